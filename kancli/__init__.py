@@ -1,0 +1,23 @@
+"""kancli: an experiment runner for the initialisation of Kolmogorov-Arnold networks.
+
+`from kancli import KAN, create_dataset` gives the reference's own interface; the command line is `kan-run`.
+Importing this package loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kancli.notebook import KAN, create_dataset
+
+__all__ = ["KAN", "__version__", "create_dataset"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("KAN", "create_dataset"):
+        from kancli import notebook
+
+        return getattr(notebook, name)
+    raise AttributeError(f"module 'kancli' has no attribute {name!r}")

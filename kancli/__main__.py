@@ -1,0 +1,8 @@
+"""`python -m kancli` is `kan-run`."""
+
+import sys
+
+from kancli.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""The residual functions b(x) of a KAN, by name. A name reaches nothing but the functions listed here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+# Elementwise, defined and finite on all reals but for overflow, no required argument. Functions that draw random
+# numbers (rrelu, dropout) or mix samples (softmax) are left out.
+IN_FUNCTIONAL = (
+    "celu",
+    "elu",
+    "gelu",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "leaky_relu",
+    "logsigmoid",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "silu",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "tanhshrink",
+)
+IN_TORCH = ("abs", "arctan", "atan", "cos", "erf", "exp", "sigmoid", "sin", "sinc", "square", "tanh")
+NAMES = tuple(sorted((*IN_FUNCTIONAL, *IN_TORCH, "identity", "zero")))
+
+
+def base_function(name: str) -> Callable[[Tensor], Tensor]:
+    """The elementwise function of that name: `silu`, `identity`, `zero`, or as in torch.nn.functional or torch.
+
+    Raises:
+        KeyError: the name is not in `NAMES`.
+    """
+    import torch
+
+    if name == "identity":
+        return lambda x: x
+    if name == "zero":
+        return torch.zeros_like
+    if name in IN_FUNCTIONAL:
+        return getattr(torch.nn.functional, name)
+    if name in IN_TORCH:
+        return getattr(torch, name)
+    raise KeyError(name)

@@ -1,0 +1,250 @@
+"""kan-run: reads the command line, answers mistakes, and hands the work to Hydra. No torch is loaded before a run."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import io
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from kancli import errors
+from kancli.errors import ConfigError, KanError
+
+if TYPE_CHECKING:
+    from hydra._internal.hydra import Hydra
+    from omegaconf import DictConfig
+
+    from kancli.presets import Presets
+
+log = logging.getLogger("kancli")
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the process to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    gc.disable()  # loading torch makes millions of objects and no garbage: 0.3 s less; a sweep turns it on again
+    try:
+        with _streams(), _signals():
+            return _dispatch(argv)
+    except Interrupted as interrupt:
+        return _say(f"interrupted by {signal.Signals(interrupt.number).name}", errors.SIGNALLED + interrupt.number)
+    except KeyboardInterrupt:
+        return _say("interrupted", errors.SIGNALLED + signal.SIGINT)
+    except BrokenPipeError:  # whoever read our output has gone; the run itself was finished and recorded
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KanError as error:
+        return _say(str(error), error.exit_code)
+    except Exception as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        text = " ".join(str(error).split())
+        return _say(f"internal error: {type(error).__name__}: {text}; HYDRA_FULL_ERROR=1 shows where", errors.INTERNAL)
+
+
+def _say(message: str, code: int) -> int:
+    with contextlib.suppress(OSError):
+        for line in message.splitlines():
+            print(f"kan-run: {line}", file=sys.stderr)
+    return code
+
+
+def _dispatch(argv: list[str]) -> int:
+    from kancli.presets import Presets, builtin_folder
+
+    if any(flag in ("-h", "--help") for flag in argv):
+        from kancli.help import help_text
+
+        print(help_text(Presets([builtin_folder()])))
+        return 0
+    if "--version" in argv:
+        from kancli import __version__
+
+        print(f"kan-run {__version__}")
+        return 0
+    args = _parser().parse_intermixed_args(argv)
+
+    from kancli import hydra_shell
+
+    presets = Presets(hydra_shell.folders(args.config_dir))
+    if args.shell_completion:
+        return _complete(hydra_shell.create(presets, hydra_shell.CompletionLoader), args)
+    if args.multirun:
+        from kancli.sweeps import sweep
+
+        gc.enable()
+        return sweep(presets, args.overrides, task)
+    _answer_mistakes(args, presets)
+    hydra = hydra_shell.create(presets)
+    if args.cfg or args.info:
+        return _show(hydra, args)
+    return _run(hydra, args.overrides)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("kan-run", add_help=False, usage="kan-run [-m] [KEY=VALUE ...]; kan-run --help")
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("-m", "--multirun", action="store_true")
+    parser.add_argument("-r", "--run", action="store_true")
+    parser.add_argument("-c", "--cfg", choices=("job", "hydra", "all"))
+    parser.add_argument("-p", "--package")
+    parser.add_argument("--resolve", action="store_true")
+    parser.add_argument("-i", "--info", nargs="?", const="all")
+    parser.add_argument("-cd", "--config-dir")
+    parser.add_argument("-sc", "--shell-completion", action="store_true")
+    return parser
+
+
+def _answer_mistakes(args: argparse.Namespace, presets: Presets) -> None:
+    """Find what can be found without Hydra.
+
+    Raises:
+        ConfigError: with all faults.
+    """
+    from kancli.compose import draft
+
+    made = draft(args.overrides, presets)
+    if made.plain and (faults := made.faults()):
+        raise ConfigError(faults)
+    if (swept := made.settled.swept_by_experiment) and not (args.cfg or args.info):
+        raise ConfigError([f"{' '.join(args.overrides)}: this experiment is a sweep over {', '.join(swept)}; add -m"])
+
+
+def _complete(hydra: Hydra, args: argparse.Namespace) -> int:
+    from kancli.compose import CONFIG_NAME
+
+    try:
+        hydra.shell_completion(CONFIG_NAME, args.overrides)
+    except ValueError as error:
+        raise ConfigError(
+            [f'--shell-completion: {error}; type for example: eval "$(kan-run -sc install=bash)"']
+        ) from None
+    except ConfigError:
+        pass  # half-typed words are no mistakes: there is nothing to offer
+    return 0
+
+
+def _show(hydra: Hydra, args: argparse.Namespace) -> int:
+    from kancli.compose import CONFIG_NAME
+
+    if args.info:
+        hydra.show_info(args.info, CONFIG_NAME, args.overrides)
+    else:
+        hydra.show_cfg(CONFIG_NAME, args.overrides, args.cfg, args.package, args.resolve)
+    return 0
+
+
+def _run(hydra: Hydra, overrides: list[str]) -> int:
+    """One run: compose, check all that can be checked before anything is computed or written, then run the job."""
+    from hydra._internal.callbacks import Callbacks
+    from hydra.core.utils import run_job
+    from hydra.types import HydraContext, RunMode
+
+    from kancli.compose import CONFIG_NAME
+    from kancli.run_folder import check_fresh
+
+    config = hydra.compose_config(CONFIG_NAME, overrides, run_mode=RunMode.RUN, with_log_configuration=False)
+    check_fresh(Path(config.hydra.run.dir))
+    with _progress("loading"):
+        from kancli import experiment
+    experiment.device_of(hydra.config_loader.settings(config))  # pyright: ignore[reportAttributeAccessIssue]
+    callbacks = Callbacks(config)
+    callbacks.on_run_start(config=config, config_name=CONFIG_NAME)
+    job = run_job(
+        hydra_context=HydraContext(config_loader=hydra.config_loader, callbacks=callbacks),
+        task_function=task,
+        config=config,
+        job_dir_key="hydra.run.dir",
+        job_subdir_key=None,
+        configure_logging=False,
+    )
+    callbacks.on_run_end(config=config, config_name=CONFIG_NAME, job_return=job)
+    with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints a line of its own before it raises
+        job.return_value  # noqa: B018
+    return 0
+
+
+def task(config: DictConfig) -> None:
+    """One job, by Hydra's config: compute, record, print.
+
+    Raises:
+        NonFiniteError: after everything was recorded, if a value of the forward pass is infinite or NaN.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    from kancli.compose import settings_of
+    from kancli.hydra_shell import plain, record_of
+    from kancli.recording import record_run
+
+    hydra = HydraConfig.get()
+    record_run(
+        settings_of(plain(config)),
+        Path(hydra.runtime.output_dir),
+        record_of(config, hydra),
+        brief=hydra.mode is not None and hydra.mode.name == "MULTIRUN",
+        progress=_progress,
+    )
+
+
+@contextlib.contextmanager
+def _progress(what: str) -> Iterator[None]:
+    """A spinner on stderr, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
+
+
+@contextlib.contextmanager
+def _streams() -> Iterator[None]:
+    """Warnings of kancli on stderr, and no failure over a character that the terminal lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("kan-run: %(message)s"))
+    handler.setLevel(logging.WARNING)
+    log.setLevel(logging.INFO)
+    log.propagate = False  # a launcher gives the root logger a handler of its own
+    log.addHandler(handler)
+    try:
+        yield
+        sys.stdout.flush()
+    finally:
+        log.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does: recorded as interrupted."""
+
+    def interrupt(number: int, frame: Any) -> NoReturn:
+        raise Interrupted(number)
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread: signals are someone else's business
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

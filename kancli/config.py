@@ -1,0 +1,213 @@
+"""Every legal key of a config, and the checks that need more than one of them. No numpy or torch is imported."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kancli import base_functions, memory
+from kancli.errors import ConfigError
+from kancli.figures import Figures
+from kancli.inits import SCHEMES, Scheme
+from kancli.inputs import SAMPLERS, Sampler
+from kancli.schema import (
+    Choice,
+    Integer,
+    Interval,
+    Kind,
+    Optional,
+    Real,
+    Several,
+    key,
+    keys,
+    nearest,
+    read,
+    show,
+)
+
+ITEM_BYTES = {"float32": 4, "float64": 8}
+MANTISSA = {"float32": 24, "float64": 53}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The spline grid, the same for all layers."""
+
+    size: int = key(5, Integer(1, 100_000), "G, number of grid intervals", typed="grid")
+    range: tuple[float, float] = key((-1.0, 1.0), Interval(), "where the splines live", unit="of the inputs")
+    eps: float = key(1.0, Real(0, 1), "1 for uniform knots; less would mix in quantiles of the samples")
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What is measured."""
+
+    level: str = key("basic", Choice(("none", "basic")), "how much is measured")
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What is kept of the forward pass."""
+
+    n: int | None = key(
+        None, Optional(Integer(0, 10**9)), "keep the first n samples in activations.safetensors; null keeps all, 0 none"
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run, whole: a run is a pure function of this."""
+
+    width: tuple[int, ...] = key(
+        (2, 5, 1), Several(Integer(1, 10**7), at_least=2, example="2-5-1 or [2,5,1]"), "nodes per layer, inputs first"
+    )
+    k: int = key(3, Integer(0, 10), "order of the B-splines; G + k basis functions an edge")
+    base_fun: str = key("silu", Choice(base_functions.NAMES), "residual function b(x)")
+    seed: int = key(0, Integer(0, 2**63 - 1), "names all random streams")
+    n_seeds: int = key(1, Integer(1, 1), "models drawn, seeds seed, seed+1, ...; one in this version")
+    dtype: str = key("float32", Choice(("float32", "float64")), "number type of model and samples")
+    device: str = key("cpu", Choice(("cpu", "cuda", "auto")), "where the model runs; draws are the same on all")
+    grid: Grid = dataclasses.field(default_factory=Grid)
+    init: Scheme = dataclasses.field(default_factory=SCHEMES["default"])
+    inputs: Sampler = dataclasses.field(default_factory=SAMPLERS["normal"])
+    figures: Figures = dataclasses.field(default_factory=Figures)
+    stats: Stats = dataclasses.field(default_factory=Stats)
+    activations: Activations = dataclasses.field(default_factory=Activations)
+
+
+SECTIONS: dict[str, type] = {"grid": Grid, "figures": Figures, "stats": Stats, "activations": Activations}
+# Sections whose keys depend on one of them: the key that selects, and what it selects from.
+VARIANTS: dict[str, tuple[str, Mapping[str, type]]] = {"init": ("scheme", SCHEMES), "inputs": ("kind", SAMPLERS)}
+TOP_LEVEL = (*keys(Settings), *SECTIONS, *VARIANTS)
+
+
+def catalogue() -> Iterator[tuple[str, Kind, Any, str, str]]:
+    """Every legal key once: its path, kind, default, unit and help; a scheme's knobs by their bare names."""
+    seen = set()
+    parts = [("", Settings), *(("", scheme) for scheme in SCHEMES.values())]
+    parts += [("inputs.", sampler) for sampler in SAMPLERS.values()]
+    parts += [(f"{name}.", section) for name, section in SECTIONS.items()]
+    for prefix, declared in parts:
+        for name, field in keys(declared).items():
+            if prefix + name not in seen:
+                seen.add(prefix + name)
+                meta = field.metadata
+                yield prefix + name, meta["kind"], field.default, meta["unit"], meta["help"]
+
+
+def validate(config: Mapping[str, Any]) -> Settings:
+    """Hold a composed config of plain values against the legal keys.
+
+    Raises:
+        ConfigError: with all faults that were found, not only the first.
+    """
+    faults: list[str] = []
+    values: dict[str, Any] = {}
+    own = read(Settings, config, "", faults)
+    for name, section in SECTIONS.items():
+        values[name] = _read_section(section, config.get(name, {}), name, faults)
+    for name in VARIANTS:
+        selector, table = VARIANTS[name]
+        values[name] = _read_variant(name, config.get(name, {selector: next(iter(table))}), faults)
+    faults += [_unknown(name, config[name]) for name in config if name not in TOP_LEVEL]
+    if own is None or any(value is None for value in values.values()):
+        raise ConfigError(faults)
+    settings = dataclasses.replace(own, **values)
+    faults += _cross_checks(settings)
+    if faults:
+        raise ConfigError(faults)
+    return settings
+
+
+def _read_section(section: type, given: Any, name: str, faults: list[str]) -> Any:
+    if not isinstance(given, Mapping):
+        faults.append(f"{name}={show(given)}: allowed: keys " + ", ".join(f"{name}.{entry}" for entry in keys(section)))
+        return None
+    faults += [_unknown(f"{name}.{entry}", given[entry]) for entry in given if entry not in keys(section)]
+    return read(section, given, f"{name}.", faults)
+
+
+def _read_variant(name: str, given: Any, faults: list[str]) -> Any:
+    selector, table = VARIANTS[name]
+    choice: Any = given.get(selector) if isinstance(given, Mapping) else given
+    if not isinstance(given, Mapping) or choice not in table:
+        faults.append(f"{name}.{selector}={show(choice)}: allowed: one of {', '.join(table)}{nearest(choice, table)}")
+        return None
+    variant = table[choice]
+    for entry in given:
+        if entry != selector and entry not in keys(variant):
+            faults.append(_misplaced(name, choice, entry, given[entry]))
+    # A scheme's knobs are spoken of by their bare names, as they are typed.
+    return read(variant, given, "" if name == "init" else f"{name}.", faults)
+
+
+def _misplaced(name: str, choice: Any, entry: str, value: Any) -> str:
+    """The message for a key that the chosen variant lacks, whether or not another one has it."""
+    selector, table = VARIANTS[name]
+    typed = entry if name == "init" else f"{name}.{entry}"
+    owners = [other for other, variant in table.items() if entry in keys(variant)]
+    if not owners:
+        return _unknown(typed, value)
+    has = ", ".join(keys(table[choice]))
+    return (
+        f"{typed}={show(value)}: {name}.{selector}={choice} has no such knob (it has {has}); "
+        f"{entry} belongs to {name}={' or '.join(owners)}"
+    )
+
+
+def _unknown(path: str, value: Any) -> str:
+    """The message for a key that nothing has."""
+    if isinstance(value, Mapping) and value and "." not in path:
+        path, value = f"{path}.{next(iter(value))}", next(iter(value.values()))
+    legal = [*(path for path, *_ in catalogue()), *TOP_LEVEL]
+    hint = nearest(path, legal)
+    same_ending = [name for name in legal if name.endswith(f".{path}")]
+    if not hint and same_ending:
+        hint = f"; did you mean {same_ending[0]}?"
+    return f"{path}={show(value)}: no such key{hint or '; kan-run --help lists them all'}"
+
+
+def _cross_checks(settings: Settings) -> list[str]:
+    faults = settings.inputs.faults(settings.width[0])
+    grid = settings.grid
+    low, high = grid.range
+    step = (high - low) / grid.size
+    if step <= max(abs(low), abs(high)) * 2.0 ** (2 - MANTISSA[settings.dtype]):
+        faults.append(
+            f"grid.range={show(list(grid.range))} grid={grid.size}: neighbouring knots are the same number in"
+            f" {settings.dtype}; widen the range, or take dtype=float64"
+        )
+    if grid.eps != 1:
+        faults.append(f"grid.eps={grid.eps:g}: only uniform knots (grid.eps=1) are in this version")
+    for name, nodes in (("in_vars", settings.width[0]), ("out_vars", settings.width[-1])):
+        given = getattr(settings.figures, name)
+        if given is not None and len(given) != nodes:
+            faults.append(f"figures.{name}={show(given)}: {len(given)} names for {nodes} nodes; give {nodes}")
+    return faults or memory_faults(settings)
+
+
+def memory_faults(settings: Settings) -> list[str]:
+    """One line if the run would need more memory than is free, telling how much in GiB and what to make smaller."""
+    free = memory.available()
+    size = ITEM_BYTES[settings.dtype]
+    model = memory.model_bytes(settings.width, settings.grid.size + settings.k, size)
+    if model > free:
+        return [
+            f"width={'-'.join(map(str, settings.width))} grid={settings.grid.size}: the model needs"
+            f" {memory.gib(model)}, {memory.gib(free)} are free; take a smaller width or grid"
+        ]
+    n = settings.inputs.n or 0
+    kept = n if settings.activations.n is None else min(n, settings.activations.n)
+    samples = memory.sample_bytes(settings.width, n, size)
+    if model + samples > free:
+        return [f"inputs.n={n}: the samples need {memory.gib(samples)}, {memory.gib(free)} are free; take fewer"]
+    trace = memory.kept_bytes(settings.width, kept, size)
+    chunk = memory.chunk_bytes(settings.width, settings.grid.size + settings.k, size)
+    if model + samples + trace + chunk > free:
+        return [
+            f"inputs.n={n}: the activations of {kept} samples need {memory.gib(trace + chunk)},"
+            f" {memory.gib(free)} are free; keep fewer with activations.n=1000, or take fewer samples"
+        ]
+    return []

@@ -1,0 +1,41 @@
+"""The figures: what can be asked for, and drawing by name. One module a figure, imported when it is drawn."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kancli.schema import Choice, Integer, Optional, Real, Several, Text, key
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from kancli.model import KAN
+    from kancli.stats import LayerScope
+
+NAMES = ("network",)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is drawn, and how."""
+
+    names: tuple[str, ...] = key(("network",), Several(Choice(NAMES), example="[network]"), "the figures to draw")
+    metric: str = key("mean_abs", Choice(("mean_abs", "std")), "score of an edge: mean |postact|, or its std")
+    beta: float = key(3.0, Real(0, low_open=True), "an edge's opacity is tanh(beta * score)")
+    in_vars: tuple[str, ...] | None = key(None, Optional(Several(Text(), example="[x,y]")), "names of the inputs")
+    out_vars: tuple[str, ...] | None = key(None, Optional(Several(Text(), example="[f]")), "names of the outputs")
+    title: str | None = key(None, Optional(Text()), "title over the network figure")
+    dpi: int = key(150, Integer(20, 1200), "resolution of the PNG files", unit="dots per inch")
+
+
+def draw(name: str, model: KAN, scopes: Sequence[LayerScope], look: Figures) -> Figure:
+    """Draw one figure of `NAMES` for a model and the samples that went through it.
+
+    Args:
+        scopes: per layer, the range that the samples covered and the strength of every edge.
+        look: how it should look.
+    """
+    return importlib.import_module(f"kancli.figures.{name}").draw(model, scopes, look)

@@ -1,0 +1,76 @@
+"""The text of `kan-run --help`, put together from the declared keys and the presets' own first lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kancli.config import catalogue
+from kancli.presets import Presets
+from kancli.schema import REQUIRED, show
+
+HEAD = """\
+kan-run: what does an initialisation do to a Kolmogorov-Arnold network?
+
+Builds a KAN, draws its parameters, sends samples through it, and writes pictures of
+the activation functions and statistics of the initialisation to a fresh folder.
+
+  kan-run init=linear noise_scale=1.0           one run
+  kan-run width=2-8-8-1 grid=10 inputs=uniform inputs.n=1000
+  kan-run -m init=default,noisy seed='range(5)'  a sweep: every combination
+
+Usage: kan-run [-m] [KEY=VALUE ...]
+  -m, --multirun          sweep over keys that have several values
+  -c, --cfg job           print the config that a run would have, and stop
+  -cd, --config-dir DIR   presets of your own: DIR/init/mine.yaml is init=mine
+  -sc install=bash        shell completion: eval "$(kan-run -sc install=bash)"
+  -h, --help  --version
+
+GROUPS: take a preset's name, or a value where one is shown"""
+
+VALUES = {
+    "width": "or nodes per layer: width=2-5-1, 'width=[2,5,1]'",
+    "grid": "or a number of intervals: grid=7",
+    "k": "or an order: k=2",
+    "inputs": "or a file: inputs=data.csv",
+    "figures": "or a list: 'figures=[network]'",
+    "experiment": "or a file of your own, of lines KEY: VALUE, in DIR/experiment/",
+}
+
+FOOT = """\
+EXIT CODES
+  0 fine   1 internal error   2 wrong config or usage   3 non-finite values
+  6 some jobs of a sweep failed   130, 143 interrupted
+
+Results go to outputs/DATE/TIME-ID/, sweeps to multirun/; hydra.run.dir=DIR and
+hydra.sweep.dir=DIR name another place."""
+
+
+def help_text(presets: Presets) -> str:
+    """The whole help, ready to print."""
+    lines = [HEAD]
+    for group in presets.groups():
+        lines += ["", f"{group}  {VALUES.get(group, '')}".rstrip()]
+        options = presets.options(group)
+        column = max(map(len, options)) + 2
+        lines += [f"  {option:<{column}}{presets.load(group, option).comment}" for option in options]
+    lines += ["", "KEYS: type and range, [default], what it is", ""]
+    for path, kind, default, unit, text in catalogue():
+        given = "must be given" if default is REQUIRED else show(default)
+        in_unit = f", {unit}" if unit else ""
+        lines += [f"{path}={_placeholder(path, default)}  [{given}]", f"    {text}", f"    {kind.describe()}{in_unit}"]
+    lines += ["", FOOT]
+    return "\n".join(_wrap(line) for line in lines)
+
+
+def _placeholder(path: str, default: Any) -> str:
+    return path.rpartition(".")[2].upper()
+
+
+def _wrap(line: str) -> str:
+    """Long lists of options broken over lines of at most 88 characters."""
+    import textwrap
+
+    indent = len(line) - len(line.lstrip())
+    if len(line) <= 88 or "\n" in line:
+        return line
+    return "\n".join(textwrap.wrap(line, 88, subsequent_indent=" " * (indent + 2)))

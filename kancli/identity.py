@@ -1,0 +1,49 @@
+"""What makes two runs the same: a hash of the settings that can change a result; and the record of where it ran."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import platform
+import sys
+from typing import Any
+
+from kancli import __version__
+from kancli.config import VARIANTS, Settings
+from kancli.seeding import SEMANTICS
+
+# Keys that do not change a number: where it runs, what is drawn, what is kept.
+NOT_IDENTITY = ("device", "figures", "activations")
+
+
+def config_of(settings: Settings) -> dict[str, Any]:
+    """The settings as plain values, every key present, in the form of a composed config."""
+    config = dataclasses.asdict(settings)
+    for name, (selector, table) in VARIANTS.items():
+        choice = next(key for key, variant in table.items() if type(getattr(settings, name)) is variant)
+        config[name] = {selector: choice, **config[name]}
+    return config
+
+
+def identity(settings: Settings) -> str:
+    """sha256 of the canonical JSON of the settings that can change a result, and of the semantics number.
+
+    Settings are typed, so 1, 1.0 and 1e0 give one identity.
+    """
+    config = {name: value for name, value in config_of(settings).items() if name not in NOT_IDENTITY}
+    canonical = json.dumps({"semantics": SEMANTICS, "config": config}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def environment() -> dict[str, Any]:
+    """Versions, platform and threads of this process."""
+    import torch
+
+    versions = {name: importlib.metadata.version(name) for name in ("hydra-core", "matplotlib", "numpy", "torch")}
+    return {
+        "versions": {"kancli": __version__, "python": platform.python_version(), **versions},
+        "platform": {"system": platform.platform(), "machine": platform.machine(), "python": sys.implementation.name},
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,76 @@
+"""How many bytes a run will need, and how many there are: asked before anything is allocated."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+# One chunk of the forward pass holds at most so many numbers in its largest tensor.
+CHUNK_NUMBERS = 4_000_000
+
+
+def available() -> int:
+    """Bytes that can still be had: the machine's, or what a control group or container leaves. Huge where unknown."""
+    limits = [_meminfo(), _control_group()]
+    known = [limit for limit in limits if limit is not None]
+    return min(known) if known else 2**62
+
+
+def _meminfo() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _control_group() -> int | None:
+    folder = Path("/sys/fs/cgroup")
+    try:
+        return int((folder / "memory.max").read_text()) - int((folder / "memory.current").read_text())
+    except (OSError, ValueError):  # no control group, or "max"
+        return None
+
+
+def gib(count: int) -> str:
+    """A number of bytes as people read it."""
+    return f"{count / 2**30:.3g} GiB" if count < 1e15 else f"{count / 2**30:,.0f} GiB"
+
+
+def _edges(width: Sequence[int]) -> Iterator[int]:
+    return (n_in * n_out for n_in, n_out in itertools.pairwise(width))
+
+
+def model_bytes(width: Sequence[int], n_basis: int, item: int) -> int:
+    """Parameters, the largest tensor's float64 draw, and the copy of the parameters that is written to disk."""
+    parameters = sum(edges * (n_basis + 2) for edges in _edges(width))
+    return 2 * item * parameters + 8 * n_basis * max(_edges(width))
+
+
+def sample_bytes(width: Sequence[int], n: int, item: int) -> int:
+    """The inputs as drawn in float64 and as cast."""
+    return n * width[0] * (8 + item)
+
+
+def kept_bytes(width: Sequence[int], n: int, item: int) -> int:
+    """Preacts, spline, postacts and output of n samples, once as kept and once on their way to the disk."""
+    return 2 * n * item * (sum(width) + 2 * sum(_edges(width)))
+
+
+def chunk_size(width: Sequence[int], n_basis: int) -> int:
+    """How many samples go through the model at a time."""
+    widest = max(max(_edges(width)), max(width[:-1]) * n_basis)
+    return max(1, CHUNK_NUMBERS // widest)
+
+
+def chunk_bytes(width: Sequence[int], n_basis: int, item: int) -> int:
+    """The tensors of one chunk and their float64 copies."""
+    widest = max(max(_edges(width)), max(width[:-1]) * n_basis)
+    return 8 * chunk_size(width, n_basis) * widest * (item + 8) // 4

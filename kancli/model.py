@@ -1,0 +1,149 @@
+"""The KAN itself: parameters, forward pass, trace. How the parameters are drawn is the business of `inits`.
+
+Shapes: n samples, i inputs, o outputs, K = G + k basis functions. Leading axes (members) are carried through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from kancli import splines
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """What happened in one layer during a forward pass."""
+
+    preacts: Tensor  # [n, i]     what enters the edges
+    base: Tensor  # [n, i]        b(x) of it
+    spline: Tensor  # [n, i, o]   sum_m coef_m B_m(x), before scale_sp
+    postacts: Tensor  # [n, i, o] phi(x) = scale_base b(x) + scale_sp spline(x)
+    output: Tensor  # [n, o]      the layer's values as `forward` gives them
+
+
+class KANLayer(nn.Module):
+    """n_in x n_out edges, each phi(x) = scale_base b(x) + scale_sp sum_m coef_m B_m(x).
+
+    Args:
+        n_in, n_out: nodes before and after.
+        grid: G, intervals of the spline grid on `grid_range`.
+        k: order of the B-splines.
+        base_fun: b(x), elementwise.
+        bias: whether a trainable `[o]` is added to the layer's values.
+
+    Parameters are created empty: nothing is drawn here.
+    """
+
+    knots: Tensor
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        grid: int,
+        k: int,
+        base_fun: Callable[[Tensor], Tensor],
+        grid_range: tuple[float, float] = (-1.0, 1.0),
+        bias: bool = False,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__()
+        self.n_in, self.n_out, self.grid, self.k = n_in, n_out, grid, k
+        self.grid_range, self.base_fun = grid_range, base_fun
+
+        def parameter(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(*shape, dtype=dtype, device=device))
+
+        self.coef = parameter(n_in, n_out, grid + k)
+        self.scale_base = parameter(n_in, n_out)
+        self.scale_sp = parameter(n_in, n_out)
+        self.bias = parameter(n_out) if bias else None
+        self.register_buffer("knots", splines.extended_knots(grid_range, grid, k).to(dtype).to(device))
+
+    def basis(self, x: Tensor) -> Tensor:
+        """The values of the layer's B-splines: x `[n, i]` to `[n, i, K]`."""
+        return splines.basis(x, self.grid_range, self.grid, self.k)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x `[n, i]` to `[n, o]`: y_j = sum_i phi_ij(x_i), plus the bias where there is one."""
+        return self._node_values(self.base_fun(x), self.basis(x))
+
+    def trace(self, x: Tensor) -> LayerTrace:
+        """The forward pass with every edge kept; `output` has the bits that `forward` gives."""
+        base, basis = self.base_fun(x), self.basis(x)
+        spline = (basis.transpose(-3, -2) @ self.coef.transpose(-2, -1)).transpose(-3, -2)  # [n, i, o]
+        postacts = self.scale_base * base.unsqueeze(-1) + self.scale_sp * spline
+        return LayerTrace(x, base, spline, postacts, self._node_values(base, basis))
+
+    def edge_values(self, x: Tensor, sources: Tensor, targets: Tensor) -> Tensor:
+        """phi of single edges: x `[n, e]`, the places for edge (sources[e], targets[e]), to `[n, e]`."""
+        spline = (self.basis(x) * self.coef[sources, targets]).sum(-1)
+        return self.scale_base[sources, targets] * self.base_fun(x) + self.scale_sp[sources, targets] * spline
+
+    def _node_values(self, base: Tensor, basis: Tensor) -> Tensor:
+        # Both branches are one matrix product each, over (i) and over (i, K).
+        weights = (self.scale_sp.unsqueeze(-1) * self.coef).transpose(-2, -1).flatten(-3, -2)  # [i * K, o]
+        y = base @ self.scale_base + basis.flatten(-2) @ weights
+        return y if self.bias is None else y + self.bias
+
+    def extra_repr(self) -> str:
+        return f"{self.n_in}, {self.n_out}, grid={self.grid}, k={self.k}, grid_range={self.grid_range}"
+
+
+class KAN(nn.Module):
+    """A stack of `KANLayer`.
+
+    Args:
+        width: nodes per layer, `[n_0, ..., n_L]`; the rest as for `KANLayer`.
+    """
+
+    def __init__(
+        self,
+        width: Sequence[int],
+        *,
+        grid: int,
+        k: int,
+        base_fun: Callable[[Tensor], Tensor],
+        grid_range: tuple[float, float] = (-1.0, 1.0),
+        bias: bool = False,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__()
+        self.width = tuple(width)
+        self.layers = nn.ModuleList(
+            KANLayer(
+                n_in,
+                n_out,
+                grid=grid,
+                k=k,
+                base_fun=base_fun,
+                grid_range=grid_range,
+                bias=bias,
+                dtype=dtype,
+                device=device,
+            )
+            for n_in, n_out in zip(self.width, self.width[1:])
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x `[n, n_0]` to `[n, n_L]`."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    @torch.no_grad()
+    def trace(self, x: Tensor) -> list[LayerTrace]:
+        """One `LayerTrace` a layer for the inputs x `[n, n_0]`; the last one's `output` is the bits of `forward`."""
+        traces: list[LayerTrace] = []
+        for layer in self.layers:
+            assert isinstance(layer, KANLayer)
+            traces.append(layer.trace(x))
+            x = traces[-1].output
+        return traces

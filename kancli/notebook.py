@@ -1,0 +1,161 @@
+"""The reference's own interface, for people with a notebook: its code runs with only the import changed.
+
+Nothing is printed or written, no global random state is touched, and no argument is edited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from kancli import model
+from kancli.base_functions import base_function
+from kancli.compose import settings_of
+from kancli.inits import init_
+from kancli.seeding import stream
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class KAN(model.KAN):
+    """A KAN with freshly drawn parameters: the numbers of `kan-run` with the same knobs, bit for bit.
+
+    Args:
+        width: nodes per layer, `[n_0, ..., n_L]`.
+        grid: G, number of grid intervals.
+        k: order of the B-splines.
+        noise_scale, noise_scale_base: knobs of the default scheme; None leaves its defaults.
+        base_fun: b(x), a callable on tensors or a name that `kan-run` knows.
+        seed: names all random streams.
+        grid_range: where the splines live.
+        init: name of a scheme; further knobs of it by keyword.
+        dtype: "float32" or "float64", or the torch type.
+        device: as for torch.
+
+    Raises:
+        ConfigError: a value is not legal; all faults are told at once.
+    """
+
+    def __init__(
+        self,
+        width: Sequence[int],
+        grid: int = 5,
+        k: int = 3,
+        noise_scale: float | None = None,
+        noise_scale_base: float | None = None,
+        base_fun: str | Callable[[Tensor], Tensor] = "silu",
+        *,
+        seed: int = 0,
+        grid_range: Sequence[float] = (-1, 1),
+        init: str = "default",
+        dtype: str | torch.dtype = "float32",
+        device: str | torch.device = "cpu",
+        **knobs: float,
+    ) -> None:
+        given = {"noise_scale": noise_scale, "noise_scale_base": noise_scale_base, **knobs}
+        settings = settings_of(
+            {
+                "width": list(width),
+                "k": k,
+                "seed": seed,
+                "base_fun": base_fun if isinstance(base_fun, str) else "silu",
+                "dtype": str(dtype).removeprefix("torch."),
+                "grid": {"size": grid, "range": list(grid_range)},
+                "init": {"scheme": init, **{name: value for name, value in given.items() if value is not None}},
+            }
+        )
+        super().__init__(
+            settings.width,
+            grid=settings.grid.size,
+            k=settings.k,
+            base_fun=base_function(base_fun) if isinstance(base_fun, str) else base_fun,
+            grid_range=settings.grid.range,
+            dtype=getattr(torch, settings.dtype),
+            device=device,
+        )
+        self.last_inputs: Tensor | None = None
+        init_(self, settings.init, seed=settings.seed)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x `[n, n_0]` to `[n, n_L]`; the samples are remembered for `plot`."""
+        self.last_inputs = x.detach()
+        return super().forward(x)
+
+    def plot(
+        self,
+        beta: float = 3,
+        metric: str = "mean_abs",
+        in_vars: Sequence[str] | None = None,
+        out_vars: Sequence[str] | None = None,
+        title: str | None = None,
+    ) -> Figure:
+        """The network diagram over the samples of the last forward pass.
+
+        Raises:
+            RuntimeError: no samples have gone through the model yet.
+        """
+        from kancli import figures, stats
+
+        if self.last_inputs is None:
+            raise RuntimeError("plot() draws the functions over the samples seen: call model(x) first")
+        collector = stats.Collector(self)
+        collector.update(self.trace(self.last_inputs))
+        look = figures.Figures(
+            metric=metric,
+            beta=beta,
+            title=title,
+            in_vars=None if in_vars is None else tuple(in_vars),
+            out_vars=None if out_vars is None else tuple(out_vars),
+        )
+        return figures.draw("network", self, collector.scopes(), look)
+
+
+def create_dataset(
+    f: Callable[[Tensor], Tensor],
+    n_var: int = 2,
+    ranges: Sequence[Any] = (-1, 1),
+    train_num: int = 1000,
+    test_num: int = 1000,
+    normalize_input: bool = False,
+    normalize_label: bool = False,
+    device: str | torch.device = "cpu",
+    seed: int = 0,
+) -> dict[str, Tensor]:
+    """Uniform samples of a function, as pykan's `create_dataset` gives them, but from a private stream.
+
+    Args:
+        f: takes `[n, n_var]`, gives `[n, m]` or `[n]`.
+        n_var: number of variables.
+        ranges: `[low, high]` for all variables, or `[n_var, 2]`.
+        train_num, test_num: numbers of samples.
+        normalize_input, normalize_label: subtract the training set's mean and divide by its std, per column.
+
+    Returns:
+        train_input, test_input `[n, n_var]`, train_label, test_label `[n, m]`, float32.
+
+    Raises:
+        ValueError: ranges has neither of the two shapes.
+    """
+    limits = torch.as_tensor(ranges, dtype=torch.float64)
+    if limits.shape not in ((2,), (n_var, 2)):
+        raise ValueError(f"ranges={ranges!r}: allowed: [low, high], or one such pair for each of the {n_var} variables")
+    low, high = limits.expand(n_var, 2).unbind(-1)
+    data: dict[str, Tensor] = {}
+    for part, count in (("train", train_num), ("test", test_num)):
+        unit = torch.from_numpy(stream(seed, f"dataset/{part}").random((count, n_var)))
+        x = (low + (high - low) * unit).float().to(device)
+        label = f(x)
+        data[f"{part}_input"], data[f"{part}_label"] = x, label if label.dim() > 1 else label.unsqueeze(-1)
+    for what, wanted in (("input", normalize_input), ("label", normalize_label)):
+        if wanted:
+            mean, std = _mean_std(data[f"train_{what}"])
+            data |= {f"{part}_{what}": (data[f"{part}_{what}"] - mean) / std for part in ("train", "test")}
+    return data
+
+
+def _mean_std(values: Tensor) -> tuple[Tensor, Tensor]:
+    return values.mean(dim=0, keepdim=True), values.std(dim=0, keepdim=True)

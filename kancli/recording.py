@@ -1,0 +1,99 @@
+"""One run from its settings to a folder that says how it ended, and the summary on stdout."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime, timezone
+from pathlib import Path
+
+from kancli.config import Settings
+from kancli.errors import NonFiniteError
+from kancli.experiment import Result, compute, record
+from kancli.identity import config_of, environment, identity
+from kancli.report import number, show, summary
+from kancli.run_folder import RunFolder
+
+log = logging.getLogger("kancli")
+
+
+def record_run(
+    settings: Settings,
+    path: Path,
+    hydra_record: Mapping[str, str],
+    *,
+    brief: bool,
+    progress: Callable[[str], AbstractContextManager[None]],
+) -> None:
+    """Compute a run, write its folder, print its summary and last the folder's path.
+
+    Args:
+        path: the folder to make.
+        hydra_record: what goes into `.hydra`, by file name.
+        brief: print one line instead of the tables.
+        progress: shows what is going on.
+
+    Raises:
+        NonFiniteError: after everything was written, if a value of the forward pass is infinite or NaN.
+    """
+    start = time.perf_counter()
+    head = {
+        "identity": identity(settings),
+        "argv": sys.argv,
+        "seed": settings.seed,
+        "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "config": config_of(settings),
+        **environment(),
+    }
+    folder = RunFolder.claim(path, hydra_record, head)
+    try:
+        log.info("identity %s", head["identity"])
+        with progress("computing"):
+            result = compute(settings)
+            record(result, folder)
+        seconds = {**result.seconds, "total": time.perf_counter() - start}
+        log.info("seconds: %s", ", ".join(f"{name} {each:.3f}" for name, each in seconds.items()))
+        if result.non_finite is not None:
+            log.error("%s", result.non_finite)
+        closing = (
+            {"status": "complete"} if result.non_finite is None else {"status": "failed", "error": result.non_finite}
+        )
+        folder.close(**closing, seconds=seconds)
+    except KeyboardInterrupt:
+        folder.close("interrupted")
+        raise
+    except BaseException as error:
+        folder.close("failed", error=f"{type(error).__name__}: {error}")
+        raise
+    _print(result, path, brief)
+    if result.non_finite is not None:
+        raise NonFiniteError(f"{result.non_finite}; what there is was saved")
+
+
+def _print(result: Result, path: Path, brief: bool) -> None:
+    shown = _short(path)
+    if brief:
+        stds = " ".join(number(layer["output"]["std"]) for layer in result.stats["layers"])
+        print(f"{shown}  output std by layer: {stds}" if stds else shown, flush=True)
+        return
+    show(summary(result.stats, _headline(result.settings)), sys.stdout)
+    print(shown, flush=True)
+
+
+def _headline(settings: Settings) -> str:
+    width = "-".join(map(str, settings.width))
+    knobs = " ".join(f"{name}={number(value)}" for name, value in vars(settings.init).items())
+    inputs = type(settings.inputs).__name__.lower()
+    scheme = config_of(settings)["init"]["scheme"]
+    return (
+        f"KAN {width}, grid {settings.grid.size}, k {settings.k}, base {settings.base_fun}, init {scheme} ({knobs}),"
+        f" seed {settings.seed}, inputs {inputs}"
+    )
+
+
+def _short(path: Path) -> Path:
+    """The path as seen from the current folder, where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,79 @@
+"""A run's result as tables for the terminal. Numbers come from the statistics; nothing is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+PLAIN_WIDTH = 80  # columns where there is no terminal
+STRAIGHT = 1e-9  # a nonlinearity below this is rounding: 1 - R^2 of float32 values on a line is about 1e-14
+
+
+def console(file: IO[str]) -> Console:
+    """A console for a stream: colour on a terminal only, and a fixed width elsewhere."""
+    return Console(file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, emoji=False, markup=False)
+
+
+def summary(stats: Mapping[str, Any], headline: str) -> list[Table | str]:
+    """What is printed at the end of a run: a line about the run, a table of its layers, and what stands out."""
+    if not stats["layers"]:
+        return [headline]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("layer", no_wrap=True)
+    for name in ("scale_base", "coef", "preacts", "postacts", "output", "off-grid", "spline"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for layer in stats["layers"]:
+        spreads = [spread(layer[name]) for name in ("scale_base", "coef", "preacts", "postacts", "output")]
+        table.add_row(
+            f"{layer['layer']}\n{layer['n_in']}-{layer['n_out']}",
+            *spreads,
+            share(layer["off_grid"]),
+            share(layer["spline_share"]),
+        )
+    key = "mean and ±std; off-grid: share of the preacts; spline: its share of the two branches' variance"
+    return [headline, table, key, *remarks(stats)]
+
+
+def remarks(stats: Mapping[str, Any]) -> list[str]:
+    """Plain sentences: how straight the activations are, and which verdicts are not passed."""
+    bends = [layer["nonlinearity"]["max"] for layer in stats["layers"]]
+    known = [bend for bend in bends if bend is not None]
+    lines = []
+    if known and len(known) == len(bends) and max(known) < STRAIGHT:
+        lines.append(f"every activation is a straight line: nonlinearity (1 - R²) at most {max(known):.1e}")
+    elif known:
+        lines.append(f"nonlinearity (1 - R² of the best line) of the activations: at most {max(known):.3g}")
+    lines += [
+        f"{each['verdict']}: {each['name']}: {each['detail']}"
+        for each in stats["verdicts"]
+        if each["verdict"] != "pass"
+    ]
+    return lines
+
+
+def spread(entry: Mapping[str, float | None]) -> str:
+    """Mean, and under it ±std, three digits each: a table of seven such columns fits a terminal of 80."""
+    return f"{number(entry['mean'])}\n±{number(entry['std'])}"
+
+
+def number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    text = f"{value:.3g}"
+    return "0" if text in ("0", "-0") else text
+
+
+def share(value: float | None) -> str:
+    """A share in per cent."""
+    return "-" if value is None else f"{100 * value:.2g} %"
+
+
+def show(lines: Sequence[Table | str], file: IO[str]) -> None:
+    """Print tables and sentences."""
+    out = console(file)
+    for line in lines:
+        out.print(line, soft_wrap=isinstance(line, str))

@@ -1,0 +1,178 @@
+"""What a run leaves on disk: a folder of its own, files that appear whole, and run.json that says how it ended."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kancli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+log = logging.getLogger("kancli")
+
+HYDRA_RECORD = ".hydra"
+
+
+class RunFolder:
+    """A run's folder, from claim to completion.
+
+    Args:
+        path: where it is; use `claim` to make one.
+        head: what run.json says from the start.
+    """
+
+    def __init__(self, path: Path, head: Mapping[str, Any]) -> None:
+        self.path = path
+        self.head = dict(head)
+        self.files: dict[str, str] = {}  # sha256 by name
+        self.tensors: dict[str, str] = {}
+        self._handler: logging.Handler | None = None
+
+    @classmethod
+    def claim(cls, path: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any]) -> RunFolder:
+        """Make the folder this run's own, or fail before anything in it is touched.
+
+        Making `.hydra` inside is the claim: of two processes only one can.
+
+        Args:
+            hydra_record: the files of `.hydra`, by name.
+            head: what run.json says from the start.
+
+        Raises:
+            ConfigError: the folder holds something already, or cannot be written.
+        """
+        check_fresh(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            (path / HYDRA_RECORD).mkdir()
+        except FileExistsError:
+            raise ConfigError([_taken(path)]) from None
+        except OSError as error:
+            raise ConfigError([_unwritable(path, error)]) from None
+        folder = cls(path, head)
+        for name, text in hydra_record.items():
+            folder.write(f"{HYDRA_RECORD}/{name}", text.encode())
+        folder._open_log()
+        folder._write_run("running", {})
+        return folder
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file whole, whenever the process may be killed: under a temporary name first, then renamed."""
+        target = self.path / name
+        target.parent.mkdir(exist_ok=True)
+        temporary = target.with_name(f".{target.name}.part")
+        with temporary.open("wb") as file:
+            file.write(content)
+        temporary.replace(target)
+        self.files[name] = hashlib.sha256(content).hexdigest()
+
+    def write_json(self, name: str, content: Any) -> None:
+        self.write(name, (json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode())
+
+    def write_tensors(self, name: str, tensors: Mapping[str, Tensor]) -> None:
+        """Write a safetensors file, and keep each tensor's hash for run.json."""
+        from safetensors.torch import save
+
+        for key, tensor in tensors.items():
+            self.tensors[f"{name}:{key}"] = hashlib.sha256(tensor.contiguous().numpy().data).hexdigest()
+        self.write(name, save({key: tensor.contiguous() for key, tensor in tensors.items()}))
+
+    def write_stats(self, stats: Mapping[str, Any]) -> None:
+        """Write stats.json, and the same as tables: layers.csv and edges.csv."""
+        self.write_json("stats.json", stats)
+        layers = [
+            {name: value for name, value in layer.items() if name not in ("nodes", "edges")}
+            for layer in stats["layers"]
+        ]
+        self.write("layers.csv", _csv(_flat(layer) for layer in layers))
+        self.write(
+            "edges.csv", _csv({"layer": layer["layer"]} | edge for layer in stats["layers"] for edge in layer["edges"])
+        )
+
+    def write_figure(self, name: str, figure: Figure, dpi: int) -> None:
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=dpi)
+        self.write(f"figures/{name}.png", buffer.getvalue())
+
+    def close(self, status: str, **more: Any) -> None:
+        """Say in run.json how the run ended. For a complete run this is the last thing written."""
+        log.info("%s", status)
+        if self._handler is not None:
+            log.removeHandler(self._handler)
+            self._handler.close()
+            self._handler = None
+        self.files["run.log"] = hashlib.sha256((self.path / "run.log").read_bytes()).hexdigest()
+        self._write_run(status, more)
+
+    def _write_run(self, status: str, more: Mapping[str, Any]) -> None:
+        hashes = {"files": self.files, "tensors": self.tensors}
+        files = dict(self.files)
+        self.write_json("run.json", {"status": status, **self.head, **more, "sha256": hashes})
+        self.files = files  # run.json cannot hold its own hash
+
+    def _open_log(self) -> None:
+        self._handler = logging.FileHandler(self.path / "run.log", encoding="utf-8")
+        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(self._handler)
+
+
+def check_fresh(path: Path) -> None:
+    """Check, without touching anything, that a run could have this folder for its own.
+
+    Raises:
+        ConfigError: it holds something already, is no folder, or cannot be written.
+    """
+    try:
+        if path.is_dir():
+            if any(path.iterdir()):
+                raise ConfigError([_taken(path)])
+        elif path.exists():
+            raise ConfigError([f"hydra.run.dir={path}: is a file; name a folder that is new or empty"])
+    except OSError as error:
+        raise ConfigError([_unwritable(path, error)]) from None
+    parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise ConfigError(
+            [f"hydra.run.dir={path}: {parent} cannot be written; name a folder elsewhere with hydra.run.dir=DIR"]
+        )
+
+
+def _taken(path: Path) -> str:
+    return (
+        f"hydra.run.dir={path}: is not empty; a run writes to a fresh folder, name another or leave hydra.run.dir out"
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> str:
+    return f"hydra.run.dir={path}: {error.strerror}; name a folder elsewhere with hydra.run.dir=DIR"
+
+
+def _flat(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """{"coef": {"mean": 0}} as {"coef_mean": 0}."""
+    flat: dict[str, Any] = {}
+    for name, value in entry.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}_{inner}": each for inner, each in _flat(value).items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """A table with a header; None is an empty cell."""
+    rows = list(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["layer"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,234 @@
+"""How a legal key is declared: its kind, range, unit, default and one line of help; and how a value is held against it.
+
+Nothing here knows which keys exist (that is `config`), and nothing here imports numpy or torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class FaultError(ValueError):
+    """A value is not of its kind; the message says what is allowed."""
+
+
+class Kind(Protocol):
+    """A kind of value: `check` returns the value in its canonical type or raises `FaultError`."""
+
+    def check(self, value: Any) -> Any: ...
+
+    def describe(self) -> str: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Integer:
+    """A whole number in [low, high]; 3.0 is taken for 3."""
+
+    low: int
+    high: int
+
+    def check(self, value: Any) -> int:
+        whole = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if not whole or value != int(value) or not self.low <= value <= self.high:
+            raise FaultError(self.describe())
+        return int(value)
+
+    def describe(self) -> str:
+        return f"integer, {self.low} to {self.high}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Real:
+    """A finite number in [low, high], or in (low, high] where `low_open`."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False
+
+    def check(self, value: Any) -> float:
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise FaultError(self.describe())
+        try:
+            number = float(value)
+        except OverflowError:
+            raise FaultError(self.describe()) from None
+        too_low = number <= self.low if self.low_open else number < self.low
+        if not math.isfinite(number) or too_low or number > self.high:
+            raise FaultError(self.describe())
+        return number
+
+    def describe(self) -> str:
+        bounds = []
+        if self.low != -math.inf:
+            bounds.append(f"{'>' if self.low_open else '>='} {self.low:g}")
+        if self.high != math.inf:
+            bounds.append(f"<= {self.high:g}")
+        return "finite number" + (", " + " and ".join(bounds) if bounds else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """One name out of a list."""
+
+    options: tuple[str, ...]
+
+    def check(self, value: Any) -> str:
+        if value not in self.options:
+            raise FaultError(self.describe() + nearest(value, self.options))
+        return value
+
+    def describe(self) -> str:
+        return "one of " + ", ".join(self.options)
+
+
+@dataclasses.dataclass(frozen=True)
+class Truth:
+    """true or false."""
+
+    def check(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise FaultError(self.describe())
+        return value
+
+    def describe(self) -> str:
+        return "true or false"
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """A piece of text that is not empty."""
+
+    what: str = "text"
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, (str, int, float)) or isinstance(value, bool) or not str(value).strip():
+            raise FaultError(self.describe())
+        return str(value)
+
+    def describe(self) -> str:
+        return self.what
+
+
+@dataclasses.dataclass(frozen=True)
+class Several(Generic[T]):
+    """A list whose entries are all of one kind, `at_least` of them."""
+
+    kind: Kind
+    at_least: int = 0
+    example: str = ""
+
+    def check(self, value: Any) -> tuple[Any, ...]:
+        if isinstance(value, str) or not isinstance(value, Sequence) or len(value) < self.at_least:
+            raise FaultError(self.describe())
+        return tuple(self._entry(position, entry) for position, entry in enumerate(value))
+
+    def _entry(self, position: int, entry: Any) -> Any:
+        try:
+            return self.kind.check(entry)
+        except FaultError as fault:
+            raise FaultError(f"{self.describe()}; entry {position} is {show(entry)}, allowed: {fault}") from None
+
+    def describe(self) -> str:
+        count = f", {self.at_least} or more" if self.at_least else ""
+        return f"list{count}" + (f", such as {self.example}" if self.example else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """Two finite numbers [low, high] with low < high."""
+
+    def check(self, value: Any) -> tuple[float, float]:
+        if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
+            raise FaultError(self.describe())
+        low, high = (Real().check(entry) for entry in value)
+        if not low < high or not math.isfinite(high - low):
+            raise FaultError(self.describe())
+        return low, high
+
+    def describe(self) -> str:
+        return "two finite numbers [low, high] with low < high"
+
+
+@dataclasses.dataclass(frozen=True)
+class Optional:
+    """A value of `kind`, or null."""
+
+    kind: Kind
+
+    def check(self, value: Any) -> Any:
+        return None if value is None else self.kind.check(value)
+
+    def describe(self) -> str:
+        return self.kind.describe() + ", or null"
+
+
+REQUIRED = dataclasses.MISSING
+
+
+def key(default: Any, kind: Kind, help: str, unit: str = "", typed: str = "") -> Any:
+    """Declare a dataclass field as a legal key.
+
+    Args:
+        default: the value where none is given, or `REQUIRED`.
+        kind: what values are legal.
+        help: one line for `kan-run --help`.
+        unit: the unit of the number, where it has one.
+        typed: how people type the key, where that is not its path.
+    """
+    return dataclasses.field(default=default, metadata={"kind": kind, "help": help, "unit": unit, "typed": typed})
+
+
+def keys(declared: type) -> dict[str, dataclasses.Field[Any]]:
+    """The legal keys that a dataclass declares with `key`, in order."""
+    return {field.name: field for field in dataclasses.fields(declared) if "kind" in field.metadata}
+
+
+def read(declared: type[T], given: Mapping[str, Any], prefix: str, faults: list[str]) -> T | None:
+    """Build `declared` from the keys in `given`, adding a line to `faults` for every value that is not legal.
+
+    Args:
+        declared: a dataclass whose fields were all made by `key`.
+        given: plain values by key; unknown keys are not this function's business.
+        prefix: what to put before a key in a message, such as "grid.".
+        faults: collects the messages.
+
+    Returns:
+        The object, or None where anything was wrong.
+    """
+    values, before = {}, len(faults)
+    for name, field in keys(declared).items():
+        if name not in given:
+            if field.default is REQUIRED:
+                faults.append(f"{prefix}{name} is missing; allowed: {field.metadata['kind'].describe()}")
+            continue
+        try:
+            values[name] = field.metadata["kind"].check(given[name])
+        except FaultError as fault:
+            typed = field.metadata["typed"] or prefix + name
+            faults.append(f"{typed}={show(given[name])}: allowed: {fault}")
+    return declared(**values) if len(faults) == before else None
+
+
+def show(value: Any) -> str:
+    """A value as it would be typed on the command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{name}:{show(entry)}" for name, entry in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ",".join(show(entry) for entry in value) + "]"
+    return str(value) if str(value) else "'' (empty)"
+
+
+def nearest(given: Any, options: Iterable[str]) -> str:
+    """'; did you mean X?' where an option is spelt much like what was given, else ''."""
+    close = difflib.get_close_matches(str(given).lower(), list(options), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,122 @@
+"""What an initialisation did, in numbers: parameters and signal, per layer, node and edge, over chunks of samples.
+
+All sums are float64. Measuring reads the model and changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kancli.model import KAN, KANLayer, LayerTrace
+from kancli.stats.signal import LayerScope, LayerSignal, as_array
+
+__all__ = ["SCHEMA", "Collector", "LayerScope", "parameters"]
+
+SCHEMA = 1
+NOT_MEASURED = "not measured at this level of stats"
+
+
+class Collector:
+    """Takes in the traces of a model chunk by chunk, then tells what happened."""
+
+    def __init__(self, model: KAN) -> None:
+        self.model = model
+        self.signals = [LayerSignal(layer) for layer in self._layers()]
+
+    def _layers(self) -> list[KANLayer]:
+        return [layer for layer in self.model.layers if isinstance(layer, KANLayer)]
+
+    def update(self, traces: Sequence[LayerTrace]) -> None:
+        for signal, trace in zip(self.signals, traces, strict=True):
+            signal.update(trace)
+
+    def scopes(self) -> list[LayerScope]:
+        """What the figures need: range and strength, layer by layer."""
+        return [signal.scope() for signal in self.signals]
+
+    def non_finite(self) -> str | None:
+        """Layer, edge and branch of the first postact that is infinite or NaN, in forward order."""
+        for number, signal in enumerate(self.signals):
+            if (found := signal.non_finite()) is not None:
+                return (
+                    f"layer {number}, edge {found.source} -> {found.target}, {found.branch} branch: not finite for"
+                    f" {found.samples} of {signal.postacts.n} samples"
+                )
+        return None
+
+    def report(self) -> dict[str, Any]:
+        """All statistics as plain values, null where a number is undefined, with the reasons under `reasons`."""
+        reasons: dict[str, str] = {}
+        layers = []
+        for number, (layer, signal) in enumerate(zip(self._layers(), self.signals, strict=True)):
+            entry = {"layer": number, "n_in": layer.n_in, "n_out": layer.n_out, **parameters(layer), **signal.layer()}
+            entry["nodes"] = {name: values.tolist() for name, values in signal.nodes().items()}
+            entry["edges"] = _edges(layer, signal)
+            undefined = "nothing varies" if signal.non_finite() is None else "some values are not finite"
+            layers.append(plain(entry, f"layers.{number}", reasons, undefined))
+        return report(layers, reasons, self.non_finite())
+
+
+def report(layers: list[Any], reasons: dict[str, str], non_finite: str | None) -> dict[str, Any]:
+    """The contents of stats.json."""
+    verdict = {
+        "name": "non_finite",
+        "value": 0 if non_finite is None else 1,
+        "threshold": 0,
+        "verdict": "pass" if non_finite is None else "fail",
+        "detail": non_finite or "all values are finite",
+    }
+    reasons = {**reasons, "jacobian": NOT_MEASURED, "ntk": NOT_MEASURED}
+    return {
+        "schema": SCHEMA,
+        "layers": layers,
+        "jacobian": None,
+        "ntk": None,
+        "verdicts": [verdict],
+        "reasons": reasons,
+    }
+
+
+def parameters(layer: KANLayer) -> dict[str, dict[str, float]]:
+    """Mean, std (divided by n), least and greatest value of each of the layer's tensors."""
+    found = {}
+    for name, tensor in layer.named_parameters():
+        values = as_array(tensor)
+        with np.errstate(all="ignore"):
+            found[name] = {"mean": values.mean(), "std": values.std(), "min": values.min(), "max": values.max()}
+    return found
+
+
+def _edges(layer: KANLayer, signal: LayerSignal) -> list[dict[str, Any]]:
+    coef = as_array(layer.coef)
+    columns = {
+        "scale_base": signal.scale_base,
+        "scale_sp": signal.scale_sp,
+        "coef_mean": coef.mean(axis=-1),
+        "coef_std": coef.std(axis=-1),
+        **signal.edges(),
+    }
+    flat = {name: values.ravel().tolist() for name, values in columns.items()}
+    return [
+        {"in": edge // layer.n_out, "out": edge % layer.n_out} | {name: values[edge] for name, values in flat.items()}
+        for edge in range(layer.n_in * layer.n_out)
+    ]
+
+
+def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any:
+    """Numbers as int or float; what is not finite becomes None, with the reason filed under its path."""
+    if isinstance(value, Mapping):
+        return {name: plain(entry, f"{path}.{name}", reasons, undefined) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [plain(entry, f"{path}.{number}", reasons, undefined) for number, entry in enumerate(value)]
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    number = float(value)
+    if math.isfinite(number):
+        return number
+    reasons[path] = undefined if math.isnan(number) else "overflow"
+    return None
