@@ -27,34 +27,39 @@ log = logging.getLogger("kancli")
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked the process to end."""
+    """A signal asked the process to end.
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+    Not KeyboardInterrupt itself: CPython kills a process at exit in which that one left an `exec` of a string, as
+    dataclasses and namedtuples make them, even though it was caught later.
+    """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
     gc.disable()  # loading torch makes millions of objects and no garbage: 0.3 s less; a sweep turns it on again
+    received: list[int] = []  # signals; a library may wrap or swallow the exception that one raises
     try:
-        with _streams(), _signals():
+        with _streams(), _signals(received):
             return _dispatch(argv)
-    except Interrupted as interrupt:
-        return _say(f"interrupted by {signal.Signals(interrupt.number).name}", errors.SIGNALLED + interrupt.number)
-    except KeyboardInterrupt:
-        return _say("interrupted", errors.SIGNALLED + signal.SIGINT)
-    except BrokenPipeError:  # whoever read our output has gone; the run itself was finished and recorded
+    except BaseException as error:
+        return _answer(error, received)
+
+
+def _answer(error: BaseException, received: Sequence[int]) -> int:
+    """Say in one line what ended the program, and return the exit code."""
+    if received or isinstance(error, KeyboardInterrupt):
+        number = received[0] if received else signal.SIGINT
+        return _say(f"interrupted by {signal.Signals(number).name}", errors.SIGNALLED + number)
+    if isinstance(error, KanError):
+        return _say(str(error), error.exit_code)
+    if isinstance(error, BrokenPipeError):  # whoever read our output has gone; the run was finished and recorded
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KanError as error:
-        return _say(str(error), error.exit_code)
-    except Exception as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise
-        text = " ".join(str(error).split())
-        return _say(f"internal error: {type(error).__name__}: {text}; HYDRA_FULL_ERROR=1 shows where", errors.INTERNAL)
+    if not isinstance(error, Exception) or os.environ.get("HYDRA_FULL_ERROR") == "1":
+        raise error
+    text = " ".join(str(error).split())
+    return _say(f"internal error: {type(error).__name__}: {text}; HYDRA_FULL_ERROR=1 shows where", errors.INTERNAL)
 
 
 def _say(message: str, code: int) -> int:
@@ -156,7 +161,7 @@ def _run(hydra: Hydra, overrides: list[str]) -> int:
     from hydra.types import HydraContext, RunMode
 
     from kancli.compose import CONFIG_NAME
-    from kancli.run_folder import check_fresh
+    from kancli.run_folder import check_fresh, unwritable
 
     config = hydra.compose_config(CONFIG_NAME, overrides, run_mode=RunMode.RUN, with_log_configuration=False)
     check_fresh(Path(config.hydra.run.dir))
@@ -165,14 +170,17 @@ def _run(hydra: Hydra, overrides: list[str]) -> int:
     experiment.device_of(hydra.config_loader.settings(config))  # pyright: ignore[reportAttributeAccessIssue]
     callbacks = Callbacks(config)
     callbacks.on_run_start(config=config, config_name=CONFIG_NAME)
-    job = run_job(
-        hydra_context=HydraContext(config_loader=hydra.config_loader, callbacks=callbacks),
-        task_function=task,
-        config=config,
-        job_dir_key="hydra.run.dir",
-        job_subdir_key=None,
-        configure_logging=False,
-    )
+    try:
+        job = run_job(
+            hydra_context=HydraContext(config_loader=hydra.config_loader, callbacks=callbacks),
+            task_function=task,
+            config=config,
+            job_dir_key="hydra.run.dir",
+            job_subdir_key=None,
+            configure_logging=False,
+        )
+    except OSError as error:  # of making the folder: what the task itself raises is kept in the job
+        raise ConfigError([unwritable(config.hydra.run.dir, error)]) from None
     callbacks.on_run_end(config=config, config_name=CONFIG_NAME, job_return=job)
     with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints a line of its own before it raises
         job.return_value  # noqa: B018
@@ -221,7 +229,7 @@ def _streams() -> Iterator[None]:
             stream.reconfigure(errors="replace")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("kan-run: %(message)s"))
-    handler.setLevel(logging.WARNING)
+    handler.addFilter(lambda record: record.levelno == logging.WARNING)  # an error is told once, at the end
     log.setLevel(logging.INFO)
     log.propagate = False  # a launcher gives the root logger a handler of its own
     log.addHandler(handler)
@@ -233,18 +241,20 @@ def _streams() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does: recorded as interrupted."""
+def _signals(received: list[int]) -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does: recorded as interrupted. What came is noted in `received`."""
 
     def interrupt(number: int, frame: Any) -> NoReturn:
-        raise Interrupted(number)
+        received.append(number)
+        raise Interrupted
 
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:  # not in the main thread: signals are someone else's business
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

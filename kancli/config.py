@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,18 +83,34 @@ VARIANTS: dict[str, tuple[str, Mapping[str, type]]] = {"init": ("scheme", SCHEME
 TOP_LEVEL = (*keys(Settings), *SECTIONS, *VARIANTS)
 
 
-def catalogue() -> Iterator[tuple[str, Kind, Any, str, str]]:
-    """Every legal key once: its path, kind, default, unit and help; a scheme's knobs by their bare names."""
-    seen = set()
-    parts = [("", Settings), *(("", scheme) for scheme in SCHEMES.values())]
-    parts += [("inputs.", sampler) for sampler in SAMPLERS.values()]
-    parts += [(f"{name}.", section) for name, section in SECTIONS.items()]
-    for prefix, declared in parts:
+@dataclass(frozen=True)
+class LegalKey:
+    """One key as the help and the hints tell of it."""
+
+    path: str  # a scheme's knobs by their bare names
+    kind: Kind
+    default: Any
+    unit: str
+    help: str
+    owners: tuple[str, ...]  # the choices that have it, where it is not one of every run
+
+
+def catalogue() -> list[LegalKey]:
+    """Every legal key once."""
+    found: dict[str, LegalKey] = {}
+    parts: list[tuple[str, type, tuple[str, ...]]] = [("", Settings, ())]
+    for name, (_, table) in VARIANTS.items():
+        parts += [("" if name == "init" else f"{name}.", variant, (f"{name}={key}",)) for key, variant in table.items()]
+    parts += [(f"{name}.", section, ()) for name, section in SECTIONS.items()]
+    for prefix, declared, owners in parts:
         for name, field in keys(declared).items():
-            if prefix + name not in seen:
-                seen.add(prefix + name)
-                meta = field.metadata
-                yield prefix + name, meta["kind"], field.default, meta["unit"], meta["help"]
+            path, meta = prefix + name, field.metadata
+            if path in found:
+                owners_so_far = found[path].owners
+                found[path] = dataclasses.replace(found[path], owners=owners_so_far + owners)
+            else:
+                found[path] = LegalKey(path, meta["kind"], field.default, meta["unit"], meta["help"], owners)
+    return list(found.values())
 
 
 def validate(config: Mapping[str, Any]) -> Settings:
@@ -161,7 +177,7 @@ def _unknown(path: str, value: Any) -> str:
     """The message for a key that nothing has."""
     if isinstance(value, Mapping) and value and "." not in path:
         path, value = f"{path}.{next(iter(value))}", next(iter(value.values()))
-    legal = [*(path for path, *_ in catalogue()), *TOP_LEVEL]
+    legal = [*(key.path for key in catalogue()), *TOP_LEVEL]
     hint = nearest(path, legal)
     same_ending = [name for name in legal if name.endswith(f".{path}")]
     if not hint and same_ending:

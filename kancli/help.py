@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import textwrap
 
 from kancli.config import catalogue
 from kancli.presets import Presets
 from kancli.schema import REQUIRED, show
+
+WIDTH = 88
 
 HEAD = """\
 kan-run: what does an initialisation do to a Kolmogorov-Arnold network?
@@ -53,24 +55,22 @@ def help_text(presets: Presets) -> str:
         options = presets.options(group)
         column = max(map(len, options)) + 2
         lines += [f"  {option:<{column}}{presets.load(group, option).comment}" for option in options]
-    lines += ["", "KEYS: type and range, [default], what it is", ""]
-    for path, kind, default, unit, text in catalogue():
-        given = "must be given" if default is REQUIRED else show(default)
-        in_unit = f", {unit}" if unit else ""
-        lines += [f"{path}={_placeholder(path, default)}  [{given}]", f"    {text}", f"    {kind.describe()}{in_unit}"]
+    lines += ["", "KEYS: what each is; type, range and unit [default] (where it applies)", ""]
+    for key in catalogue():
+        default = "must be given" if key.default is REQUIRED else show(key.default)
+        unit = f", {key.unit}" if key.unit else ""
+        where = f" ({', '.join(key.owners)})" if key.owners else ""
+        lines += [f"  {key.path:<18}{key.help}", f"{'':<20}{key.kind.describe()}{unit} [{default}]{where}"]
     lines += ["", FOOT]
     return "\n".join(_wrap(line) for line in lines)
 
 
-def _placeholder(path: str, default: Any) -> str:
-    return path.rpartition(".")[2].upper()
-
-
 def _wrap(line: str) -> str:
-    """Long lists of options broken over lines of at most 88 characters."""
-    import textwrap
-
-    indent = len(line) - len(line.lstrip())
-    if len(line) <= 88 or "\n" in line:
+    """A long line broken over several."""
+    if len(line) <= WIDTH or "\n" in line:
         return line
-    return "\n".join(textwrap.wrap(line, 88, subsequent_indent=" " * (indent + 2)))
+    # What is wrapped goes on in the column that the text began in.
+    words = line.lstrip()
+    name, gap, _ = words.partition("  ")
+    indent = len(line) - len(words) + (len(words) - len(words[len(name) :].lstrip()) if gap else 0)
+    return "\n".join(textwrap.wrap(line, WIDTH, subsequent_indent=" " * indent))

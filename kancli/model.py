@@ -38,7 +38,11 @@ class KANLayer(nn.Module):
     Parameters are created empty: nothing is drawn here.
     """
 
-    knots: Tensor
+    coef: nn.Parameter  # [i, o, K]
+    scale_base: nn.Parameter  # [i, o]
+    scale_sp: nn.Parameter  # [i, o]
+    bias: nn.Parameter | None  # [o]
+    knots: Tensor  # [G + 1 + 2k]
 
     def __init__(
         self,
@@ -103,6 +107,8 @@ class KAN(nn.Module):
         width: nodes per layer, `[n_0, ..., n_L]`; the rest as for `KANLayer`.
     """
 
+    layers: list[KANLayer]  # an nn.ModuleList
+
     def __init__(
         self,
         width: Sequence[int],
@@ -117,7 +123,7 @@ class KAN(nn.Module):
     ) -> None:
         super().__init__()
         self.width = tuple(width)
-        self.layers = nn.ModuleList(
+        self.layers = nn.ModuleList(  # pyright: ignore[reportAttributeAccessIssue]
             KANLayer(
                 n_in,
                 n_out,
@@ -143,7 +149,6 @@ class KAN(nn.Module):
         """One `LayerTrace` a layer for the inputs x `[n, n_0]`; the last one's `output` is the bits of `forward`."""
         traces: list[LayerTrace] = []
         for layer in self.layers:
-            assert isinstance(layer, KANLayer)
             traces.append(layer.trace(x))
             x = traces[-1].output
         return traces

@@ -18,7 +18,7 @@ from kancli.inits import init_
 from kancli.seeding import stream
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from kancli.figures.network import Diagram
 
 
 class KAN(model.KAN):
@@ -92,13 +92,14 @@ class KAN(model.KAN):
         in_vars: Sequence[str] | None = None,
         out_vars: Sequence[str] | None = None,
         title: str | None = None,
-    ) -> Figure:
+    ) -> Diagram:
         """The network diagram over the samples of the last forward pass.
 
         Raises:
             RuntimeError: no samples have gone through the model yet.
         """
         from kancli import figures, stats
+        from kancli.figures import network
 
         if self.last_inputs is None:
             raise RuntimeError("plot() draws the functions over the samples seen: call model(x) first")
@@ -111,7 +112,7 @@ class KAN(model.KAN):
             in_vars=None if in_vars is None else tuple(in_vars),
             out_vars=None if out_vars is None else tuple(out_vars),
         )
-        return figures.draw("network", self, collector.scopes(), look)
+        return network.draw(self, collector.scopes(), look)
 
 
 def create_dataset(

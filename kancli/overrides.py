@@ -52,8 +52,13 @@ def parse(typed: Sequence[str]) -> list[Override]:
     parsed, faults = [], []
     for text in typed:
         try:
-            parsed += parser.parse_overrides([text])
+            (override,) = parser.parse_overrides([text])
         except HydraException:
+            faults.append(_unreadable(text))
+            continue
+        if override.key_or_group:
+            parsed.append(override)
+        else:
             faults.append(_unreadable(text))
     if faults:
         raise ConfigError(faults)

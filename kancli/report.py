@@ -13,9 +13,18 @@ PLAIN_WIDTH = 80  # columns where there is no terminal
 STRAIGHT = 1e-9  # a nonlinearity below this is rounding: 1 - R^2 of float32 values on a line is about 1e-14
 
 
+class PipeConsole(Console):
+    """A console that leaves it to the caller what to do when nobody reads the output any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
 def console(file: IO[str]) -> Console:
     """A console for a stream: colour on a terminal only, and a fixed width elsewhere."""
-    return Console(file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, emoji=False, markup=False)
+    return PipeConsole(
+        file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, emoji=False, markup=False
+    )
 
 
 def summary(stats: Mapping[str, Any], headline: str) -> list[Table | str]:

@@ -58,7 +58,7 @@ class RunFolder:
         except FileExistsError:
             raise ConfigError([_taken(path)]) from None
         except OSError as error:
-            raise ConfigError([_unwritable(path, error)]) from None
+            raise ConfigError([unwritable(path, error)]) from None
         folder = cls(path, head)
         for name, text in hydra_record.items():
             folder.write(f"{HYDRA_RECORD}/{name}", text.encode())
@@ -139,7 +139,7 @@ def check_fresh(path: Path) -> None:
         elif path.exists():
             raise ConfigError([f"hydra.run.dir={path}: is a file; name a folder that is new or empty"])
     except OSError as error:
-        raise ConfigError([_unwritable(path, error)]) from None
+        raise ConfigError([unwritable(path, error)]) from None
     parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise ConfigError(
@@ -153,7 +153,8 @@ def _taken(path: Path) -> str:
     )
 
 
-def _unwritable(path: Path, error: OSError) -> str:
+def unwritable(path: Path | str, error: OSError) -> str:
+    """The message for a folder that cannot be made or looked into."""
     return f"hydra.run.dir={path}: {error.strerror}; name a folder elsewhere with hydra.run.dir=DIR"
 
 

@@ -37,9 +37,10 @@ def basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int) -> Tens
     low, high = grid_range
     # In float64: at G = 200 a float32 position would be off by 1e-5 of an interval.
     position = (x.double() - low) * (grid / (high - low))  # [..., i], 0 at the left end of the range, G at its right
-    outside = (position < -k) | (position >= grid + k)
+    at_right_end = x == high
+    outside = (position < -k) | ((position >= grid + k) & ~at_right_end)
     interval = position.floor()
-    interval = torch.where(x == high, grid - 1.0, interval).clamp(-k, grid + k - 1).nan_to_num(nan=0.0)
+    interval = torch.where(at_right_end, grid - 1.0, interval).clamp(-k, grid + k - 1).nan_to_num(nan=0.0)
     u = (position - interval).to(x.dtype)  # [..., i], in [0, 1] inside the knots
     local = _nonzero_values(u, k).masked_fill(outside.unsqueeze(-1), 0.0)  # [..., i, k + 1]
 

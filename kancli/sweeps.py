@@ -20,7 +20,7 @@ from kancli import hydra_shell
 from kancli.compose import CONFIG_NAME, draft
 from kancli.errors import SWEEP, ConfigError
 from kancli.overrides import parse, settle
-from kancli.run_folder import check_fresh
+from kancli.run_folder import check_fresh, unwritable
 
 if TYPE_CHECKING:
     from kancli.presets import Presets
@@ -49,8 +49,11 @@ def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], None]) -
     callbacks.on_multirun_start(config=master, config_name=CONFIG_NAME)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
     launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=master)
-    folder.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(master, folder / "multirun.yaml")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(master, folder / "multirun.yaml")
+    except OSError as error:
+        raise ConfigError([unwritable(folder, error)]) from None
     returns = launcher.launch([["hydra.mode=MULTIRUN", *job] for job in jobs], initial_job_idx=0)
     callbacks.on_multirun_end(config=master, config_name=CONFIG_NAME)
     failures = [(job, cause) for job, each in zip(jobs, returns, strict=True) if (cause := _failure(each)) is not None]

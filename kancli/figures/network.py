@@ -51,14 +51,13 @@ class Curves:
     n_edges: int  # how many the layer has
 
 
-def draw(model: KAN, scopes: Sequence[LayerScope], look: Figures) -> Figure:
+def draw(model: KAN, scopes: Sequence[LayerScope], look: Figures) -> Diagram:
     """Draw a model over the range of the samples that went through it.
 
     Links, frames and curves have the opacity tanh(beta * score); a pale curve under each keeps faint ones readable.
     What lies off the grid is shaded.
     """
-    layers = [layer for layer in model.layers if isinstance(layer, KANLayer)]
-    curves = [sample_curves(layer, scope, look.metric) for layer, scope in zip(layers, scopes, strict=True)]
+    curves = [sample_curves(layer, scope, look.metric) for layer, scope in zip(model.layers, scopes, strict=True)]
     plan = Plan(model.width, [len(each.sources) for each in curves], look.title is not None)
     figure = Diagram(figsize=(plan.width, plan.height), dpi=look.dpi)
     FigureCanvasAgg(figure)
@@ -66,12 +65,12 @@ def draw(model: KAN, scopes: Sequence[LayerScope], look: Figures) -> Figure:
     axes.set_xlim(0, plan.width)
     axes.set_ylim(0, plan.height)
     axes.axis("off")
-    for number, (layer, each) in enumerate(zip(layers, curves, strict=True)):
+    for number, (layer, each) in enumerate(zip(model.layers, curves, strict=True)):
         _draw_layer(axes, plan, number, layer.grid_range, each, opacity(each.score, look.beta))
     for number, nodes in enumerate(model.width):
         xs, y = plan.nodes(number)
         axes.scatter(xs, np.full(nodes, y), s=(72 * plan.dot(nodes)) ** 2, color=INK, zorder=3)
-    _write(axes, plan, layers[0].grid_range, curves, look)
+    _write(axes, plan, model.layers[0].grid_range, curves, look)
     return figure
 
 

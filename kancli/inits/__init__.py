@@ -27,7 +27,7 @@ def init_(model: KAN, scheme: Scheme, *, seed: int) -> KAN:
         seed: the seed of all these streams; required.
     """
     for number, layer in enumerate(model.layers):
-        init_layer_(layer, scheme, seed=seed, number=number)  # pyright: ignore[reportArgumentType]
+        init_layer_(layer, scheme, seed=seed, number=number)
     return model
 
 

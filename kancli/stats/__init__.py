@@ -18,6 +18,7 @@ __all__ = ["SCHEMA", "Collector", "LayerScope", "parameters"]
 
 SCHEMA = 1
 NOT_MEASURED = "not measured at this level of stats"
+_QUIET = np.errstate(all="ignore")  # infinities and 0/0 are reported by name and reason, not by warnings
 
 
 class Collector:
@@ -25,15 +26,15 @@ class Collector:
 
     def __init__(self, model: KAN) -> None:
         self.model = model
-        self.signals = [LayerSignal(layer) for layer in self._layers()]
+        self.signals = [LayerSignal(layer) for layer in self.model.layers]
 
-    def _layers(self) -> list[KANLayer]:
-        return [layer for layer in self.model.layers if isinstance(layer, KANLayer)]
-
+    @_QUIET
     def update(self, traces: Sequence[LayerTrace]) -> None:
+        """Take in one chunk of samples: a trace for each layer."""
         for signal, trace in zip(self.signals, traces, strict=True):
             signal.update(trace)
 
+    @_QUIET
     def scopes(self) -> list[LayerScope]:
         """What the figures need: range and strength, layer by layer."""
         return [signal.scope() for signal in self.signals]
@@ -42,17 +43,15 @@ class Collector:
         """Layer, edge and branch of the first postact that is infinite or NaN, in forward order."""
         for number, signal in enumerate(self.signals):
             if (found := signal.non_finite()) is not None:
-                return (
-                    f"layer {number}, edge {found.source} -> {found.target}, {found.branch} branch: not finite for"
-                    f" {found.samples} of {signal.postacts.n} samples"
-                )
+                return f"layer {number}, {found}"
         return None
 
+    @_QUIET
     def report(self) -> dict[str, Any]:
         """All statistics as plain values, null where a number is undefined, with the reasons under `reasons`."""
         reasons: dict[str, str] = {}
         layers = []
-        for number, (layer, signal) in enumerate(zip(self._layers(), self.signals, strict=True)):
+        for number, (layer, signal) in enumerate(zip(self.model.layers, self.signals, strict=True)):
             entry = {"layer": number, "n_in": layer.n_in, "n_out": layer.n_out, **parameters(layer), **signal.layer()}
             entry["nodes"] = {name: values.tolist() for name, values in signal.nodes().items()}
             entry["edges"] = _edges(layer, signal)
@@ -86,8 +85,7 @@ def parameters(layer: KANLayer) -> dict[str, dict[str, float]]:
     found = {}
     for name, tensor in layer.named_parameters():
         values = as_array(tensor)
-        with np.errstate(all="ignore"):
-            found[name] = {"mean": values.mean(), "std": values.std(), "min": values.min(), "max": values.max()}
+        found[name] = {"mean": values.mean(), "std": values.std(), "min": values.min(), "max": values.max()}
     return found
 
 

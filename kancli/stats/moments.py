@@ -36,7 +36,8 @@ class Moments:
 
     @property
     def variance(self) -> Array:
-        return self.sum_squares / self.n
+        """Exactly 0 where all values are equal, whatever the rounding of their mean."""
+        return np.where(self.low == self.high, 0.0, self.sum_squares / self.n)
 
 
 class EdgeMoments(Moments):

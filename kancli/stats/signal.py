@@ -21,16 +21,6 @@ class LayerScope:
     std: Array  # [i, o]      std of the postacts
 
 
-@dataclass(frozen=True)
-class NonFinite:
-    """The first edge whose postacts are not all finite."""
-
-    source: int
-    target: int
-    branch: str
-    samples: int  # how many samples are hit
-
-
 class LayerSignal:
     """Accumulates what one layer does to the samples."""
 
@@ -49,14 +39,13 @@ class LayerSignal:
     def update(self, trace: LayerTrace) -> None:
         """Take in the trace of one chunk of samples."""
         x, b, spline, y = (as_array(each) for each in (trace.preacts, trace.base, trace.spline, trace.postacts))
-        with np.errstate(all="ignore"):  # infinities are reported by name, not by a warning
-            self.output.update(as_array(trace.output))
-            self.postacts.update_pair(x, y)
-            self.spline.update_pair(b, spline)
-            self.sum_abs = self.sum_abs + np.abs(y).sum(axis=0)
-            self.off_grid = self.off_grid + ((x < self.low) | (x > self.high)).sum(axis=0)
-            if not np.isfinite(self.sum_abs).all():
-                self._count_non_finite(b, spline, y)
+        self.output.update(as_array(trace.output))
+        self.postacts.update_pair(x, y)
+        self.spline.update_pair(b, spline)
+        self.sum_abs = self.sum_abs + np.abs(y).sum(axis=0)
+        self.off_grid = self.off_grid + ((x < self.low) | (x > self.high)).sum(axis=0)
+        if not np.isfinite(self.sum_abs).all():
+            self._count_non_finite(b, spline, y)
 
     def _count_non_finite(self, b: Array, spline: Array, y: Array) -> None:
         self.bad_base = self.bad_base + (~np.isfinite(self.scale_base * b[:, :, None])).sum(axis=0)
@@ -64,17 +53,21 @@ class LayerSignal:
         self.bad_sum = self.bad_sum + (~np.isfinite(y)).sum(axis=0)
 
     def scope(self) -> LayerScope:
-        with np.errstate(all="ignore"):
-            std = np.sqrt(self.postacts.variance)
+        std = np.sqrt(self.postacts.variance)
         return LayerScope(self.preacts.low, self.preacts.high, self.sum_abs / self.postacts.n, std)
 
-    def non_finite(self) -> NonFinite | None:
-        """The first edge, input by input, with infinite or NaN postacts."""
-        if not np.any(self.bad_sum):
-            return None
-        source, target = (int(index) for index in np.argwhere(self.bad_sum)[0])
-        hit = [name for name, bad in (("base", self.bad_base), ("spline", self.bad_spline)) if bad[source, target]]
-        return NonFinite(source, target, " and ".join(hit) or "sum", int(self.bad_sum[source, target]))
+    def non_finite(self) -> str | None:
+        """Edge and branch of the first postacts that are infinite or NaN, input by input; or the node whose sum is."""
+        if np.any(self.bad_sum):
+            source, target = np.argwhere(self.bad_sum)[0]
+            hit = [name for name, bad in (("base", self.bad_base), ("spline", self.bad_spline)) if bad[source, target]]
+            branch = " and ".join(hit) or "sum of the two"
+            count = self.bad_sum[source, target]
+            return f"edge {source} -> {target}, {branch} branch: not finite for {count} of {self.output.n} samples"
+        bad_nodes = np.argwhere(~np.isfinite(self.output.mean))
+        if len(bad_nodes):
+            return f"node {bad_nodes[0][0]}: the sum of its incoming edges, each finite, is not finite"
+        return None
 
     def layer(self) -> dict[str, object]:
         """The layer's statistics: over samples and nodes, or samples and edges, taken together.
@@ -83,21 +76,20 @@ class LayerSignal:
         `spline_share`: sum of the spline branches' variances over the sum of both branches' variances.
         `nonlinearity`: 1 - R^2 of each edge's best straight line on the samples; mean and max over edges that vary.
         """
-        with np.errstate(all="ignore"):
-            base, spline = self._branch_variances()
-            bends = self._nonlinearity()
-            bends = bends[~np.isnan(bends)]
-            return {
-                "preacts": _pool(self.preacts),
-                "postacts": _pool(self.postacts) | {"mean_abs": (self.sum_abs / self.postacts.n).mean()},
-                "output": _pool(self.output),
-                "off_grid": self.off_grid.sum() / self.preacts.mean.size / self.preacts.n,
-                "spline_share": spline.sum() / (base.sum() + spline.sum()),
-                "nonlinearity": {
-                    "mean": bends.mean() if bends.size else np.nan,
-                    "max": bends.max() if bends.size else np.nan,
-                },
-            }
+        base, spline = self._branch_variances()
+        bends = self._nonlinearity()
+        bends = bends[~np.isnan(bends)]
+        return {
+            "preacts": _pool(self.preacts),
+            "postacts": _pool(self.postacts) | {"mean_abs": (self.sum_abs / self.postacts.n).mean()},
+            "output": _pool(self.output),
+            "off_grid": self.off_grid.sum() / self.preacts.mean.size / self.preacts.n,
+            "spline_share": spline.sum() / (base.sum() + spline.sum()),
+            "nonlinearity": {
+                "mean": bends.mean() if bends.size else np.nan,
+                "max": bends.max() if bends.size else np.nan,
+            },
+        }
 
     def nodes(self) -> dict[str, Array]:
         """Per node entering the layer, `[i]` each."""
@@ -109,18 +101,17 @@ class LayerSignal:
 
     def edges(self) -> dict[str, Array]:
         """Per edge, `[i, o]` each; slope and intercept are those of the best straight line on the samples."""
-        with np.errstate(all="ignore"):
-            base, spline = self._branch_variances()
-            slope = self.postacts.covariance / self.preacts.variance[:, None]
-            return {
-                "postact_mean": self.postacts.mean,
-                "postact_std": np.sqrt(self.postacts.variance),
-                "postact_mean_abs": self.sum_abs / self.postacts.n,
-                "spline_share": spline / (base + spline),
-                "nonlinearity": self._nonlinearity(),
-                "slope": slope,
-                "intercept": self.postacts.mean - slope * self.preacts.mean[:, None],
-            }
+        base, spline = self._branch_variances()
+        slope = self.postacts.covariance / self.preacts.variance[:, None]
+        return {
+            "postact_mean": self.postacts.mean,
+            "postact_std": np.sqrt(self.postacts.variance),
+            "postact_mean_abs": self.sum_abs / self.postacts.n,
+            "spline_share": spline / (base + spline),
+            "nonlinearity": self._nonlinearity(),
+            "slope": slope,
+            "intercept": self.postacts.mean - slope * self.preacts.mean[:, None],
+        }
 
     def _branch_variances(self) -> tuple[Array, Array]:
         return self.scale_base**2 * self.base.variance[:, None], self.scale_sp**2 * self.spline.variance

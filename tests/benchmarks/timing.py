@@ -1,0 +1,62 @@
+"""Wall times of two things, measured in turn so that a busy machine slows both, and the table of them."""
+
+import math
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def compare(
+    title: str, sides: Mapping[str, Callable[[], float]], runs: int, *, at_least: float = 0, at_most: float = math.inf
+) -> bool:
+    """Run two measurements A B A B ..., print them, and tell whether the ratio A / B of the medians is as wanted.
+
+    Args:
+        sides: two functions by name; each makes one run and returns its seconds.
+    """
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(runs):
+        for name, measure in sides.items():
+            times[name].append(measure())
+    print(f"{f'{title}, {runs} runs each':<66}{'median':>10}{'min':>10}{'max':>10}")
+    for name, seconds in times.items():
+        print(f"  {name:<64}", *(f"{of(seconds):7.3f} s" for of in (statistics.median, min, max)))
+    first, second = (statistics.median(seconds) for seconds in times.values())
+    return verdict("ratio", first / second, at_least=at_least, at_most=at_most)
+
+
+def verdict(name: str, value: float, unit: str = "", *, at_least: float = 0, at_most: float = math.inf) -> bool:
+    """Print a value beside its bound, and tell whether it keeps it."""
+    kept = at_least <= value <= at_most
+    wanted = f"at least {at_least:g}" if at_least else f"at most {at_most:g}"
+    print(f"  {name} {value:.2f}{unit}, wanted {wanted}{unit}: {'met' if kept else 'MISSED'}\n", flush=True)
+    return kept
+
+
+def run(argv: Sequence[str], folder: str, *, code: int = 0, says: str = "", **env: str) -> tuple[float, str]:
+    """Run a command in a folder, with this checkout importable, and return its wall time and what it printed.
+
+    Args:
+        code, says: the exit code and a part of the output that show that it did what is measured.
+
+    Raises:
+        RuntimeError: it did something else.
+    """
+    start = time.perf_counter()
+    done = subprocess.run(
+        argv,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    seconds = time.perf_counter() - start
+    if done.returncode != code or says not in done.stdout:
+        raise RuntimeError(f"{' '.join(argv)}: exit code {done.returncode}, output:\n{done.stdout}")
+    return seconds, done.stdout

@@ -1,0 +1,111 @@
+"""Bad input: a clear answer of one to three lines, exit code 2, no traceback, nothing on disk."""
+
+import os
+import stat
+import sys
+
+import pytest
+
+MISTAKES = [
+    (["nois_scale=1"], ["nois_scale=1", "noise_scale"]),
+    (["init=linaer"], ["init=linaer", "linear"]),
+    (["init=2"], ["init=2", "linear"]),
+    (["init=null"], ["init=null", "linear"]),
+    (["init=off"], ["init=off", "linear"]),
+    (["init=linear", "gain=1.5"], ["gain=1.5"]),
+    (["width=[2]"], ["width=[2]", "2 or more"]),
+    (["width=[]"], ["width=[]"]),
+    (["width=[2,0,1]"], ["entry 1 is 0"]),
+    (["width=[2,-5,1]"], ["entry 1 is -5"]),
+    (["width=[2,2.5,1]"], ["entry 1 is 2.5"]),
+    (["width=two"], ["width=two", "2-5-1"]),
+    (["width=2,5,1"], ["width=2-5-1", "add -m"]),
+    (["width=[2,", "5,1]"], ["quote"]),
+    (["grid=0"], ["grid=0", "1 to"]),
+    (["grid=-1"], ["grid=-1", "1 to"]),
+    (["grid=nan"], ["grid=nan"]),
+    (["k=-1"], ["k=-1", "0 to 10"]),
+    (["k=1000"], ["k=1000", "0 to 10"]),
+    (["grid.range=[1,-1]"], ["grid.range=[1,-1]", "low < high"]),
+    (["grid.range=[0,0]"], ["grid.range=[0,0]", "low < high"]),
+    (["inputs.n=0"], ["inputs.n=0"]),
+    (["inputs.n="], ["inputs.n=", "empty"]),
+    (["noise_scale=nan"], ["noise_scale=nan", "finite"]),
+    (["noise_scale=inf"], ["noise_scale=inf", "finite"]),
+    (["noise_scale=-1"], ["noise_scale=-1", ">= 0"]),
+    (["noise_scale=big"], ["noise_scale=big", "number"]),
+    (["seed=1,2"], ["seed=1,2", "-m"]),
+    (["init=linear,noisy"], ["init=linear,noisy", "-m"]),
+    (["experiment=reference"], ["init", "add -m"]),
+    (["experiment=none_such"], ["experiment=none_such", "reference"]),
+    (["linear"], ["linear", "init=linear"]),
+    (["inputs=file"], ["inputs.path", ".csv"]),
+    (["inputs=missing.csv"], ["missing.csv", "no such file"]),
+    (["width=2-100000-100000"], ["GiB"]),
+    (["inputs.n=1000000000", "width=50-50"], ["GiB"]),
+    (["device=cuda"], ["device=cuda", "device=cpu"]),
+    (["--config-dir", "nowhere"], ["nowhere", "no such folder"]),
+    (["seed=${nothing}"], ["nothing"]),
+    (["~seed.nothing"], ["seed.nothing"]),
+    (["hydra.run.dir=/proc/kancli"], ["/proc", "hydra.run.dir"]),
+    (["hydra.nonsense=1"], ["hydra.nonsense"]),
+    (["-m", "seed=1,2", "k=-1"], ["k=-1"]),
+    (["-m", "noise_scale=interval(0,1)"], ["noise_scale=interval(0,1)"]),
+    (["-sc", "nonsense"], ["install"]),
+]
+
+
+@pytest.mark.parametrize(("argv", "wanted"), MISTAKES, ids=[" ".join(argv) for argv, _ in MISTAKES])
+def test_a_mistake_is_answered(kan_run, tmp_path, argv, wanted):
+    outcome = kan_run(*argv)
+    assert outcome.code == 2, outcome.err
+    assert outcome.out == ""
+    assert 1 <= len(outcome.err.splitlines()) <= 3
+    assert "Traceback" not in outcome.err
+    for words in wanted:
+        assert words in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_faults_in_one_report(kan_run):
+    outcome = kan_run("init=lin", "grid=0", "k=-1", "width=[2]", "nois_scale=1", "inputs.n=0")
+    assert outcome.code == 2
+    assert len(outcome.err.splitlines()) == 6
+    assert all(line.startswith("kan-run: ") for line in outcome.err.splitlines())
+
+
+def test_unknown_flag(kan_run):
+    outcome = kan_run("--fast")
+    assert outcome.code == 2
+    assert "--fast" in outcome.err
+
+
+def test_a_file_of_samples_that_does_not_fit(kan_run, tmp_path):
+    (tmp_path / "x.csv").write_text("1,2,3\n")
+    outcome = kan_run("inputs=x.csv")
+    assert outcome.code == 2
+    assert "3 columns" in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+
+
+def test_an_output_folder_that_is_a_file(kan_run, tmp_path):
+    (tmp_path / "outputs").write_text("mine")
+    outcome = kan_run()
+    assert outcome.code == 2
+    assert "outputs" in outcome.err
+    assert (tmp_path / "outputs").read_text() == "mine"
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_an_output_folder_that_cannot_be_written(kan_run, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    outcome = kan_run(f"hydra.run.dir={locked}/run")
+    assert outcome.code == 2
+    assert "cannot be written" in outcome.err
+    assert list(locked.iterdir()) == []
+
+
+def test_options_may_stand_anywhere(kan_run):
+    assert kan_run("init=linear", "-m", "seed=1,2", "figures=none").code == 0

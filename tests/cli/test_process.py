@@ -1,0 +1,119 @@
+"""What only a process of its own can show: modules loaded, signals, completion, output that nobody reads."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+KAN_RUN = [sys.executable, "-m", "kancli"]
+
+
+def process(cwd, *argv, env=None, **more):
+    return subprocess.run([*KAN_RUN, *argv], cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True,
+                          timeout=120, check=False, **more)  # fmt: skip
+
+
+LIGHT = [
+    ["--help"],
+    ["--version"],
+    ["nois_scale=1"],
+    ["init=lin"],
+    ["k=-1", "init=linear"],
+    ["-m", "grid=0,1"],
+    ["--cfg", "job"],
+]
+
+
+@pytest.mark.parametrize("argv", LIGHT, ids=" ".join)
+def test_nothing_heavy_is_loaded_before_a_run(tmp_path, argv):
+    code = (
+        "import sys; from kancli.cli import main; main(sys.argv[1:])\n"
+        "print([name for name in ('torch', 'matplotlib', 'numpy', 'rich') if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *argv], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_importing_kancli_has_no_side_effects(tmp_path):
+    code = (
+        "import os, random, sys, warnings\n"
+        "before = (random.getstate(), dict(os.environ), list(warnings.filters), os.getcwd())\n"
+        "import kancli, kancli.cli, kancli.config\n"
+        "assert before == (random.getstate(), dict(os.environ), list(warnings.filters), os.getcwd())\n"
+        "assert not {'torch', 'numpy', 'hydra', 'matplotlib'} & set(sys.modules), sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+COMPLETIONS = [
+    ("kan-run init=", {"init=linear", "init=asymmetric"}),
+    ("kan-run init=lin", {"init=linear"}),
+    ("kan-run gri", {"grid=", "grid."}),
+    ("kan-run noise_", {"noise_scale=", "noise_scale_base="}),
+    ("kan-run init=linear inputs.", {"inputs.n="}),
+    ("kan-run init=nothing wid", set()),
+]
+
+
+@pytest.mark.parametrize(("line", "offered"), COMPLETIONS, ids=[line for line, _ in COMPLETIONS])
+def test_shell_completion(tmp_path, line, offered):
+    env = {"COMP_LINE": line, "COMP_POINT": str(len(line))}
+    done = process(tmp_path, "-sc", "query=bash", env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert offered <= set(done.stdout.split())
+
+
+def test_the_completion_script_is_shell(tmp_path):
+    done = process(tmp_path, "-sc", "install=bash")
+    assert done.returncode == 0
+    assert "complete " in done.stdout
+    subprocess.run(["bash", "-n"], input=done.stdout, text=True, check=True)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("delay", [0.3, 1.5, 3.5])
+def test_a_signal_ends_a_run_with_its_code(tmp_path, number, code, delay):
+    """Whatever it is doing: loading, or computing (a hundred thousand samples of a deep net with activations kept)."""
+    argv = [*KAN_RUN, "width=deep", "inputs.n=300000", "activations.n=0", "hydra.run.dir=run"]
+    running = subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    time.sleep(delay)
+    running.send_signal(number)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == code
+    assert "Traceback" not in err
+    assert len(err.splitlines()) == 1
+    if (tmp_path / "run" / "run.json").exists():
+        assert '"status": "interrupted"' in (tmp_path / "run" / "run.json").read_text()
+
+
+def test_output_that_nobody_reads(tmp_path):
+    done = subprocess.run(
+        f"{sys.executable} -m kancli hydra.run.dir=run figures=none | head -0; echo ${{PIPESTATUS[0]}}",
+        shell=True, executable="/bin/bash", cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "0"
+    assert done.stderr == ""
+    assert '"status": "complete"' in (tmp_path / "run" / "run.json").read_text()
+
+
+def test_a_terminal_without_unicode(tmp_path):
+    done = process(tmp_path, "figures=none", env={"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "env", [{"PYTHONHASHSEED": "1"}, {"LC_ALL": "C", "TZ": "Asia/Tokyo"}, {"OMP_NUM_THREADS": "1"}]
+)
+def test_the_numbers_do_not_depend_on_the_environment(tmp_path, env):
+    for name, extra in (("a", {}), ("b", env)):
+        assert process(tmp_path, f"hydra.run.dir={name}", "init=noisy", env=extra).returncode == 0
+    for file in ("params.safetensors", "activations.safetensors", "stats.json", "figures/network.png"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()

@@ -1,0 +1,298 @@
+"""kan-run from the outside: what a run prints, writes and returns."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from kancli import __version__
+from tests.oracles import kan as oracle
+
+CASES = {
+    "default": (0.1, 0.1, "silu"),
+    "linear": (0, 0, "identity"),
+    "noisy": (1, 0.1, "silu"),
+    "very_noisy": (10, 0.1, "silu"),
+    "symmetric": (0.1, 0, "silu"),
+    "asymmetric": (0.1, 1, "silu"),
+}
+FILES = {
+    "run.json", "stats.json", "layers.csv", "edges.csv", "params.safetensors", "activations.safetensors", "run.log",
+    "figures/network.png", ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml",
+}  # fmt: skip
+
+
+def files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_command_of_the_readme(kan_run):
+    outcome = kan_run("init=linear", "noise_scale=1.0")
+    assert outcome.code == 0
+    assert outcome.err == ""
+    assert files(outcome.folder) == FILES
+    run = outcome.json("run.json")
+    assert run["status"] == "complete"
+    assert run["config"]["init"] == {"scheme": "default", "noise_scale": 1.0, "noise_scale_base": 0.0}
+    assert run["config"]["base_fun"] == "identity"
+    coef = load_file(outcome.folder / "params.safetensors")["layers.0.coef"]
+    assert 0.1 < coef.std() < 0.3, "noise_scale=1.0 wins over the preset's 0: coef ~ N(0, 1/5)"
+    assert outcome.folder.parent.parent.name == "outputs"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_reference_case_follows_its_law_word_for_word(kan_run, case):
+    noise_scale, noise_scale_base, base = CASES[case]
+    outcome = kan_run(f"init={case}", "dtype=float64", "width=[3,40,40]")
+    params = load_file(outcome.folder / "params.safetensors")
+    for layer, n_in in ((0, 3), (1, 40)):
+        scale_base = params[f"layers.{layer}.scale_base"].numpy()
+        noise = scale_base - 1 / math.sqrt(n_in)
+        assert np.abs(noise).max() <= noise_scale_base + 1e-15
+        if noise_scale_base:
+            assert noise.std() == pytest.approx(noise_scale_base / math.sqrt(3), rel=0.1)
+        assert (params[f"layers.{layer}.scale_sp"] == 1).all()
+        coef = params[f"layers.{layer}.coef"].numpy()
+        assert coef.std() == pytest.approx(noise_scale / 5, rel=0.1)
+        assert abs(coef.mean()) <= 5 * noise_scale / 5 / math.sqrt(coef.size)
+    activations = load_file(outcome.folder / "activations.safetensors")
+    tensors = [params[f"layers.0.{name}"].numpy() for name in ("coef", "scale_base", "scale_sp")]
+    postacts = oracle.layer(activations["inputs"].numpy(), *tensors, base)
+    np.testing.assert_allclose(activations["layers.0.postacts"], postacts, atol=1e-12)
+
+
+def test_kan_run_alone_is_the_default_case(kan_run):
+    outcome = kan_run()
+    config = outcome.json("run.json")["config"]
+    assert (config["width"], config["grid"]["size"], config["k"], config["seed"]) == ([2, 5, 1], 5, 3, 0)
+    assert config["inputs"] == {"kind": "normal", "n": 100, "mean": 0.0, "std": 1.0}
+    spelt = kan_run("width=[2,5,1]", "grid=5", "k=3", "seed=0", "init=default")
+    assert spelt.json("run.json")["identity"] == outcome.json("run.json")["identity"]
+    tensors = [each.json("run.json")["sha256"]["tensors"] for each in (outcome, spelt)]
+    assert tensors[0] == tensors[1]
+
+
+def test_names_and_shapes_of_the_tensors(kan_run):
+    outcome = kan_run("width=3-4-2", "grid=6", "k=2", "inputs.n=10")
+    shapes = {name: tuple(t.shape) for name, t in load_file(outcome.folder / "params.safetensors").items()}
+    assert shapes == {
+        "layers.0.coef": (3, 4, 8), "layers.0.scale_base": (3, 4), "layers.0.scale_sp": (3, 4), "layers.0.knots": (11,),
+        "layers.1.coef": (4, 2, 8), "layers.1.scale_base": (4, 2), "layers.1.scale_sp": (4, 2), "layers.1.knots": (11,),
+    }  # fmt: skip
+    shapes = {name: tuple(t.shape) for name, t in load_file(outcome.folder / "activations.safetensors").items()}
+    assert shapes == {
+        "inputs": (10, 3), "output": (10, 2),
+        "layers.0.preacts": (10, 3), "layers.0.spline": (10, 3, 4), "layers.0.postacts": (10, 3, 4),
+        "layers.1.preacts": (10, 4), "layers.1.spline": (10, 4, 2), "layers.1.postacts": (10, 4, 2),
+    }  # fmt: skip
+
+
+def test_tables_say_what_stats_json_says(kan_run):
+    outcome = kan_run("width=3-4-2")
+    stats = outcome.json("stats.json")
+    assert {"schema", "layers", "jacobian", "ntk", "verdicts", "reasons"} == set(stats)
+    with (outcome.folder / "edges.csv").open() as file:
+        edges = list(csv.DictReader(file))
+    assert len(edges) == 3 * 4 + 4 * 2
+    flat = [{"layer": layer["layer"]} | edge for layer in stats["layers"] for edge in layer["edges"]]
+    assert [{name: float(value) for name, value in row.items()} for row in edges] == flat
+    with (outcome.folder / "layers.csv").open() as file:
+        layers = list(csv.DictReader(file))
+    assert [float(row["coef_std"]) for row in layers] == [layer["coef"]["std"] for layer in stats["layers"]]
+    assert [float(row["off_grid"]) for row in layers] == [layer["off_grid"] for layer in stats["layers"]]
+
+
+def test_the_linear_case_says_so_in_a_number(kan_run):
+    outcome = kan_run("init=linear")
+    assert "every activation is a straight line" in outcome.out
+    for layer in outcome.json("stats.json")["layers"]:
+        assert layer["nonlinearity"]["max"] < 1e-12
+        for edge in layer["edges"]:
+            assert edge["slope"] == pytest.approx(edge["scale_base"], rel=1e-6)
+    assert "straight line" not in kan_run("init=default").out
+
+
+def test_symmetric_and_asymmetric_are_what_they_are_called(kan_run):
+    spread = {
+        case: kan_run(f"init={case}").json("stats.json")["layers"][0]["scale_base"]["std"]
+        for case in ("symmetric", "default", "asymmetric")
+    }
+    assert spread["symmetric"] < 1e-7
+    assert 0.02 < spread["default"] < 0.1
+    assert spread["asymmetric"] > 0.3
+
+
+def test_run_json_tells_where_it_came_from(kan_run):
+    run = kan_run("seed=7").json("run.json")
+    assert run["seed"] == 7
+    assert run["versions"]["kancli"] == __version__
+    assert (
+        run["versions"]["torch"] == torch.__version__.removesuffix("+cpu")
+        or run["versions"]["torch"] == torch.__version__
+    )
+    assert run["threads"] == torch.get_num_threads()
+    assert {"identity", "argv", "platform", "started", "seconds", "sha256"} <= set(run)
+    assert run["seconds"]["total"] > 0
+    assert set(run["sha256"]["files"]) == FILES - {"run.json"}
+
+
+def test_hydras_record(kan_run):
+    folder = kan_run("width=2-5-1", "grid=7", "noise_scale=0.5").folder
+    assert (folder / ".hydra" / "overrides.yaml").read_text() == "- width=2-5-1\n- grid=7\n- noise_scale=0.5\n"
+    assert "noise_scale: 0.5" in (folder / ".hydra" / "config.yaml").read_text()
+    assert (folder / ".hydra" / "hydra.yaml").read_text().startswith("hydra:\n")
+
+
+def test_hydra_run_dir_is_honoured_once(kan_run):
+    outcome = kan_run("hydra.run.dir=here/it is")
+    assert outcome.code == 0
+    assert outcome.out.splitlines()[-1] == "here/it is"
+    before = files(outcome.folder)
+    again = kan_run("hydra.run.dir=here/it is", "seed=1")
+    assert again.code == 2
+    assert "is not empty" in again.err
+    assert files(outcome.folder) == before
+    assert outcome.json("run.json")["seed"] == 0
+
+
+def test_two_runs_have_two_folders(kan_run):
+    assert kan_run().folder != kan_run().folder
+
+
+def test_the_same_numbers_twice(kan_run):
+    first, second = kan_run("init=noisy"), kan_run("init=noisy")
+    for name in ("stats.json", "params.safetensors", "activations.safetensors", "edges.csv", "figures/network.png"):
+        assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
+
+
+def test_more_samples_leave_the_first_as_they_are(kan_run):
+    few, many = (kan_run(f"inputs.n={n}") for n in (100, 200))
+    inputs = [load_file(each.folder / "activations.safetensors")["inputs"] for each in (few, many)]
+    assert torch.equal(inputs[0], inputs[1][:100])
+    params = [(each.folder / "params.safetensors").read_bytes() for each in (few, many)]
+    assert params[0] == params[1]
+
+
+def test_activations_can_be_limited_or_left_out(kan_run):
+    outcome = kan_run("activations.n=7")
+    assert load_file(outcome.folder / "activations.safetensors")["layers.1.postacts"].shape == (7, 5, 1)
+    outcome = kan_run("activations.n=0")
+    assert not (outcome.folder / "activations.safetensors").exists()
+
+
+def test_chunks_do_not_change_the_statistics(kan_run, monkeypatch):
+    whole = kan_run("inputs.n=1000", "dtype=float64")
+    monkeypatch.setattr("kancli.memory.CHUNK_NUMBERS", 1000)
+    parts = kan_run("inputs.n=1000", "dtype=float64")
+    for a, b in zip(whole.json("stats.json")["layers"], parts.json("stats.json")["layers"], strict=True):
+        assert a["postacts"] == pytest.approx(b["postacts"], rel=1e-10)
+        assert a["spline_share"] == pytest.approx(b["spline_share"], rel=1e-10)
+        assert a["off_grid"] == b["off_grid"]
+    tensors = [load_file(each.folder / "activations.safetensors") for each in (whole, parts)]
+    for name in tensors[0]:
+        torch.testing.assert_close(tensors[0][name], tensors[1][name])
+
+
+def test_no_figures_no_statistics(kan_run):
+    outcome = kan_run("figures=none", "stats=none")
+    assert outcome.code == 0
+    assert files(outcome.folder) == FILES - {"figures/network.png"}
+    stats = outcome.json("stats.json")
+    assert stats["layers"] == []
+    assert "layers" in stats["reasons"]
+
+
+def test_a_file_of_samples(kan_run, tmp_path):
+    (tmp_path / "x.csv").write_text("a,b\n0.5,1\n-0.25,2\n3,4\n")
+    for argv in (["inputs=file", "inputs.path=x.csv"], ["inputs=x.csv"]):
+        outcome = kan_run(*argv)
+        inputs = load_file(outcome.folder / "activations.safetensors")["inputs"]
+        assert inputs.tolist() == [[0.5, 1], [-0.25, 2], [3, 4]]
+
+
+def test_non_finite_values_are_saved_named_and_exit_3(kan_run):
+    outcome = kan_run("noise_scale=1e41")
+    assert outcome.code == 3
+    (line,) = outcome.err.splitlines()
+    assert "layer 0, edge 0 -> 0, spline branch" in line
+    assert files(outcome.folder) == FILES
+    run = outcome.json("run.json")
+    assert run["status"] == "failed"
+    assert "spline branch" in run["error"]
+    assert outcome.json("stats.json")["verdicts"][0]["verdict"] == "fail"
+
+
+def test_standard_output_is_plain_where_it_is_no_terminal(kan_run):
+    outcome = kan_run()
+    assert "\x1b" not in outcome.out
+    assert max(map(len, outcome.out.splitlines()[1:8])) <= 80
+
+
+def test_version_and_cfg(kan_run, tmp_path):
+    assert kan_run("--version").out == f"kan-run {__version__}\n"
+    outcome = kan_run("--cfg", "job", "grid=7", "init=linear")
+    assert outcome.code == 0
+    assert "size: 7" in outcome.out
+    assert "base_fun: identity" in outcome.out
+    assert list(tmp_path.iterdir()) == []
+    assert kan_run("--cfg", "job", "k=-1").code == 2
+
+
+def test_sweep_of_the_six_reference_cases(kan_run, tmp_path):
+    outcome = kan_run("-m", "experiment=reference")
+    assert outcome.code == 0, outcome.err
+    folders = sorted(tmp_path.glob("multirun/*/*/[0-5]"))
+    assert len(folders) == 6
+    knobs = []
+    for folder in folders:
+        run = json.loads((folder / "run.json").read_text())
+        assert run["status"] == "complete"
+        assert (folder / "figures" / "network.png").is_file()
+        init = run["config"]["init"]
+        knobs.append((init["noise_scale"], init["noise_scale_base"], run["config"]["base_fun"]))
+    assert knobs == list(CASES.values())
+    assert "6 of 6 runs complete" in outcome.out
+
+
+def test_sweeps_mix_presets_values_and_ranges(kan_run, tmp_path):
+    outcome = kan_run(
+        "-m", "init=linear,default", "grid=coarse,7", "width=[2,1],2-3-1", "seed=range(2)", "figures=none"
+    )
+    assert outcome.code == 0, outcome.err
+    configs = [json.loads(path.read_text())["config"] for path in tmp_path.glob("multirun/*/*/*/run.json")]
+    seen = {(c["base_fun"], c["grid"]["size"], tuple(c["width"]), c["seed"]) for c in configs}
+    assert len(seen) == len(configs) == 16
+    assert seen == {
+        (base, grid, width, seed)
+        for base in ("identity", "silu") for grid in (3, 7) for width in ((2, 1), (2, 3, 1)) for seed in (0, 1)
+    }  # fmt: skip
+
+
+def test_a_job_of_a_sweep_is_the_single_run(kan_run, tmp_path):
+    kan_run("-m", "seed=0,3", "init=noisy")
+    single = kan_run("seed=3", "init=noisy")
+    (job,) = tmp_path.glob("multirun/*/*/1")
+    for name in ("params.safetensors", "activations.safetensors", "stats.json", "figures/network.png"):
+        assert (job / name).read_bytes() == (single.folder / name).read_bytes()
+
+
+def test_a_failed_job_is_told_and_the_others_finish(kan_run, tmp_path):
+    outcome = kan_run("-m", "noise_scale=1e41,0.1", "figures=none")
+    assert outcome.code == 6
+    assert "noise_scale=1e+41" in outcome.err
+    assert "1 of 2 runs complete" in outcome.out
+    statuses = [json.loads(path.read_text())["status"] for path in sorted(tmp_path.glob("multirun/*/*/*/run.json"))]
+    assert statuses == ["failed", "complete"]
+
+
+def test_one_bad_job_stops_a_sweep_before_it_begins(kan_run, tmp_path):
+    outcome = kan_run("-m", "grid=3,0", "init=linear,nosy")
+    assert outcome.code == 2
+    assert "grid=0" in outcome.err
+    assert "did you mean noisy?" in outcome.err
+    assert len(outcome.err.splitlines()) == 2
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,51 @@
+"""What the tests share: a kan-run in this process, in an empty folder."""
+
+import gc
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kancli.cli import main
+from kancli.presets import Presets, builtin_folder
+
+
+@dataclass
+class Outcome:
+    code: int
+    out: str
+    err: str
+    cwd: Path
+
+    @property
+    def folder(self):
+        """The run's folder: the last line on stdout names it."""
+        return self.cwd / self.out.splitlines()[-1]
+
+    def json(self, name):
+        return json.loads((self.folder / name).read_text())
+
+
+@pytest.fixture
+def kan_run(tmp_path, monkeypatch, capfd):
+    """Call kan-run in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv):
+        capfd.readouterr()
+        try:
+            code = main(argv)
+        except SystemExit as error:  # argparse
+            code = error.code
+        finally:
+            gc.enable()
+        captured = capfd.readouterr()
+        return Outcome(code, captured.out, captured.err, tmp_path)
+
+    return run
+
+
+@pytest.fixture
+def presets():
+    return Presets([builtin_folder()])

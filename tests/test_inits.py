@@ -1,0 +1,108 @@
+"""The reference's law: what is declared is what is drawn, from streams of its own."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from kancli.base_functions import base_function
+from kancli.inits import SCHEMES, LayerSize, init_
+from kancli.inits.laws import Constant, Normal, Uniform
+from kancli.inits.reference import Reference
+from kancli.model import KAN
+from kancli.seeding import stream
+
+
+def drawn(width=(2, 5, 1), scheme=None, seed=0, grid=5, k=3, dtype=torch.float64):
+    model = KAN(width, grid=grid, k=k, base_fun=base_function("silu"), dtype=dtype)
+    return init_(model, scheme or Reference(), seed=seed)
+
+
+def test_the_law_word_for_word():
+    laws = Reference(noise_scale=0.3, noise_scale_base=0.2).laws(LayerSize(n_in=16, n_out=7, grid=10, k=3))
+    assert laws == {"scale_base": Uniform(0.25 - 0.2, 0.25 + 0.2), "scale_sp": Constant(1.0), "coef": Normal(0.0, 0.03)}
+
+
+@pytest.mark.parametrize("law", [Normal(1.0, 2.0), Uniform(-1.0, 3.0), Uniform(2.0, 2.0), Constant(4.0)])
+def test_moments_and_bounds_of_a_law_are_those_of_its_draws(law):
+    n = 100_000
+    values = law.draw((n,), generator=stream(0, "test"))
+    assert values.mean() == pytest.approx(law.mean, abs=5 * law.std / math.sqrt(n))
+    assert values.std() == pytest.approx(law.std, rel=0.02)
+    assert law.bounds[0] <= values.min()
+    assert values.max() <= law.bounds[1]
+
+
+@pytest.mark.parametrize("n_in", [1, 4, 100])
+def test_draws_follow_the_declared_law(n_in):
+    scheme = Reference(noise_scale=0.3, noise_scale_base=0.2)
+    layer = drawn((n_in, 400 // n_in + 50), scheme, grid=8).layers[0]
+    centre = 1 / math.sqrt(n_in)
+    assert (layer.scale_sp == 1).all()
+    uniform = stats.kstest(layer.scale_base.detach().flatten(), stats.uniform(centre - 0.2, 0.4).cdf)
+    normal = stats.kstest(layer.coef.detach().flatten(), stats.norm(0, 0.3 / 8).cdf)
+    assert uniform.pvalue > 1e-4
+    assert normal.pvalue > 1e-4
+
+
+def test_coefficients_of_an_edge_are_independent():
+    coef = drawn((10, 1000)).layers[0].coef.detach().reshape(-1, 8)
+    correlation = np.corrcoef(coef.T) - np.eye(8)
+    assert np.abs(correlation).max() < 5 / math.sqrt(len(coef))
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_global_generators_are_left_alone(name):
+    before = (torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate())
+    drawn(scheme=SCHEMES[name]())
+    after = (torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate())
+    assert torch.equal(before[0], after[0])
+    assert before[1:] == after[1:]
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_one_seed_gives_one_set_of_bits_under_any_number_of_threads(name):
+    threads = torch.get_num_threads()
+    try:
+        sets = []
+        for count in (1, 2, 4):
+            torch.set_num_threads(count)
+            sets.append(drawn((3, 40, 40), SCHEMES[name](), dtype=torch.float32).state_dict())
+    finally:
+        torch.set_num_threads(threads)
+    for other in sets[1:]:
+        assert all(torch.equal(other[key], sets[0][key]) for key in sets[0])
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_layers_of_one_shape_differ_and_seeds_differ(name):
+    model, other = drawn((4, 4, 4), SCHEMES[name]()), drawn((4, 4, 4), SCHEMES[name](), seed=1)
+    assert not torch.equal(model.layers[0].coef, model.layers[1].coef)
+    assert not torch.equal(model.layers[0].coef, other.layers[0].coef)
+    assert not torch.equal(model.layers[0].scale_base, other.layers[0].scale_base)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_another_layers_width_changes_nothing_here(name):
+    model, other = drawn((2, 5, 3, 7), SCHEMES[name]()), drawn((2, 5, 3, 9), SCHEMES[name]())
+    for tensor in ("coef", "scale_base", "scale_sp"):
+        for number in (0, 1):
+            assert torch.equal(getattr(model.layers[number], tensor), getattr(other.layers[number], tensor))
+
+
+def test_a_scale_grows_what_it_names():
+    once, twice = drawn(scheme=Reference(noise_scale=0.1)), drawn(scheme=Reference(noise_scale=0.2))
+    torch.testing.assert_close(twice.layers[0].coef, 2 * once.layers[0].coef)
+    assert torch.equal(twice.layers[0].scale_base, once.layers[0].scale_base)
+    wide = drawn(scheme=Reference(noise_scale_base=0.5)).layers[0].scale_base.std()
+    assert wide > once.layers[0].scale_base.std()
+
+
+def test_no_noise_is_exactly_no_noise():
+    layer = drawn(scheme=Reference(noise_scale=0, noise_scale_base=0)).layers[0]
+    assert (layer.coef == 0).all()
+    assert (layer.scale_base == 1 / math.sqrt(2)).all()
+    assert (layer.scale_sp == 1).all()

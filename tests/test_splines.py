@@ -1,0 +1,82 @@
+"""The B-spline basis against scipy, against known values, and by its properties."""
+
+import numpy as np
+import pytest
+import torch
+
+from kancli import splines
+from tests.oracles import kan as oracle
+
+RANGE = (-1.0, 1.0)
+
+
+def scipy_basis(x, grid_range, grid, k):
+    columns = [oracle.spline(x, np.eye(grid + k)[m], *grid_range, grid, k) for m in range(grid + k)]
+    return np.stack(columns, -1)
+
+
+@pytest.mark.parametrize("k", range(11))
+@pytest.mark.parametrize("grid", [1, 2, 5, 20, 200])
+def test_float64_equals_scipy(grid, k):
+    x = torch.linspace(-3, 3, 1001, dtype=torch.float64) + 1e-4
+    found = splines.basis(x, RANGE, grid, k).numpy()
+    # at G = 200 a rounding of the position, 1e-16 of the range, is 1e-14 of an interval
+    np.testing.assert_allclose(found, scipy_basis(x.numpy(), RANGE, grid, k), atol=1e-13)
+
+
+@pytest.mark.parametrize("k", range(6))
+@pytest.mark.parametrize("grid", [5, 50, 200])
+def test_float32_error_is_at_most_2e_6_of_the_largest_value(grid, k):
+    generator = np.random.default_rng(0)
+    x = torch.from_numpy(generator.uniform(-1.5, 1.5, 5000)).float()
+    found = splines.basis(x, RANGE, grid, k).double().numpy()
+    wanted = scipy_basis(x.double().numpy(), RANGE, grid, k)
+    assert np.abs(found - wanted).max() <= 2e-6 * wanted.max()
+
+
+@pytest.mark.parametrize("k", range(11))
+def test_bases_sum_to_one_on_the_grid_and_are_never_negative(k):
+    x = torch.linspace(-1, 1, 777, dtype=torch.float64)
+    values = splines.basis(x, RANGE, 7, k)
+    torch.testing.assert_close(values.sum(-1), torch.ones_like(x), rtol=0, atol=1e-14)
+    assert (values >= 0).all()
+
+
+def test_sum_off_the_grid_falls_to_zero():
+    """At G = 5, k = 3 on [-1, 1], to the digits usually quoted."""
+    x = torch.tensor([1.4, 1.8, 2.0, 2.2, 5.0], dtype=torch.float64)
+    sums = splines.basis(x, RANGE, 5, 3).sum(-1)
+    np.testing.assert_allclose(sums, [0.8333, 0.1667, 0.0208, 0, 0], atol=5e-5)
+
+
+def test_steps_are_half_open_but_for_the_right_end():
+    x = torch.tensor([-1.0, -0.5, 0.0, 1.0, 1.0 + 1e-6, -1.0 - 1e-6])
+    active = splines.basis(x, RANGE, 4, 0)
+    assert active.argmax(-1).tolist()[:4] == [0, 1, 2, 3]
+    assert active.sum(-1).tolist() == [1, 1, 1, 1, 0, 0]
+
+
+def test_cubic_values_at_a_knot_are_1_4_1_over_6():
+    values = splines.basis(torch.zeros(1, dtype=torch.float64), RANGE, 4, 3)
+    np.testing.assert_allclose(values[0], [0, 0, 1 / 6, 4 / 6, 1 / 6, 0, 0], atol=1e-15)
+
+
+def test_far_inputs_give_zero_and_nan_gives_nan():
+    values = splines.basis(torch.tensor([1e30, -1e30, torch.inf, -torch.inf]), RANGE, 5, 3)
+    assert (values == 0).all()
+    assert splines.basis(torch.tensor([torch.nan]), RANGE, 5, 3).isnan().any()
+
+
+def test_knots_meet_the_range_exactly():
+    knots = splines.extended_knots((-0.1, 0.7), 9, 4)
+    assert knots.shape == (9 + 1 + 8,)
+    assert knots[4] == -0.1
+    assert knots[4 + 9] == 0.7
+    np.testing.assert_allclose(knots.diff(), 0.8 / 9, rtol=1e-13)
+
+
+def test_a_shifted_range_is_the_same_basis_shifted():
+    x = torch.linspace(-2, 2, 101, dtype=torch.float64)
+    torch.testing.assert_close(
+        splines.basis(10 + 3 * x, (7.0, 13.0), 6, 3), splines.basis(x, RANGE, 6, 3), rtol=0, atol=1e-13
+    )
