@@ -2,7 +2,6 @@
 
 import os
 import stat
-import sys
 
 import pytest
 
@@ -96,14 +95,14 @@ def test_an_output_folder_that_is_a_file(kan_run, tmp_path):
     assert (tmp_path / "outputs").read_text() == "mine"
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="the superuser may write anywhere")
 def test_an_output_folder_that_cannot_be_written(kan_run, tmp_path):
     locked = tmp_path / "locked"
     locked.mkdir()
     locked.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    outcome = kan_run(f"hydra.run.dir={locked}/run")
+    # The superuser may write anywhere but in a file system that takes no folders at all.
+    outcome = kan_run(f"hydra.run.dir={'/proc' if os.geteuid() == 0 else locked}/run")
     assert outcome.code == 2
-    assert "cannot be written" in outcome.err
+    assert "name a folder elsewhere" in outcome.err
     assert list(locked.iterdir()) == []
 
 
