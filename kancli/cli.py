@@ -12,9 +12,9 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
-from kancli import errors
+from kancli import errors, signals
 from kancli.errors import ConfigError, KanError
 
 if TYPE_CHECKING:
@@ -26,30 +26,20 @@ if TYPE_CHECKING:
 log = logging.getLogger("kancli")
 
 
-class Interrupted(KeyboardInterrupt):
-    """A signal asked the process to end.
-
-    Not KeyboardInterrupt itself: CPython kills a process at exit in which that one left an `exec` of a string, as
-    dataclasses and namedtuples make them, even though it was caught later.
-    """
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
     gc.disable()  # loading torch makes millions of objects and no garbage: 0.3 s less; a sweep turns it on again
-    received: list[int] = []  # signals; a library may wrap or swallow the exception that one raises
     try:
-        with _streams(), _signals(received):
+        with _streams(), signals.noted():
             return _dispatch(argv)
     except BaseException as error:
-        return _answer(error, received)
+        return _answer(error)
 
 
-def _answer(error: BaseException, received: Sequence[int]) -> int:
+def _answer(error: BaseException) -> int:
     """Say in one line what ended the program, and return the exit code."""
-    if received or isinstance(error, KeyboardInterrupt):
-        number = received[0] if received else signal.SIGINT
+    if (number := signals.received(error)) is not None:
         return _say(f"interrupted by {signal.Signals(number).name}", errors.SIGNALLED + number)
     if isinstance(error, KanError):
         return _say(str(error), error.exit_code)
@@ -238,23 +228,3 @@ def _streams() -> Iterator[None]:
         sys.stdout.flush()
     finally:
         log.removeHandler(handler)
-
-
-@contextlib.contextmanager
-def _signals(received: list[int]) -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does: recorded as interrupted. What came is noted in `received`."""
-
-    def interrupt(number: int, frame: Any) -> NoReturn:
-        received.append(number)
-        raise Interrupted
-
-    try:
-        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: signals are someone else's business
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from pathlib import Path
 
+from kancli import signals
 from kancli.config import Settings
 from kancli.errors import NonFiniteError
 from kancli.experiment import Result, compute, record
@@ -62,11 +63,11 @@ def record_run(
             {"status": "complete"} if result.non_finite is None else {"status": "failed", "error": result.non_finite}
         )
         folder.close(**closing, seconds=seconds)
-    except KeyboardInterrupt:
-        folder.close("interrupted")
-        raise
     except BaseException as error:
-        folder.close("failed", error=f"{type(error).__name__}: {error}")
+        if signals.received(error) is not None:
+            folder.close("interrupted")
+        else:
+            folder.close("failed", error=f"{type(error).__name__}: {error}")
         raise
     _print(result, path, brief)
     if result.non_finite is not None:

@@ -80,7 +80,7 @@ def test_the_completion_script_is_shell(tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("delay", [0.3, 1.5, 3.5])
 def test_a_signal_ends_a_run_with_its_code(tmp_path, number, code, delay):
-    """Whatever it is doing: loading, or computing (a hundred thousand samples of a deep net with activations kept)."""
+    """Whatever it is doing: loading, composing, or computing for some seconds."""
     argv = [*KAN_RUN, "width=deep", "inputs.n=300000", "activations.n=0", "hydra.run.dir=run"]
     running = subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     time.sleep(delay)
