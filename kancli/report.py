@@ -31,7 +31,7 @@ def summary(stats: Mapping[str, Any], headline: str) -> list[Table | str]:
     """What is printed at the end of a run: a line about the run, a table of its layers, and what stands out."""
     if not stats["layers"]:
         return [headline]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
     table.add_column("layer", no_wrap=True)
     for name in ("scale_base", "coef", "preacts", "postacts", "output", "off-grid", "spline"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -77,8 +77,12 @@ def number(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """A share in per cent."""
-    return "-" if value is None else f"{100 * value:.2g} %"
+    """A share in per cent, two digits; what rounds to nothing is not called 0."""
+    if value is None:
+        return "-"
+    if value >= 0.1:
+        return f"{100 * value:.0f} %"
+    return f"{100 * value:.2g} %" if value == 0 or value >= 5e-5 else "<0.01 %"
 
 
 def show(lines: Sequence[Table | str], file: IO[str]) -> None:
