@@ -120,5 +120,5 @@ def record(result: Result, folder: RunFolder) -> None:
     for name in settings.figures.names:
         start = time.perf_counter()
         figure = figures.draw(name, result.model, result.scopes, settings.figures)
-        folder.write_figure(name, figure, settings.figures.dpi)
+        folder.write(f"figures/{name}.png", figures.png(figure, settings.figures.dpi))
         result.seconds[f"figure {name}"] = time.perf_counter() - start

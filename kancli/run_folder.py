@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from kancli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from torch import Tensor
 
 log = logging.getLogger("kancli")
@@ -98,11 +97,6 @@ class RunFolder:
         self.write(
             "edges.csv", _csv({"layer": layer["layer"]} | edge for layer in stats["layers"] for edge in layer["edges"])
         )
-
-    def write_figure(self, name: str, figure: Figure, dpi: int) -> None:
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=dpi)
-        self.write(f"figures/{name}.png", buffer.getvalue())
 
     def close(self, status: str, **more: Any) -> None:
         """Say in run.json how the run ended. For a complete run this is the last thing written."""

@@ -76,18 +76,18 @@ def test_the_drawn_line_is_the_curve_scaled_into_its_frame():
 def test_shading_starts_at_the_grid():
     model, _, scopes = scene()
     figure = figures.draw("network", model, scopes, figures.Figures())
-    frames, shades = polygons(figure)[0], polygons(figure)[1]
-    left, right = (
-        np.array([np.asarray(p.vertices)[:4, 0] for p in frames.get_paths()]).min(1),
-        np.array([np.asarray(p.vertices)[:4, 0] for p in frames.get_paths()]).max(1),
-    )
-    low, high = scopes[0].low[0], scopes[0].high[0]  # of input 0, which edges 0..4 come from
-    first, second = (np.asarray(p.vertices)[:4, 0] for p in shades.get_paths()[:2])
-    side = right[0] - left[0]
-    assert first.min() == pytest.approx(left[0])
-    assert (first.max() - left[0]) / side == pytest.approx((-1 - low) / (high - low))
-    assert (second.min() - left[0]) / side == pytest.approx((1 - low) / (high - low))
-    assert second.max() == pytest.approx(right[0])
+    frames, shades = ([np.asarray(path.vertices)[:4] for path in each.get_paths()] for each in polygons(figure)[:2])
+    for edge, node in ((0, 0), (7, 1)):
+        left, right = frames[edge][:, 0].min(), frames[edge][:, 0].max()
+        inside = [
+            shade[:, 0] for shade in shades if left - 1e-9 <= shade[:, 0].min() and shade[:, 0].max() <= right + 1e-9
+        ]
+        below, above = sorted(inside, key=np.min)
+        low, high = scopes[0].low[node], scopes[0].high[node]
+        assert below.min() == pytest.approx(left)
+        assert (below.max() - left) / (right - left) == pytest.approx((-1 - low) / (high - low))
+        assert (above.min() - left) / (right - left) == pytest.approx((1 - low) / (high - low))
+        assert above.max() == pytest.approx(right)
 
 
 def test_nothing_is_shaded_on_the_grid():
@@ -145,10 +145,19 @@ def test_non_finite_functions_are_marked():
     assert "not\nfinite" in [text.get_text() for text in figure.axes[0].texts]
 
 
+def test_frames_of_a_wide_layer_do_not_overlap():
+    model, _, scopes = scene((4, 25))
+    figure = figures.draw("network", model, scopes, figures.Figures())
+    corners = np.array([np.asarray(path.vertices)[:4] for path in polygons(figure)[0].get_paths()])
+    low, high = corners.min(1), corners.max(1)
+    for e in range(len(low)):
+        apart = (low > high[e]).any(1) | (high < low[e]).any(1)
+        assert apart.sum() == len(low) - 1
+
+
 def test_the_bytes_repeat():
     def digest():
-        buffer = io.BytesIO()
-        figures.draw("network", *scene()[::2], figures.Figures()).savefig(buffer)
-        return hashlib.sha256(buffer.getvalue()).hexdigest()
+        diagram = figures.draw("network", *scene()[::2], figures.Figures())
+        return hashlib.sha256(figures.png(diagram, 100)).hexdigest()
 
     assert digest() == digest()

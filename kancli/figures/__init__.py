@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -39,3 +40,11 @@ def draw(name: str, model: KAN, scopes: Sequence[LayerScope], look: Figures) -> 
         look: how it should look.
     """
     return importlib.import_module(f"kancli.figures.{name}").draw(model, scopes, look)
+
+
+def png(figure: Figure, dpi: float) -> bytes:
+    """A figure as a PNG file. The same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    # The fastest compression: a third of the time, a few per cent more bytes.
+    figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs={"compress_level": 1})
+    return buffer.getvalue()

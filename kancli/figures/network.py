@@ -5,10 +5,9 @@ The idiom is that of Liu et al., "KAN: Kolmogorov-Arnold Networks" (2024), figur
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,17 +15,22 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
+from kancli.figures import png
 from kancli.model import KAN, KANLayer
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from kancli.figures import Figures
     from kancli.stats import LayerScope
 
 Array = np.ndarray
+Range = tuple[float, float]
 
 MOST_EDGES = 200  # drawn in one layer; beyond, the strongest
+PER_ROW = 40  # frames side by side
 POINTS = 101  # of a curve
-INK, GHOST, SHADE = "black", "0.8", "#fbe9d3"
+INK, GHOST, QUIET, SHADE = "black", "0.8", "0.35", "#fbe9d3"
 FLAT = 1e-6  # a curve whose range is a smaller share of its size is drawn as a level line
 
 
@@ -34,9 +38,7 @@ class Diagram(Figure):
     """A figure that shows itself in a notebook, with no window system and no pyplot."""
 
     def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png")
-        return buffer.getvalue()
+        return png(self, self.dpi)
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,10 @@ def _finite(values: Array, instead: float) -> Array:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where everything goes, in inches."""
+    """Where everything goes, in inches.
+
+    The frames of a layer stand in order from left to right; beyond `PER_ROW` of them they take turns in several rows.
+    """
 
     widths: Sequence[int]  # nodes per layer
     n_drawn: Sequence[int]  # edges drawn per layer
@@ -112,125 +117,118 @@ class Plan:
 
     @property
     def width(self) -> float:
-        return float(np.clip(0.8 * max(*self.n_drawn, 1.3 * max(self.widths)), 4.5, 24))
-
-    @property
-    def gap(self) -> float:
-        """From a row of nodes to the frames."""
-        return 0.55 + 0.035 * self.width
-
-    @property
-    def row(self) -> float:
-        """From one row of nodes to the next."""
-        return 2 * self.gap + max(self.frame(number) for number in range(len(self.n_drawn)))
+        most = max(*(min(edges, PER_ROW) for edges in self.n_drawn), 1.3 * max(self.widths))
+        return float(np.clip(0.8 * most, 4.5, 16))
 
     @property
     def height(self) -> float:
-        return self.row * len(self.n_drawn) + 2 * self.margin + 0.35 + 0.35 * self.titled
+        return self.nodes(len(self.n_drawn))[1] + self.margin + 0.35 * self.titled
+
+    def rows(self, layer: int) -> int:
+        """How many rows the frames of a layer stand in."""
+        return -(-self.n_drawn[layer] // PER_ROW)
 
     def frame(self, layer: int) -> float:
         """The side of a frame."""
-        return min(0.8 * (self.width - 2 * self.margin) / self.n_drawn[layer], 0.85)
+        return min(0.8 * (self.width - 2 * self.margin) * self.rows(layer) / self.n_drawn[layer], 0.85)
 
     def dot(self, nodes: int) -> float:
         """The diameter of a node."""
         return min(0.16, 0.5 * (self.width - 2 * self.margin) / nodes)
 
+    def nodes(self, layer: int) -> tuple[Array, float]:
+        """The places of a layer's nodes: x `[n]`, and their y."""
+        below = sum(2 * self._gap + self._band(each) for each in range(layer))
+        return self._spread(self.widths[layer]), self.margin + 0.35 + below
+
+    def frames(self, layer: int) -> tuple[Array, Array]:
+        """The middles of a layer's frames: x and y, `[e]` each."""
+        turn = np.arange(self.n_drawn[layer]) % self.rows(layer)
+        bottom = self.nodes(layer)[1] + self._gap
+        return self._spread(self.n_drawn[layer]), bottom + (1.15 * turn + 0.5) * self.frame(layer)
+
+    @property
+    def _gap(self) -> float:
+        """From a row of nodes to the frames."""
+        return 0.55 + 0.035 * self.width
+
+    def _band(self, layer: int) -> float:
+        """The height of all rows of frames."""
+        return (1.15 * self.rows(layer) - 0.15) * self.frame(layer)
+
     def _spread(self, count: int) -> Array:
         return self.margin + (self.width - 2 * self.margin) * (np.arange(count) + 0.5) / count
 
-    def nodes(self, layer: int) -> tuple[Array, float]:
-        """The places of a layer's nodes: x `[n]`, and their y."""
-        return self._spread(self.widths[layer]), self.margin + 0.35 + self.row * layer
 
-    def frames(self, layer: int) -> tuple[Array, float]:
-        """The middles of a layer's frames: x `[e]`, and their y."""
-        return self._spread(self.n_drawn[layer]), self.nodes(layer)[1] + self.row / 2
-
-
-def _draw_layer(axes, plan: Plan, number: int, grid_range, curves: Curves, alpha: Array) -> None:  # noqa: ANN001
+def _draw_layer(axes: Axes, plan: Plan, number: int, grid_range: Range, curves: Curves, alpha: Array) -> None:
+    """Links, frames, shading and curves of one layer, one collection each."""
     side = plan.frame(number)
-    middle, y_frame = plan.frames(number)
+    middle, center = plan.frames(number)
+    left, right, bottom, top = middle - side / 2, middle + side / 2, center - side / 2, center + side / 2
     below, y_below = plan.nodes(number)
     above, y_above = plan.nodes(number + 1)
-    left, bottom, top = middle - side / 2, y_frame - side / 2, y_frame + side / 2
-
-    def segments(x0: Array, y0: float, x1: Array, y1: float) -> Array:
-        return np.stack([np.stack([x0, np.full_like(x0, y0)], -1), np.stack([x1, np.full_like(x1, y1)], -1)], 1)
-
     ink = np.zeros((len(alpha), 4))
     ink[:, 3] = alpha
-    links = np.concatenate(
-        [
-            segments(below[curves.sources], y_below, middle, bottom),
-            segments(middle, top, above[curves.targets], y_above),
-        ]
-    )
-    thin = 0.9 if len(alpha) <= 64 else 0.6
-    axes.add_collection(LineCollection(list(links), colors=np.tile(ink, (2, 1)), linewidths=thin, zorder=1))
-    squares = np.stack(
-        [np.stack([left, left + side, left + side, left], -1), np.tile([bottom, bottom, top, top], (len(left), 1))], -1
-    )
-    axes.add_collection(PolyCollection(list(squares), facecolors="white", edgecolors=GHOST, linewidths=0.6, zorder=2))
 
-    u = _unit(curves.x, level=0.5)  # [e, p], 0 at the left side of the frame
-    shades = [_shade(curves.x[e], grid_range, left[e], bottom, side) for e in range(len(left))]
-    flat = [polygon for polygons in shades for polygon in polygons]
-    axes.add_collection(PolyCollection(flat, facecolors=SHADE, edgecolors="none", zorder=2.1))
-    axes.add_collection(PolyCollection(list(squares), facecolors="none", edgecolors=ink, linewidths=0.6, zorder=2.2))
-    inner = 0.08 * side
-    lines = np.stack([left[:, None] + side * u, bottom + inner + (side - 2 * inner) * _unit(curves.y, level=0.5)], -1)
-    lines = np.where(np.isfinite(curves.y)[:, :, None], lines, np.nan)
-    axes.add_collection(LineCollection(list(lines), colors=GHOST, linewidths=1.2, zorder=2.3))
-    axes.add_collection(LineCollection(list(lines), colors=ink, linewidths=1.2, zorder=2.4))
+    into = _points(below[curves.sources], y_below, middle, bottom)
+    out_of = _points(middle, top, above[curves.targets], y_above)
+    thin = 0.9 if len(alpha) <= 64 else 0.6
+    _add(axes, LineCollection, [*into, *out_of], colors=np.tile(ink, (2, 1)), linewidths=thin, zorder=1)
+
+    frames = _rectangles(left, right, bottom, top)
+    _add(axes, PolyCollection, frames, facecolors="white", edgecolors=GHOST, linewidths=0.6, zorder=2)
+    off_low, off_high = _off_grid(curves.x, grid_range)
+    shades = [*_rectangles(left, left + side * off_low, bottom, top)[off_low > 0],
+              *_rectangles(right - side * off_high, right, bottom, top)[off_high > 0]]  # fmt: skip
+    _add(axes, PolyCollection, shades, facecolors=SHADE, edgecolors="none", zorder=2.1)
+    _add(axes, PolyCollection, frames, facecolors="none", edgecolors=ink, linewidths=0.6, zorder=2.2)
+
+    u, v = _unit(curves.x), 0.08 + 0.84 * _unit(curves.y)  # [e, p], in shares of the frame
+    lines = np.stack([left[:, None] + side * u, bottom[:, None] + side * v], -1)
+    _add(axes, LineCollection, lines, colors=GHOST, linewidths=1.2, zorder=2.3)
+    _add(axes, LineCollection, lines, colors=ink, linewidths=1.2, zorder=2.4)
     for e in np.flatnonzero(~np.isfinite(curves.y).any(axis=1)):
-        axes.text(middle[e], y_frame, "not\nfinite", ha="center", va="center", fontsize=min(7, 16 * side), zorder=2.5)
+        size = min(7, 16 * side)
+        axes.text(middle[e], center[e], "not\nfinite", ha="center", va="center", fontsize=size, zorder=2.5)
     if len(curves.sources) < curves.n_edges:
         note = f"strongest {len(curves.sources)} of {curves.n_edges:,} edges shown"
-        axes.text(
-            plan.width - 0.1,
-            top + 0.06,
-            note,
-            ha="right",
-            va="bottom",
-            fontsize=8,
-            color="0.35",
-            zorder=4,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-        )
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        axes.text(plan.width - 0.1, top.max() + 0.06, note, ha="right", va="bottom", color=QUIET, fontsize=8, bbox=box)
 
 
-def _unit(values: Array, level: float) -> Array:
-    """Each row stretched to [0, 1]; rows that hardly vary are drawn at `level`."""
+def _add(axes: Axes, kind: type[LineCollection | PolyCollection], shapes: Iterable[Array], **look: Any) -> None:
+    axes.add_collection(kind(list(shapes), **look), autolim=False)
+
+
+def _points(x0: Array, y0: Array | float, x1: Array, y1: Array | float) -> Array:
+    """Straight lines, `[e, 2, 2]`."""
+    return np.stack([np.stack([x0, y0 + 0 * x0], -1), np.stack([x1, y1 + 0 * x1], -1)], axis=1)
+
+
+def _rectangles(left: Array, right: Array, bottom: Array, top: Array) -> Array:
+    """`[e, 4, 2]`"""
+    corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
+    return np.stack([np.stack(corner, -1) for corner in corners], axis=1)
+
+
+def _off_grid(x: Array, grid_range: Range) -> tuple[Array, Array]:
+    """The shares of each frame's width that lie below and above the grid range, `[e]` each."""
+    span = x[:, -1] - x[:, 0]
+    with np.errstate(all="ignore"):
+        low, high = (grid_range[0] - x[:, 0]) / span, (x[:, -1] - grid_range[1]) / span
+    return np.clip(np.where(span > 0, low, 0), 0, 1), np.clip(np.where(span > 0, high, 0), 0, 1)
+
+
+def _unit(values: Array) -> Array:
+    """Each row stretched to [0, 1]; rows that hardly vary lie level at 0.5; what is not finite becomes NaN."""
     values = np.where(np.isfinite(values), values, np.nan)
-    known = np.isfinite(values).any(axis=1)
-    low, high = np.zeros(len(values)), np.zeros(len(values))
-    low[known], high[known] = np.nanmin(values[known], axis=1), np.nanmax(values[known], axis=1)
+    low = np.fmin.reduce(values, axis=1, keepdims=True)  # fmin and fmax pass over NaN
+    high = np.fmax.reduce(values, axis=1, keepdims=True)
     flat = high - low <= FLAT * np.maximum(np.abs(low), np.abs(high))
-    span = np.where(flat, 1.0, high - low)
-    return np.where(flat[:, None], level, (values - low[:, None]) / span[:, None])
+    return np.where(flat, 0.5 + 0 * values, (values - low) / np.where(flat, 1.0, high - low))
 
 
-def _shade(x: Array, grid_range: tuple[float, float], left: float, bottom: float, side: float) -> list[Array]:
-    """The rectangles of one frame that lie off the grid."""
-    if not x[-1] > x[0]:
-        return []
-    ends = np.clip((np.asarray(grid_range) - x[0]) / (x[-1] - x[0]), 0.0, 1.0)
-    return [
-        np.array(
-            [
-                (left + side * a, bottom),
-                (left + side * b, bottom),
-                (left + side * b, bottom + side),
-                (left + side * a, bottom + side),
-            ]
-        )
-        for a, b in ((0.0, ends[0]), (ends[1], 1.0))
-        if b > a
-    ]
-
-
-def _write(axes, plan: Plan, grid_range, curves: Sequence[Curves], look: Figures) -> None:  # noqa: ANN001
+def _write(axes: Axes, plan: Plan, grid_range: Range, curves: Sequence[Curves], look: Figures) -> None:
     """Names of the nodes, the title, and what the opacity and the shading stand for."""
     for number, names, offset, side in ((0, look.in_vars, -0.14, "top"), (len(curves), look.out_vars, 0.14, "bottom")):
         xs, y = plan.nodes(number)
@@ -238,7 +236,7 @@ def _write(axes, plan: Plan, grid_range, curves: Sequence[Curves], look: Figures
             axes.text(x, y + offset, name, ha="center", va=side, fontsize=11, zorder=4)
     if look.title:
         axes.text(plan.width / 2, plan.height - 0.08, look.title, ha="center", va="top", fontsize=12)
-    score = {"mean_abs": "mean |$\\phi$|", "std": "std of $\\phi$"}[look.metric]
+    score = {"mean_abs": "mean |φ|", "std": "std of φ"}[look.metric]
     low, high = grid_range
-    rule = f"opacity: tanh({look.beta:g} $\\cdot$ {score})      shaded: off the grid [{low:g}, {high:g}]"
-    axes.text(plan.width / 2, 0.08, rule, ha="center", va="bottom", fontsize=8, color="0.35")
+    rule = f"opacity: tanh({look.beta:g} · {score})      shaded: off the grid [{low:g}, {high:g}]"
+    axes.text(plan.width / 2, 0.08, rule, ha="center", va="bottom", fontsize=8, color=QUIET)

@@ -13,17 +13,18 @@ from functools import partial
 from tests.benchmarks.timing import compare, run
 
 KANCLI = """
-import json, sys, time
+import json, pathlib, sys, time
 import torch
 import kancli.figures.network, kancli.stats
 from kancli import KAN
+from kancli.figures import png
 
 width = json.loads(sys.argv[1])
 model = KAN(width=width, grid=5, k=3, seed=0)
 torch.manual_seed(0)
 model(torch.randn(100, width[0]))
 start = time.perf_counter()
-model.plot().savefig("network.png", dpi=150)
+pathlib.Path("network.png").write_bytes(png(model.plot(), 150))
 print("seconds", time.perf_counter() - start)
 """
 
