@@ -43,7 +43,7 @@ def summary(stats: Mapping[str, Any], headline: str) -> list[Table | str]:
             share(layer["off_grid"]),
             share(layer["spline_share"]),
         )
-    key = "mean and ±std; off-grid: share of the preacts; spline: its share of the two branches' variance"
+    key = "mean, ±std; off-grid: share of preacts; spline: its share of the branches' variance"
     return [headline, table, key, *remarks(stats)]
 
 
@@ -89,4 +89,4 @@ def show(lines: Sequence[Table | str], file: IO[str]) -> None:
     """Print tables and sentences."""
     out = console(file)
     for line in lines:
-        out.print(line, soft_wrap=isinstance(line, str))
+        out.print(line)
