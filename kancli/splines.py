@@ -1,9 +1,17 @@
-"""The B-spline basis on uniform extended knots: tensors in, tensors out.
+"""The B-spline basis and its derivatives, on uniform or on any increasing knots: tensors in, tensors out.
 
-Shapes: n samples, i inputs, K = G + k basis functions. Leading axes are carried through.
+Shapes: n samples, i inputs, K basis functions of order k on K + k + 1 knots. Leading axes are carried through.
+
+Only k + 1 of the bases are not 0 on one interval between knots. They are computed there, by the triangular scheme of
+Cox (1972) and de Boor (1972), which adds positive terms only (Piegl and Tiller, The NURBS Book, algorithm A2.2), and
+then put into their places: the cost does not grow with the number of intervals but for the zeros of the dense form.
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,45 +28,162 @@ def extended_knots(grid_range: tuple[float, float], grid: int, k: int) -> Tensor
     return (low * (grid - steps) + high * steps) / grid
 
 
-def basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int) -> Tensor:
-    """The values of all K = G + k B-splines of order k at x.
+@dataclass(frozen=True)
+class Local:
+    """The bases that may differ from 0, by place."""
+
+    values: Tensor  # [..., i, k + 1]
+    first: Tensor  # [..., i]  index of the basis that the first value belongs to; -k .. K - 1, the rest cut off
+    n_basis: int
+
+    def indices(self) -> Tensor:
+        """The index of each value's basis, `[..., i, k + 1]`; out of 0..K-1 for those that do not exist."""
+        return self.first.unsqueeze(-1) + torch.arange(self.values.shape[-1], device=self.first.device)
+
+    def dense(self) -> Tensor:
+        """All K values, `[..., i, K]`."""
+        k = self.values.shape[-1] - 1
+        # Room for the k functions beyond each end, cut off again, spares a mask.
+        padded = self.values.new_zeros(*self.first.shape, self.n_basis + 2 * k)
+        padded.scatter_(-1, self.indices() + k, self.values)
+        return padded[..., k : k + self.n_basis]
+
+    def inside(self) -> tuple[Tensor, Tensor]:
+        """Values and indices, those of bases that do not exist as 0 at index 0 or K - 1."""
+        indices = self.indices()
+        inside = indices.clamp(0, self.n_basis - 1)
+        return self.values * (indices == inside), inside
+
+
+def basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> Tensor:
+    """The values, or derivatives, of all K = G + k B-splines of order k at x, on uniform knots.
 
     B_m lives on the knots m..m+k+1 of `extended_knots`; intervals are half-open but for the right end of the range,
     which belongs to the last interval. The bases sum to 1 on the range, to less within k intervals of it, and are 0
-    beyond. On one interval only k + 1 of them are not 0: these come from the triangular scheme of Cox (1972) and
-    de Boor (1972), which adds positive terms only (Piegl and Tiller, The NURBS Book, algorithm A2.2).
+    beyond.
 
     Args:
         x: `[..., i]`, any real dtype.
+        derivative: 0 for the values, 1 or 2 for the first or second derivative by x.
 
     Returns:
         `[..., i, K]` in the dtype of x. NaN inputs give NaN.
     """
+    return local_basis(x, grid_range, grid, k, derivative).dense()
+
+
+def local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> Local:
+    """As `basis`, the values that may differ from 0 only."""
     low, high = grid_range
+    step = (high - low) / grid
     # In float64: at G = 200 a float32 position would be off by 1e-5 of an interval.
-    position = (x.double() - low) * (grid / (high - low))  # [..., i], 0 at the left end of the range, G at its right
-    at_right_end = x == high
-    outside = (position < -k) | ((position >= grid + k) & ~at_right_end)
-    interval = position.floor()
-    interval = torch.where(at_right_end, grid - 1.0, interval).clamp(-k, grid + k - 1).nan_to_num(nan=0.0)
-    u = (position - interval).to(x.dtype)  # [..., i], in [0, 1] inside the knots
-    local = _nonzero_values(u, k).masked_fill(outside.unsqueeze(-1), 0.0)  # [..., i, k + 1]
+    position = x.double().sub(low).div(step)  # [..., i], 0 at the left end of the range, G at its right
+    interval = position.detach().floor()
+    if k <= derivative:  # elsewhere the two intervals at a knot agree
+        interval = torch.where(x == high, grid - 1.0, interval)
+    # fmin and fmax, unlike clamp, take NaN to a bound: it must not become an index.
+    interval = torch.fmax(torch.fmin(interval, interval.new_tensor(grid + k - 1)), interval.new_tensor(-k))
+    # At u = 0 and u = 1 the bases that still exist are exactly 0 on the outermost intervals: beyond, nothing is left.
+    u = (position - interval).clamp(0, 1).to(x.dtype)
+    values = _values(u, max(k - derivative, 0))
+    if k < derivative:  # the derivative of a step
+        values = [0 * each for each in values] * (k + 1)
+    elif k == derivative:  # steps do not fall to 0 at their ends
+        outside = (position < -k) | ((position >= grid + k) & (x != high))
+        values = [each.masked_fill(outside, 0.0) for each in values]
+    for order in _orders_to_differentiate(k, derivative):
+        values = _differentiate(values, [1 / step] * order)
+    return Local(torch.stack(values, dim=-1), interval.long(), grid + k)
 
-    # Interval q holds B_q .. B_{q+k}. Room for k functions beyond each end, cut off again, spares a mask.
-    padded = x.new_zeros(*x.shape, grid + 3 * k)
-    first = interval.long().unsqueeze(-1) + k
-    padded.scatter_(-1, first + torch.arange(k + 1, device=x.device), local)
-    return padded[..., k : grid + 2 * k]
+
+def basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Tensor:
+    """The values, or derivatives, of all K B-splines of order k at x, on any increasing knots.
+
+    Args:
+        x: `[..., i]`, any real dtype.
+        knots: `[K + k + 1]`, or `[i, K + k + 1]` where each input has its own; strictly increasing.
+        derivative: 0 for the values, 1 or 2 for the first or second derivative by x.
+
+    Returns:
+        `[..., i, K]` in the dtype of x. NaN inputs give NaN. The grid's right end, knot K, belongs to the interval
+        on its left.
+    """
+    return local_basis_on_knots(x, knots, k, derivative).dense()
 
 
-def _nonzero_values(u: Tensor, k: int) -> Tensor:
-    """The k + 1 B-splines that are not 0 on an interval, at the place u in [0, 1] of it: `[..., k + 1]`."""
-    values = [torch.ones_like(u)]
-    for order in range(1, k + 1):
-        saved = torch.zeros_like(u)
-        for r in range(order):
-            share = values[r] / order
-            values[r] = saved + (r + 1 - u) * share
-            saved = (u + (order - 1 - r)) * share
-        values.append(saved)
-    return torch.stack(values, dim=-1)
+def local_basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Local:
+    """As `basis_on_knots`, the values that may differ from 0 only."""
+    n_inputs, n_basis = x.shape[-1], knots.shape[-1] - k - 1
+    own = knots.double().expand(n_inputs, -1).contiguous()  # [i, K + k + 1]
+    place = x.double()
+    columns = place.detach().reshape(-1, n_inputs).T.contiguous()  # [i, n]
+    interval = torch.searchsorted(own, columns, right=True).T.reshape(x.shape) - 1
+    interval = torch.where(x == own[:, n_basis].to(x.dtype), n_basis - 1, interval).clamp(0, n_basis + k - 1)
+    outside = (place < own[:, 0]) | ((place >= own[:, -1]) & (x != own[:, n_basis].to(x.dtype)))
+    # Knots interval - k + 1 .. interval + k, those beyond the ends extended at the end's spacing: they matter for
+    # bases that are cut off only.
+    reach = torch.arange(1 - k, k + 1, device=x.device)
+    near = _extend(own, k)[torch.arange(n_inputs, device=x.device).unsqueeze(-1), interval.unsqueeze(-1) + reach + k]
+    left = [(place - near[..., k - j]).to(x.dtype) for j in range(1, k + 1)]
+    right = [(near[..., k + j - 1] - place).to(x.dtype) for j in range(1, k + 1)]
+    values = [torch.ones_like(x) + 0 * x]
+    for _ in range(k - derivative):
+        values = _raise_order(values, left, right)
+    values = [each.masked_fill(outside, 0.0) for each in values]
+    if k < derivative:
+        values = [0 * each for each in values] * (k + 1)
+    for order in _orders_to_differentiate(k, derivative):
+        spans = [(near[..., k + r] - near[..., k + r - order]).to(x.dtype) for r in range(order)]
+        values = _differentiate(values, [order / span for span in spans])
+    return Local(torch.stack(values, dim=-1), interval - k, n_basis)
+
+
+def _orders_to_differentiate(k: int, derivative: int) -> range:
+    return range(k - derivative + 1, k + 1) if derivative <= k else range(0)
+
+
+def _extend(knots: Tensor, count: int) -> Tensor:
+    """`count` knots more at each end of `[i, m]`, at the spacing of the last interval there."""
+    steps = torch.arange(1, count + 1, dtype=knots.dtype, device=knots.device)
+    before = knots[:, :1] - (knots[:, 1:2] - knots[:, :1]) * steps.flip(0)
+    after = knots[:, -1:] + (knots[:, -1:] - knots[:, -2:-1]) * steps
+    return torch.cat([before, knots, after], dim=-1)
+
+
+def _values(u: Tensor, k: int) -> list[Tensor]:
+    """The k + 1 uniform B-splines that are not 0 on an interval, at the place u in [0, 1] of it.
+
+    The triangle without its divisions: the 1/order of every step is one factor 1/k! put in at the start.
+    """
+    if k == 0:
+        return [torch.ones_like(u) + 0 * u]  # NaN stays NaN
+    left = [u, *(u + j for j in range(1, k))]
+    right = [j - u for j in range(1, k + 1)]
+    values = [right[0] / math.factorial(k), u / math.factorial(k)]
+    for order in range(2, k + 1):
+        raised, saved = [], None
+        for r, value in enumerate(values):
+            raised.append(right[r] * value if saved is None else torch.addcmul(saved, right[r], value))
+            saved = left[order - 1 - r] * value
+        values = [*raised, saved]
+    return values
+
+
+def _raise_order(values: Sequence[Tensor], left: Sequence[Tensor], right: Sequence[Tensor]) -> list[Tensor]:
+    """One step of the triangle: bases of order d - 1 to bases of order d; left[j-1] = x - t_{q+1-j}, right alike."""
+    order = len(values)
+    raised, saved = [], torch.zeros_like(values[0])
+    for r, value in enumerate(values):
+        share = value / (right[r] + left[order - 1 - r])
+        raised.append(saved + right[r] * share)
+        saved = left[order - 1 - r] * share
+    return [*raised, saved]
+
+
+def _differentiate(values: Sequence[Tensor], factors: Sequence[Tensor | float]) -> list[Tensor]:
+    """Derivatives of order-d bases from the values of the d bases of order d - 1.
+
+    B'_{m,d} = d (B_{m,d-1} / (t_{m+d} - t_m) - B_{m+1,d-1} / (t_{m+d+1} - t_{m+1})); factors[r] is d over span r.
+    """
+    shares = [factor * value for factor, value in zip(factors, values, strict=True)]
+    return [-shares[0], *(a - b for a, b in zip(shares, shares[1:])), shares[-1]]  # noqa: RUF007

@@ -16,18 +16,33 @@ BASE_FUNCTIONS = {
 }
 
 
-def spline(x, coef, low, high, grid, k):
-    """sum_m coef_m B_m(x), 0 beyond the extended knots; x `[n]`, coef `[G + k]`.
+def basis(x, knots, k, derivative=0):
+    """All bases on any increasing knots, 0 beyond them; x `[n]` to `[n, K]`.
 
     scipy evaluates between the k-th knots from either end only: k more knots, with coefficients 0, let it see all.
     """
-    step = (high - low) / grid
-    knots = np.array([low + m * step for m in range(-2 * k, grid + 2 * k + 1)])
-    padded = np.concatenate([np.zeros(k), coef, np.zeros(k)])
-    values = np.nan_to_num(BSpline(knots, padded, k, extrapolate=False)(x), nan=0.0)
+    n_basis = len(knots) - k - 1
+    steps = np.arange(1, k + 1)
+    before, after = knots[0] - (knots[1] - knots[0]) * steps[::-1], knots[-1] + (knots[-1] - knots[-2]) * steps
+    wide = np.concatenate([before, knots, after])
+    columns = []
+    for m in range(n_basis):
+        spline = BSpline(wide, np.eye(n_basis + 2 * k)[m + k], k, extrapolate=False)
+        columns.append(np.nan_to_num((spline.derivative(derivative) if derivative else spline)(x), nan=0.0))
+    values = np.stack(columns, -1)
     if k == 0:
-        values[x == high] = coef[-1]
+        values[x == knots[n_basis]] = np.eye(n_basis)[-1]
     return values
+
+
+def uniform_knots(low, high, grid, k):
+    step = (high - low) / grid
+    return np.array([low + m * step for m in range(-k, grid + k + 1)])
+
+
+def spline(x, coef, low, high, grid, k):
+    """sum_m coef_m B_m(x) on uniform knots; x `[n]`, coef `[G + k]`."""
+    return basis(x, uniform_knots(low, high, grid, k), k) @ coef
 
 
 def layer(x, coef, scale_base, scale_sp, base, low=-1.0, high=1.0, k=3):
