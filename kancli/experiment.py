@@ -13,7 +13,7 @@ from kancli import figures, memory, stats
 from kancli.base_functions import base_function
 from kancli.config import Settings
 from kancli.errors import ConfigError
-from kancli.inits import init_
+from kancli.inits import declared, init_
 from kancli.model import KAN, LayerTrace
 from kancli.run_folder import RunFolder
 from kancli.stats import LayerScope
@@ -57,6 +57,8 @@ def build(settings: Settings) -> KAN:
         grid=settings.grid.size,
         k=settings.k,
         base_fun=base_function(settings.base_fun),
+        base_name=settings.base_fun,
+        bias=settings.init.has_bias,
         grid_range=settings.grid.range,
         dtype=getattr(torch, settings.dtype),
         device=device_of(settings),
@@ -78,7 +80,8 @@ def compute(settings: Settings) -> Result:
     seconds["inputs"] = time.perf_counter() - start
 
     start = time.perf_counter()
-    collector = stats.Collector(model)
+    laws = [{name: stats.Declared(*each) for name, each in layer.items()} for layer in declared(model, settings.init)]
+    collector = stats.Collector(model, laws)
     keep = len(x) if settings.activations.n is None else min(len(x), settings.activations.n)
     kept: list[dict[str, Tensor]] = []
     size = memory.chunk_size(settings.width, settings.grid.size + settings.k)

@@ -32,7 +32,7 @@ class KANLayer(nn.Module):
         n_in, n_out: nodes before and after.
         grid: G, intervals of the spline grid on `grid_range`.
         k: order of the B-splines.
-        base_fun: b(x), elementwise.
+        base_fun: b(x), elementwise; base_name: its name, where it has one.
         bias: whether a trainable `[o]` is added to the layer's values.
 
     Parameters are created empty: nothing is drawn here.
@@ -52,6 +52,7 @@ class KANLayer(nn.Module):
         grid: int,
         k: int,
         base_fun: Callable[[Tensor], Tensor],
+        base_name: str | None = None,
         grid_range: tuple[float, float] = (-1.0, 1.0),
         bias: bool = False,
         dtype: torch.dtype = torch.float32,
@@ -59,7 +60,7 @@ class KANLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.n_in, self.n_out, self.grid, self.k = n_in, n_out, grid, k
-        self.grid_range, self.base_fun = grid_range, base_fun
+        self.grid_range, self.base_fun, self.base_name = grid_range, base_fun, base_name
 
         def parameter(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.empty(*shape, dtype=dtype, device=device))
@@ -116,6 +117,7 @@ class KAN(nn.Module):
         grid: int,
         k: int,
         base_fun: Callable[[Tensor], Tensor],
+        base_name: str | None = None,
         grid_range: tuple[float, float] = (-1.0, 1.0),
         bias: bool = False,
         dtype: torch.dtype = torch.float32,
@@ -130,6 +132,7 @@ class KAN(nn.Module):
                 grid=grid,
                 k=k,
                 base_fun=base_fun,
+                base_name=base_name,
                 grid_range=grid_range,
                 bias=bias,
                 dtype=dtype,

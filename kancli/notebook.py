@@ -54,7 +54,7 @@ class KAN(model.KAN):
         init: str = "default",
         dtype: str | torch.dtype = "float32",
         device: str | torch.device = "cpu",
-        **knobs: float,
+        **knobs: Any,
     ) -> None:
         given = {"noise_scale": noise_scale, "noise_scale_base": noise_scale_base, **knobs}
         settings = settings_of(
@@ -73,6 +73,8 @@ class KAN(model.KAN):
             grid=settings.grid.size,
             k=settings.k,
             base_fun=base_function(base_fun) if isinstance(base_fun, str) else base_fun,
+            base_name=base_fun if isinstance(base_fun, str) else None,
+            bias=settings.init.has_bias,
             grid_range=settings.grid.range,
             dtype=getattr(torch, settings.dtype),
             device=device,

@@ -17,6 +17,7 @@ from kancli.experiment import Result, compute, record
 from kancli.identity import config_of, environment, identity
 from kancli.report import number, show, summary
 from kancli.run_folder import RunFolder
+from kancli.schema import show as show_value
 
 log = logging.getLogger("kancli")
 
@@ -86,7 +87,7 @@ def _print(result: Result, path: Path, brief: bool) -> None:
 
 def _headline(settings: Settings) -> str:
     width = "-".join(map(str, settings.width))
-    knobs = " ".join(f"{name}={number(value)}" for name, value in vars(settings.init).items())
+    knobs = " ".join(f"{name}={show_value(value)}" for name, value in vars(settings.init).items())
     inputs = type(settings.inputs).__name__.lower()
     scheme = config_of(settings)["init"]["scheme"]
     return (

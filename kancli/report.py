@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 PLAIN_WIDTH = 80  # columns where there is no terminal
+INERT = 0.01  # a share of the variance below which a branch is called inert
 STRAIGHT = 1e-9  # a nonlinearity below this is rounding: 1 - R^2 of float32 values on a line is about 1e-14
 
 
@@ -56,6 +57,12 @@ def remarks(stats: Mapping[str, Any]) -> list[str]:
         lines.append(f"every activation is a straight line: nonlinearity (1 - R²) at most {max(known):.1e}")
     elif known:
         lines.append(f"nonlinearity (1 - R² of the best line) of the activations: at most {max(known):.3g}")
+    inert = [
+        layer for layer in stats["layers"] if layer["spline_share"] is not None and 0 < layer["spline_share"] < INERT
+    ]
+    if inert:
+        parts = ", ".join(f"{share(layer['spline_share'])} of layer {layer['layer']}'s" for layer in inert)
+        lines.append(f"the spline is all but inert: it carries {parts} variance")
     lines += [
         f"{each['verdict']}: {each['name']}: {each['detail']}"
         for each in stats["verdicts"]

@@ -225,6 +225,8 @@ def show(value: Any) -> str:
         return "{" + ",".join(f"{name}:{show(entry)}" for name, entry in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ",".join(show(entry) for entry in value) + "]"
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
     return str(value) if str(value) else "'' (empty)"
 
 

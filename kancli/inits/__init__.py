@@ -1,10 +1,14 @@
-"""The initialisation schemes: one file a family, the table of all of them here, and the one place that draws."""
+"""The initialisation schemes: one file a family, the table of all of them, and the one place that draws.
+
+A module of this package that defines `SCHEMES`, a dict of schemes by name, is found by itself.
+"""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from typing import TYPE_CHECKING
 
-from kancli.inits.reference import Reference
 from kancli.inits.scheme import LayerSize, Scheme
 from kancli.seeding import stream
 
@@ -13,32 +17,54 @@ if TYPE_CHECKING:
 
     from kancli.model import KAN, KANLayer
 
-SCHEMES: dict[str, type[Scheme]] = {
-    "default": Reference,
-}
+__all__ = ["SCHEMES", "LayerSize", "Scheme", "declared", "init_", "size_of"]
+
+
+def _table() -> dict[str, type[Scheme]]:
+    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    table = {name: scheme for module in modules for name, scheme in getattr(module, "SCHEMES", {}).items()}
+    return {"default": table.pop("default"), **table}
+
+
+SCHEMES: dict[str, type[Scheme]] = _table()
+
+
+def size_of(layer: KANLayer) -> LayerSize:
+    """What the laws of a layer may depend on."""
+    return LayerSize(layer.n_in, layer.n_out, layer.grid, layer.k, layer.grid_range, layer.base_name or layer.base_fun)
+
+
+def declared(model: KAN, scheme: Scheme) -> list[dict[str, tuple[float, float, float]]]:
+    """Per layer and tensor what the laws say: mean, std, and the standard error of the mean of the whole tensor."""
+    return [
+        {
+            name: (law.mean, law.std, law.mean_error(tuple(getattr(layer, name).shape)))
+            for name, law in scheme.laws(size_of(layer)).items()
+        }
+        for layer in model.layers
+    ]
 
 
 def init_(model: KAN, scheme: Scheme, *, seed: int) -> KAN:
     """Fill every parameter of `model` in place by the laws of `scheme`, and return it.
 
-    Every tensor of every layer has a stream of its own, named "layer {l}/{tensor}".
+    Every tensor of every layer has a stream of its own, named "layer {l}/{tensor}". Values are drawn on the CPU in
+    float64, then cast and moved.
 
     Args:
         seed: the seed of all these streams; required.
     """
-    for number, layer in enumerate(model.layers):
-        init_layer_(layer, scheme, seed=seed, number=number)
-    return model
-
-
-def init_layer_(layer: KANLayer, scheme: Scheme, *, seed: int, number: int) -> KANLayer:
-    """Fill the parameters of one layer in place: drawn on the CPU in float64, then cast and moved."""
     import torch
 
-    size = LayerSize(layer.n_in, layer.n_out, layer.grid, layer.k)
-    for name, law in scheme.laws(size).items():
-        tensor: Tensor = getattr(layer, name)
-        values = law.draw(tuple(tensor.shape), generator=stream(seed, f"layer {number}/{name}"))
-        with torch.no_grad():
-            tensor.copy_(torch.from_numpy(values))
-    return layer
+    sizes = [size_of(layer) for layer in model.layers]
+    given = scheme.source_draws(sizes, seed)
+    for number, (layer, size) in enumerate(zip(model.layers, sizes, strict=True)):
+        for name, law in scheme.laws(size).items():
+            tensor: Tensor = getattr(layer, name)
+            if given is None:
+                values = law.draw(tuple(tensor.shape), generator=stream(seed, f"layer {number}/{name}"))
+            else:
+                values = given[number][name]
+            with torch.no_grad():
+                tensor.copy_(torch.from_numpy(values))
+    return model

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import numpy as np
     from numpy.random import Generator
+    from torch import Tensor
 
 
 class Law(Protocol):
-    """Independent draws of one distribution."""
+    """How the entries of one tensor are distributed. Moments are of all its entries taken together."""
 
     @property
     def mean(self) -> float: ...
@@ -24,7 +25,13 @@ class Law(Protocol):
     def std(self) -> float: ...
 
     @property
-    def bounds(self) -> tuple[float, float]: ...
+    def bounds(self) -> tuple[float, float]:
+        """What no entry can be below or above."""
+        ...
+
+    def mean_error(self, shape: tuple[int, ...]) -> float:
+        """The standard error of the mean of a tensor of that shape."""
+        ...
 
     def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         """float64 values of that shape, in C order."""
@@ -32,7 +39,15 @@ class Law(Protocol):
 
 
 @dataclass(frozen=True)
-class Constant:
+class Independent:
+    """What laws of independent entries share."""
+
+    def mean_error(self, shape: tuple[int, ...]) -> float:
+        return self.std / math.sqrt(math.prod(shape))  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@dataclass(frozen=True)
+class Constant(Independent):
     """One value, nothing random."""
 
     value: float
@@ -59,7 +74,7 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Normal:
+class Normal(Independent):
     """N(mean, std); std is the standard deviation, not the variance."""
 
     mean: float
@@ -77,7 +92,7 @@ class Normal:
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(Independent):
     """U[low, high)."""
 
     low: float
@@ -100,3 +115,113 @@ class Uniform:
 
     def __str__(self) -> str:
         return f"U[{self.low:g}, {self.high:g})"
+
+
+@dataclass(frozen=True)
+class NormalByBasis(Independent):
+    """N(0, stds[m]) for the coefficient of basis m."""
+
+    stds: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return 0.0
+
+    @property
+    def std(self) -> float:
+        return math.sqrt(sum(std**2 for std in self.stds) / len(self.stds))
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return (-math.inf, math.inf)
+
+    def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
+        return generator.standard_normal(shape) * self.stds
+
+    def __str__(self) -> str:
+        return f"N(0, {min(self.stds):g} to {max(self.stds):g} by basis)"
+
+
+@dataclass(frozen=True)
+class KnotNoise:
+    """Minimum-norm coefficients of the spline that takes values U(-half_width, half_width) at the G + 1 knots.
+
+    With A the values of the K bases at the knots and P = pinv(A): coef = P noise, so the covariance of an edge's
+    coefficients is P P^T half_width^2 / 3, of rank G + 1 < K.
+    """
+
+    half_width: float
+    grid_range: tuple[float, float]
+    grid: int
+    k: int
+
+    @property
+    def inverse(self) -> Tensor:
+        """P, `[K, G + 1]`."""
+        from kancli.fitting import knot_inverse
+
+        return knot_inverse(self.grid_range, self.grid, self.k).matrix
+
+    @property
+    def mean(self) -> float:
+        return 0.0
+
+    @property
+    def std(self) -> float:
+        return self.half_width * math.sqrt(float(self.inverse.square().sum(1).mean()) / 3)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        most = self.half_width * float(self.inverse.abs().sum(1).max())
+        return -most, most
+
+    def mean_error(self, shape: tuple[int, ...]) -> float:
+        # Coefficients of one edge hang together, those of different edges do not.
+        edge = self.half_width * math.sqrt(float(self.inverse.mean(0).square().sum()) / 3)
+        return edge / math.sqrt(math.prod(shape[:-1]))
+
+    def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
+        import torch
+
+        from kancli.fitting import knot_inverse
+
+        noise = self.half_width * (2 * generator.random((*shape[:-1], self.grid + 1)) - 1)
+        return knot_inverse(self.grid_range, self.grid, self.k).solve(torch.from_numpy(noise)).numpy()
+
+    def __str__(self) -> str:
+        return f"fit of U(±{self.half_width:g}) at the knots, std {self.std:g}"
+
+
+@dataclass(frozen=True)
+class Masked:
+    """A law on the edges that a mask keeps, and 0 on the others."""
+
+    law: Uniform | Constant
+    kept: tuple[tuple[bool, ...], ...]  # [n_in][n_out]
+
+    @property
+    def share(self) -> float:
+        return sum(map(sum, self.kept)) / sum(map(len, self.kept))
+
+    @property
+    def mean(self) -> float:
+        return self.share * self.law.mean
+
+    @property
+    def std(self) -> float:
+        return math.sqrt(self.share * (self.law.std**2 + self.law.mean**2) - self.mean**2)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        low, high = self.law.bounds
+        return min(low, 0.0), max(high, 0.0)
+
+    def mean_error(self, shape: tuple[int, ...]) -> float:
+        # Which edges are kept is not random.
+        return self.law.std * math.sqrt(self.share / math.prod(shape))
+
+    def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
+        return self.law.draw(shape, generator=generator) * self.kept
+
+    def __str__(self) -> str:
+        return f"{self.law} on {100 * self.share:.0f} % of the edges, 0 on the others"

@@ -36,3 +36,6 @@ class Reference(Scheme):
             "scale_sp": Constant(1.0),
             "coef": Normal(0.0, self.noise_scale / size.grid),
         }
+
+
+SCHEMES = {"default": Reference}

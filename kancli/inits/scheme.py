@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
     from kancli.inits.laws import Law
 
 
@@ -18,11 +22,23 @@ class LayerSize:
     n_out: int
     grid: int
     k: int
+    grid_range: tuple[float, float] = (-1.0, 1.0)
+    base_fun: str | Callable[[Tensor], Tensor] = "silu"
+
+    @property
+    def n_basis(self) -> int:
+        return self.grid + self.k
 
 
 class Scheme(ABC):
     """An initialisation scheme: a frozen dataclass whose fields are its knobs, made with `schema.key`."""
 
+    has_bias: ClassVar[bool] = False  # whether the source adds a trainable bias to each node
+
     @abstractmethod
     def laws(self, size: LayerSize) -> dict[str, Law]:
-        """The law of each tensor of a layer of that size: scale_base, scale_sp, coef, and bias where there is one."""
+        """The law of each tensor of a layer of that size: scale_base, scale_sp, coef, and bias if `has_bias`."""
+
+    def source_draws(self, sizes: Sequence[LayerSize], seed: int) -> list[dict[str, np.ndarray]] | None:
+        """The very numbers that the scheme's source draws for that seed, layer by layer; None to draw by the laws."""
+        return None

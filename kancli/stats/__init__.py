@@ -7,25 +7,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kancli.model import KAN, KANLayer, LayerTrace
 from kancli.stats.signal import LayerScope, LayerSignal, as_array
 
-__all__ = ["SCHEMA", "Collector", "LayerScope", "parameters"]
+__all__ = ["SCHEMA", "Collector", "Declared", "LayerScope", "parameters"]
 
 SCHEMA = 1
 NOT_MEASURED = "not measured at this level of stats"
 _QUIET = np.errstate(all="ignore")  # infinities and 0/0 are reported by name and reason, not by warnings
 
 
-class Collector:
-    """Takes in the traces of a model chunk by chunk, then tells what happened."""
+class Declared(NamedTuple):
+    """What a scheme's law says of one tensor."""
 
-    def __init__(self, model: KAN) -> None:
+    mean: float
+    std: float
+    mean_error: float  # standard error of the mean of all entries
+
+
+class Collector:
+    """Takes in the traces of a model chunk by chunk, then tells what happened.
+
+    Args:
+        declared: per layer, what the scheme's law says of each tensor; leave out where no law is known.
+    """
+
+    def __init__(self, model: KAN, declared: Sequence[Mapping[str, Declared]] | None = None) -> None:
         self.model = model
+        self.declared = [{}] * len(model.layers) if declared is None else declared
         self.signals = [LayerSignal(layer) for layer in self.model.layers]
 
     @_QUIET
@@ -52,7 +65,8 @@ class Collector:
         reasons: dict[str, str] = {}
         layers = []
         for number, (layer, signal) in enumerate(zip(self.model.layers, self.signals, strict=True)):
-            entry = {"layer": number, "n_in": layer.n_in, "n_out": layer.n_out, **parameters(layer), **signal.layer()}
+            drawn = parameters(layer, self.declared[number])
+            entry = {"layer": number, "n_in": layer.n_in, "n_out": layer.n_out, **drawn, **signal.layer()}
             entry["nodes"] = {name: values.tolist() for name, values in signal.nodes().items()}
             entry["edges"] = _edges(layer, signal)
             undefined = "nothing varies" if signal.non_finite() is None else "some values are not finite"
@@ -80,12 +94,22 @@ def report(layers: list[Any], reasons: dict[str, str], non_finite: str | None) -
     }
 
 
-def parameters(layer: KANLayer) -> dict[str, dict[str, float]]:
-    """Mean, std (divided by n), least and greatest value of each of the layer's tensors."""
+def parameters(layer: KANLayer, declared: Mapping[str, Declared]) -> dict[str, dict[str, float]]:
+    """What was drawn against what the scheme declares, tensor by tensor.
+
+    Mean, std (divided by n), least and greatest value of each of the layer's tensors; `declared_mean` and
+    `declared_std` of the law; `mean_error`, the law's standard error of the mean; and `z` = (mean - declared_mean) /
+    mean_error, null for a law with no randomness that was met.
+    """
     found = {}
     for name, tensor in layer.named_parameters():
         values = as_array(tensor)
-        found[name] = {"mean": values.mean(), "std": values.std(), "min": values.min(), "max": values.max()}
+        entry = {"mean": values.mean(), "std": values.std(), "min": values.min(), "max": values.max()}
+        if name in declared:
+            law = declared[name]
+            entry |= {"declared_mean": law.mean, "declared_std": law.std, "mean_error": law.mean_error}
+            entry["z"] = (entry["mean"] - law.mean) / np.float64(law.mean_error)
+        found[name] = entry
     return found
 
 

@@ -1,0 +1,57 @@
+"""What efficient-kan draws, as it is and with its scales the right way round.
+
+Cao, github.com/Blealtan/efficient-kan: `src/efficient_kan/kan.py`, `KANLinear.reset_parameters`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from kancli.inits.laws import KnotNoise, Law, Uniform
+from kancli.inits.scheme import LayerSize, Scheme
+from kancli.schema import Real, key
+
+
+@dataclass(frozen=True)
+class EfficientKan(Scheme):
+    """The library's law. Its base_weight is scale_base, its spline_scaler scale_sp, its spline_weight coef.
+
+    scale_base ~ U(±sqrt(6/((1 + 5 scale_base^2) n_in))): kaiming_uniform with a = sqrt(5) scale_base;
+    scale_sp   ~ U(±sqrt(6/((1 + 5 scale_spline^2) n_in)));
+    coef       minimum-norm fit of noise U(±scale_noise/(2 G)) at the G + 1 knots.
+
+    A larger scale gives smaller weights (the library's open issue 72): see `EfficientKanFixed`.
+    """
+
+    scale_noise: float = key(0.1, Real(low=0), "full width of the noise at the knots, times G")
+    scale_base: float = key(1.0, Real(low=0), "in efficient_kan: larger means smaller base weights")
+    scale_spline: float = key(1.0, Real(low=0), "in efficient_kan: larger means smaller spline weights")
+
+    def laws(self, size: LayerSize) -> dict[str, Law]:
+        base, spline = (
+            self._half_width(scale) / math.sqrt(size.n_in) for scale in (self.scale_base, self.scale_spline)
+        )
+        return {
+            "scale_base": Uniform(-base, base),
+            "scale_sp": Uniform(-spline, spline),
+            "coef": KnotNoise(self.scale_noise / (2 * size.grid), size.grid_range, size.grid, size.k),
+        }
+
+    def _half_width(self, scale: float) -> float:
+        """Of the uniform law, times sqrt(n_in)."""
+        return math.sqrt(6 / (1 + 5 * scale**2))
+
+
+@dataclass(frozen=True)
+class EfficientKanFixed(EfficientKan):
+    """The same law at its defaults, with weights that grow with their scale.
+
+    scale_base ~ U(±scale_base/sqrt(n_in)); scale_sp ~ U(±scale_spline/sqrt(n_in)); coef as there.
+    """
+
+    def _half_width(self, scale: float) -> float:
+        return scale
+
+
+SCHEMES = {"efficient_kan": EfficientKan, "efficient_kan_fixed": EfficientKanFixed}
