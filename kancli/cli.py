@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kancli")
 
+VERBS = ("explain",)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
@@ -72,11 +74,14 @@ def _dispatch(argv: list[str]) -> int:
 
         print(f"kan-run {__version__}")
         return 0
+    verb = argv.pop(0) if argv and argv[0] in VERBS else "run"
     args = _parser().parse_intermixed_args(argv)
 
     from kancli import hydra_shell
 
     presets = Presets(hydra_shell.folders(args.config_dir))
+    if verb == "explain":
+        return _explain(args.overrides, presets)
     if args.shell_completion:
         return _complete(hydra_shell.create(presets, hydra_shell.CompletionLoader), args)
     if args.multirun:
@@ -118,6 +123,14 @@ def _answer_mistakes(args: argparse.Namespace, presets: Presets) -> None:
         raise ConfigError(faults)
     if (swept := made.settled.swept_by_experiment) and not (args.cfg or args.info):
         raise ConfigError([f"{' '.join(args.overrides)}: this experiment is a sweep over {', '.join(swept)}; add -m"])
+
+
+def _explain(overrides: list[str], presets: Presets) -> int:
+    with _progress("loading"):
+        from kancli.explain import explain
+        from kancli.report import show
+    show(explain(overrides, presets), sys.stdout)
+    return 0
 
 
 def _complete(hydra: Hydra, args: argparse.Namespace) -> int:

@@ -21,6 +21,8 @@ the activation functions and statistics of the initialisation to a fresh folder.
   kan-run -m init=default,noisy seed='range(5)'  a sweep: every combination
 
 Usage: kan-run [-m] [KEY=VALUE ...]
+       kan-run explain [KEY=VALUE ...]   the law with its numbers, and where each value
+                                         came from; no run
   -m, --multirun          sweep over keys that have several values
   -c, --cfg job           print the config that a run would have, and stop
   -cd, --config-dir DIR   presets of your own: DIR/init/mine.yaml is init=mine

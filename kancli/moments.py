@@ -42,10 +42,11 @@ class BasisMoments(NamedTuple):
 
 
 class BaseMoments(NamedTuple):
-    """E[R(x)^2] and E[R'(x)^2] of a residual function R."""
+    """Of a residual function R."""
 
-    value: float
-    slope: float
+    value: float  # E[R(x)^2]
+    slope: float  # E[R'(x)^2]
+    mean: float  # E[R(x)]
 
 
 @functools.lru_cache(maxsize=256)
@@ -55,11 +56,21 @@ def basis_moments(grid_range: tuple[float, float], grid: int, k: int, distributi
     Args:
         distribution: "uniform", x ~ U(-1, 1); or "normal", x ~ N(0, 1).
     """
+    weight, values, slopes = basis_rule(grid_range, grid, k, distribution)
+    return BasisMoments(weight @ values**2, weight @ slopes**2)
+
+
+def basis_rule(grid_range: tuple[float, float], grid: int, k: int, distribution: str) -> tuple[Array, Array, Array]:
+    """A quadrature rule that is exact for squares of splines.
+
+    Returns:
+        Weights `[q]`, and at their places the bases' values and slopes, `[q, K]` each: E[f(B(x))] = weights @ f(values).
+    """
     knots = splines.extended_knots(grid_range, grid, k).numpy()
     x, weight = _rule(distribution, knots)
     place = torch.from_numpy(x)
-    squares = [splines.basis(place, grid_range, grid, k, derivative).numpy() ** 2 for derivative in (0, 1)]
-    return BasisMoments(*(weight @ square for square in squares))
+    values, slopes = (splines.basis(place, grid_range, grid, k, derivative).numpy() for derivative in (0, 1))
+    return weight, values, slopes
 
 
 @functools.lru_cache(maxsize=256)
@@ -80,7 +91,8 @@ def moments_of(function: Callable[[Tensor], Tensor], distribution: str) -> BaseM
     slope = torch.zeros_like(place)
     if value.requires_grad:
         (slope,) = torch.autograd.grad(value.sum(), place)
-    return BaseMoments(*(float(weight @ each.detach().numpy() ** 2) for each in (value, slope)))
+    values, slopes = value.detach().numpy(), slope.numpy()
+    return BaseMoments(float(weight @ values**2), float(weight @ slopes**2), float(weight @ values))
 
 
 def _rule(distribution: str, breaks: Array) -> tuple[Array, Array]:

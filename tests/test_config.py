@@ -62,7 +62,7 @@ BAD = [
     ({"grid": {"range": [1, -1]}}, "grid.range=[1,-1]", "low < high"),
     ({"grid": {"range": [0, math.inf]}}, "grid.range=[0,inf]", "finite"),
     ({"grid": {"range": [0, 1, 2]}}, "grid.range=[0,1,2]", "two finite numbers"),
-    ({"grid": {"range": [1e9, 1e9 + 1]}}, "grid.range=[1000000000.0", "same number in float32"),
+    ({"grid": {"range": [1e9, 1e9 + 1]}}, "grid.range=[1000000000,", "same number in float32"),
     ({"grid": 7}, "grid=7", "grid.size"),
     ({"grid": {"eps": 0.5}}, "grid.eps=0.5", "grid.eps=1"),
     ({"base_fun": "sillu"}, "base_fun=sillu", "did you mean silu?"),

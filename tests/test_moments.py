@@ -85,7 +85,7 @@ BASE = {
 @pytest.mark.parametrize("name", BASE)
 def test_moments_of_base_functions(name):
     wanted = BASE[name]
-    found = (*base_moments(name, "uniform"), *base_moments(name, "normal"))
+    found = (*base_moments(name, "uniform")[:2], *base_moments(name, "normal")[:2])
     assert found == pytest.approx(wanted, abs=6e-11)
 
 
@@ -101,4 +101,4 @@ def test_every_base_function_against_a_large_sample(name):
 
 
 def test_a_function_of_ones_own():
-    assert moments_of(lambda x: 2 * x + 1, "uniform") == pytest.approx((1 + 4 / 3, 4), rel=1e-12)
+    assert moments_of(lambda x: 2 * x + 1, "uniform") == pytest.approx((1 + 4 / 3, 4, 1), rel=1e-12)

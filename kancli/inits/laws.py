@@ -33,6 +33,10 @@ class Law(Protocol):
         """The standard error of the mean of a tensor of that shape."""
         ...
 
+    def combined_variance(self, weights: np.ndarray) -> np.ndarray:
+        """The variance of sum_m w_m coef_m for the entries of one edge; weights `[q, K]` to `[q]`."""
+        ...
+
     def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         """float64 values of that shape, in C order."""
         ...
@@ -44,6 +48,9 @@ class Independent:
 
     def mean_error(self, shape: tuple[int, ...]) -> float:
         return self.std / math.sqrt(math.prod(shape))  # pyright: ignore[reportAttributeAccessIssue]
+
+    def combined_variance(self, weights: np.ndarray) -> np.ndarray:
+        return (weights**2).sum(-1) * self.std**2  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @dataclass(frozen=True)
@@ -135,6 +142,9 @@ class NormalByBasis(Independent):
     def bounds(self) -> tuple[float, float]:
         return (-math.inf, math.inf)
 
+    def combined_variance(self, weights: np.ndarray) -> np.ndarray:
+        return ((weights * self.stds) ** 2).sum(-1)
+
     def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         return generator.standard_normal(shape) * self.stds
 
@@ -180,6 +190,9 @@ class KnotNoise:
         edge = self.half_width * math.sqrt(float(self.inverse.mean(0).square().sum()) / 3)
         return edge / math.sqrt(math.prod(shape[:-1]))
 
+    def combined_variance(self, weights: np.ndarray) -> np.ndarray:
+        return ((weights @ self.inverse.numpy()) ** 2).sum(-1) * self.half_width**2 / 3
+
     def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         import torch
 
@@ -219,6 +232,9 @@ class Masked:
     def mean_error(self, shape: tuple[int, ...]) -> float:
         # Which edges are kept is not random.
         return self.law.std * math.sqrt(self.share / math.prod(shape))
+
+    def combined_variance(self, weights: np.ndarray) -> np.ndarray:
+        return (weights**2).sum(-1) * self.std**2
 
     def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         return self.law.draw(shape, generator=generator) * self.kept

@@ -130,8 +130,9 @@ class Glorot(_Balanced):
     """
 
     def _scale_base(self, size: LayerSize) -> Law:
-        value, slope = self._residual(size)
-        return Normal(0.0, self._gain * math.sqrt(2 / (_terms(size) * (size.n_in * value + size.n_out * slope))))
+        moments = self._residual(size)
+        both = size.n_in * moments.value + size.n_out * moments.slope
+        return Normal(0.0, self._gain * math.sqrt(2 / (_terms(size) * both)))
 
     def _coef(self, size: LayerSize) -> Law:
         moments = self._basis(size)
