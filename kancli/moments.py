@@ -64,7 +64,7 @@ def basis_rule(grid_range: tuple[float, float], grid: int, k: int, distribution:
     """A quadrature rule that is exact for squares of splines.
 
     Returns:
-        Weights `[q]`, and at their places the bases' values and slopes, `[q, K]` each: E[f(B(x))] = weights @ f(values).
+        Weights `[q]`; at their places the bases' values and slopes, `[q, K]` each: E[f(B(x))] = weights @ f(values).
     """
     knots = splines.extended_knots(grid_range, grid, k).numpy()
     x, weight = _rule(distribution, knots)
