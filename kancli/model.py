@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from kancli import splines
+from kancli.splines import Local
+
+MOST_DENSE = 24  # bases for which products with their zeros are faster than leaving them out
 
 
 @dataclass(frozen=True)
@@ -71,30 +74,42 @@ class KANLayer(nn.Module):
         self.bias = parameter(n_out) if bias else None
         self.register_buffer("knots", splines.extended_knots(grid_range, grid, k).to(dtype).to(device))
 
-    def basis(self, x: Tensor) -> Tensor:
-        """The values of the layer's B-splines: x `[n, i]` to `[n, i, K]`."""
-        return splines.basis(x, self.grid_range, self.grid, self.k)
-
     def forward(self, x: Tensor) -> Tensor:
         """x `[n, i]` to `[n, o]`: y_j = sum_i phi_ij(x_i), plus the bias where there is one."""
-        return self._node_values(self.base_fun(x), self.basis(x))
+        return self._node_values(self.base_fun(x), self._local_basis(x))
 
     def trace(self, x: Tensor) -> LayerTrace:
         """The forward pass with every edge kept; `output` has the bits that `forward` gives."""
-        base, basis = self.base_fun(x), self.basis(x)
-        spline = (basis.transpose(-3, -2) @ self.coef.transpose(-2, -1)).transpose(-3, -2)  # [n, i, o]
-        postacts = self.scale_base * base.unsqueeze(-1) + self.scale_sp * spline
-        return LayerTrace(x, base, spline, postacts, self._node_values(base, basis))
+        base, local = self.base_fun(x), self._local_basis(x)
+        basis = local.dense().permute(2, 1, 0)  # [i, n, K]
+        spline = basis @ self.coef.transpose(-2, -1)  # [i, n, o]
+        # Both branches in one product, with b(x) as one more basis: the largest tensor is written once.
+        terms = torch.cat([basis, base.T.unsqueeze(-1)], dim=-1)  # [i, n, K + 1]
+        weights = torch.cat([self.scale_sp.unsqueeze(-1) * self.coef, self.scale_base.unsqueeze(-1)], dim=-1)
+        postacts = terms @ weights.transpose(-2, -1)  # [i, n, o]
+        return LayerTrace(x, base, spline.transpose(0, 1), postacts.transpose(0, 1), self._node_values(base, local))
 
     def edge_values(self, x: Tensor, sources: Tensor, targets: Tensor) -> Tensor:
         """phi of single edges: x `[n, e]`, the places for edge (sources[e], targets[e]), to `[n, e]`."""
-        spline = (self.basis(x) * self.coef[sources, targets]).sum(-1)
+        values, indices = self._local_basis(x).inside()  # [k + 1, n, e]
+        spline = (values * self.coef[sources, targets, indices]).sum(0)
         return self.scale_base[sources, targets] * self.base_fun(x) + self.scale_sp[sources, targets] * spline
 
-    def _node_values(self, base: Tensor, basis: Tensor) -> Tensor:
-        # Both branches are one matrix product each, over (i) and over (i, K).
-        weights = (self.scale_sp.unsqueeze(-1) * self.coef).transpose(-2, -1).flatten(-3, -2)  # [i * K, o]
-        y = base @ self.scale_base + basis.flatten(-2) @ weights
+    def _local_basis(self, x: Tensor) -> Local:
+        return splines.local_basis(x, self.grid_range, self.grid, self.k)
+
+    def _node_values(self, base: Tensor, local: Local) -> Tensor:
+        y = base @ self.scale_base
+        weights = self.scale_sp.unsqueeze(-1) * self.coef  # [i, o, K]
+        if local.n_basis <= MOST_DENSE:
+            y = torch.addbmm(y, local.dense(), weights.permute(2, 0, 1))
+        else:
+            # Only the k + 1 rows of the weights that a place needs are read: the cost does not grow with the grid.
+            values, rows = local.inside()  # [k + 1, n, i]
+            rows = rows + local.n_basis * torch.arange(self.n_in, device=rows.device)
+            table = weights.transpose(-2, -1).flatten(0, 1)  # [i * K, o]
+            bags, shares = (each.transpose(0, 1).flatten(1) for each in (rows, values))  # [n, (k + 1) * i]
+            y = y + nn.functional.embedding_bag(bags, table, per_sample_weights=shares, mode="sum")
         return y if self.bias is None else y + self.bias
 
     def extra_repr(self) -> str:

@@ -30,23 +30,27 @@ def extended_knots(grid_range: tuple[float, float], grid: int, k: int) -> Tensor
 
 @dataclass(frozen=True)
 class Local:
-    """The bases that may differ from 0, by place."""
+    """The bases that may differ from 0, by place. The basis axis comes first: long runs of memory, fast on a CPU."""
 
-    values: Tensor  # [..., i, k + 1]
+    values: Tensor  # [k + 1, ..., i]
     first: Tensor  # [..., i]  index of the basis that the first value belongs to; -k .. K - 1, the rest cut off
     n_basis: int
 
+    @property
+    def k(self) -> int:
+        return self.values.shape[0] - 1
+
     def indices(self) -> Tensor:
-        """The index of each value's basis, `[..., i, k + 1]`; out of 0..K-1 for those that do not exist."""
-        return self.first.unsqueeze(-1) + torch.arange(self.values.shape[-1], device=self.first.device)
+        """The index of each value's basis, `[k + 1, ..., i]`; out of 0..K-1 for those that do not exist."""
+        steps = torch.arange(self.k + 1, device=self.first.device)
+        return self.first + steps.view(-1, *[1] * self.first.dim())
 
     def dense(self) -> Tensor:
-        """All K values, `[..., i, K]`."""
-        k = self.values.shape[-1] - 1
+        """All K values, `[K, ..., i]`."""
         # Room for the k functions beyond each end, cut off again, spares a mask.
-        padded = self.values.new_zeros(*self.first.shape, self.n_basis + 2 * k)
-        padded.scatter_(-1, self.indices() + k, self.values)
-        return padded[..., k : k + self.n_basis]
+        padded = self.values.new_zeros(self.n_basis + 2 * self.k, *self.first.shape)
+        padded.scatter_(0, self.indices() + self.k, self.values)
+        return padded[self.k : self.k + self.n_basis]
 
     def inside(self) -> tuple[Tensor, Tensor]:
         """Values and indices, those of bases that do not exist as 0 at index 0 or K - 1."""
@@ -69,7 +73,7 @@ def basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivat
     Returns:
         `[..., i, K]` in the dtype of x. NaN inputs give NaN.
     """
-    return local_basis(x, grid_range, grid, k, derivative).dense()
+    return local_basis(x, grid_range, grid, k, derivative).dense().movedim(0, -1)
 
 
 def local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> Local:
@@ -81,8 +85,7 @@ def local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, d
     interval = position.detach().floor()
     if k <= derivative:  # elsewhere the two intervals at a knot agree
         interval = torch.where(x == high, grid - 1.0, interval)
-    # fmin and fmax, unlike clamp, take NaN to a bound: it must not become an index.
-    interval = torch.fmax(torch.fmin(interval, interval.new_tensor(grid + k - 1)), interval.new_tensor(-k))
+    interval = interval.clamp(-k, grid + k - 1)
     # At u = 0 and u = 1 the bases that still exist are exactly 0 on the outermost intervals: beyond, nothing is left.
     u = (position - interval).clamp(0, 1).to(x.dtype)
     values = _values(u, max(k - derivative, 0))
@@ -93,7 +96,8 @@ def local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, d
         values = [each.masked_fill(outside, 0.0) for each in values]
     for order in _orders_to_differentiate(k, derivative):
         values = _differentiate(values, [1 / step] * order)
-    return Local(torch.stack(values, dim=-1), interval.long(), grid + k)
+    first = interval.long().clamp(-k, grid + k - 1)  # NaN has become some integer: any will do, the values are NaN
+    return Local(torch.stack(values), first, grid + k)
 
 
 def basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Tensor:
@@ -108,7 +112,7 @@ def basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Ten
         `[..., i, K]` in the dtype of x. NaN inputs give NaN. The grid's right end, knot K, belongs to the interval
         on its left.
     """
-    return local_basis_on_knots(x, knots, k, derivative).dense()
+    return local_basis_on_knots(x, knots, k, derivative).dense().movedim(0, -1)
 
 
 def local_basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Local:
@@ -135,7 +139,7 @@ def local_basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) 
     for order in _orders_to_differentiate(k, derivative):
         spans = [(near[..., k + r] - near[..., k + r - order]).to(x.dtype) for r in range(order)]
         values = _differentiate(values, [order / span for span in spans])
-    return Local(torch.stack(values, dim=-1), interval - k, n_basis)
+    return Local(torch.stack(values), interval - k, n_basis)
 
 
 def _orders_to_differentiate(k: int, derivative: int) -> range:

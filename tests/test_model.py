@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from kancli import splines
 from kancli.base_functions import base_function
 from kancli.model import KAN
 from tests.oracles import kan as oracle
@@ -36,6 +37,26 @@ def test_forward_float64(base, k):
     model = random_model([3, 4, 2], base, k=k)
     x = samples(50, 3)
     np.testing.assert_allclose(model(x).detach(), oracle_output(model, x.numpy(), base), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("k", [0, 3, 5])
+def test_forward_and_gradients_on_a_fine_grid(k):
+    """Where the zeros of the bases are left out of the products, forward and backward."""
+    model = random_model([3, 4, 2], grid=60, k=k)
+    x = samples(50, 3).requires_grad_()
+    y = model(x)
+    np.testing.assert_allclose(y.detach(), oracle_output(model, x.detach().numpy(), "silu"), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(model.trace(x.detach())[0].postacts.sum(1), model.layers[0](x).detach())
+    if k > 1:  # smooth enough for finite differences
+        layer = model.layers[0]
+        assert torch.autograd.gradcheck(layer, (x[:3],), atol=1e-5)
+        inputs = (layer.coef, layer.scale_base, layer.scale_sp)
+        found = torch.autograd.grad(layer(x).square().sum(), inputs)
+        dense = layer.scale_base.T @ layer.base_fun(x).T + torch.einsum(
+            "nik,iok,io->on", splines.basis(x, layer.grid_range, 60, k), layer.coef, layer.scale_sp
+        )
+        for one, other in zip(found, torch.autograd.grad(dense.square().sum(), inputs), strict=True):
+            torch.testing.assert_close(one, other)
 
 
 def test_forward_float32():

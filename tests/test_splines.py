@@ -163,5 +163,5 @@ def test_the_local_values_are_the_dense_ones():
     x = torch.randn(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2
     local = splines.local_basis(x, RANGE, 6, 3)
     values, indices = local.inside()
-    dense = torch.zeros(30, 2, 9, dtype=torch.float64).scatter_add_(-1, indices, values)
+    dense = torch.zeros(9, 30, 2, dtype=torch.float64).scatter_add_(0, indices, values)
     assert torch.equal(dense, local.dense())
