@@ -67,7 +67,8 @@ def _dispatch(argv: list[str]) -> int:
     if any(flag in ("-h", "--help") for flag in argv):
         from kancli.help import help_text
 
-        print(help_text(Presets([builtin_folder()])))
+        own = argv[argv.index("--config-dir") + 1 :][:1] if "--config-dir" in argv else []
+        print(help_text(Presets([builtin_folder(), *map(Path, own)])))
         return 0
     if "--version" in argv:
         from kancli import __version__
@@ -84,6 +85,8 @@ def _dispatch(argv: list[str]) -> int:
         return _explain(args.overrides, presets)
     if args.shell_completion:
         return _complete(hydra_shell.create(presets, hydra_shell.CompletionLoader), args)
+    if args.multirun and (args.cfg or args.info):
+        raise ConfigError(["-m: --cfg and --info show one run: leave -m out and give one value each"])
     if args.multirun:
         from kancli.sweeps import sweep
 
@@ -100,7 +103,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("kan-run", add_help=False, usage="kan-run [-m] [KEY=VALUE ...]; kan-run --help")
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("-m", "--multirun", action="store_true")
-    parser.add_argument("-r", "--run", action="store_true")
     parser.add_argument("-c", "--cfg", choices=("job", "hydra", "all"))
     parser.add_argument("-p", "--package")
     parser.add_argument("--resolve", action="store_true")

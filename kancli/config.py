@@ -29,6 +29,8 @@ from kancli.schema import (
 
 ITEM_BYTES = {"float32": 4, "float64": 8}
 MANTISSA = {"float32": 24, "float64": 53}
+LEAST = {"float32": 2.0**-126, "float64": 2.0**-1022}  # normal numbers
+GREATEST = {"float32": 2.0**127, "float64": 2.0**1023}
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,10 @@ def _cross_checks(settings: Settings) -> list[str]:
     grid = settings.grid
     low, high = grid.range
     step = (high - low) / grid.size
-    if step <= max(abs(low), abs(high)) * 2.0 ** (2 - MANTISSA[settings.dtype]):
+    reach = max(abs(low), abs(high)) + settings.k * step  # of the extended knots
+    if step <= LEAST[settings.dtype] or reach > GREATEST[settings.dtype]:
+        faults.append(f"grid.range={show(list(grid.range))}: the knots are beyond the numbers of {settings.dtype}")
+    elif step <= max(abs(low), abs(high)) * 2.0 ** (2 - MANTISSA[settings.dtype]):
         faults.append(
             f"grid.range={show(list(grid.range))} grid={grid.size}: neighbouring knots are the same number in"
             f" {settings.dtype}; widen the range, or take dtype=float64"
@@ -221,9 +226,16 @@ def memory_faults(settings: Settings) -> list[str]:
         return [f"inputs.n={n}: the samples need {memory.gib(samples)}, {memory.gib(free)} are free; take fewer"]
     trace = memory.kept_bytes(settings.width, kept, size)
     chunk = memory.chunk_bytes(settings.width, settings.grid.size + settings.k, size)
-    if model + samples + trace + chunk > free:
+    report = memory.report_bytes(settings.width) if settings.stats.level != "none" else 0
+    if model + samples + chunk + report > free:
+        needed, width = memory.gib(model + chunk + report), "-".join(map(str, settings.width))
         return [
-            f"inputs.n={n}: the activations of {kept} samples need {memory.gib(trace + chunk)},"
+            f"width={width}: model and statistics need {needed}, {memory.gib(free)} are free;"
+            " take stats=none or a smaller width"
+        ]
+    if model + samples + trace + chunk + report > free:
+        return [
+            f"inputs.n={n}: the activations of {kept} samples need {memory.gib(trace)},"
             f" {memory.gib(free)} are free; keep fewer with activations.n=1000, or take fewer samples"
         ]
     return []

@@ -95,7 +95,7 @@ def compute(settings: Settings) -> Result:
     found = (
         collector.report()
         if settings.stats.level != "none"
-        else stats.report([], {"layers": stats.NOT_MEASURED}, non_finite)
+        else stats.report([], {"layers": stats.NOT_MEASURED}, non_finite, collector.epsilon)
     )
     seconds["forward"] = time.perf_counter() - start
     return Result(settings, model, found, collector.scopes(), activations, non_finite, seconds)

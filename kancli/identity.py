@@ -8,14 +8,16 @@ import importlib.metadata
 import json
 import platform
 import sys
+from pathlib import Path
 from typing import Any
 
 from kancli import __version__
 from kancli.config import VARIANTS, Settings
+from kancli.inputs import File
 from kancli.seeding import SEMANTICS
 
-# Keys that do not change a number: where it runs, what is drawn, what is kept.
-NOT_IDENTITY = ("device", "figures", "activations")
+# Keys that do not change what is computed: where it runs, what is drawn, measured and kept.
+NOT_IDENTITY = ("device", "figures", "activations", "stats")
 
 
 def config_of(settings: Settings) -> dict[str, Any]:
@@ -33,6 +35,8 @@ def identity(settings: Settings) -> str:
     Settings are typed, so 1, 1.0 and 1e0 give one identity.
     """
     config = {name: value for name, value in config_of(settings).items() if name not in NOT_IDENTITY}
+    if isinstance(settings.inputs, File):  # what it holds counts, not where it lies
+        config["inputs"] |= {"path": hashlib.sha256(Path(settings.inputs.path).read_bytes()).hexdigest()}
     canonical = json.dumps({"semantics": SEMANTICS, "config": config}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 

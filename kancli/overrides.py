@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from kancli.config import TOP_LEVEL
@@ -39,8 +40,11 @@ class Settled:
         return [name for key, value in self.values if key == "hydra.sweeper.params" for name in value]
 
 
-def parse(typed: Sequence[str]) -> list[Override]:
+def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override]:
     """Read the overrides by Hydra's grammar.
+
+    Args:
+        presets: what glob(*) chooses from; needed by those who go through the values of a sweep.
 
     Raises:
         ConfigError: with a line for each that cannot be read.
@@ -48,7 +52,11 @@ def parse(typed: Sequence[str]) -> list[Override]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    parser = OverridesParser.create()
+    # Of a config loader the parser asks for the options of a group only.
+    loader = SimpleNamespace(
+        get_group_options=lambda group_name, *_, **__: presets.options(group_name) if presets else []
+    )
+    parser = OverridesParser.create(config_loader=loader)  # pyright: ignore[reportArgumentType]
     parsed, faults = [], []
     for text in typed:
         try:
@@ -93,7 +101,9 @@ def settle(parsed: Sequence[Override], presets: Presets, *, sweeping: bool = Fal
         if override.is_sweep_override():
             if not sweeping:
                 settled.faults.append(_needs_multirun(override))
-        elif override.is_delete() or override.is_hydra_override() or override.package is not None:
+        elif override.is_delete() and not override.is_hydra_override():
+            settled.faults.append(f"{override.input_line}: no key can be taken away; give it a value")
+        elif override.is_hydra_override() or override.is_hydra_override() or override.package is not None:
             settled.hydra.append(override.input_line or "")
         else:
             take(override.key_or_group, override.value(), presets, settled)
@@ -168,6 +178,7 @@ def _path(value: Any) -> Any:
     return value if isinstance(value, str) and value.lower().endswith((".csv", ".npy", ".txt")) else None
 
 
+LISTS = ("grid.range", "figures", "figures.names", "figures.in_vars", "figures.out_vars")
 LITERALS = {
     "width": Literal("width", _width, "nodes per layer such as 2-5-1"),
     "grid": Literal("grid.size", _number, "a number of intervals such as 7"),
@@ -182,7 +193,8 @@ def _needs_multirun(override: Override) -> str:
     if override.key_or_group == "width" and re.fullmatch(r"width=\d+(,\d+)+", text):
         nodes = text.removeprefix("width=").split(",")
         return f"{text}: several values; for one network type width={'-'.join(nodes)}, for a sweep add -m"
-    return f"{text}: several values; for a sweep add -m, for a list type {override.key_or_group}=[...]"
+    as_list = f", for a list type {override.key_or_group}=[...]" if override.key_or_group in LISTS else ""
+    return f"{text}: several values; for a sweep add -m{as_list}"
 
 
 def _take_experiment(name: Any, presets: Presets, settled: Settled) -> None:
@@ -195,6 +207,9 @@ def _take_experiment(name: Any, presets: Presets, settled: Settled) -> None:
     preset = presets.load(EXPERIMENT, name)
     for entry in preset.defaults:
         _take_default(entry, presets, settled)
+    if EXPERIMENT in preset.body:
+        settled.faults.append(f"{EXPERIMENT}={name}: {preset.path} names an experiment itself; copy its lines instead")
+        return
     for key, value in preset.body.items():
         if key == "hydra" and isinstance(value, Mapping):
             settled.values += _flatten(value, "hydra")

@@ -62,8 +62,16 @@ class Presets:
             if path.is_file():
                 if path not in self._loaded:
                     self._loaded[path] = _load(path)
+                    self._check_package(group, self._loaded[path])
                 return self._loaded[path]
         raise ConfigError([f"{group}={option}: no such preset"])
+
+    def _check_package(self, group: str, preset: Preset) -> None:
+        if group != "experiment" and preset.package is None and list(preset.body) == [group]:
+            # Hydra would read width.width.
+            raise ConfigError(
+                [f"{preset.path}: sets the whole of {group}; put '# @package _global_' in its first line"]
+            )
 
 
 def _load(path: Path) -> Preset:
@@ -74,6 +82,8 @@ def _load(path: Path) -> Preset:
     try:
         text = path.read_text(encoding="utf-8")
         content = OmegaConf.to_container(OmegaConf.create(text)) if text.strip() else {}
+    except AssertionError:  # OmegaConf's, of a file that holds one bare value
+        raise ConfigError([f"{path}: holds no mapping; allowed: KEY: VALUE lines"]) from None
     except yaml.YAMLError as error:
         raise ConfigError([f"{path}: not YAML: " + " ".join(str(error).split())]) from None
     except (OSError, UnicodeDecodeError, OmegaConfBaseException) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from kancli import signals
 from kancli.config import Settings
-from kancli.errors import NonFiniteError
+from kancli.errors import KanError, NonFiniteError
 from kancli.experiment import Result, compute, record
 from kancli.identity import config_of, environment, identity
 from kancli.report import number, show, summary
@@ -65,10 +66,11 @@ def record_run(
         )
         folder.close(**closing, seconds=seconds)
     except BaseException as error:
-        if signals.received(error) is not None:
-            folder.close("interrupted")
-        else:
-            folder.close("failed", error=f"{type(error).__name__}: {error}")
+        with contextlib.suppress(OSError, KanError):  # on a full disk not even this can be said
+            if signals.received(error) is not None:
+                folder.close("interrupted")
+            else:
+                folder.close("failed", error=f"{type(error).__name__}: {error}")
         raise
     _print(result, path, brief)
     if result.non_finite is not None:

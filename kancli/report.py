@@ -11,7 +11,7 @@ from rich.table import Table
 
 PLAIN_WIDTH = 80  # columns where there is no terminal
 INERT = 0.01  # a share of the variance below which a branch is called inert
-STRAIGHT = 1e-9  # a nonlinearity below this is rounding: 1 - R^2 of float32 values on a line is about 1e-14
+STRAIGHT = 2  # an activation off its straight line by at most so many epsilons of its size is that line, rounded
 
 
 class PipeConsole(Console):
@@ -50,13 +50,13 @@ def summary(stats: Mapping[str, Any], headline: str) -> list[Table | str]:
 
 def remarks(stats: Mapping[str, Any]) -> list[str]:
     """Plain sentences: how straight the activations are, and which verdicts are not passed."""
-    bends = [layer["nonlinearity"]["max"] for layer in stats["layers"]]
-    known = [bend for bend in bends if bend is not None]
+    errors = [layer["linear_error"] for layer in stats["layers"]]
+    bends = [layer["nonlinearity"]["max"] for layer in stats["layers"] if layer["nonlinearity"]["max"] is not None]
     lines = []
-    if known and len(known) == len(bends) and max(known) < STRAIGHT:
-        lines.append(f"every activation is a straight line: nonlinearity (1 - R²) at most {max(known):.1e}")
-    elif known:
-        lines.append(f"nonlinearity (1 - R² of the best line) of the activations: at most {max(known):.3g}")
+    if all(error is not None and error <= STRAIGHT * stats["epsilon"] for error in errors):
+        lines.append(f"every activation is the straight line scale_base·x, to {max(errors):.1e} of its size")
+    elif bends:
+        lines.append(f"nonlinearity (1 - R² of the best line) of the activations: at most {max(bends):.3g}")
     inert = [
         layer for layer in stats["layers"] if layer["spline_share"] is not None and 0 < layer["spline_share"] < INERT
     ]

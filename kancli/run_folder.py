@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kancli.errors import ConfigError
+from kancli.errors import ConfigError, KanError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,11 +69,16 @@ class RunFolder:
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole, whenever the process may be killed: under a temporary name first, then renamed."""
         target = self.path / name
-        target.parent.mkdir(exist_ok=True)
         temporary = target.with_name(f".{target.name}.part")
-        with temporary.open("wb") as file:
-            file.write(content)
-        temporary.replace(target)
+        try:
+            target.parent.mkdir(exist_ok=True)
+            with temporary.open("wb") as file:
+                file.write(content)
+            temporary.replace(target)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise KanError(f"{target}: cannot be written: {error.strerror}") from error
         self.files[name] = hashlib.sha256(content).hexdigest()
 
     def write_json(self, name: str, content: Any) -> None:
@@ -120,7 +126,7 @@ class RunFolder:
         log.addHandler(self._handler)
 
 
-def check_fresh(path: Path) -> None:
+def check_fresh(path: Path, key: str = "hydra.run.dir") -> None:
     """Check, without touching anything, that a run could have this folder for its own.
 
     Raises:
@@ -129,27 +135,23 @@ def check_fresh(path: Path) -> None:
     try:
         if path.is_dir():
             if any(path.iterdir()):
-                raise ConfigError([_taken(path)])
+                raise ConfigError([_taken(path, key)])
         elif path.exists():
-            raise ConfigError([f"hydra.run.dir={path}: is a file; name a folder that is new or empty"])
+            raise ConfigError([f"{key}={path}: is a file; name a folder that is new or empty"])
     except OSError as error:
-        raise ConfigError([unwritable(path, error)]) from None
+        raise ConfigError([unwritable(path, error, key)]) from None
     parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise ConfigError(
-            [f"hydra.run.dir={path}: {parent} cannot be written; name a folder elsewhere with hydra.run.dir=DIR"]
-        )
+        raise ConfigError([f"{key}={path}: {parent} cannot be written; name a folder elsewhere with {key}=DIR"])
 
 
-def _taken(path: Path) -> str:
-    return (
-        f"hydra.run.dir={path}: is not empty; a run writes to a fresh folder, name another or leave hydra.run.dir out"
-    )
+def _taken(path: Path, key: str = "hydra.run.dir") -> str:
+    return f"{key}={path}: is not empty; a run writes to a fresh folder, name another or leave {key} out"
 
 
-def unwritable(path: Path | str, error: OSError) -> str:
+def unwritable(path: Path | str, error: OSError, key: str = "hydra.run.dir") -> str:
     """The message for a folder that cannot be made or looked into."""
-    return f"hydra.run.dir={path}: {error.strerror}; name a folder elsewhere with hydra.run.dir=DIR"
+    return f"{key}={path}: {error.strerror}; name a folder elsewhere with {key}=DIR"
 
 
 def _flat(entry: Mapping[str, Any]) -> dict[str, Any]:

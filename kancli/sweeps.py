@@ -44,7 +44,7 @@ def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], None]) -
     with open_dict(master.hydra):
         master.hydra.mode = RunMode.MULTIRUN
     folder = Path(master.hydra.sweep.dir)
-    check_fresh(folder)
+    check_fresh(folder, "hydra.sweep.dir")
     callbacks = Callbacks(master)
     callbacks.on_multirun_start(config=master, config_name=CONFIG_NAME)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
@@ -53,7 +53,7 @@ def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], None]) -
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(master, folder / "multirun.yaml")
     except OSError as error:
-        raise ConfigError([unwritable(folder, error)]) from None
+        raise ConfigError([unwritable(folder, error, "hydra.sweep.dir")]) from None
     returns = launcher.launch([["hydra.mode=MULTIRUN", *job] for job in jobs], initial_job_idx=0)
     callbacks.on_multirun_end(config=master, config_name=CONFIG_NAME)
     failures = [(job, cause) for job, each in zip(jobs, returns, strict=True) if (cause := _failure(each)) is not None]
@@ -79,17 +79,23 @@ def expand(presets: Presets, typed: Sequence[str]) -> list[list[str]]:
         if key == "hydra.sweeper.params"
         for name, values in given.items()
     ]
-    overrides = parse([*swept, *(each.input_line or "" for each in parsed if not each.is_hydra_override())])
+    overrides = parse([*swept, *(each.input_line or "" for each in parsed if not each.is_hydra_override())], presets)
     for each in overrides:
         if each.is_sweep_override() and not each.is_discrete_sweep():
             raise ConfigError([f"{each.input_line}: not a list of values; type {each.key_or_group}=1,2,3 or =range(3)"])
-    return BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]
+    jobs = BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]
+    if not jobs:
+        raise ConfigError([f"{' '.join(typed)}: a sweep over nothing; give each key at least one value"])
+    return jobs
 
 
 def _answer_mistakes(presets: Presets, jobs: Sequence[Sequence[str]]) -> None:
     faults: dict[str, None] = {}  # an ordered set: many jobs share a fault
     for job in jobs:
         made = draft(job, presets)
+        for swept in made.settled.swept_by_experiment:
+            if not any(text.startswith(f"{swept}=") for text in job):
+                faults[f"{' '.join(job)}: this experiment is a sweep over {swept} itself; give it alone"] = None
         if made.plain:
             faults.update(dict.fromkeys(made.faults()))
     if faults:

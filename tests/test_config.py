@@ -148,5 +148,15 @@ def test_identity_depends_on_values_not_on_spelling():
     assert of(seed=1) == of(seed=1.0) == of(seed=1e0)
     assert of(init={"scheme": "default", "noise_scale": 1}) == of(init={"noise_scale": 1.0, "scheme": "default"})
     assert of(seed=1) != of(seed=2)
-    assert of() == of(device="auto", figures={"names": [], "beta": 7}, activations={"n": 3})
+    assert of() == of(device="auto", figures={"names": [], "beta": 7}, activations={"n": 3}, stats={"level": "none"})
     assert of(dtype="float64") != of()
+
+
+def test_identity_of_a_file_is_what_it_holds(tmp_path):
+    def of(name):
+        return identity(validate({"inputs": {"kind": "file", "path": str(tmp_path / name)}}))
+
+    (tmp_path / "a.csv").write_text("1,2\n")
+    (tmp_path / "b.csv").write_text("1,2\n")
+    (tmp_path / "c.csv").write_text("1,3\n")
+    assert of("a.csv") == of("b.csv") != of("c.csv")

@@ -172,20 +172,20 @@ def test_measuring_changes_nothing(x):
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_the_bits_do_not_depend_on_the_number_of_threads(x):
-    model = model_of([2, 8, 1])
-    threads = torch.get_num_threads()
-    trace = model.trace(x)
-    try:
-        reports = []
-        for count in (1, 2, 4):
-            torch.set_num_threads(count)
-            collector = Collector(model)
-            collector.update(trace)
-            reports.append(json.dumps(collector.report()))
-    finally:
-        torch.set_num_threads(threads)
-    assert len(set(reports)) == 1
+def test_distance_from_the_straight_line(x):
+    model = model_of([2, 3], "identity", noise_scale=0.2)
+    (layer,) = measured(model, x, chunks=3).report()["layers"]
+    trace = model.trace(x)[0]
+    off = (trace.postacts - model.layers[0].scale_base.detach() * trace.preacts.unsqueeze(-1)).abs().amax(0)
+    assert layer["linear_error"] == pytest.approx(float((off / trace.postacts.abs().amax(0)).max()), rel=1e-12)
+
+
+def test_sums_that_overflow_say_so():
+    model = model_of([2, 2], "identity", noise_scale=0)
+    report = measured(model, torch.tensor([[1e200, -1e200], [2e200, 3e200]], dtype=torch.float64)).report()
+    assert report["layers"][0]["preacts"]["std"] is None
+    assert report["reasons"]["layers.0.preacts.std"] == "overflow in float64"
+    assert report["reasons"]["layers.0.edges.0.slope"] == "overflow in float64"
 
 
 def test_plain_values():

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from kancli.model import KAN, KANLayer, LayerTrace
 from kancli.stats.signal import LayerScope, LayerSignal, as_array
@@ -41,6 +42,10 @@ class Collector:
         self.declared = [{}] * len(model.layers) if declared is None else declared
         self.signals = [LayerSignal(layer) for layer in self.model.layers]
 
+    @property
+    def epsilon(self) -> float:
+        return torch.finfo(self.model.layers[0].coef.dtype).eps
+
     @_QUIET
     def update(self, traces: Sequence[LayerTrace]) -> None:
         """Take in one chunk of samples: a trace for each layer."""
@@ -69,13 +74,13 @@ class Collector:
             entry = {"layer": number, "n_in": layer.n_in, "n_out": layer.n_out, **drawn, **signal.layer()}
             entry["nodes"] = {name: values.tolist() for name, values in signal.nodes().items()}
             entry["edges"] = _edges(layer, signal)
-            undefined = "nothing varies" if signal.non_finite() is None else "some values are not finite"
+            undefined = signal.why_undefined()
             layers.append(plain(entry, f"layers.{number}", reasons, undefined))
-        return report(layers, reasons, self.non_finite())
+        return report(layers, reasons, self.non_finite(), self.epsilon)
 
 
-def report(layers: list[Any], reasons: dict[str, str], non_finite: str | None) -> dict[str, Any]:
-    """The contents of stats.json."""
+def report(layers: list[Any], reasons: dict[str, str], non_finite: str | None, epsilon: float) -> dict[str, Any]:
+    """The contents of stats.json; epsilon is the spacing of the model's numbers at 1."""
     verdict = {
         "name": "non_finite",
         "value": 0 if non_finite is None else 1,
@@ -86,6 +91,7 @@ def report(layers: list[Any], reasons: dict[str, str], non_finite: str | None) -
     reasons = {**reasons, "jacobian": NOT_MEASURED, "ntk": NOT_MEASURED}
     return {
         "schema": SCHEMA,
+        "epsilon": epsilon,
         "layers": layers,
         "jacobian": None,
         "ntk": None,

@@ -31,6 +31,8 @@ class LayerSignal:
         self.spline = EdgeMoments()  # before scale_sp, with b(x), whose own moments are in `base`
         self.preacts, self.base, self.output = self.postacts.x, self.spline.x, Moments()
         self.sum_abs: Array = np.zeros(())
+        self.most: Array = np.zeros(())  # max |postact|
+        self.off_line: Array = np.zeros(())  # max |postact - scale_base x|
         self.off_grid: Array = np.zeros(())
         self.bad_base: Array = np.zeros((), dtype=np.int64)
         self.bad_spline: Array = np.zeros((), dtype=np.int64)
@@ -42,7 +44,10 @@ class LayerSignal:
         self.output.update(as_array(trace.output))
         self.postacts.update_pair(x, y)
         self.spline.update_pair(b, spline)
-        self.sum_abs = self.sum_abs + np.abs(y).sum(axis=0)
+        size = np.abs(y)
+        self.sum_abs = self.sum_abs + size.sum(axis=0)
+        self.most = np.maximum(self.most, size.max(axis=0))
+        self.off_line = np.maximum(self.off_line, np.abs(y - self.scale_base * x[:, :, None]).max(axis=0))
         self.off_grid = self.off_grid + ((x < self.low) | (x > self.high)).sum(axis=0)
         if not np.isfinite(self.sum_abs).all():
             self._count_non_finite(b, spline, y)
@@ -69,11 +74,20 @@ class LayerSignal:
             return f"node {bad_nodes[0][0]}: the sum of its incoming edges, each finite, is not finite"
         return None
 
+    def why_undefined(self) -> str:
+        """Why a number of this layer has no value."""
+        if self.non_finite() is not None:
+            return "some values are not finite"
+        variances = (self.preacts.variance, self.postacts.variance, self.output.variance)
+        return "nothing varies" if all(np.isfinite(each).all() for each in variances) else "overflow in float64"
+
     def layer(self) -> dict[str, object]:
         """The layer's statistics: over samples and nodes, or samples and edges, taken together.
 
         `off_grid`: share of the values entering that lie outside the grid range.
         `spline_share`: sum of the spline branches' variances over the sum of both branches' variances.
+        `linear_error`: the largest distance of an activation from the straight line scale_base x, over the largest
+            activation of its edge; over all edges that are not 0.
         `nonlinearity`: 1 - R^2 of each edge's best straight line on the samples; mean and max over edges that vary.
         """
         base, spline = self._branch_variances()
@@ -85,6 +99,7 @@ class LayerSignal:
             "output": _pool(self.output),
             "off_grid": self.off_grid.sum() / self.preacts.mean.size / self.preacts.n,
             "spline_share": spline.sum() / (base.sum() + spline.sum()),
+            "linear_error": np.max(self.off_line / np.where(self.most > 0, self.most, 1.0)),
             "nonlinearity": {
                 "mean": bends.mean() if bends.size else np.nan,
                 "max": bends.max() if bends.size else np.nan,

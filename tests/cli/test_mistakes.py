@@ -51,7 +51,20 @@ MISTAKES = [
     (["-m", "seed=1,2", "k=-1"], ["k=-1"]),
     (["-m", "noise_scale=interval(0,1)"], ["noise_scale=interval(0,1)"]),
     (["-sc", "nonsense"], ["install"]),
+    (["-m", "--cfg", "job", "seed=1,2"], ["leave -m out"]),
+    (["-m", "seed=range(0)"], ["a sweep over nothing"]),
+    (["-m", "experiment=off_grid,noise"], ["experiment=noise", "noise_scale"]),
+    (["~init"], ["~init", "give it a value"]),
+    (["grid.range=[-1e300,1e300]"], ["beyond the numbers of float32"]),
+    (["grid.range=[0,1e-300]"], ["beyond the numbers of float32"]),
+    (["width=2-20000-20000", "grid=1", "k=0"], ["GiB"]),
+    (["explain", "init=gloro"], ["did you mean glorot?"]),
 ]
+
+
+@pytest.fixture(autouse=True)
+def no_cuda(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
 
 
 @pytest.mark.parametrize(("argv", "wanted"), MISTAKES, ids=[" ".join(argv) for argv, _ in MISTAKES])

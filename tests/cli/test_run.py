@@ -94,7 +94,7 @@ def test_names_and_shapes_of_the_tensors(kan_run):
 def test_tables_say_what_stats_json_says(kan_run):
     outcome = kan_run("width=3-4-2")
     stats = outcome.json("stats.json")
-    assert {"schema", "layers", "jacobian", "ntk", "verdicts", "reasons"} == set(stats)
+    assert {"schema", "epsilon", "layers", "jacobian", "ntk", "verdicts", "reasons"} == set(stats)
     with (outcome.folder / "edges.csv").open() as file:
         edges = list(csv.DictReader(file))
     assert len(edges) == 3 * 4 + 4 * 2
@@ -108,12 +108,42 @@ def test_tables_say_what_stats_json_says(kan_run):
 
 def test_the_linear_case_says_so_in_a_number(kan_run):
     outcome = kan_run("init=linear")
-    assert "every activation is a straight line" in outcome.out
+    assert "every activation is the straight line scale_base·x, to 3.3e-08 of its size" in outcome.out
     for layer in outcome.json("stats.json")["layers"]:
+        assert layer["linear_error"] < 1.2e-7
         assert layer["nonlinearity"]["max"] < 1e-12
         for edge in layer["edges"]:
             assert edge["slope"] == pytest.approx(edge["scale_base"], rel=1e-6)
-    assert "straight line" not in kan_run("init=default").out
+    assert "straight line" in kan_run("init=linear", "inputs.mean=1000").out, "far from 0 it is as straight"
+    for other in (["init=default"], ["init=linear", "noise_scale=1e-5"], ["base_fun=silu", "inputs.n=2"]):
+        assert "straight line" not in kan_run(*other).out
+
+
+def test_a_full_disk_is_told_in_one_line(kan_run, monkeypatch):
+    from kancli.run_folder import RunFolder
+
+    whole = RunFolder.write
+
+    def fill(self, name, content):
+        if name == "edges.csv":
+            monkeypatch.setattr("pathlib.Path.open", _no_space)
+        whole(self, name, content)
+
+    monkeypatch.setattr(RunFolder, "write", fill)
+    outcome = kan_run("hydra.run.dir=run")
+    assert outcome.code == 1
+    assert len(outcome.err.splitlines()) == 1
+    assert "edges.csv: cannot be written: No space left on device" in outcome.err
+
+
+def _no_space(*_, **__):
+    raise OSError(28, "No space left on device")
+
+
+def test_all_presets_of_a_group_by_glob(kan_run, tmp_path):
+    outcome = kan_run("-m", "init=glob(*symmetric)", "figures=none")
+    assert outcome.code == 0, outcome.err
+    assert "2 of 2 runs complete" in outcome.out
 
 
 def test_symmetric_and_asymmetric_are_what_they_are_called(kan_run):
