@@ -35,6 +35,10 @@ IN_TORCH = ("abs", "arctan", "atan", "cos", "erf", "exp", "sigmoid", "sin", "sin
 NAMES = tuple(sorted((*IN_FUNCTIONAL, *IN_TORCH, "identity", "zero")))
 
 
+def _identity(x: Tensor) -> Tensor:
+    return x
+
+
 def base_function(name: str) -> Callable[[Tensor], Tensor]:
     """The elementwise function of that name: `silu`, `identity`, `zero`, or as in torch.nn.functional or torch.
 
@@ -44,7 +48,7 @@ def base_function(name: str) -> Callable[[Tensor], Tensor]:
     import torch
 
     if name == "identity":
-        return lambda x: x
+        return _identity
     if name == "zero":
         return torch.zeros_like
     if name in IN_FUNCTIONAL:

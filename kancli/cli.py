@@ -31,6 +31,10 @@ VERBS = ("explain",)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
+    os.environ["MPLBACKEND"] = "agg"  # whatever a notebook that called us uses
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     gc.disable()  # loading torch makes millions of objects and no garbage: 0.3 s less; a sweep turns it on again
     try:
         with _streams(), signals.noted():
@@ -48,6 +52,8 @@ def _answer(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):  # whoever read our output has gone; the run was finished and recorded
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    if type(error).__module__.split(".")[0] in ("hydra", "omegaconf"):  # what was typed or read is not to its liking
+        return _say(str(error).strip().splitlines()[0], errors.USAGE)
     if not isinstance(error, Exception) or os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
     text = " ".join(str(error).split())
@@ -100,13 +106,15 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("kan-run", add_help=False, usage="kan-run [-m] [KEY=VALUE ...]; kan-run --help")
+    parser = argparse.ArgumentParser(
+        "kan-run", add_help=False, allow_abbrev=False, usage="kan-run [-m] [KEY=VALUE ...]; kan-run --help"
+    )
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("-m", "--multirun", action="store_true")
     parser.add_argument("-c", "--cfg", choices=("job", "hydra", "all"))
     parser.add_argument("-p", "--package")
     parser.add_argument("--resolve", action="store_true")
-    parser.add_argument("-i", "--info", nargs="?", const="all")
+    parser.add_argument("--info", nargs="?", const="all")
     parser.add_argument("-cd", "--config-dir")
     parser.add_argument("-sc", "--shell-completion", action="store_true")
     return parser
@@ -128,7 +136,7 @@ def _answer_mistakes(args: argparse.Namespace, presets: Presets) -> None:
 
 
 def _explain(overrides: list[str], presets: Presets) -> int:
-    with _progress("loading"):
+    with _progress("loading"), signals.held():
         from kancli.explain import explain
         from kancli.report import show
     show(explain(overrides, presets), sys.stdout)
@@ -144,8 +152,8 @@ def _complete(hydra: Hydra, args: argparse.Namespace) -> int:
         raise ConfigError(
             [f'--shell-completion: {error}; type for example: eval "$(kan-run -sc install=bash)"']
         ) from None
-    except ConfigError:
-        pass  # half-typed words are no mistakes: there is nothing to offer
+    except Exception:
+        log.debug("nothing to offer", exc_info=True)  # half-typed words are no mistakes
     return 0
 
 
@@ -170,9 +178,9 @@ def _run(hydra: Hydra, overrides: list[str]) -> int:
 
     config = hydra.compose_config(CONFIG_NAME, overrides, run_mode=RunMode.RUN, with_log_configuration=False)
     check_fresh(Path(config.hydra.run.dir))
-    with _progress("loading"):
+    with _progress("loading"), signals.held():
         from kancli import experiment
-    experiment.device_of(hydra.config_loader.settings(config))  # pyright: ignore[reportAttributeAccessIssue]
+    experiment.device_of(config.device)
     callbacks = Callbacks(config)
     callbacks.on_run_start(config=config, config_name=CONFIG_NAME)
     try:
@@ -202,8 +210,11 @@ def task(config: DictConfig) -> None:
 
     from kancli.compose import settings_of
     from kancli.hydra_shell import plain, record_of
-    from kancli.recording import record_run
 
+    with signals.held():
+        from kancli.recording import record_run
+
+    signals.raise_received()
     hydra = HydraConfig.get()
     record_run(
         settings_of(plain(config)),
@@ -212,6 +223,7 @@ def task(config: DictConfig) -> None:
         brief=hydra.mode is not None and hydra.mode.name == "MULTIRUN",
         progress=_progress,
     )
+    signals.raise_received()
 
 
 @contextlib.contextmanager
@@ -236,6 +248,7 @@ def _streams() -> Iterator[None]:
     handler.setFormatter(logging.Formatter("kan-run: %(message)s"))
     handler.addFilter(lambda record: record.levelno == logging.WARNING)  # an error is told once, at the end
     log.setLevel(logging.INFO)
+    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is not worth a traceback
     log.propagate = False  # a launcher gives the root logger a handler of its own
     log.addHandler(handler)
     try:

@@ -101,8 +101,9 @@ def catalogue() -> list[LegalKey]:
     """Every legal key once."""
     found: dict[str, LegalKey] = {}
     parts: list[tuple[str, type, tuple[str, ...]]] = [("", Settings, ())]
-    for name, (_, table) in VARIANTS.items():
-        parts += [("" if name == "init" else f"{name}.", variant, (f"{name}={key}",)) for key, variant in table.items()]
+    for name, (selector, table) in VARIANTS.items():
+        prefix = "" if name == "init" else f"{name}."
+        parts += [(prefix, variant, (f"{selector}={choice}",)) for choice, variant in table.items()]
     parts += [(f"{name}.", section, ()) for name, section in SECTIONS.items()]
     for prefix, declared, owners in parts:
         for name, field in keys(declared).items():
@@ -219,7 +220,7 @@ def memory_faults(settings: Settings) -> list[str]:
             f"width={'-'.join(map(str, settings.width))} grid={settings.grid.size}: the model needs"
             f" {memory.gib(model)}, {memory.gib(free)} are free; take a smaller width or grid"
         ]
-    n = settings.inputs.n or 0
+    n = settings.inputs.count()
     kept = n if settings.activations.n is None else min(n, settings.activations.n)
     samples = memory.sample_bytes(settings.width, n, size)
     if model + samples > free:

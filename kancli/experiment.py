@@ -36,13 +36,12 @@ class Result:
         return {name: tensor.detach().cpu() for name, tensor in self.model.state_dict().items()}
 
 
-def device_of(settings: Settings) -> torch.device:
-    """The device that the settings ask for.
+def device_of(name: str) -> torch.device:
+    """The device of that name: cpu, cuda, or auto.
 
     Raises:
         ConfigError: cuda is asked for and there is none.
     """
-    name = settings.device
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
@@ -61,7 +60,7 @@ def build(settings: Settings) -> KAN:
         bias=settings.init.has_bias,
         grid_range=settings.grid.range,
         dtype=getattr(torch, settings.dtype),
-        device=device_of(settings),
+        device=device_of(settings.device),
     )
     return init_(model, settings.init, seed=settings.seed)
 
@@ -76,7 +75,7 @@ def compute(settings: Settings) -> Result:
 
     start = time.perf_counter()
     samples = settings.inputs.sample(settings.width[0], seed=settings.seed)
-    x = torch.from_numpy(samples.copy()).to(getattr(torch, settings.dtype)).to(device_of(settings))
+    x = torch.tensor(samples).to(getattr(torch, settings.dtype)).to(device_of(settings.device))
     seconds["inputs"] = time.perf_counter() - start
 
     start = time.perf_counter()

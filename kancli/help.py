@@ -18,7 +18,7 @@ the activation functions and statistics of the initialisation to a fresh folder.
 
   kan-run init=linear noise_scale=1.0           one run
   kan-run width=2-8-8-1 grid=10 inputs=uniform inputs.n=1000
-  kan-run -m init=default,noisy seed='range(5)'  a sweep: every combination
+  kan-run -m init=default,noisy seed='range(5)' a sweep: every combination
 
 Usage: kan-run [-m] [KEY=VALUE ...]
        kan-run explain [KEY=VALUE ...]   the law with its numbers, and where each value
@@ -29,7 +29,7 @@ Usage: kan-run [-m] [KEY=VALUE ...]
   -sc install=bash        shell completion: eval "$(kan-run -sc install=bash)"
   -h, --help  --version
 
-GROUPS: take a preset's name, or a value where one is shown"""
+GROUPS [default]: take a preset's name, or a value where one is shown"""
 
 VALUES = {
     "width": "or nodes per layer: width=2-5-1, 'width=[2,5,1]'",
@@ -53,7 +53,7 @@ def help_text(presets: Presets) -> str:
     """The whole help, ready to print."""
     lines = [HEAD]
     for group in presets.groups():
-        lines += ["", f"{group}  {VALUES.get(group, '')}".rstrip()]
+        lines += ["", f"{group}  [{show(presets.defaults()[group])}]  {VALUES.get(group, '')}".rstrip()]
         options = presets.options(group)
         column = max(map(len, options)) + 2
         lines += [f"  {option:<{column}}{presets.load(group, option).comment}" for option in options]

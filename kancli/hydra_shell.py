@@ -69,6 +69,11 @@ class KanConfigLoader(ConfigLoaderImpl):
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError([_one_line(error)]) from error
 
+        # Nothing but run_folder writes to a run's folder, and paths are those of the caller's folder.
+        config.hydra.output_subdir = None
+        config.hydra.job.chdir = False
+        OmegaConf.update(config, "hydra.job_logging.root", None, force_add=True)
+
         # The record is of what was typed, not of what it was translated to.
         task = [override for override in parsed if not override.is_hydra_override()]
         config.hydra.overrides.task = [override.input_line for override in task]

@@ -51,8 +51,11 @@ def _read_npy(path: Path) -> np.ndarray:
 
     try:
         table = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise _fail(path, f"not a .npy file of plain numbers ({str(error).splitlines()[0]})") from None
+    except OSError:
+        raise
+    except Exception as error:  # a damaged header fails in many ways
+        text = " ".join(str(error).split())[:80]
+        raise _fail(path, f"not a .npy file of plain numbers ({text})") from None
     if not isinstance(table, np.ndarray) or table.ndim != 2 or table.size == 0:
         shape = list(table.shape) if isinstance(table, np.ndarray) else "an archive"
         raise _fail(path, f"holds {shape}; allowed: a table [rows, columns]")
@@ -86,8 +89,8 @@ def _read_csv(path: Path) -> np.ndarray:
 
 
 def _is_header(cells: list[str]) -> bool:
-    """Whether no cell of the line is a number."""
-    return not any(_parse(cell) is not None for cell in cells)
+    """Whether no cell of the line is, or begins as, a number."""
+    return not any(_parse(cell) is not None or cell.strip().lstrip("+-.")[:1].isdigit() for cell in cells)
 
 
 def _number(path: Path, row: int, column: int, cell: str) -> float:
@@ -101,6 +104,6 @@ def _number(path: Path, row: int, column: int, cell: str) -> float:
 
 def _parse(cell: str) -> float | None:
     try:
-        return float(cell)
+        return float(cell) if "_" not in cell else None
     except ValueError:
         return None

@@ -28,6 +28,10 @@ class Sampler(ABC):
 
     n: int | None
 
+    def count(self) -> int:
+        """How many samples there will be."""
+        return self.n or 0
+
     def faults(self, n_in: int) -> list[str]:
         """What makes this sampler unfit for `n_in` inputs, one line each; no sample is taken."""
         return []
@@ -122,7 +126,8 @@ class Mesh(_Box):
 
         side = self._side(n_in)
         axis = self._stretch(np.arange(side) / (side - 1)) if side > 1 else np.array([(self.low + self.high) / 2])
-        return np.stack(np.meshgrid(*[axis] * n_in, indexing="ij"), axis=-1).reshape(-1, n_in)
+        number = np.arange(self.n)
+        return np.stack([axis[number // side**place % side] for place in range(n_in - 1, -1, -1)], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,11 @@ class File(Sampler):
         except ConfigError as error:
             return error.faults
         return []
+
+    def count(self) -> int:
+        from kancli.input_file import read_table
+
+        return len(read_table(Path(self.path))[: self.n])
 
     def sample(self, n_in: int, *, seed: int) -> np.ndarray:
         """The first n rows.

@@ -55,8 +55,8 @@ def model_bytes(width: Sequence[int], n_basis: int, item: int) -> int:
 
 
 def sample_bytes(width: Sequence[int], n: int, item: int) -> int:
-    """The inputs as drawn in float64 and as cast."""
-    return n * width[0] * (8 + item)
+    """The inputs: twice in float64 while they are drawn (three times for sobol), and as cast."""
+    return n * width[0] * (24 + item)
 
 
 def kept_bytes(width: Sequence[int], n: int, item: int) -> int:

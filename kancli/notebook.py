@@ -84,7 +84,7 @@ class KAN(model.KAN):
 
     def forward(self, x: Tensor) -> Tensor:
         """x `[n, n_0]` to `[n, n_L]`; the samples are remembered for `plot`."""
-        self.last_inputs = x.detach()
+        self.last_inputs = x.detach().clone()
         return super().forward(x)
 
     def plot(
@@ -101,12 +101,11 @@ class KAN(model.KAN):
             RuntimeError: no samples have gone through the model yet.
         """
         from kancli import figures, stats
-        from kancli.figures import network
 
         if self.last_inputs is None:
             raise RuntimeError("plot() draws the functions over the samples seen: call model(x) first")
         collector = stats.Collector(self)
-        collector.update(self.trace(self.last_inputs))
+        collector.update(self.trace(self.last_inputs.to(self.layers[0].coef)))
         look = figures.Figures(
             metric=metric,
             beta=beta,
@@ -114,7 +113,7 @@ class KAN(model.KAN):
             in_vars=None if in_vars is None else tuple(in_vars),
             out_vars=None if out_vars is None else tuple(out_vars),
         )
-        return network.draw(self, collector.scopes(), look)
+        return figures.draw("network", self, collector.scopes(), look)  # pyright: ignore[reportReturnType]
 
 
 def create_dataset(

@@ -31,13 +31,19 @@ class Settled:
 
     choices: dict[str, str] = field(default_factory=dict)  # group -> option
     values: list[tuple[str, Any]] = field(default_factory=list)  # dotted key -> value, later ones win
+    by_experiment: int = 0  # how many of the values an experiment set
     hydra: list[str] = field(default_factory=list)  # overrides that only Hydra understands, as typed
     faults: list[str] = field(default_factory=list)
 
     @property
     def swept_by_experiment(self) -> list[str]:
         """The keys that an experiment file wants to sweep over."""
-        return [name for key, value in self.values if key == "hydra.sweeper.params" for name in value]
+        return [
+            name
+            for key, value in self.values
+            if key == "hydra.sweeper.params" and isinstance(value, Mapping)
+            for name in value
+        ]
 
 
 def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override]:
@@ -95,6 +101,7 @@ def settle(parsed: Sequence[Override], presets: Presets, *, sweeping: bool = Fal
     for override in parsed:
         if override.key_or_group == EXPERIMENT and not override.is_sweep_override():
             _take_experiment(override.value(), presets, settled)
+    settled.by_experiment = len(settled.values)
     for override in parsed:
         if override.key_or_group == EXPERIMENT and not override.is_sweep_override():
             continue
@@ -114,6 +121,12 @@ def take(key: str, value: Any, presets: Presets, settled: Settled) -> None:
     """Add one key and value, by whatever spelling, to `settled`."""
     if key in presets.groups():
         _take_group(key, value, presets, settled)
+    elif key in SELECTORS and value in presets.options(group := key.split(".")[0]):
+        # A kind or scheme starts from its own preset: another one's knobs would be left over.
+        chosen = settled.choices.get(group, presets.defaults()[group])
+        if chosen is None or SELECTORS[key](presets.load(group, chosen).body) != value:
+            settled.choices[group] = value
+        settled.values.append((key, value))
     elif "." in key or key in TOP_LEVEL:
         settled.values.append((key, value))
     else:  # a scheme's knob by its bare name; what no scheme has is found when the config is checked
@@ -128,7 +141,7 @@ def _take_group(group: str, value: Any, presets: Presets, settled: Settled) -> N
         # A preset chosen later replaces a value given earlier, as a later value would.
         if group in LITERALS:
             settled.values = [entry for entry in settled.values if entry[0] != LITERALS[group].key]
-        settled.choices[group] = value
+        _choose(group, value, presets, settled)
     elif group in LITERALS and (literal := LITERALS[group].read(value)) is not None:
         if LITERALS[group].preset:
             settled.choices[group] = LITERALS[group].preset
@@ -139,9 +152,21 @@ def _take_group(group: str, value: Any, presets: Presets, settled: Settled) -> N
         settled.faults.append(f"{group}={show(value)}: allowed: {', '.join(options)}{also}{nearest(value, options)}")
 
 
+def _choose(group: str, option: str, presets: Presets, settled: Settled) -> None:
+    settled.choices[group] = option
+    # What an experiment file set gives way to a preset that is typed; typed values do not.
+    preset = presets.load(group, option)
+    prefix = "" if preset.package == "_global_" else f"{group}."
+    sets = {prefix + path for path, _ in _flatten(preset.body, "")}
+    before = settled.values[: settled.by_experiment]
+    kept = [entry for entry in before if entry[0] not in sets]
+    settled.values = kept + settled.values[settled.by_experiment :]
+    settled.by_experiment = len(kept)
+
+
 def _flatten(value: Mapping[Any, Any], prefix: str) -> Iterable[tuple[str, Any]]:
     for name, entry in value.items():
-        path = f"{prefix}.{name}"
+        path = f"{prefix}.{name}" if prefix else str(name)
         if isinstance(entry, Mapping) and entry and path != "hydra.sweeper.params":
             yield from _flatten(entry, path)
         else:
@@ -178,6 +203,10 @@ def _path(value: Any) -> Any:
     return value if isinstance(value, str) and value.lower().endswith((".csv", ".npy", ".txt")) else None
 
 
+SELECTORS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "init.scheme": lambda body: body.get("init", body).get("scheme"),
+    "inputs.kind": lambda body: body.get("inputs", body).get("kind"),
+}
 LISTS = ("grid.range", "figures", "figures.names", "figures.in_vars", "figures.out_vars")
 LITERALS = {
     "width": Literal("width", _width, "nodes per layer such as 2-5-1"),

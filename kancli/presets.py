@@ -42,10 +42,19 @@ class Presets:
         self.folders = list(folders)
         self._loaded: dict[Path, Preset] = {}
 
+    def defaults(self) -> dict[str, str | None]:
+        """The option that each group starts from, in the order of the defaults list."""
+        listed = {
+            str(group): option
+            for entry in self.load("", "config").defaults
+            if isinstance(entry, dict)
+            for group, option in entry.items()
+        }
+        return {group: option for group, option in listed.items() if not group.startswith("override ")}
+
     def groups(self) -> list[str]:
         """The groups of kancli, in the order of the defaults list."""
-        listed = [str(name) for entry in self.load("", "config").defaults if isinstance(entry, dict) for name in entry]
-        return [name for name in listed if not name.startswith("override ")]
+        return list(self.defaults())
 
     def options(self, group: str) -> list[str]:
         """The names of the presets of a group, sorted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -72,7 +73,10 @@ def record_run(
             else:
                 folder.close("failed", error=f"{type(error).__name__}: {error}")
         raise
-    _print(result, path, brief)
+    try:
+        _print(result, path, brief)
+    except OSError:  # whoever read our output has gone; the run is recorded, and others may follow
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if result.non_finite is not None:
         raise NonFiniteError(f"{result.non_finite}; what there is was saved")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -34,10 +35,12 @@ class Integer:
     high: int
 
     def check(self, value: Any) -> int:
-        whole = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if not whole or value != int(value) or not self.low <= value <= self.high:
+        if not isinstance(value, numbers.Real) or isinstance(value, bool) or not math.isfinite(value):
             raise FaultError(self.describe())
-        return int(value)
+        whole = int(math.floor(value))  # noqa: RUF046 - a numpy integer has a floor of its own type
+        if whole != value or not self.low <= whole <= self.high:
+            raise FaultError(self.describe())
+        return whole
 
     def describe(self) -> str:
         return f"integer, {self.low} to {self.high}"
@@ -52,7 +55,7 @@ class Real:
     low_open: bool = False
 
     def check(self, value: Any) -> float:
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
+        if not isinstance(value, numbers.Real) or isinstance(value, bool):
             raise FaultError(self.describe())
         try:
             number = float(value)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 _received: list[int] = []
+_holding = False
 
 
 class Interrupted(KeyboardInterrupt):
@@ -32,12 +33,31 @@ def received(error: BaseException | None = None) -> int | None:
 
 
 @contextlib.contextmanager
-def noted() -> Iterator[None]:
-    """Within, SIGINT and SIGTERM raise `Interrupted` and are remembered."""
+def held() -> Iterator[None]:
+    """Within, a signal is only noted, and raised at the end: for imports, which an exception would leave half done."""
+    global _holding
+    _holding = True
+    try:
+        yield
+    finally:
+        _holding = False
+    raise_received()
 
-    def interrupt(number: int, frame: Any) -> NoReturn:
-        _received.append(number)
+
+def raise_received() -> None:
+    """Raise `Interrupted` if a signal came that was held back, swallowed or wrapped."""
+    if _received:
         raise Interrupted
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[None]:
+    """Within, the first SIGINT or SIGTERM raises `Interrupted` and is remembered; more of them change nothing."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        _received.append(number)
+        if len(_received) == 1 and not _holding:
+            raise Interrupted
 
     _received.clear()
     try:
@@ -49,4 +69,4 @@ def noted() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if _received else handler)

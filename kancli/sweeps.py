@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf, open_dict
 
-from kancli import hydra_shell
+from kancli import hydra_shell, signals
 from kancli.compose import CONFIG_NAME, draft
 from kancli.errors import SWEEP, ConfigError
 from kancli.overrides import parse, settle
@@ -38,9 +38,12 @@ def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], None]) -
         ConfigError: a job's config has faults; nothing was run or written.
     """
     jobs = expand(presets, typed)
-    _answer_mistakes(presets, jobs)
+    hidden = _answer_mistakes(presets, jobs)
     hydra = hydra_shell.create(presets)
     master = hydra.compose_config(CONFIG_NAME, list(typed), run_mode=RunMode.MULTIRUN)
+    for job in hidden:
+        hydra.config_loader.load_sweep_config(master, job)
+    _check_devices(presets, jobs)
     with open_dict(master.hydra):
         master.hydra.mode = RunMode.MULTIRUN
     folder = Path(master.hydra.sweep.dir)
@@ -51,7 +54,8 @@ def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], None]) -
     launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=master)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(master, folder / "multirun.yaml")
+        with (folder / "multirun.yaml").open("x") as file:  # of two sweeps on one folder only one can
+            file.write(OmegaConf.to_yaml(master))
     except OSError as error:
         raise ConfigError([unwritable(folder, error, "hydra.sweep.dir")]) from None
     returns = launcher.launch([["hydra.mode=MULTIRUN", *job] for job in jobs], initial_job_idx=0)
@@ -76,7 +80,7 @@ def expand(presets: Presets, typed: Sequence[str]) -> list[list[str]]:
     swept = [
         f"{name}={values}"
         for key, given in settled.values
-        if key == "hydra.sweeper.params"
+        if key == "hydra.sweeper.params" and isinstance(given, Mapping)
         for name, values in given.items()
     ]
     overrides = parse([*swept, *(each.input_line or "" for each in parsed if not each.is_hydra_override())], presets)
@@ -89,7 +93,9 @@ def expand(presets: Presets, typed: Sequence[str]) -> list[list[str]]:
     return jobs
 
 
-def _answer_mistakes(presets: Presets, jobs: Sequence[Sequence[str]]) -> None:
+def _answer_mistakes(presets: Presets, jobs: Sequence[list[str]]) -> list[list[str]]:
+    """Find what can be found without Hydra; returns the jobs of which only Hydra can tell."""
+    hidden = []
     faults: dict[str, None] = {}  # an ordered set: many jobs share a fault
     for job in jobs:
         made = draft(job, presets)
@@ -98,9 +104,20 @@ def _answer_mistakes(presets: Presets, jobs: Sequence[Sequence[str]]) -> None:
                 faults[f"{' '.join(job)}: this experiment is a sweep over {swept} itself; give it alone"] = None
         if made.plain:
             faults.update(dict.fromkeys(made.faults()))
+        else:
+            hidden.append(job)
     if faults:
         more = [f"... and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
         raise ConfigError([*list(faults)[:MOST_FAULTS], *more])
+    return hidden
+
+
+def _check_devices(presets: Presets, jobs: Sequence[Sequence[str]]) -> None:
+    with signals.held():
+        from kancli import experiment
+
+    for device in sorted({str(draft(job, presets).config["device"]) for job in jobs}):
+        experiment.device_of(device)
 
 
 def _failure(job: JobReturn) -> str | None:

@@ -85,6 +85,28 @@ def test_the_command_line_beats_the_experiment(presets, tmp_path):
     assert config["init"]["noise_scale"] == 0.1
 
 
+def test_a_typed_preset_beats_what_an_experiment_sets(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("noise_scale: 0.3\nbase_fun: tanh\ngrid.range: [-2, 2]\n")
+    mine = Presets([builtin_folder(), tmp_path])
+    config = both(mine, "experiment=mine", "init=linear", "grid=coarse")
+    assert (config["init"]["noise_scale"], config["base_fun"]) == (0, "identity")
+    assert config["grid"] == {"size": 3, "range": [-2, 2], "eps": 1}, "coarse says nothing of the range"
+    config = both(mine, "experiment=mine", "init=linear", "noise_scale=2")
+    assert config["init"]["noise_scale"] == 2
+    assert both(mine, "experiment=mine")["init"]["noise_scale"] == 0.3
+
+
+@pytest.mark.parametrize(
+    "overrides", [["inputs=uniform"], ["init=linear", "grid=7"], ["init=glorot", "inputs=sobol"], []]
+)
+def test_a_printed_config_is_an_experiment(kan_run, tmp_path, overrides):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "printed.yaml").write_text(kan_run("--cfg", "job", *overrides).out)
+    mine = Presets([builtin_folder(), tmp_path])
+    assert both(mine, "experiment=printed") == both(mine, *overrides)
+
+
 def test_an_experiment_in_hydras_own_spelling(tmp_path):
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "theirs.yaml").write_text(

@@ -98,6 +98,17 @@ def test_nothing_is_shaded_on_the_grid():
     assert len(polygons(figure)[1].get_paths()) == 0
 
 
+def test_one_value_is_a_level_line_shaded_if_off_the_grid():
+    model = KAN(width=[2, 1], seed=0)
+    collector = Collector(model)
+    collector.update(model.trace(torch.tensor([[0.5, 3.0]])))
+    figure = figures.draw("network", model, collector.scopes(), figures.Figures())
+    for segment in lines(figure)[2].get_segments():
+        assert np.ptp(segment[:, 0]) > 0.1
+        assert np.ptp(segment[:, 1]) == 0
+    assert len(polygons(figure)[1].get_paths()) == 1
+
+
 def test_links_join_the_right_nodes():
     model, _, scopes = scene()
     figure = figures.draw("network", model, scopes, figures.Figures())

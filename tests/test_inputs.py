@@ -46,7 +46,7 @@ def test_sobol_points_are_spread_more_evenly_than_random_ones():
 def test_mesh_is_every_combination_of_the_axis():
     x = Mesh(n=9, low=-1.0, high=1.0).sample(2, seed=0)
     assert sorted(map(tuple, x)) == [(a, b) for a in (-1.0, 0.0, 1.0) for b in (-1.0, 0.0, 1.0)]
-    assert Mesh(n=1).sample(3, seed=0).tolist() == [[0, 0, 0]]
+    assert Mesh(n=1).sample(40, seed=0).tolist() == [[0] * 40]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,8 @@ BAD_FILES = {
     "nan.csv": ("1,2\nnan,2\n", ["row 2", "column 1", "nan", "finite"]),
     "inf.csv": ("1,2\n1,-inf\n", ["row 2", "column 2", "-inf", "finite"]),
     "empty.csv": ("", ["no rows"]),
+    "semicolons.csv": ("1;2\n3,4\n", ["row 1", "column 1", "'1;2'"]),
+    "underscore.csv": ("1,2\n1_0,2\n", ["row 2", "column 1", "'1_0'"]),
     "header_only.csv": ("a,b\n", ["no rows"]),
     "columns.csv": ("1,2,3\n", ["3 columns", "takes 2"]),
 }

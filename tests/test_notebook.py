@@ -81,6 +81,20 @@ def test_mistakes_are_told():
         KAN(width=[2, 1], k=-1)
 
 
+def test_numbers_of_numpy_are_numbers():
+    model = KAN(np.array([2, 3]), grid=np.int64(4), seed=np.int64(3), noise_scale=np.float32(0.5))
+    assert torch.equal(model.layers[0].coef, KAN([2, 3], grid=4, seed=3, noise_scale=0.5).layers[0].coef)
+
+
+def test_plot_after_the_model_has_changed_its_type():
+    model = KAN([2, 1], base_fun="identity")
+    x = torch.randn(5, 2)
+    model(x)
+    x.zero_()
+    figure = model.double().plot()
+    assert figure._repr_png_()
+
+
 def test_double_precision_and_another_range():
     model = KAN(width=(2, 1), grid=4, dtype=torch.float64, grid_range=[-2, 3])
     assert model.layers[0].coef.dtype == torch.float64

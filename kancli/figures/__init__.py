@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,12 +40,24 @@ def draw(name: str, model: KAN, scopes: Sequence[LayerScope], look: Figures) -> 
         scopes: per layer, the range that the samples covered and the strength of every edge.
         look: how it should look.
     """
-    return importlib.import_module(f"kancli.figures.{name}").draw(model, scopes, look)
+    with _own_style():
+        return importlib.import_module(f"kancli.figures.{name}").draw(model, scopes, look)
 
 
 def png(figure: Figure, dpi: float) -> bytes:
     """A figure as a PNG file. The same figure gives the same bytes."""
     buffer = io.BytesIO()
     # The fastest compression: a third of the time, a few per cent more bytes.
-    figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs={"compress_level": 1})
+    with _own_style():
+        figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs={"compress_level": 1})
     return buffer.getvalue()
+
+
+def _own_style() -> AbstractContextManager[None]:
+    """matplotlib's defaults, whatever a matplotlibrc or a notebook's style says: one config, one picture."""
+    import matplotlib as mpl
+
+    defaults = {
+        name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith(("backend", "savefig.dir"))
+    }
+    return mpl.rc_context(defaults)  # pyright: ignore[reportArgumentType]

@@ -183,7 +183,11 @@ def _draw_layer(axes: Axes, plan: Plan, number: int, grid_range: Range, curves: 
     _add(axes, PolyCollection, shades, facecolors=SHADE, edgecolors="none", zorder=2.1)
     _add(axes, PolyCollection, frames, facecolors="none", edgecolors=ink, linewidths=0.6, zorder=2.2)
 
-    u, v = _unit(curves.x), 0.08 + 0.84 * _unit(curves.y)  # [e, p], in shares of the frame
+    still = (curves.x[:, -1] <= curves.x[:, 0])[:, None]  # one value entered: a level line stands for it
+    u, v = (
+        np.where(still, np.linspace(0, 1, POINTS), _unit(curves.x)),
+        0.08 + 0.84 * _unit(curves.y),
+    )  # [e, p], in shares of the frame
     lines = np.stack([left[:, None] + side * u, bottom[:, None] + side * v], -1)
     _add(axes, LineCollection, lines, colors=GHOST, linewidths=1.2, zorder=2.3)
     _add(axes, LineCollection, lines, colors=ink, linewidths=1.2, zorder=2.4)
@@ -216,7 +220,8 @@ def _off_grid(x: Array, grid_range: Range) -> tuple[Array, Array]:
     span = x[:, -1] - x[:, 0]
     with np.errstate(all="ignore"):
         low, high = (grid_range[0] - x[:, 0]) / span, (x[:, -1] - grid_range[1]) / span
-    return np.clip(np.where(span > 0, low, 0), 0, 1), np.clip(np.where(span > 0, high, 0), 0, 1)
+    low, high = np.where(span > 0, low, x[:, 0] < grid_range[0]), np.where(span > 0, high, x[:, 0] > grid_range[1])
+    return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
 def _unit(values: Array) -> Array:
@@ -233,9 +238,9 @@ def _write(axes: Axes, plan: Plan, grid_range: Range, curves: Sequence[Curves], 
     for number, names, offset, side in ((0, look.in_vars, -0.14, "top"), (len(curves), look.out_vars, 0.14, "bottom")):
         xs, y = plan.nodes(number)
         for x, name in zip(xs, names or ()):
-            axes.text(x, y + offset, name, ha="center", va=side, fontsize=11, zorder=4)
+            axes.text(x, y + offset, name, ha="center", va=side, fontsize=11, parse_math=False, zorder=4)
     if look.title:
-        axes.text(plan.width / 2, plan.height - 0.08, look.title, ha="center", va="top", fontsize=12)
+        axes.text(plan.width / 2, plan.height - 0.08, look.title, ha="center", va="top", fontsize=12, parse_math=False)
     score = {"mean_abs": "mean |φ|", "std": "std of φ"}[look.metric]
     low, high = grid_range
     rule = f"opacity: tanh({look.beta:g} · {score})      shaded: off the grid [{low:g}, {high:g}]"

@@ -59,6 +59,11 @@ MISTAKES = [
     (["grid.range=[0,1e-300]"], ["beyond the numbers of float32"]),
     (["width=2-20000-20000", "grid=1", "k=0"], ["GiB"]),
     (["explain", "init=gloro"], ["did you mean glorot?"]),
+    (["hydra.run.dir=${nope}"], ["nope"]),
+    (["-m", "noise_scale=1,${nope}"], ["nope"]),
+    (["-m", "device=cpu,cuda"], ["device=cuda"]),
+    (["-init=linear"], ["-init=linear"]),
+    (["inputs=grid", "width=40-1"], ["inputs.n=100"]),
 ]
 
 

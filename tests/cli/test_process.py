@@ -87,7 +87,10 @@ def interrupted(cwd, number):
     running = subprocess.Popen([*KAN_RUN, *LONG], cwd=cwd, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     yield running
     running.send_signal(number)
-    out, err = running.communicate(timeout=60)
+    try:
+        out, err = running.communicate(timeout=60)
+    finally:
+        running.kill()
     assert running.returncode == 128 + number
     assert out == ""
     assert err == f"kan-run: interrupted by {signal.Signals(number).name}\n"
@@ -155,3 +158,57 @@ def test_draws_do_not_depend_on_the_number_of_threads(tmp_path):
     drawn = [name for name in tensors[0] if "params" in name or name.endswith(":inputs")]
     assert len(drawn) == 4 * 4 + 1
     assert all(tensors[0][name] == tensors[1][name] for name in drawn)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.002, 0.02])
+def test_a_second_signal_changes_nothing(tmp_path, delay):
+    run = tmp_path / "run" / "run.json"
+    running = subprocess.Popen([*KAN_RUN, *LONG], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    try:
+        limit = time.monotonic() + 60
+        while not run.exists() and time.monotonic() < limit:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
+            running.send_signal(number)
+            time.sleep(delay)
+        _, err = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert running.returncode == 130
+    assert err == "kan-run: interrupted by SIGINT\n"
+    assert '"status": "interrupted"' in run.read_text()
+
+
+def test_a_signal_ends_a_sweep(tmp_path):
+    argv = [*KAN_RUN, "-m", "seed=range(200)", "figures=none", "hydra.sweep.dir=sweep"]
+    running = subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        limit = time.monotonic() + 60
+        while not (tmp_path / "sweep" / "3" / "run.json").exists() and time.monotonic() < limit:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGTERM)
+        _, err = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert running.returncode == 143
+    assert err.endswith("kan-run: interrupted by SIGTERM\n")
+    statuses = [json.loads(path.read_text())["status"] for path in tmp_path.glob("sweep/*/run.json")]
+    assert len(statuses) < 200
+    assert statuses.count("interrupted") <= 1
+    assert set(statuses) <= {"complete", "interrupted"}
+
+
+def test_closed_streams(tmp_path):
+    for number, redirection in enumerate((">&-", "2>&-", ">&- 2>&-")):
+        command = f"{sys.executable} -m kancli hydra.run.dir={number} figures=none {redirection}"
+        subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+        assert '"status": "complete"' in (tmp_path / str(number) / "run.json").read_text()
+
+
+def test_a_style_of_the_surroundings_changes_no_picture(tmp_path):
+    assert process(tmp_path, "hydra.run.dir=a").returncode == 0
+    (tmp_path / "matplotlibrc").write_text("axes.facecolor: red\nfont.size: 30\nlines.linewidth: 9\n")
+    env = {"MPLBACKEND": "module://no_such_backend"}
+    assert process(tmp_path, "hydra.run.dir=b", env=env).returncode == 0
+    assert (tmp_path / "a/figures/network.png").read_bytes() == (tmp_path / "b/figures/network.png").read_bytes()

@@ -140,6 +140,19 @@ def _no_space(*_, **__):
     raise OSError(28, "No space left on device")
 
 
+def test_hydras_own_files_and_folders_are_left_out(kan_run, tmp_path):
+    outcome = kan_run(
+        "hydra.output_subdir=foo", "hydra/job_logging=default", "hydra.job.chdir=true", "hydra.run.dir=run"
+    )
+    assert outcome.code == 0, outcome.err
+    assert files(outcome.folder) == FILES
+    assert outcome.out.splitlines()[-1] == "run"
+
+
+def test_titles_and_names_are_text_not_markup(kan_run):
+    assert kan_run("figures.title='$\\frac{1$'", "figures.in_vars=['$x_$',b]").code == 0
+
+
 def test_all_presets_of_a_group_by_glob(kan_run, tmp_path):
     outcome = kan_run("-m", "init=glob(*symmetric)", "figures=none")
     assert outcome.code == 0, outcome.err
