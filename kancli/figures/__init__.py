@@ -57,7 +57,9 @@ def _own_style() -> AbstractContextManager[None]:
     """matplotlib's defaults, whatever a matplotlibrc or a notebook's style says: one config, one picture."""
     import matplotlib as mpl
 
-    defaults = {
-        name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith(("backend", "savefig.dir"))
+    changed = {
+        name: value
+        for name, value in mpl.rcParamsDefault.items()
+        if not name.startswith("backend") and mpl.rcParams[name] != value
     }
-    return mpl.rc_context(defaults)  # pyright: ignore[reportArgumentType]
+    return mpl.rc_context(changed)  # pyright: ignore[reportArgumentType]

@@ -118,7 +118,7 @@ class Plan:
     @property
     def width(self) -> float:
         most = max(*(min(edges, PER_ROW) for edges in self.n_drawn), 1.3 * max(self.widths))
-        return float(np.clip(0.8 * most, 4.5, 16))
+        return float(np.clip(0.8 * most, 4.5, 14))
 
     @property
     def height(self) -> float:
