@@ -1,4 +1,5 @@
-"""Every legal key of a config, and the checks that need more than one of them. No numpy or torch is imported."""
+"""What a config may hold: the keys of a run, those that schemes, samplers and figures declare, and the checks that
+need more than one of them. No numpy or torch is imported."""
 
 from __future__ import annotations
 

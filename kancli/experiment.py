@@ -1,4 +1,4 @@
-"""A run as a pure function of its settings: here, and only here, the parts meet."""
+"""A run as a pure function of its settings: the parts meet here. `recording` gives it a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Hydra, taught kancli's spellings. The one file that leans on Hydra's internals; they are stable within 1.3.
+"""Hydra, taught kancli's spellings. It leans on Hydra's internals, as `sweeps` and the end of `cli` do; they are
+stable within 1.3.
 
 Hydra's public entry, `hydra.main`, drops return values and exit codes and composes before anyone can translate an
 override, so its parts are put together here: the config loader is Hydra's own with the overrides settled first, and

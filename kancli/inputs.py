@@ -1,6 +1,6 @@
 """The input samplers: each a dataclass whose fields are its keys, and which yields x `[n, n_in]` in float64.
 
-Samples are drawn row by row from one private stream, so the first 100 of 200 samples are the 100 samples.
+Random samples come row by row from one private stream, so the first 100 of 200 samples are the 100 samples.
 """
 
 from __future__ import annotations

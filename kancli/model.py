@@ -1,12 +1,13 @@
 """The KAN itself: parameters, forward pass, trace. How the parameters are drawn is the business of `inits`.
 
-Shapes: n samples, i inputs, o outputs, K = G + k basis functions. Leading axes (members) are carried through.
+Shapes: n samples, i inputs, o outputs, K = G + k basis functions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -94,6 +95,14 @@ class KANLayer(nn.Module):
         values, indices = self._local_basis(x).inside()  # [k + 1, n, e]
         spline = (values * self.coef[sources, targets, indices]).sum(0)
         return self.scale_base[sources, targets] * self.base_fun(x) + self.scale_sp[sources, targets] * spline
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        given = state_dict.get(f"{prefix}knots")
+        if given is not None and not torch.equal(given.to(self.knots), self.knots):
+            raise ValueError(
+                f"{prefix}knots: the tensors are of another grid; make the model with their grid and range"
+            )
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def _local_basis(self, x: Tensor) -> Local:
         return splines.local_basis(x, self.grid_range, self.grid, self.k)

@@ -1,4 +1,4 @@
-"""A run's result as tables for the terminal. Numbers come from the statistics; nothing is computed here."""
+"""A run's result as tables for the terminal. Numbers come from the statistics; remarks judge them."""
 
 from __future__ import annotations
 

@@ -102,6 +102,13 @@ def test_gradients_reach_every_parameter():
         assert parameter.grad.abs().sum() > 0, name
 
 
+def test_tensors_of_another_grid_are_refused():
+    model, other = random_model([2, 1]), random_model([2, 1], grid_range=(-2.0, 2.0))
+    with pytest.raises(ValueError, match=r"layers\.0\.knots"):
+        model.load_state_dict(other.state_dict())
+    model.load_state_dict(random_model([2, 1]).state_dict())
+
+
 def test_tracing_changes_nothing():
     model = random_model([2, 3, 1])
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
