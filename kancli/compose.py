@@ -31,7 +31,7 @@ class Draft:
     def faults(self) -> list[str]:
         """All that is wrong with it, one line each."""
         try:
-            validate(without_missing(self.config))
+            settings_of(self.config)
         except ConfigError as error:
             return self.settled.faults + error.faults
         return self.settled.faults

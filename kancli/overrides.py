@@ -36,14 +36,10 @@ class Settled:
     faults: list[str] = field(default_factory=list)
 
     @property
-    def swept_by_experiment(self) -> list[str]:
-        """The keys that an experiment file wants to sweep over."""
-        return [
-            name
-            for key, value in self.values
-            if key == "hydra.sweeper.params" and isinstance(value, Mapping)
-            for name in value
-        ]
+    def swept_by_experiment(self) -> dict[str, Any]:
+        """What an experiment file wants to sweep over: the values of each key, as they would be typed."""
+        given = [value for key, value in self.values if key == "hydra.sweeper.params" and isinstance(value, Mapping)]
+        return {name: values for each in given for name, values in each.items()}
 
 
 def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override]:

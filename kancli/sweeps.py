@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf, open_dict
 
 from kancli import hydra_shell, signals
-from kancli.compose import CONFIG_NAME, draft
+from kancli.compose import CONFIG_NAME, Draft, draft
 from kancli.errors import SWEEP, ConfigError
 from kancli.overrides import parse, settle
 from kancli.run_folder import check_fresh, unwritable
@@ -38,12 +38,14 @@ def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], None]) -
         ConfigError: a job's config has faults; nothing was run or written.
     """
     jobs = expand(presets, typed)
-    hidden = _answer_mistakes(presets, jobs)
+    drafts = [draft(job, presets) for job in jobs]
+    _answer_mistakes(drafts, jobs)
     hydra = hydra_shell.create(presets)
     master = hydra.compose_config(CONFIG_NAME, list(typed), run_mode=RunMode.MULTIRUN)
-    for job in hidden:
-        hydra.config_loader.load_sweep_config(master, job)
-    _check_devices(presets, jobs)
+    for job, made in zip(jobs, drafts, strict=True):
+        if not made.plain:  # only Hydra can tell
+            hydra.config_loader.load_sweep_config(master, job)
+    _check_devices(str(made.config["device"]) for made in drafts)
     with open_dict(master.hydra):
         master.hydra.mode = RunMode.MULTIRUN
     folder = Path(master.hydra.sweep.dir)
@@ -77,12 +79,7 @@ def expand(presets: Presets, typed: Sequence[str]) -> list[list[str]]:
     settled = settle(parsed, presets, sweeping=True)
     if settled.faults:
         raise ConfigError(settled.faults)
-    swept = [
-        f"{name}={values}"
-        for key, given in settled.values
-        if key == "hydra.sweeper.params" and isinstance(given, Mapping)
-        for name, values in given.items()
-    ]
+    swept = [f"{name}={values}" for name, values in settled.swept_by_experiment.items()]
     overrides = parse([*swept, *(each.input_line or "" for each in parsed if not each.is_hydra_override())], presets)
     for each in overrides:
         if each.is_sweep_override() and not each.is_discrete_sweep():
@@ -93,30 +90,24 @@ def expand(presets: Presets, typed: Sequence[str]) -> list[list[str]]:
     return jobs
 
 
-def _answer_mistakes(presets: Presets, jobs: Sequence[list[str]]) -> list[list[str]]:
-    """Find what can be found without Hydra; returns the jobs of which only Hydra can tell."""
-    hidden = []
+def _answer_mistakes(drafts: Sequence[Draft], jobs: Sequence[Sequence[str]]) -> None:
     faults: dict[str, None] = {}  # an ordered set: many jobs share a fault
-    for job in jobs:
-        made = draft(job, presets)
+    for made, job in zip(drafts, jobs, strict=True):
         for swept in made.settled.swept_by_experiment:
             if not any(text.startswith(f"{swept}=") for text in job):
                 faults[f"{' '.join(job)}: this experiment is a sweep over {swept} itself; give it alone"] = None
         if made.plain:
             faults.update(dict.fromkeys(made.faults()))
-        else:
-            hidden.append(job)
     if faults:
         more = [f"... and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
         raise ConfigError([*list(faults)[:MOST_FAULTS], *more])
-    return hidden
 
 
-def _check_devices(presets: Presets, jobs: Sequence[Sequence[str]]) -> None:
+def _check_devices(devices: Iterable[str]) -> None:
     with signals.held():
         from kancli import experiment
 
-    for device in sorted({str(draft(job, presets).config["device"]) for job in jobs}):
+    for device in sorted(set(devices)):
         experiment.device_of(device)
 
 
