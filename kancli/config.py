@@ -69,7 +69,7 @@ class Settings:
     k: int = key(3, Integer(0, 10), "order of the B-splines; G + k basis functions an edge")
     base_fun: str = key("silu", Choice(base_functions.NAMES), "residual function b(x)")
     seed: int = key(0, Integer(0, 2**63 - 1), "names all random streams")
-    n_seeds: int = key(1, Integer(1, 1), "models drawn, seeds seed, seed+1, ...; one in this version")
+    n_seeds: int = key(1, Integer(1, 10**6), "models drawn, with the seeds seed, seed + 1, ...")
     dtype: str = key("float32", Choice(("float32", "float64")), "number type of model and samples")
     device: str = key("cpu", Choice(("cpu", "cuda", "auto")), "where the model runs; draws are the same on all")
     grid: Grid = dataclasses.field(default_factory=Grid)
@@ -214,20 +214,26 @@ def _cross_checks(settings: Settings) -> list[str]:
 def memory_faults(settings: Settings) -> list[str]:
     """One line if the run would need more memory than is free, telling how much in GiB and what to make smaller."""
     free = memory.available()
-    size = ITEM_BYTES[settings.dtype]
-    model = memory.model_bytes(settings.width, settings.grid.size + settings.k, size)
-    if model > free:
+    size, n_basis, members = ITEM_BYTES[settings.dtype], settings.grid.size + settings.k, settings.n_seeds
+    one = memory.model_bytes(settings.width, n_basis, size)
+    if one > free:
         return [
             f"width={'-'.join(map(str, settings.width))} grid={settings.grid.size}: the model needs"
-            f" {memory.gib(model)}, {memory.gib(free)} are free; take a smaller width or grid"
+            f" {memory.gib(one)}, {memory.gib(free)} are free; take a smaller width or grid"
         ]
+    model = memory.model_bytes(settings.width, n_basis, size, members)
+    if members > 1:
+        model += memory.member_bytes(settings.width, members)
+        if model > free:
+            return [f"n_seeds={members}: the members need {memory.gib(model)}, {memory.gib(free)} are free; take fewer"]
     n = settings.inputs.count()
     kept = n if settings.activations.n is None else min(n, settings.activations.n)
-    samples = memory.sample_bytes(settings.width, n, size)
+    group = min(members, memory.group_size(settings.width, n_basis, n))
+    samples = group * memory.sample_bytes(settings.width, n, size)
     if model + samples > free:
         return [f"inputs.n={n}: the samples need {memory.gib(samples)}, {memory.gib(free)} are free; take fewer"]
     trace = memory.kept_bytes(settings.width, kept, size)
-    chunk = memory.chunk_bytes(settings.width, settings.grid.size + settings.k, size)
+    chunk = memory.chunk_bytes(settings.width, n_basis, size)
     report = memory.report_bytes(settings.width) if settings.stats.level != "none" else 0
     if model + samples + chunk + report > free:
         needed, width = memory.gib(model + chunk + report), "-".join(map(str, settings.width))

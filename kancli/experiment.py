@@ -25,9 +25,13 @@ class Result:
 
     settings: Settings
     model: KAN
+    first: KAN  # the model itself, or an ensemble's first member: the one in activations and figures
     stats: dict[str, Any]  # the contents of stats.json
-    scopes: list[LayerScope]
-    activations: dict[str, Tensor]  # by the names of activations.safetensors; empty where none are kept
+    members: list[dict[str, Any]]  # the rows of members.csv; empty for a single model
+    scopes: list[LayerScope]  # of the first member
+    activations: dict[
+        str, Tensor
+    ]  # of the first member, by the names of activations.safetensors; empty where none kept
     non_finite: str | None  # layer, edge and branch of the first value that is infinite or NaN
     seconds: dict[str, float]
 
@@ -49,67 +53,118 @@ def device_of(name: str) -> torch.device:
     return torch.device(name)
 
 
+def layer_options(settings: Settings) -> dict[str, Any]:
+    """What the settings say of every layer, by the keywords of `KANLayer`."""
+    return {
+        "grid": settings.grid.size,
+        "k": settings.k,
+        "base_fun": base_function(settings.base_fun),
+        "base_name": settings.base_fun,
+        "bias": settings.init.has_bias,
+        "standardise": settings.init.standardises,
+        "grid_range": settings.grid.range,
+        "dtype": getattr(torch, settings.dtype),
+    }
+
+
 def build(settings: Settings) -> KAN:
-    """The model that the settings describe, with its parameters drawn."""
-    model = KAN(
-        settings.width,
-        grid=settings.grid.size,
-        k=settings.k,
-        base_fun=base_function(settings.base_fun),
-        base_name=settings.base_fun,
-        bias=settings.init.has_bias,
-        grid_range=settings.grid.range,
-        dtype=getattr(torch, settings.dtype),
-        device=device_of(settings.device),
-    )
+    """The model that the settings describe, with its parameters drawn; an ensemble where there are several seeds."""
+    members = settings.n_seeds if settings.n_seeds > 1 else None
+    model = KAN(settings.width, **layer_options(settings), n_members=members, device=device_of(settings.device))
     return init_(model, settings.init, seed=settings.seed)
 
 
 def compute(settings: Settings) -> Result:
     """Build the model, draw its parameters, sample the inputs, run the forward pass and measure. No file is touched
-    but an input file."""
-    seconds: dict[str, float] = {}
+    but an input file.
+
+    Members go through in groups, and samples in chunks of a size that does not depend on the number of members: one
+    member's numbers are those of a run of its own.
+    """
+    seconds = {"model": 0.0, "inputs": 0.0, "forward": 0.0}
     start = time.perf_counter()
     model = build(settings)
     seconds["model"] = time.perf_counter() - start
 
-    start = time.perf_counter()
-    samples = settings.inputs.sample(settings.width[0], seed=settings.seed)
-    x = torch.tensor(samples).to(getattr(torch, settings.dtype)).to(device_of(settings.device))
-    seconds["inputs"] = time.perf_counter() - start
+    ensemble = settings.n_seeds > 1
+    declared_laws = declared(model, settings.init)
+    laws = [{name: stats.Declared(*each) for name, each in layer.items()} for layer in declared_laws]
+    parts: list[list[stats.LayerFound]] = []
+    first: _Passed | None = None
+    size = memory.group_size(settings.width, settings.grid.size + settings.k, settings.inputs.count())
+    for begin in range(0, settings.n_seeds, size):
+        group = slice(begin, min(begin + size, settings.n_seeds))
+        start = time.perf_counter()
+        x = _sample(settings, group if ensemble else None)
+        seconds["inputs"] += time.perf_counter() - start
+        start = time.perf_counter()
+        passed = _pass(settings, model.member(group) if ensemble else model, x, laws, keep=first is None)
+        first = first or passed
+        parts.append(passed.found)
+        seconds["forward"] += time.perf_counter() - start
+    assert first is not None
 
     start = time.perf_counter()
-    laws = [{name: stats.Declared(*each) for name, each in layer.items()} for layer in declared(model, settings.init)]
+    found = stats.join(parts)
+    told = stats.report(found, model.layers[0].coef.dtype, ensemble=ensemble, level=settings.stats.level)
+    members = stats.member_rows(found, settings.seed) if ensemble and settings.stats.level != "none" else []
+    non_finite = stats.describe(stats.non_finite(found), ensemble)
+    seconds["report"] = time.perf_counter() - start
+    return Result(settings, model, first.model, told, members, first.scopes, first.activations, non_finite, seconds)
+
+
+def _sample(settings: Settings, members: slice | None) -> Tensor:
+    """The inputs, `[n, n_0]`, or `[s, n, n_0]` for some members."""
+    dtype, device = getattr(torch, settings.dtype), device_of(settings.device)
+    if members is None:
+        return torch.tensor(settings.inputs.sample(settings.width[0], seed=settings.seed)).to(dtype).to(device)
+    seeds = range(settings.seed + members.start, settings.seed + members.stop)
+    return torch.from_numpy(settings.inputs.sample_each(settings.width[0], seeds=seeds)).to(dtype).to(device)
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """What came of sending samples through some members."""
+
+    model: KAN  # the first of them
+    found: list[stats.LayerFound]
+    scopes: list[LayerScope]
+    activations: dict[str, Tensor]  # of the first
+
+
+def _pass(settings: Settings, model: KAN, x: Tensor, laws: list[dict[str, stats.Declared]], *, keep: bool) -> _Passed:
+    """Send samples through a model chunk by chunk.
+
+    Args:
+        keep: whether to keep activations, as many as the settings want.
+    """
+    n = x.shape[-2]
+    most = n if settings.activations.n is None else min(n, settings.activations.n)
+    chunk = memory.chunk_size(settings.width, settings.grid.size + settings.k)
     collector = stats.Collector(model, laws)
-    keep = len(x) if settings.activations.n is None else min(len(x), settings.activations.n)
     kept: list[dict[str, Tensor]] = []
-    size = memory.chunk_size(settings.width, settings.grid.size + settings.k)
-    for first in range(0, len(x), size):
-        traces = model.trace(x[first : first + size])
-        collector.update(traces)
-        if first < keep:
-            kept.append(_activations(traces, keep - first))
+    with model.standardised_over(x, chunk):
+        for begin in range(0, n, chunk):
+            traces = model.trace(x[..., begin : begin + chunk, :])
+            collector.update(traces)
+            if keep and begin < most:
+                kept.append(_activations(traces, most - begin))
+        first = model.member(None if model.n_members is None else 0)
     activations = {name: torch.cat([chunk[name] for chunk in kept]) for name in kept[0]} if kept else {}
-    non_finite = collector.non_finite()
-    found = (
-        collector.report()
-        if settings.stats.level != "none"
-        else stats.report([], {"layers": stats.NOT_MEASURED}, non_finite, collector.epsilon)
-    )
-    seconds["forward"] = time.perf_counter() - start
-    return Result(settings, model, found, collector.scopes(), activations, non_finite, seconds)
+    return _Passed(first, collector.found(), collector.scopes(), activations)
 
 
 def _activations(traces: list[LayerTrace], n: int) -> dict[str, Tensor]:
-    """The first n samples of a chunk, by the names of activations.safetensors."""
+    """The first n samples of a chunk, of the first member, by the names of activations.safetensors."""
     named = {"inputs": traces[0].preacts}
     for number, trace in enumerate(traces):
         named[f"layers.{number}.preacts"] = trace.preacts
         named[f"layers.{number}.spline"] = trace.spline
         named[f"layers.{number}.postacts"] = trace.postacts
     named["output"] = traces[-1].output
+    members = traces[0].preacts.dim() - 2
     # contiguous().clone(): the file format takes neither views nor shared memory
-    return {name: tensor[:n].cpu().contiguous().clone() for name, tensor in named.items()}
+    return {name: (tensor[0] if members else tensor)[:n].cpu().contiguous().clone() for name, tensor in named.items()}
 
 
 def record(result: Result, folder: RunFolder) -> None:
@@ -119,8 +174,10 @@ def record(result: Result, folder: RunFolder) -> None:
     if result.activations:
         folder.write_tensors("activations.safetensors", result.activations)
     folder.write_stats(result.stats)
+    if result.members:
+        folder.write_members(result.members)
     for name in settings.figures.names:
         start = time.perf_counter()
-        figure = figures.draw(name, result.model, result.scopes, settings.figures)
+        figure = figures.draw(name, result.first, result.scopes, settings.figures)
         folder.write(f"figures/{name}.png", figures.png(figure, settings.figures.dpi))
         result.seconds[f"figure {name}"] = time.perf_counter() - start

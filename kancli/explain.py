@@ -14,6 +14,7 @@ from kancli.compose import CONFIG_NAME, Draft, draft, settings_of
 from kancli.config import Settings
 from kancli.errors import ConfigError
 from kancli.inits import LayerSize
+from kancli.model import STANDARD_EPS
 from kancli.moments import base_moments, basis_rule
 from kancli.presets import Presets
 from kancli.report import number
@@ -71,12 +72,17 @@ def expected(settings: Settings) -> Iterator[dict[str, float]]:
     With S(x) the variance of an edge's sum_m coef_m B_m(x) under the law, and S' alike with B_m':
     E[y²]    = n_in (E[scale_base²] E[R²] + E[scale_sp²] E[S]) + n_in (n_in - 1) E[scale_base]² E[R]²;
     backward = n_out (E[scale_base²] E[R'²] + E[scale_sp²] E[S']).
-    Coefficients have mean 0 in every scheme, so base and spline do not correlate.
+    Coefficients have mean 0 in every scheme, so base and spline do not correlate. Where a scheme standardises the
+    bases, B_m is the standardised one.
     """
     base = base_moments(settings.base_fun, "uniform")
     for size in _sizes(settings):
         laws = settings.init.laws(size)
         weight, values, slopes = basis_rule(size.grid_range, size.grid, size.k, "uniform")
+        if settings.init.standardises:
+            mean = weight @ values
+            spread = (weight @ values**2 - mean**2 + STANDARD_EPS) ** 0.5
+            values, slopes = (values - mean) / spread, slopes / spread
         square = {name: law.mean**2 + law.std**2 for name, law in laws.items()}
         together = size.n_in * (size.n_in - 1) * laws["scale_base"].mean ** 2 * base.mean**2
         spline, slope = (

@@ -6,25 +6,14 @@ low rank (pytorch issue 187411), and its bits depend on the number of threads.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import functools
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from kancli import splines
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Within, torch computes on one thread, so that bits do not depend on how many there are."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+from kancli.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -56,6 +45,7 @@ def pseudo_inverse(collocation: Tensor) -> PseudoInverse:
     return PseudoInverse(solution, float(s[0] / s[counts][-1]), int(counts.sum()))
 
 
+@functools.lru_cache(maxsize=64)
 def knot_inverse(grid_range: tuple[float, float], grid: int, k: int) -> PseudoInverse:
     """The solver for curves given at the G + 1 knots of the grid: A is `[G + 1, G + k]`, of full row rank."""
     knots = splines.extended_knots(grid_range, grid, k)

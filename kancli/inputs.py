@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kancli.errors import ConfigError
 from kancli.schema import REQUIRED, Integer, Optional, Real, Text, key
@@ -27,6 +28,7 @@ class Sampler(ABC):
     """A way to make inputs."""
 
     n: int | None
+    random: ClassVar[bool] = True  # whether the samples depend on the seed
 
     def count(self) -> int:
         """How many samples there will be."""
@@ -39,6 +41,15 @@ class Sampler(ABC):
     @abstractmethod
     def sample(self, n_in: int, *, seed: int) -> np.ndarray:
         """The samples, `[n, n_in]`, float64."""
+
+    def sample_each(self, n_in: int, *, seeds: Sequence[int]) -> np.ndarray:
+        """The samples of each seed, `[s, n, n_in]`."""
+        import numpy as np
+
+        if not self.random:
+            same = self.sample(n_in, seed=seeds[0])
+            return np.broadcast_to(same, (len(seeds), *same.shape)).copy()
+        return np.stack([self.sample(n_in, seed=seed) for seed in seeds])
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,8 @@ class Sobol(_Box):
 class Mesh(_Box):
     """A regular mesh over [low, high] in every dimension, ends included; n must be a whole power."""
 
+    random: ClassVar[bool] = False
+
     def faults(self, n_in: int) -> list[str]:
         found = super().faults(n_in)
         side = self._side(n_in)
@@ -133,6 +146,8 @@ class Mesh(_Box):
 @dataclass(frozen=True)
 class File(Sampler):
     """The rows of a CSV (a header line is allowed) or .npy file, one column an input."""
+
+    random: ClassVar[bool] = False
 
     path: str = key(REQUIRED, Text("path of a .csv or .npy file, one column an input"), "file to read the samples from")
     n: int | None = key(None, Optional(COUNT), "take the first n rows; null takes them all")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 # One chunk of the forward pass holds at most so many numbers in its largest tensor.
 CHUNK_NUMBERS = 4_000_000
+# One group of members of an ensemble aims at so many: larger ones only take more memory.
+GROUP_NUMBERS = 2_000_000
 
 
 def available() -> int:
@@ -48,10 +50,15 @@ def _edges(width: Sequence[int]) -> Iterator[int]:
     return (n_in * n_out for n_in, n_out in itertools.pairwise(width))
 
 
-def model_bytes(width: Sequence[int], n_basis: int, item: int) -> int:
-    """Parameters, the largest tensor's float64 draw, and the copy of the parameters that is written to disk."""
+def model_bytes(width: Sequence[int], n_basis: int, item: int, members: int = 1) -> int:
+    """Parameters, the copy of them that is written to disk, and the largest tensor's float64 draw of one member."""
     parameters = sum(edges * (n_basis + 2) for edges in _edges(width))
-    return 2 * item * parameters + 8 * n_basis * max(_edges(width))
+    return 2 * item * parameters * members + 8 * n_basis * max(_edges(width))
+
+
+def member_bytes(width: Sequence[int], members: int) -> int:
+    """The statistics of every member of an ensemble: a dozen numbers an edge, twice, and half a hundred a layer."""
+    return members * (200 * sum(_edges(width)) + 6_000 * (len(width) - 1))
 
 
 def sample_bytes(width: Sequence[int], n: int, item: int) -> int:
@@ -73,6 +80,12 @@ def chunk_size(width: Sequence[int], n_basis: int) -> int:
     """How many samples go through the model at a time."""
     widest = max(max(_edges(width)), max(width[:-1]) * n_basis)
     return max(1, CHUNK_NUMBERS // widest)
+
+
+def group_size(width: Sequence[int], n_basis: int, n: int) -> int:
+    """How many members of an ensemble go through at a time: so many that what they make stays in a core's cache."""
+    widest = max(max(_edges(width)), max(width[:-1]) * n_basis)
+    return max(1, GROUP_NUMBERS // (min(n, chunk_size(width, n_basis)) * widest))
 
 
 def chunk_bytes(width: Sequence[int], n_basis: int, item: int) -> int:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from kancli import model
-from kancli.base_functions import base_function
 from kancli.compose import settings_of
+from kancli.experiment import layer_options
 from kancli.inits import init_
 from kancli.seeding import stream
 
@@ -68,17 +68,10 @@ class KAN(model.KAN):
                 "init": {"scheme": init, **{name: value for name, value in given.items() if value is not None}},
             }
         )
-        super().__init__(
-            settings.width,
-            grid=settings.grid.size,
-            k=settings.k,
-            base_fun=base_function(base_fun) if isinstance(base_fun, str) else base_fun,
-            base_name=base_fun if isinstance(base_fun, str) else None,
-            bias=settings.init.has_bias,
-            grid_range=settings.grid.range,
-            dtype=getattr(torch, settings.dtype),
-            device=device,
-        )
+        options = layer_options(settings)
+        if not isinstance(base_fun, str):
+            options |= {"base_fun": base_fun, "base_name": None}
+        super().__init__(settings.width, **options, device=device)
         self.last_inputs: Tensor | None = None
         init_(self, settings.init, seed=settings.seed)
 
@@ -104,8 +97,8 @@ class KAN(model.KAN):
 
         if self.last_inputs is None:
             raise RuntimeError("plot() draws the functions over the samples seen: call model(x) first")
+        x = self.last_inputs.to(self.layers[0].coef)
         collector = stats.Collector(self)
-        collector.update(self.trace(self.last_inputs.to(self.layers[0].coef)))
         look = figures.Figures(
             metric=metric,
             beta=beta,
@@ -113,7 +106,9 @@ class KAN(model.KAN):
             in_vars=None if in_vars is None else tuple(in_vars),
             out_vars=None if out_vars is None else tuple(out_vars),
         )
-        return figures.draw("network", self, collector.scopes(), look)  # pyright: ignore[reportReturnType]
+        with self.standardised_over(x):
+            collector.update(self.trace(x))
+            return figures.draw("network", self, collector.scopes(), look)  # pyright: ignore[reportReturnType]
 
 
 def create_dataset(

@@ -17,7 +17,7 @@ from kancli.config import Settings
 from kancli.errors import KanError, NonFiniteError
 from kancli.experiment import Result, compute, record
 from kancli.identity import config_of, environment, identity
-from kancli.report import number, show, summary
+from kancli.report import number, show, summary, typical
 from kancli.run_folder import RunFolder
 from kancli.schema import show as show_value
 
@@ -84,7 +84,7 @@ def record_run(
 def _print(result: Result, path: Path, brief: bool) -> None:
     shown = _short(path)
     if brief:
-        stds = " ".join(number(layer["output"]["std"]) for layer in result.stats["layers"])
+        stds = " ".join(number(typical(layer["output"]["std"])) for layer in result.stats["layers"])
         print(f"{shown}  output std by layer: {stds}" if stds else shown, flush=True)
         return
     show(summary(result.stats, _headline(result.settings)), sys.stdout)
@@ -95,10 +95,12 @@ def _headline(settings: Settings) -> str:
     width = "-".join(map(str, settings.width))
     knobs = " ".join(f"{name}={show_value(value)}" for name, value in vars(settings.init).items())
     inputs = type(settings.inputs).__name__.lower()
+    last = settings.seed + settings.n_seeds - 1
+    seeds = f"seed {last}" if settings.n_seeds == 1 else f"{settings.n_seeds} seeds {settings.seed} to {last}"
     scheme = config_of(settings)["init"]["scheme"]
     return (
         f"KAN {width}, grid {settings.grid.size}, k {settings.k}, base {settings.base_fun}, init {scheme} ({knobs}),"
-        f" seed {settings.seed}, inputs {inputs}"
+        f" {seeds}, inputs {inputs}"
     )
 
 

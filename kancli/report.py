@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
@@ -41,27 +42,28 @@ def summary(stats: Mapping[str, Any], headline: str) -> list[Table | str]:
         table.add_row(
             f"{layer['layer']}\n{layer['n_in']}-{layer['n_out']}",
             *spreads,
-            share(layer["off_grid"]),
-            share(layer["spline_share"]),
+            share(typical(layer["off_grid"])),
+            share(typical(layer["spline_share"])),
         )
-    key = "mean, ±std; off-grid: share of preacts; spline: its share of the branches' variance"
-    return [headline, table, key, *remarks(stats)]
+    lines = ["mean, ±std; off-grid: share of preacts; spline: its share of the branches' variance"]
+    if isinstance(stats["layers"][0]["off_grid"], Mapping):
+        lines.append("all of them means over the members: stats.json has their sd, 95 % intervals and quantiles")
+    return [headline, table, *lines, *remarks(stats)]
 
 
 def remarks(stats: Mapping[str, Any]) -> list[str]:
     """Plain sentences: how straight the activations are, and which verdicts are not passed."""
-    errors = [layer["linear_error"] for layer in stats["layers"]]
-    bends = [layer["nonlinearity"]["max"] for layer in stats["layers"] if layer["nonlinearity"]["max"] is not None]
+    errors = [math.inf if (error := most(layer["linear_error"])) is None else error for layer in stats["layers"]]
+    bends = [bend for layer in stats["layers"] if (bend := most(layer["nonlinearity"]["max"])) is not None]
     lines = []
-    if all(error is not None and error <= STRAIGHT * stats["epsilon"] for error in errors):
+    if max(errors) <= STRAIGHT * stats["epsilon"]:
         lines.append(f"every activation is the straight line scale_base·x, to {max(errors):.1e} of its size")
     elif bends:
         lines.append(f"nonlinearity (1 - R² of the best line) of the activations: at most {max(bends):.3g}")
-    inert = [
-        layer for layer in stats["layers"] if layer["spline_share"] is not None and 0 < layer["spline_share"] < INERT
-    ]
+    shares = {layer["layer"]: typical(layer["spline_share"]) for layer in stats["layers"]}
+    inert = {layer: value for layer, value in shares.items() if value is not None and 0 < value < INERT}
     if inert:
-        parts = ", ".join(f"{share(layer['spline_share'])} of layer {layer['layer']}'s" for layer in inert)
+        parts = ", ".join(f"{share(value)} of layer {layer}'s" for layer, value in inert.items())
         lines.append(f"the spline is all but inert: it carries {parts} variance")
     lines += [
         f"{each['verdict']}: {each['name']}: {each['detail']}"
@@ -71,9 +73,19 @@ def remarks(stats: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def spread(entry: Mapping[str, float | None]) -> str:
+def typical(value: Any) -> float | None:
+    """A number; of one over members, its mean."""
+    return value["mean"] if isinstance(value, Mapping) else value
+
+
+def most(value: Any) -> float | None:
+    """A number; of one over members, the greatest."""
+    return value["max"] if isinstance(value, Mapping) else value
+
+
+def spread(entry: Mapping[str, Any]) -> str:
     """Mean, and under it ±std, three digits each: a table of seven such columns fits a terminal of 80."""
-    return f"{number(entry['mean'])}\n±{number(entry['std'])}"
+    return f"{number(typical(entry['mean']))}\n±{number(typical(entry['std']))}"
 
 
 def number(value: float | None) -> str:

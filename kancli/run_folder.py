@@ -101,8 +101,13 @@ class RunFolder:
         ]
         self.write("layers.csv", _csv(_flat(layer) for layer in layers))
         self.write(
-            "edges.csv", _csv({"layer": layer["layer"]} | edge for layer in stats["layers"] for edge in layer["edges"])
+            "edges.csv",
+            _csv({"layer": layer["layer"]} | _flat(edge) for layer in stats["layers"] for edge in layer["edges"]),
         )
+
+    def write_members(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write members.csv: the statistics of each layer of each member."""
+        self.write("members.csv", _csv(_flat(row) for row in rows))
 
     def close(self, status: str, **more: Any) -> None:
         """Say in run.json how the run ended. For a complete run this is the last thing written."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -30,33 +31,34 @@ def extended_knots(grid_range: tuple[float, float], grid: int, k: int) -> Tensor
 
 @dataclass(frozen=True)
 class Local:
-    """The bases that may differ from 0, by place. The basis axis comes first: long runs of memory, fast on a CPU."""
+    """The bases that may differ from 0, by place."""
 
-    values: Tensor  # [k + 1, ..., i]
-    first: Tensor  # [..., i]  index of the basis that the first value belongs to; -k .. K - 1, the rest cut off
+    values: Sequence[Tensor]  # k + 1 of [..., i]
+    first: Tensor  # [..., i]  int32, the index of the basis that the first value belongs to; -k .. K - 1
     n_basis: int
 
     @property
     def k(self) -> int:
-        return self.values.shape[0] - 1
+        return len(self.values) - 1
 
-    def indices(self) -> Tensor:
-        """The index of each value's basis, `[k + 1, ..., i]`; out of 0..K-1 for those that do not exist."""
-        steps = torch.arange(self.k + 1, device=self.first.device)
-        return self.first + steps.view(-1, *[1] * self.first.dim())
+    @cached_property
+    def inside(self) -> tuple[Tensor, Tensor]:
+        """The index of each value's basis, and 1 where there is such a basis, else 0; `[..., i, k + 1]`."""
+        steps = torch.arange(self.k + 1, dtype=self.first.dtype, device=self.first.device)
+        indices = self.first.unsqueeze(-1) + steps
+        inside = indices.clamp(0, self.n_basis - 1)
+        return inside.long(), (indices == inside).to(self.values[0].dtype)
+
+    def take(self, dense: Tensor) -> tuple[Tensor, ...]:
+        """Out of one number for each basis, `[..., i, K]`, those of the values, k + 1 of `[..., i]`; 0 for no basis."""
+        indices, exists = self.inside
+        return (dense.gather(-1, indices) * exists).unbind(-1)
 
     def dense(self) -> Tensor:
-        """All K values, `[K, ..., i]`."""
-        # Room for the k functions beyond each end, cut off again, spares a mask.
-        padded = self.values.new_zeros(self.n_basis + 2 * self.k, *self.first.shape)
-        padded.scatter_(0, self.indices() + self.k, self.values)
-        return padded[self.k : self.k + self.n_basis]
-
-    def inside(self) -> tuple[Tensor, Tensor]:
-        """Values and indices, those of bases that do not exist as 0 at index 0 or K - 1."""
-        indices = self.indices()
-        inside = indices.clamp(0, self.n_basis - 1)
-        return self.values * (indices == inside), inside
+        """All K values, `[..., i, K]`."""
+        indices, exists = self.inside
+        values = torch.stack(list(self.values), dim=-1) * exists
+        return values.new_zeros(*values.shape[:-1], self.n_basis).scatter_add(-1, indices, values)
 
 
 def basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> Tensor:
@@ -73,7 +75,7 @@ def basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivat
     Returns:
         `[..., i, K]` in the dtype of x. NaN inputs give NaN.
     """
-    return local_basis(x, grid_range, grid, k, derivative).dense().movedim(0, -1)
+    return local_basis(x, grid_range, grid, k, derivative).dense()
 
 
 def local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> Local:
@@ -96,8 +98,8 @@ def local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, d
         values = [each.masked_fill(outside, 0.0) for each in values]
     for order in _orders_to_differentiate(k, derivative):
         values = _differentiate(values, [1 / step] * order)
-    first = interval.long().clamp(-k, grid + k - 1)  # NaN has become some integer: any will do, the values are NaN
-    return Local(torch.stack(values), first, grid + k)
+    first = interval.int().clamp(-k, grid + k - 1)  # NaN has become some integer: any will do, the values are NaN
+    return Local(values, first, grid + k)
 
 
 def basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Tensor:
@@ -105,29 +107,35 @@ def basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Ten
 
     Args:
         x: `[..., i]`, any real dtype.
-        knots: `[K + k + 1]`, or `[i, K + k + 1]` where each input has its own; strictly increasing.
+        knots: strictly increasing; `[K + k + 1]`, or `[i, K + k + 1]` where each input has its own, or
+            `[s, i, K + k + 1]` where each member s of x `[s, ..., i]` has.
         derivative: 0 for the values, 1 or 2 for the first or second derivative by x.
 
     Returns:
         `[..., i, K]` in the dtype of x. NaN inputs give NaN. The grid's right end, knot K, belongs to the interval
         on its left.
     """
-    return local_basis_on_knots(x, knots, k, derivative).dense().movedim(0, -1)
+    return local_basis_on_knots(x, knots, k, derivative).dense()
 
 
 def local_basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Local:
     """As `basis_on_knots`, the values that may differ from 0 only."""
-    n_inputs, n_basis = x.shape[-1], knots.shape[-1] - k - 1
-    own = knots.double().expand(n_inputs, -1).contiguous()  # [i, K + k + 1]
-    place = x.double()
-    columns = place.detach().reshape(-1, n_inputs).T.contiguous()  # [i, n]
-    interval = torch.searchsorted(own, columns, right=True).T.reshape(x.shape) - 1
-    interval = torch.where(x == own[:, n_basis].to(x.dtype), n_basis - 1, interval).clamp(0, n_basis + k - 1)
-    outside = (place < own[:, 0]) | ((place >= own[:, -1]) & (x != own[:, n_basis].to(x.dtype)))
+    shape, n_inputs, n_basis = x.shape, x.shape[-1], knots.shape[-1] - k - 1
+    own = knots.double().broadcast_to(*knots.shape[:-2], n_inputs, knots.shape[-1])  # [(s,) i, K + k + 1]
+    own = own.reshape(-1, *own.shape[-2:]).contiguous()  # [s, i, K + k + 1]
+    place = x.double().reshape(len(own), -1, n_inputs)  # [s, n, i]
+    x = x.reshape(place.shape)
+    columns = place.detach().transpose(1, 2).contiguous()
+    interval = torch.searchsorted(own, columns, right=True).transpose(1, 2) - 1
+    start, right_end, end = (own[:, None, :, at] for at in (0, n_basis, -1))  # [s, 1, i]
+    at_end = x == right_end.to(x.dtype)
+    interval = torch.where(at_end, n_basis - 1, interval).clamp(0, n_basis + k - 1)
+    outside = (place < start) | ((place >= end) & ~at_end)
     # Knots interval - k + 1 .. interval + k, those beyond the ends extended at the end's spacing: they matter for
     # bases that are cut off only.
-    reach = torch.arange(1 - k, k + 1, device=x.device)
-    near = _extend(own, k)[torch.arange(n_inputs, device=x.device).unsqueeze(-1), interval.unsqueeze(-1) + reach + k]
+    reach = torch.arange(1, 2 * k + 1, device=x.device)
+    wide = _extend(own, k)[:, None].expand(-1, x.shape[1], -1, -1)  # [s, n, i, .]
+    near = wide.gather(-1, interval.unsqueeze(-1) + reach)
     left = [(place - near[..., k - j]).to(x.dtype) for j in range(1, k + 1)]
     right = [(near[..., k + j - 1] - place).to(x.dtype) for j in range(1, k + 1)]
     values = [torch.ones_like(x) + 0 * x]
@@ -139,7 +147,7 @@ def local_basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) 
     for order in _orders_to_differentiate(k, derivative):
         spans = [(near[..., k + r] - near[..., k + r - order]).to(x.dtype) for r in range(order)]
         values = _differentiate(values, [order / span for span in spans])
-    return Local(torch.stack(values), interval - k, n_basis)
+    return Local([each.reshape(shape) for each in values], (interval - k).int().reshape(shape), n_basis)
 
 
 def _orders_to_differentiate(k: int, derivative: int) -> range:
@@ -147,10 +155,10 @@ def _orders_to_differentiate(k: int, derivative: int) -> range:
 
 
 def _extend(knots: Tensor, count: int) -> Tensor:
-    """`count` knots more at each end of `[i, m]`, at the spacing of the last interval there."""
+    """`count` knots more at each end of `[..., m]`, at the spacing of the last interval there."""
     steps = torch.arange(1, count + 1, dtype=knots.dtype, device=knots.device)
-    before = knots[:, :1] - (knots[:, 1:2] - knots[:, :1]) * steps.flip(0)
-    after = knots[:, -1:] + (knots[:, -1:] - knots[:, -2:-1]) * steps
+    before = knots[..., :1] - (knots[..., 1:2] - knots[..., :1]) * steps.flip(0)
+    after = knots[..., -1:] + (knots[..., -1:] - knots[..., -2:-1]) * steps
     return torch.cat([before, knots, after], dim=-1)
 
 

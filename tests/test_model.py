@@ -10,8 +10,8 @@ from kancli.model import KAN
 from tests.oracles import kan as oracle
 
 
-def random_model(width, base="silu", grid=5, k=3, dtype=torch.float64, grid_range=(-1.0, 1.0), bias=False):
-    model = KAN(width, grid=grid, k=k, base_fun=base_function(base), grid_range=grid_range, dtype=dtype, bias=bias)
+def random_model(width, base="silu", grid=5, k=3, dtype=torch.float64, **more):
+    model = KAN(width, grid=grid, k=k, base_fun=base_function(base), dtype=dtype, **more)
     generator = torch.Generator().manual_seed(7)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -76,7 +76,9 @@ def test_trace_is_the_forward_pass_edge_by_edge():
     model = random_model([3, 4, 2])
     x = samples(30, 3)
     traces = model.trace(x)
-    assert torch.equal(traces[-1].output, model(x))
+    with torch.no_grad():
+        assert torch.equal(traces[-1].output, model(x))
+    torch.testing.assert_close(traces[-1].output, model(x).detach(), rtol=1e-13, atol=1e-13)
     for layer, trace in zip(model.layers, traces, strict=True):
         tensors = [t.detach().numpy() for t in (layer.coef, layer.scale_base, layer.scale_sp)]
         np.testing.assert_allclose(trace.postacts, oracle.layer(trace.preacts.numpy(), *tensors, "silu"), atol=1e-12)
@@ -119,3 +121,75 @@ def test_tracing_changes_nothing():
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, before[name])
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def standardised_oracle(model, x, standards=None):
+    """Layer by layer (B - mean) / sqrt(var + 1e-5) over the batch, or by the means and variances given."""
+    used = []
+    for number, layer in enumerate(model.layers):
+        bases = np.stack([oracle.basis(each, oracle.uniform_knots(-1, 1, 5, 3), 3) for each in x.T], 1)  # [n, i, K]
+        mean, var = (bases.mean(0), bases.var(0)) if standards is None else standards[number]
+        used.append((mean, var))
+        bases = (bases - mean) / np.sqrt(var + 1e-5)
+        coef, scale_base, scale_sp = (t.detach().numpy() for t in (layer.coef, layer.scale_base, layer.scale_sp))
+        spline = np.einsum("nim,iom->nio", bases, coef)
+        postacts = scale_base * oracle.BASE_FUNCTIONS["silu"](x)[:, :, None] + scale_sp * spline
+        x = postacts.sum(1)
+    return x, postacts, spline, used
+
+
+def test_bases_standardised_over_the_batch():
+    model, x = random_model([3, 4, 2], standardise=True), samples(60, 3)
+    y, postacts, spline, _ = standardised_oracle(model, x.numpy())
+    np.testing.assert_allclose(model(x).detach(), y, rtol=1e-10, atol=1e-11)
+    trace = model.trace(x)[-1]
+    np.testing.assert_allclose(trace.postacts, postacts, rtol=1e-10, atol=1e-11)
+    np.testing.assert_allclose(trace.spline, spline, rtol=1e-10, atol=1e-11)
+    assert torch.equal(trace.output, model(x))
+
+
+@pytest.mark.parametrize("chunk", [None, 7, 60])
+def test_bases_standardised_over_given_samples(chunk):
+    """Whatever batch is at hand: in chunks, in single edges, in members taken out."""
+    model, x = random_model([3, 4, 2], standardise=True), samples(60, 3)
+    _, _, _, standards = standardised_oracle(model, x.numpy())
+    few = samples(5, 3) + 0.1
+    wanted, postacts, _, _ = standardised_oracle(model, few.numpy(), standards)
+    with model.standardised_over(x, chunk):
+        np.testing.assert_allclose(model(few).detach(), wanted, rtol=1e-9, atol=1e-10)
+        kept = model.member(None)
+    hidden = kept.trace(few)[0].output
+    sources, targets = torch.tensor([0, 3]), torch.tensor([1, 0])
+    single = kept.layers[1].edge_values(hidden[:, sources], sources, targets)
+    np.testing.assert_allclose(single.detach(), postacts[:, sources, targets], rtol=1e-9, atol=1e-10)
+    with pytest.raises(RuntimeError, match="standardised over a batch"):
+        model.layers[1].edge_values(hidden[:, sources], sources, targets)
+    assert not torch.allclose(model(few), kept(few))
+
+
+def test_gradients_of_standardised_bases():
+    model = random_model([2, 2], standardise=True, k=4)
+    x = samples(9, 2).requires_grad_()
+    assert torch.autograd.gradcheck(model.layers[0], (x,), atol=1e-5)
+
+
+def test_second_derivatives():
+    """Through the dense backward, twice."""
+    layer = random_model([2, 3]).layers[0]
+    x = samples(4, 2).requires_grad_()
+    assert torch.autograd.gradgradcheck(layer, (x,), atol=1e-4)
+
+
+@pytest.mark.parametrize("grid", [5, 60])
+def test_an_ensemble_is_its_members(grid):
+    ensemble = random_model([3, 4, 2], grid=grid, n_members=3, bias=True)
+    x = samples(3 * 20, 3).view(3, 20, 3).requires_grad_()
+    y = ensemble(x)
+    for member in range(3):
+        single = ensemble.member(member)
+        assert torch.equal(single(x[member]), y[member])
+        of_x, *alone = torch.autograd.grad(single(x[member]).square().sum(), [x, *single.parameters()])
+        all_x, *together = torch.autograd.grad(y[member].square().sum(), [x, *ensemble.parameters()], retain_graph=True)
+        torch.testing.assert_close(of_x, all_x)
+        for one, other in zip(alone, together, strict=True):
+            torch.testing.assert_close(one, other[member])

@@ -14,7 +14,7 @@ from kancli.inits import SCHEMES, LayerSize, declared, init_
 from kancli.inits.efficient_kan import EfficientKan, EfficientKanFixed
 from kancli.inits.laws import Constant, KnotNoise, Masked, Normal, NormalByBasis, Uniform
 from kancli.inits.pykan import Pykan005, Pykan028, nearest_edges
-from kancli.inits.variance import Baseline, Glorot, GlorotFine, Lecun, PowerLaw
+from kancli.inits.variance import Baseline, Glorot, GlorotFine, Lecun, LecunNorm, PowerLaw
 
 # Expected std of (scale_base, coef): k = 3, silu, U(-1, 1), gain 1/sqrt(3), for n_in, n_out, G.
 EXPECTED = {
@@ -114,7 +114,7 @@ def test_gain_and_distribution():
 
 def model_of(width, scheme, seed, grid=5, base="silu"):
     model = plain.KAN(width, grid=grid, k=3, base_fun=base_function(base), base_name=base, bias=scheme.has_bias,
-                  dtype=torch.float64)  # fmt: skip
+                  standardise=scheme.standardises, dtype=torch.float64)  # fmt: skip
     return init_(model, scheme, seed=seed)
 
 
@@ -161,8 +161,8 @@ GROWS = [
     ("pykan_0_2_8", "noise_scale", "spline"), ("pykan_0_2_8", "scale_base_sigma", "base"),
     ("efficient_kan", "scale_noise", "spline"), ("efficient_kan_fixed", "scale_noise", "spline"),
     ("efficient_kan_fixed", "scale_base", "base"), ("efficient_kan_fixed", "scale_spline", "spline"),
-    ("baseline", "std", "spline"), ("lecun", "gain", "both"), ("glorot", "gain", "both"),
-    ("glorot_fine", "gain", "both"),
+    ("baseline", "std", "spline"), ("lecun", "gain", "both"), ("lecun_norm", "gain", "both"),
+    ("glorot", "gain", "both"), ("glorot_fine", "gain", "both"),
 ]  # fmt: skip
 
 
@@ -208,6 +208,13 @@ def test_a_source_stream_follows_the_law_too(scheme):
         values = np.stack([getattr(model.layers[0], tensor).detach().numpy() for model in models])
         assert values.std() == pytest.approx(laws[tensor].std, rel=0.1)
     assert not torch.equal(models[0].layers[0].coef, models[1].layers[0].coef)
+
+
+def test_lecun_norms_law():
+    """Lecun's residual, and coefficients without the bases' mean square: 1/sqrt(3 n_in (K + 1)) at n_in = 8, G = 5."""
+    laws, plain_laws = (scheme().laws(LayerSize(8, 8, 5, 3)) for scheme in (LecunNorm, Lecun))
+    assert laws["scale_base"] == plain_laws["scale_base"]
+    assert laws["coef"].std == pytest.approx(1 / math.sqrt(3 * 8 * 9), rel=1e-12)
 
 
 # Expected E[y^2] and sum_j E[(dy_j/dx)^2] at 64 -> 64, G = 5, x ~ U(-1, 1).

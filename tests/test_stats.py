@@ -11,7 +11,7 @@ from kancli.base_functions import base_function
 from kancli.inits import init_
 from kancli.inits.reference import Reference
 from kancli.model import KAN
-from kancli.stats import Collector, plain
+from kancli.stats import Collector, non_finite, plain, report
 from kancli.stats.moments import EdgeMoments, Moments
 
 
@@ -22,9 +22,14 @@ def model_of(width, base="silu", seed=0, **knobs):
 
 def measured(model, x, chunks=1):
     collector = Collector(model)
-    for chunk in x.chunk(chunks):
+    for chunk in x.chunk(chunks, dim=-2):
         collector.update(model.trace(chunk))
     return collector
+
+
+def reported(model, x, chunks=1):
+    found = measured(model, x, chunks).found()
+    return report(found, model.layers[0].coef.dtype, ensemble=model.n_members is not None)
 
 
 @pytest.fixture
@@ -40,22 +45,22 @@ def test_moments_in_chunks_are_the_moments_of_the_whole(offset, sizes):
     y += x[:, :, None]
     moments, pair = Moments(), EdgeMoments()
     for part in np.split(np.arange(100), np.cumsum(sizes)[:-1]):
-        moments.update(x[part])
-        pair.update_pair(x[part], y[part])
-    np.testing.assert_allclose(moments.mean, x.mean(0), rtol=1e-12)
-    np.testing.assert_allclose(moments.variance, x.var(0), rtol=1e-8)
-    np.testing.assert_array_equal((moments.low, moments.high), (x.min(0), x.max(0)))
+        moments.update(x[part, None])
+        pair.update_pair(x[part, None], y[part, None])
+    np.testing.assert_allclose(moments.mean[0], x.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(moments.variance[0], x.var(0), rtol=1e-8)
+    np.testing.assert_array_equal((moments.low[0], moments.high[0]), (x.min(0), x.max(0)))
     for i in range(3):
         for j in range(2):
             covariance = np.cov(x[:, i], y[:, i, j], bias=True)
-            assert pair.covariance[i, j] == pytest.approx(covariance[0, 1], rel=1e-8)
-            assert pair.variance[i, j] == pytest.approx(covariance[1, 1], rel=1e-8)
+            assert pair.covariance[0, i, j] == pytest.approx(covariance[0, 1], rel=1e-8)
+            assert pair.variance[0, i, j] == pytest.approx(covariance[1, 1], rel=1e-8)
 
 
 @pytest.mark.parametrize("chunks", [1, 7])
 def test_layer_statistics_against_plain_numpy(x, chunks):
     model = model_of([2, 4, 3], noise_scale=2.0, noise_scale_base=0.5)
-    found = measured(model, x, chunks).report()["layers"]
+    found = reported(model, x, chunks)["layers"]
     for layer, trace, entry in zip(model.layers, model.trace(x), found, strict=True):
         pre, post = trace.preacts.numpy(), trace.postacts.numpy()
         base = (layer.scale_base.detach() * trace.base.unsqueeze(-1)).numpy()
@@ -92,7 +97,7 @@ def test_layer_statistics_against_plain_numpy(x, chunks):
 
 def test_the_linear_case_is_linear(x):
     model = model_of([2, 5, 1], "identity", noise_scale=0, noise_scale_base=0)
-    for layer in measured(model, x).report()["layers"]:
+    for layer in reported(model, x)["layers"]:
         assert layer["nonlinearity"]["max"] < 1e-12
         assert layer["spline_share"] == 0
         for edge in layer["edges"]:
@@ -101,17 +106,17 @@ def test_the_linear_case_is_linear(x):
 
 
 def test_a_constant_input_has_no_line_and_says_why():
-    report = measured(model_of([2, 1]), torch.ones(10, 2, dtype=torch.float64)).report()
-    (layer,) = report["layers"]
+    told = reported(model_of([2, 1]), torch.ones(10, 2, dtype=torch.float64))
+    (layer,) = told["layers"]
     assert layer["preacts"]["std"] == 0
     assert layer["nonlinearity"] == {"mean": None, "max": None}
     assert layer["spline_share"] is None
-    assert report["reasons"]["layers.0.nonlinearity.max"] == "nothing varies"
-    assert report["reasons"]["layers.0.edges.0.slope"] == "nothing varies"
+    assert told["reasons"]["layers.0.nonlinearity.max"] == "nothing varies"
+    assert told["reasons"]["layers.0.edges.0.slope"] == "nothing varies"
 
 
 def test_zero_base_leaves_all_to_the_spline(x):
-    (layer,) = measured(model_of([2, 3], "zero"), x).report()["layers"]
+    (layer,) = reported(model_of([2, 3], "zero"), x)["layers"]
     assert layer["spline_share"] == 1
 
 
@@ -130,35 +135,33 @@ def test_a_non_finite_value_is_named_by_layer_edge_and_branch(x, tensor, branch)
     model = model_of([2, 3, 2])
     with torch.no_grad():
         getattr(model.layers[1], tensor)[2, 1] = math.inf
-    collector = measured(model, x, chunks=2)
-    assert collector.non_finite().startswith(f"layer 1, edge 2 -> 1, {branch} branch")
-    report = collector.report()
-    text = json.dumps(report, allow_nan=False)
-    assert "NaN" not in text
-    (verdict,) = report["verdicts"]
-    assert (verdict["name"], verdict["verdict"]) == ("non_finite", "fail")
-    assert report["layers"][0]["output"]["mean"] is not None
-    assert report["layers"][1]["output"]["mean"] is None
-    assert report["reasons"]["layers.1.output.mean"] in ("some values are not finite", "overflow")
+    told = reported(model, x, chunks=2)
+    assert "NaN" not in json.dumps(told, allow_nan=False)
+    (verdict,) = told["verdicts"]
+    assert (verdict["name"], verdict["value"], verdict["verdict"]) == ("non_finite", 1, "fail")
+    assert verdict["detail"].startswith(f"layer 1, edge 2 -> 1, {branch} branch")
+    assert told["layers"][0]["output"]["mean"] is not None
+    assert told["layers"][1]["output"]["mean"] is None
+    assert told["reasons"]["layers.1.output.mean"] in ("some values are not finite", "overflow")
 
 
 def test_a_sum_that_overflows_names_the_node():
     model = KAN([2, 2], grid=5, k=3, base_fun=base_function("identity"))
     init_(model, Reference(noise_scale=0, noise_scale_base=0), seed=0)
-    collector = measured(model, torch.full((3, 2), 3e38))
-    assert collector.non_finite() == "layer 0, node 0: the sum of its incoming edges, each finite, is not finite"
+    found = measured(model, torch.full((3, 2), 3e38)).found()
+    assert non_finite(found) == {0: "layer 0, node 0: the sum of its incoming edges, each finite, is not finite"}
 
 
 def test_finite_values_pass(x):
-    collector = measured(model_of([2, 3]), x)
-    assert collector.non_finite() is None
-    assert collector.report()["verdicts"][0]["verdict"] == "pass"
+    model = model_of([2, 3])
+    assert non_finite(measured(model, x).found()) == {}
+    assert reported(model, x)["verdicts"][0]["verdict"] == "pass"
 
 
 def test_huge_values_do_not_overflow_the_sums():
     model = model_of([2, 2], "identity", noise_scale=0)
     x = torch.tensor([[1e100, -1e100], [2e100, 3e100]], dtype=torch.float64)
-    (layer,) = measured(model, x).report()["layers"]
+    (layer,) = reported(model, x)["layers"]
     assert layer["preacts"]["std"] == pytest.approx(x.numpy().std(), rel=1e-12)
 
 
@@ -166,7 +169,7 @@ def test_measuring_changes_nothing(x):
     model = model_of([2, 3, 1])
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     rng = torch.get_rng_state()
-    measured(model, x, chunks=2).report()
+    reported(model, x, chunks=2)
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), rng)
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -174,7 +177,7 @@ def test_measuring_changes_nothing(x):
 
 def test_distance_from_the_straight_line(x):
     model = model_of([2, 3], "identity", noise_scale=0.2)
-    (layer,) = measured(model, x, chunks=3).report()["layers"]
+    (layer,) = reported(model, x, chunks=3)["layers"]
     trace = model.trace(x)[0]
     off = (trace.postacts - model.layers[0].scale_base.detach() * trace.preacts.unsqueeze(-1)).abs().amax(0)
     assert layer["linear_error"] == pytest.approx(float((off / trace.postacts.abs().amax(0)).max()), rel=1e-12)
@@ -182,10 +185,10 @@ def test_distance_from_the_straight_line(x):
 
 def test_sums_that_overflow_say_so():
     model = model_of([2, 2], "identity", noise_scale=0)
-    report = measured(model, torch.tensor([[1e200, -1e200], [2e200, 3e200]], dtype=torch.float64)).report()
-    assert report["layers"][0]["preacts"]["std"] is None
-    assert report["reasons"]["layers.0.preacts.std"] == "overflow in float64"
-    assert report["reasons"]["layers.0.edges.0.slope"] == "overflow in float64"
+    told = reported(model, torch.tensor([[1e200, -1e200], [2e200, 3e200]], dtype=torch.float64))
+    assert told["layers"][0]["preacts"]["std"] is None
+    assert told["reasons"]["layers.0.preacts.std"] == "overflow in float64"
+    assert told["reasons"]["layers.0.edges.0.slope"] == "overflow in float64"
 
 
 def test_plain_values():

@@ -9,8 +9,9 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING
 
+from kancli.inits.laws import Constant
 from kancli.inits.scheme import LayerSize, Scheme
-from kancli.seeding import stream
+from kancli.seeding import streams
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,10 +36,11 @@ def size_of(layer: KANLayer) -> LayerSize:
 
 
 def declared(model: KAN, scheme: Scheme) -> list[dict[str, tuple[float, float, float]]]:
-    """Per layer and tensor what the laws say: mean, std, and the standard error of the mean of the whole tensor."""
+    """Per layer and tensor what the laws say: mean, std, and the standard error of the mean of one member's tensor."""
+    leading = 0 if model.n_members is None else 1
     return [
         {
-            name: (law.mean, law.std, law.mean_error(tuple(getattr(layer, name).shape)))
+            name: (law.mean, law.std, law.mean_error(tuple(getattr(layer, name).shape[leading:])))
             for name, law in scheme.laws(size_of(layer)).items()
         }
         for layer in model.layers
@@ -52,19 +54,29 @@ def init_(model: KAN, scheme: Scheme, *, seed: int) -> KAN:
     float64, then cast and moved.
 
     Args:
-        seed: the seed of all these streams; required.
+        seed: the seed of all these streams; required. Member i of an ensemble is drawn with seed + i.
     """
+    import numpy as np
     import torch
 
+    seeds = range(seed, seed + (model.n_members or 1))
     sizes = [size_of(layer) for layer in model.layers]
-    given = scheme.source_draws(sizes, seed)
+    given = [draws for each in seeds if (draws := scheme.source_draws(sizes, each)) is not None]
     for number, (layer, size) in enumerate(zip(model.layers, sizes, strict=True)):
         for name, law in scheme.laws(size).items():
             tensor: Tensor = getattr(layer, name)
-            if given is None:
-                values = law.draw(tuple(tensor.shape), generator=stream(seed, f"layer {number}/{name}"))
-            else:
-                values = given[number][name]
-            with torch.no_grad():
-                tensor.copy_(torch.from_numpy(values))
+            on_cpu = tensor.detach().cpu()  # the tensor itself, where it lies there
+            values = on_cpu.numpy() if model.n_members is not None else on_cpu.unsqueeze(0).numpy()
+            with np.errstate(over="ignore"):  # what float32 cannot hold is reported with the statistics
+                if given:
+                    for member, draws in enumerate(given):
+                        values[member] = draws[number][name]
+                elif isinstance(law, Constant):
+                    values[...] = law.value
+                else:
+                    for member, each in enumerate(streams(seeds, f"layer {number}/{name}")):
+                        values[member] = law.draw(values.shape[1:], generator=each)
+            if tensor.device.type != "cpu":
+                with torch.no_grad():
+                    tensor.copy_(on_cpu)
     return model

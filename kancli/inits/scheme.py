@@ -34,6 +34,7 @@ class Scheme(ABC):
     """An initialisation scheme: a frozen dataclass whose fields are its knobs, made with `schema.key`."""
 
     has_bias: ClassVar[bool] = False  # whether the source adds a trainable bias to each node
+    standardises: ClassVar[bool] = False  # whether the source standardises each basis over the batch
 
     @abstractmethod
     def laws(self, size: LayerSize) -> dict[str, Law]:

@@ -122,6 +122,19 @@ class Lecun(_Balanced):
 
 
 @dataclass(frozen=True)
+class LecunNorm(Lecun):
+    """Lecun for bases that are standardised over the batch at every call: (B_m - mean)/sqrt(var + 1e-5).
+
+    scale_base as Lecun; coef ~ N(0, gain/sqrt(n_in (K + 1))).
+    """
+
+    standardises: ClassVar[bool] = True
+
+    def _coef(self, size: LayerSize) -> Law:
+        return Normal(0.0, self._gain / math.sqrt(size.n_in * _terms(size)))
+
+
+@dataclass(frozen=True)
 class Glorot(_Balanced):
     """Between the variance of the values forward and that of the gradients backward.
 
@@ -156,6 +169,7 @@ class GlorotFine(Glorot):
 SCHEMES = {
     "baseline": Baseline,
     "lecun": Lecun,
+    "lecun_norm": LecunNorm,
     "glorot": Glorot,
     "glorot_fine": GlorotFine,
     "power_law": PowerLaw,

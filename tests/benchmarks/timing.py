@@ -4,6 +4,7 @@ import math
 import os
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,56 @@ def compare(
         print(f"  {name:<64}", *(f"{of(seconds):7.3f} s" for of in (statistics.median, min, max)))
     first, second = (statistics.median(seconds) for seconds in times.values())
     return verdict("ratio", first / second, at_least=at_least, at_most=at_most)
+
+
+class Worker:
+    """A process that runs one piece of work again and again, timing itself: two such can be measured in turn.
+
+    Args:
+        interpreter: the python that has what the work needs.
+        setup: code that defines `work()`.
+        burst: runs in one turn, after one that does not count: the other side has had the caches and the cores.
+    """
+
+    LOOP = """
+import statistics, sys, time
+def seconds():
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+for _ in sys.stdin:
+    first, *others = [seconds() for _ in range(1 + BURST)]
+    print("seconds", statistics.median(others or [first]), flush=True)
+"""
+
+    def __init__(self, interpreter: str, setup: str, burst: int) -> None:
+        self.process = subprocess.Popen(
+            [interpreter, "-W", "ignore", "-c", f"BURST = {burst}\n" + setup + self.LOOP],
+            env={**os.environ, "PYTHONPATH": str(ROOT) if interpreter == sys.executable else ""},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self()
+
+    def __call__(self) -> float:
+        """One turn: the median of its seconds.
+
+        Raises:
+            RuntimeError: the process has ended.
+        """
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            if line.startswith("seconds "):
+                return float(line.split()[1])
+        raise RuntimeError(f"{self.process.args}: ended with exit code {self.process.wait()}")
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
 
 def verdict(name: str, value: float, unit: str = "", *, at_least: float = 0, at_most: float = math.inf) -> bool:

@@ -1,0 +1,42 @@
+"""What a number is over the members of an ensemble."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from kancli.stats.moments import Array
+
+QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+
+
+@np.errstate(all="ignore")
+def summarise(values: Array, *, quantiles: bool = False) -> dict[str, Array]:
+    """Over the first axis of `[s, ...]`: `mean`, `sd` (divided by s - 1), and `low` and `high`, the 95 % interval of
+    the mean, mean ± t sd/sqrt(s) with Student's t at s - 1 degrees of freedom (Student 1908); and where asked for,
+    quantiles, `min` and `max`.
+
+    Values that are not finite are left out: `n` tells how many were counted. Where none is left, the results are NaN.
+    """
+    from scipy.special import stdtrit
+
+    finite = np.isfinite(values)
+    count = finite.sum(axis=0)
+    kept = np.where(finite, values, 0.0)
+    mean = kept.sum(axis=0) / count
+    deviation = np.where(finite, values - mean, 0.0)
+    # Members that agree have a spread of exactly 0, whatever the rounding of their mean.
+    low, high = np.where(finite, values, np.inf).min(axis=0), np.where(finite, values, -np.inf).max(axis=0)
+    sd = np.sqrt(
+        np.where(low == high, 0.0, (deviation * deviation).sum(axis=0)) / np.where(count > 1, count - 1, math.nan)
+    )
+    reach = stdtrit(count - 1, 0.975) * sd / np.sqrt(count)
+    found = {"mean": mean, "sd": sd, "low": mean - reach, "high": mean + reach, "n": count}
+    if quantiles:
+        levels = np.full((len(QUANTILES), *mean.shape), math.nan)
+        if count.all():
+            levels = np.nanquantile(np.where(finite, values, math.nan), list(QUANTILES.values()), axis=0)
+        found |= dict(zip(QUANTILES, levels, strict=True))
+        found |= {"min": np.where(count, low, math.nan), "max": np.where(count, high, math.nan)}
+    return found
