@@ -40,7 +40,10 @@ class Grid:
 
     size: int = key(5, Integer(1, 100_000), "G, number of grid intervals", typed="grid")
     range: tuple[float, float] = key((-1.0, 1.0), Interval(), "where the splines live", unit="of the inputs")
-    eps: float = key(1.0, Real(0, 1), "1 for uniform knots; less would mix in quantiles of the samples")
+    adapt: str = key(
+        "none", Choice(("none", "samples")), "samples: knots of its own for each input, after what enters there"
+    )
+    eps: float = key(1.0, Real(0, 1), "with grid.adapt=samples: 1 for equal steps, 0 for quantiles of the samples")
 
 
 @dataclass(frozen=True)
@@ -202,8 +205,10 @@ def _cross_checks(settings: Settings) -> list[str]:
             f"grid.range={show(list(grid.range))} grid={grid.size}: neighbouring knots are the same number in"
             f" {settings.dtype}; widen the range, or take dtype=float64"
         )
-    if grid.eps != 1:
-        faults.append(f"grid.eps={grid.eps:g}: only uniform knots (grid.eps=1) are in this version")
+    if grid.adapt == "none" and grid.eps != 1:
+        faults.append(f"grid.eps={grid.eps:g}: only adapted knots can be uneven; add grid.adapt=samples")
+    if grid.adapt == "samples" and settings.init.standardises:
+        faults.append("grid.adapt=samples: this scheme standardises its bases over the samples; take another init")
     for name, nodes in (("in_vars", settings.width[0]), ("out_vars", settings.width[-1])):
         given = getattr(settings.figures, name)
         if given is not None and len(given) != nodes:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kancli import figures, memory, stats
+from kancli.adapting import adapt_
 from kancli.base_functions import base_function
 from kancli.config import Settings
 from kancli.errors import ConfigError
@@ -68,9 +69,15 @@ def layer_options(settings: Settings) -> dict[str, Any]:
 
 
 def build(settings: Settings) -> KAN:
-    """The model that the settings describe, with its parameters drawn; an ensemble where there are several seeds."""
+    """The model that the settings describe, with its parameters drawn; an ensemble where there are several seeds.
+
+    Where the grid is to adapt to samples it has not done so yet.
+    """
     members = settings.n_seeds if settings.n_seeds > 1 else None
     model = KAN(settings.width, **layer_options(settings), n_members=members, device=device_of(settings.device))
+    if settings.grid.adapt == "samples":
+        for layer in model.layers:
+            layer.take_own_knots_()
     return init_(model, settings.init, seed=settings.seed)
 
 
@@ -141,7 +148,16 @@ def _pass(settings: Settings, model: KAN, x: Tensor, laws: list[dict[str, stats.
     n = x.shape[-2]
     most = n if settings.activations.n is None else min(n, settings.activations.n)
     chunk = memory.chunk_size(settings.width, settings.grid.size + settings.k)
-    collector = stats.Collector(model, laws)
+    more: list[dict[str, Any]] = [{} for _ in laws]
+    if settings.grid.adapt == "samples":
+        more = [
+            {"coef_as_drawn": stats.parameters(layer, each)["coef"]}
+            for layer, each in zip(model.layers, laws, strict=True)
+        ]
+        laws = [{name: law for name, law in each.items() if name != "coef"} for each in laws]
+        for entry, fit in zip(more, adapt_(model, x, eps=settings.grid.eps, chunk=chunk), strict=True):
+            entry["refit"] = {name: value.numpy() for name, value in vars(fit).items()}
+    collector = stats.Collector(model, laws, more)
     kept: list[dict[str, Tensor]] = []
     with model.standardised_over(x, chunk):
         for begin in range(0, n, chunk):

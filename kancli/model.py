@@ -223,6 +223,23 @@ class KANLayer(nn.Module):
         output = self._biased(terms.nodes(table))
         return LayerTrace(x, terms.factors[-1], terms.edges(table), output, terms, self._table(coef, offset))
 
+    def spline(self, x: Tensor) -> Tensor:
+        """sum_m coef_m B_m(x) of every edge, x `[(s,) n, i]` to `[(s,) n, i, o]`, before scale_sp."""
+        terms, coef, offset = self._terms(x)
+        return terms.edges(self._table(coef, offset), count=-1)
+
+    def grid_ends(self) -> tuple[Tensor, Tensor]:
+        """Where the grid of each input begins and ends, float64: `[i]`, or `[(s,) i]` where each has its own."""
+        if self.own_knots:
+            return self.knots[..., self.k].double(), self.knots[..., -1 - self.k].double()
+        low, high = (torch.tensor(each, dtype=torch.float64).expand(self.n_in) for each in self.grid_range)
+        return low, high
+
+    def take_own_knots_(self) -> None:
+        """Give each input, of each member, knots of its own: for the time being those that all share."""
+        leading = () if self.n_members is None else (self.n_members,)
+        self.knots = self.knots.expand(*leading, self.n_in, -1).clone()
+
     def edge_values(self, x: Tensor, sources: Tensor, targets: Tensor) -> Tensor:
         """phi of single edges of a single model: x `[n, e]`, the places for edge (sources[e], targets[e]), to `[n, e]`.
 

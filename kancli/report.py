@@ -60,6 +60,13 @@ def remarks(stats: Mapping[str, Any]) -> list[str]:
         lines.append(f"every activation is the straight line scale_base·x, to {max(errors):.1e} of its size")
     elif bends:
         lines.append(f"nonlinearity (1 - R² of the best line) of the activations: at most {max(bends):.3g}")
+    fits = [layer["refit"] for layer in stats["layers"] if "refit" in layer]
+    if fits:
+        condition, residual = (max(most(fit[name]) or 0 for fit in fits) for name in ("condition", "residual"))
+        lines.append(
+            f"knots adapted to the samples: the splines changed by at most {residual:.2g} of their size there,"
+            f" condition {condition:.2g}"
+        )
     shares = {layer["layer"]: typical(layer["spline_share"]) for layer in stats["layers"]}
     inert = {layer: value for layer, value in shares.items() if value is not None and 0 < value < INERT}
     if inert:

@@ -23,6 +23,7 @@ CASES = {
     "steps": {"k": 0, "init": {"scheme": "pykan_0_2_8"}, "inputs": {"kind": "sobol", "n": 33}},
     "source streams": {"init": {"scheme": "pykan_0_0_5", "stream": "source"}},
     "standardised": {"init": {"scheme": "lecun_norm"}, "width": [3, 4, 2]},
+    "adapted": {"grid": {"size": 4, "adapt": "samples", "eps": 0.3}, "width": [2, 3, 1]},
     "mesh": {"width": [2, 3], "inputs": {"kind": "grid", "n": 49}},
 }
 

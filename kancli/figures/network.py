@@ -49,6 +49,7 @@ class Curves:
     targets: Array  # [e]    node of the layer above
     x: Array  # [e, p]       places over the sampled range
     y: Array  # [e, p]       phi there
+    grid: tuple[Array, Array]  # [e] each, where the grid begins and ends
     score: Array  # [e]
     n_edges: int  # how many the layer has
 
@@ -67,12 +68,12 @@ def draw(model: KAN, scopes: Sequence[LayerScope], look: Figures) -> Diagram:
     axes.set_xlim(0, plan.width)
     axes.set_ylim(0, plan.height)
     axes.axis("off")
-    for number, (layer, each) in enumerate(zip(model.layers, curves, strict=True)):
-        _draw_layer(axes, plan, number, layer.grid_range, each, opacity(each.score, look.beta))
+    for number, each in enumerate(curves):
+        _draw_layer(axes, plan, number, each, opacity(each.score, look.beta))
     for number, nodes in enumerate(model.width):
         xs, y = plan.nodes(number)
         axes.scatter(xs, np.full(nodes, y), s=(72 * plan.dot(nodes)) ** 2, color=INK, zorder=3)
-    _write(axes, plan, model.layers[0].grid_range, curves, look)
+    _write(axes, plan, None if model.layers[0].own_knots else model.layers[0].grid_range, curves, look)
     return figure
 
 
@@ -95,7 +96,9 @@ def sample_curves(layer: KANLayer, scope: LayerScope, metric: str) -> Curves:
     x = np.linspace(_finite(scope.low, 0.0)[sources], _finite(scope.high, 0.0)[sources], POINTS)  # [p, e]
     places = torch.from_numpy(x).to(layer.coef)
     y = layer.edge_values(places, torch.from_numpy(sources), torch.from_numpy(targets))
-    return Curves(sources, targets, x.T, y.double().cpu().numpy().T, scores[sources, targets], scores.size)
+    low, high = (each.cpu().numpy()[sources] for each in layer.grid_ends())
+    phi = y.double().cpu().numpy().T
+    return Curves(sources, targets, x.T, phi, (low, high), scores[sources, targets], scores.size)
 
 
 def _finite(values: Array, instead: float) -> Array:
@@ -160,7 +163,7 @@ class Plan:
         return self.margin + (self.width - 2 * self.margin) * (np.arange(count) + 0.5) / count
 
 
-def _draw_layer(axes: Axes, plan: Plan, number: int, grid_range: Range, curves: Curves, alpha: Array) -> None:
+def _draw_layer(axes: Axes, plan: Plan, number: int, curves: Curves, alpha: Array) -> None:
     """Links, frames, shading and curves of one layer, one collection each."""
     side = plan.frame(number)
     middle, center = plan.frames(number)
@@ -177,7 +180,7 @@ def _draw_layer(axes: Axes, plan: Plan, number: int, grid_range: Range, curves: 
 
     frames = _rectangles(left, right, bottom, top)
     _add(axes, PolyCollection, frames, facecolors="white", edgecolors=GHOST, linewidths=0.6, zorder=2)
-    off_low, off_high = _off_grid(curves.x, grid_range)
+    off_low, off_high = _off_grid(curves.x, *curves.grid)
     shades = [*_rectangles(left, left + side * off_low, bottom, top)[off_low > 0],
               *_rectangles(right - side * off_high, right, bottom, top)[off_high > 0]]  # fmt: skip
     _add(axes, PolyCollection, shades, facecolors=SHADE, edgecolors="none", zorder=2.1)
@@ -215,12 +218,12 @@ def _rectangles(left: Array, right: Array, bottom: Array, top: Array) -> Array:
     return np.stack([np.stack(corner, -1) for corner in corners], axis=1)
 
 
-def _off_grid(x: Array, grid_range: Range) -> tuple[Array, Array]:
-    """The shares of each frame's width that lie below and above the grid range, `[e]` each."""
+def _off_grid(x: Array, start: Array, end: Array) -> tuple[Array, Array]:
+    """The shares of each frame's width that lie below and above the grid, `[e]` each."""
     span = x[:, -1] - x[:, 0]
     with np.errstate(all="ignore"):
-        low, high = (grid_range[0] - x[:, 0]) / span, (x[:, -1] - grid_range[1]) / span
-    low, high = np.where(span > 0, low, x[:, 0] < grid_range[0]), np.where(span > 0, high, x[:, 0] > grid_range[1])
+        low, high = (start - x[:, 0]) / span, (x[:, -1] - end) / span
+    low, high = np.where(span > 0, low, x[:, 0] < start), np.where(span > 0, high, x[:, 0] > end)
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
@@ -233,7 +236,7 @@ def _unit(values: Array) -> Array:
     return np.where(flat, 0.5 + 0 * values, (values - low) / np.where(flat, 1.0, high - low))
 
 
-def _write(axes: Axes, plan: Plan, grid_range: Range, curves: Sequence[Curves], look: Figures) -> None:
+def _write(axes: Axes, plan: Plan, grid_range: Range | None, curves: Sequence[Curves], look: Figures) -> None:
     """Names of the nodes, the title, and what the opacity and the shading stand for."""
     for number, names, offset, side in ((0, look.in_vars, -0.14, "top"), (len(curves), look.out_vars, 0.14, "bottom")):
         xs, y = plan.nodes(number)
@@ -242,6 +245,6 @@ def _write(axes: Axes, plan: Plan, grid_range: Range, curves: Sequence[Curves], 
     if look.title:
         axes.text(plan.width / 2, plan.height - 0.08, look.title, ha="center", va="top", fontsize=12, parse_math=False)
     score = {"mean_abs": "mean |φ|", "std": "std of φ"}[look.metric]
-    low, high = grid_range
-    rule = f"opacity: tanh({look.beta:g} · {score})      shaded: off the grid [{low:g}, {high:g}]"
+    grid = "its input's grid" if grid_range is None else f"the grid [{grid_range[0]:g}, {grid_range[1]:g}]"
+    rule = f"opacity: tanh({look.beta:g} · {score})      shaded: off {grid}"
     axes.text(plan.width / 2, 0.08, rule, ha="center", va="bottom", fontsize=8, color=QUIET)

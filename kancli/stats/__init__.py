@@ -53,11 +53,18 @@ class Collector:
 
     Args:
         declared: per layer, what the scheme's law says of each tensor; leave out where no law is known.
+        more: per layer, further statistics to tell of it, `[s]` each, by name.
     """
 
-    def __init__(self, model: KAN, declared: Sequence[Mapping[str, Declared]] | None = None) -> None:
+    def __init__(
+        self,
+        model: KAN,
+        declared: Sequence[Mapping[str, Declared]] | None = None,
+        more: Sequence[dict[str, Any]] | None = None,
+    ) -> None:
         self.model = model
         self.declared = [{}] * len(model.layers) if declared is None else declared
+        self.more = [{}] * len(model.layers) if more is None else more
         self.signals = [LayerSignal(layer) for layer in self.model.layers]
 
     @_QUIET
@@ -78,16 +85,19 @@ class Collector:
             LayerFound(
                 layer.n_in,
                 layer.n_out,
-                {**parameters(layer, declared), **signal.layer()},
+                {**parameters(layer, declared), **more, **signal.layer()},
                 signal.nodes(),
                 {**_edge_parameters(layer), **signal.edges()},
                 signal.why_undefined(),
                 signal.non_finite(),
             )
-            for layer, declared, signal in zip(self.model.layers, self.declared, self.signals, strict=True)
+            for layer, declared, more, signal in zip(
+                self.model.layers, self.declared, self.more, self.signals, strict=True
+            )
         ]
 
 
+@_QUIET
 def parameters(layer: KANLayer, declared: Mapping[str, Declared]) -> dict[str, dict[str, Any]]:
     """What was drawn against what the scheme declares, tensor by tensor, `[s]` each.
 

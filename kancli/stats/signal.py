@@ -30,7 +30,7 @@ class LayerSignal:
 
     def __init__(self, layer: KANLayer) -> None:
         members = layer.n_members or 1
-        self.low, self.high = grid_ends(layer)
+        self.low, self.high = (as_array(each) for each in layer.grid_ends())  # [i], or [s, i]
         shape = (members, layer.n_in, layer.n_out)
         self.scale_base, self.scale_sp = (as_array(each).reshape(shape) for each in (layer.scale_base, layer.scale_sp))
         self.postacts = EdgeMoments()  # with x, whose own moments are in `preacts`
@@ -166,14 +166,6 @@ def _by_sample(tensor: Tensor) -> Array:
     samples_first = tensor.detach().transpose(0, 1)
     array = torch.empty(samples_first.shape, dtype=torch.float64)
     return array.copy_(samples_first).numpy()
-
-
-def grid_ends(layer: KANLayer) -> tuple[Array, Array]:
-    """Where the grid of each input begins and ends: one number for all, or `[s, i]`."""
-    if not layer.own_knots:
-        return np.array(layer.grid_range[0]), np.array(layer.grid_range[1])
-    knots = as_array(layer.knots).reshape(-1, layer.n_in, layer.knots.shape[-1])
-    return knots[..., layer.k], knots[..., -1 - layer.k]
 
 
 def _flat(values: Array) -> Array:

@@ -1,0 +1,148 @@
+"""Knots after the samples: where they lie, that the functions stay, and that the report says how well."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from scipy import linalg
+
+from kancli.adapting import adapt_
+from kancli.errors import ConfigError
+from tests.oracles import kan as oracle
+from tests.test_model import random_model, samples
+
+
+def adapted(width, x, eps, grid=6, **more):
+    model = random_model(width, grid=grid, **more)
+    before = random_model(width, grid=grid, **more)
+    for layer in model.layers:
+        layer.take_own_knots_()
+    return before, model, adapt_(model, x, eps=eps)
+
+
+@pytest.mark.parametrize("eps", [0.0, 0.3, 1.0])
+def test_the_knots_mix_equal_steps_and_quantiles(eps):
+    x = samples(200, 3)
+    _, model, _ = adapted([3, 2], x, eps)
+    knots = model.layers[0].knots
+    assert knots.shape == (3, 6 + 1 + 2 * 3)
+    for i, column in enumerate(x.T.numpy()):
+        even = np.linspace(column.min(), column.max(), 7)
+        quantiles = np.quantile(column, np.linspace(0, 1, 7))
+        np.testing.assert_allclose(knots[i, 3:-3], eps * even + (1 - eps) * quantiles, rtol=1e-12, atol=1e-13)
+        steps = np.diff(knots[i].numpy())
+        np.testing.assert_allclose(steps[[0, 1, 2, -3, -2, -1]], np.ptp(column) / 6, rtol=1e-10)
+    assert model.layers[0].grid_ends()[0].tolist() == x.amin(0).tolist(), "no sample is off the grid"
+    assert model.layers[0].grid_ends()[1].tolist() == x.amax(0).tolist()
+
+
+def test_the_coefficients_are_the_least_squares_fit():
+    x = samples(150, 2)
+    before, model, (fit,) = adapted([2, 2], x, 0.5)
+    layer = model.layers[0]
+    conditions = []
+    for i in range(2):
+        knots = layer.knots[i].numpy()
+        inner = knots[3:-3]
+        places = np.concatenate([a + (b - a) * (np.arange(4) + 0.5) / 4 for a, b in zip(inner, inner[1:])])
+        matrix = oracle.basis(places, knots, 3)
+        conditions.append(np.linalg.cond(matrix))
+        for j in range(2):
+            old = before.layers[0].coef[i, j].detach().numpy()
+            wanted, *_ = linalg.lstsq(matrix, oracle.spline(places, old, -1, 1, 6, 3))
+            np.testing.assert_allclose(layer.coef[i, j].detach(), wanted, rtol=1e-9, atol=1e-11)
+    assert fit.condition.item() == pytest.approx(max(conditions), rel=1e-8)
+    old, new = (each.trace(x)[0].spline for each in (before, model))
+    assert fit.residual.item() == pytest.approx(float((new - old).norm() / old.norm()), rel=1e-9)
+
+
+@pytest.mark.parametrize("eps", [0.0, 1.0])
+def test_what_the_new_splines_can_say_stays_to_the_last_digits(eps):
+    """A straight line is a spline on any knots: its coefficients are the knot averages."""
+    x = 0.95 * samples(100, 2).tanh()
+    model = random_model([2, 3], grid=6)
+    layer = model.layers[0]
+    layer.take_own_knots_()
+    greville = layer.knots[0].unfold(0, 3, 1).mean(-1)[1:-1]
+    with torch.no_grad():
+        layer.coef.copy_(0.3 + 2.0 * greville.expand_as(layer.coef))
+    y = model(x).detach()
+    (fit,) = adapt_(model, x, eps=eps)
+    torch.testing.assert_close(model(x).detach(), y, rtol=1e-11, atol=1e-11)
+    assert fit.residual < 1e-13
+
+
+def test_a_finer_grid_keeps_the_functions_better():
+    x = samples(300, 2)
+    residuals = [float(adapted([2, 2], x, 0.5, grid=6)[2][0].residual)]
+    for grid in (12, 48):
+        model = random_model([2, 2], grid=grid)
+        coarse = random_model([2, 2], grid=6)
+        for layer in (model.layers[0], coarse.layers[0]):
+            layer.take_own_knots_()
+        # The same coarse spline, handed over as a fine one on the same range.
+        places = torch.linspace(-1, 1, 200, dtype=torch.float64)
+        for i in range(2):
+            for j in range(2):
+                y = oracle.spline(places.numpy(), coarse.layers[0].coef[i, j].detach().numpy(), -1, 1, 6, 3)
+                fine, *_ = linalg.lstsq(oracle.basis(places.numpy(), oracle.uniform_knots(-1, 1, grid, 3), 3), y)
+                model.layers[0].coef.data[i, j] = torch.from_numpy(fine)
+        residuals.append(float(adapt_(model, x, eps=0.5)[0].residual))
+    assert residuals[0] > residuals[1] > residuals[2]
+
+
+def test_each_layer_adapts_to_what_enters_it():
+    x = samples(120, 2)
+    _, model, fits = adapted([2, 4, 3, 1], x, 0.2)
+    assert len(fits) == 3
+    for layer, trace in zip(model.layers, model.trace(x), strict=True):
+        low, high = layer.grid_ends()
+        assert torch.equal(trace.preacts.amin(0), low)
+        assert torch.equal(trace.preacts.amax(0), high)
+
+
+def test_chunks_change_nothing():
+    x = samples(100, 2)
+    _, whole, fits = adapted([2, 3, 1], x, 0.4)
+    chunked = random_model([2, 3, 1], grid=6)
+    for layer in chunked.layers:
+        layer.take_own_knots_()
+    for one, other in zip(fits, adapt_(chunked, x, eps=0.4, chunk=7), strict=True):
+        torch.testing.assert_close(one.residual, other.residual)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, chunked.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("value", [0.7, np.inf, np.nan])
+def test_an_input_that_does_not_vary_keeps_its_knots(value):
+    x = samples(50, 2)
+    x[:, 1] = value
+    before, model, _ = adapted([2, 2], x, 0.5)
+    assert torch.equal(model.layers[0].knots[1], before.layers[0].knots)
+    assert not torch.equal(model.layers[0].knots[0], before.layers[0].knots)
+
+
+def test_knots_that_would_coincide_are_refused():
+    x = torch.tensor([[0.0], [0.0], [0.0], [0.0], [1.0]], dtype=torch.float64)
+    with pytest.raises(ConfigError, match=r"grid\.eps=0: .* knots of layer 0 coincide; take a larger grid\.eps"):
+        adapted([1, 1], x, 0.0)
+    adapted([1, 1], x, 0.1)
+
+
+def test_a_run_with_adapted_knots(kan_run):
+    outcome = kan_run("grid.adapt=samples", "grid.eps=0.5", "grid=8", "noise_scale=1")
+    assert outcome.code == 0, outcome.err
+    assert "knots adapted to the samples" in " ".join(outcome.out.split())
+    tensors = load_file(outcome.folder / "params.safetensors")
+    activations = load_file(outcome.folder / "activations.safetensors")
+    assert tuple(tensors["layers.0.knots"].shape) == (2, 8 + 1 + 6)
+    layer = outcome.json("stats.json")["layers"][0]
+    assert layer["off_grid"] == 0
+    assert layer["refit"]["condition"] > 1
+    assert 0 < layer["refit"]["residual"] < 1
+    assert abs(layer["coef_as_drawn"]["z"]) < 5
+    assert "z" not in layer["coef"]
+    for i in range(2):
+        bases = oracle.basis(activations["inputs"][:, i].double().numpy(), tensors["layers.0.knots"][i].numpy(), 3)
+        wanted = bases @ tensors["layers.0.coef"][i].double().numpy().T
+        np.testing.assert_allclose(activations["layers.0.spline"][:, i], wanted, atol=1e-5 * np.abs(wanted).max())
