@@ -87,6 +87,8 @@ def _dispatch(argv: list[str]) -> int:
     from kancli import hydra_shell
 
     presets = Presets(hydra_shell.folders(args.config_dir))
+    if args.config_dir:
+        sys.path.append(str(presets.folders[-1]))  # schemes of the user's own lie beside the presets that name them
     if verb == "explain":
         return _explain(args.overrides, presets)
     if args.shell_completion:

@@ -12,6 +12,7 @@ from kancli import base_functions, memory
 from kancli.errors import ConfigError
 from kancli.figures import Figures
 from kancli.inits import SCHEMES, Scheme
+from kancli.inits.outside import TARGET, NoSchemeError, scheme_at
 from kancli.inputs import SAMPLERS, Sampler
 from kancli.schema import (
     Choice,
@@ -153,6 +154,8 @@ def _read_section(section: type, given: Any, name: str, faults: list[str]) -> An
 
 
 def _read_variant(name: str, given: Any, faults: list[str]) -> Any:
+    if name == "init" and isinstance(given, Mapping) and TARGET in given:
+        return _read_outside(given, faults)
     selector, table = VARIANTS[name]
     choice: Any = given.get(selector) if isinstance(given, Mapping) else given
     if not isinstance(given, Mapping) or choice not in table:
@@ -164,6 +167,28 @@ def _read_variant(name: str, given: Any, faults: list[str]) -> Any:
             faults.append(_misplaced(name, choice, entry, given[entry]))
     # A scheme's knobs are spoken of by their bare names, as they are typed.
     return read(variant, given, "" if name == "init" else f"{name}.", faults)
+
+
+def _read_outside(given: Mapping[str, Any], faults: list[str]) -> Scheme | None:
+    """A scheme that is not one of kancli's own."""
+    if "scheme" in given:
+        faults.append(
+            f"init.scheme={show(given['scheme'])} init.{TARGET}={show(given[TARGET])}: give one of the two;"
+            " a scheme of your own has a preset of its own, DIR/init/NAME.yaml, for --config-dir DIR"
+        )
+        return None
+    try:
+        scheme = scheme_at(given[TARGET])
+    except NoSchemeError as fault:
+        faults.append(f"init.{TARGET}={show(given[TARGET])}: {fault}")
+        return None
+    knobs = keys(scheme)
+    for entry in given:
+        if entry != TARGET and entry not in knobs:
+            has = ", ".join(knobs) or "none"
+            hint = nearest(entry, knobs)
+            faults.append(f"{entry}={show(given[entry])}: {given[TARGET]} has no such knob (it has {has}){hint}")
+    return read(scheme, given, "", faults)
 
 
 def _misplaced(name: str, choice: Any, entry: str, value: Any) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from kancli import __version__
 from kancli.config import VARIANTS, Settings
+from kancli.inits.outside import TARGET, name_of, source_hash
 from kancli.inputs import File
 from kancli.seeding import SEMANTICS
 
@@ -24,8 +25,9 @@ def config_of(settings: Settings) -> dict[str, Any]:
     """The settings as plain values, every key present, in the form of a composed config."""
     config = dataclasses.asdict(settings)
     for name, (selector, table) in VARIANTS.items():
-        choice = next(key for key, variant in table.items() if type(getattr(settings, name)) is variant)
-        config[name] = {selector: choice, **config[name]}
+        chosen = type(getattr(settings, name))
+        own = [choice for choice, variant in table.items() if chosen is variant]
+        config[name] = ({selector: own[0]} if own else {TARGET: name_of(chosen)}) | config[name]
     return config
 
 
@@ -37,6 +39,8 @@ def identity(settings: Settings) -> str:
     config = {name: value for name, value in config_of(settings).items() if name not in NOT_IDENTITY}
     if isinstance(settings.inputs, File):  # what it holds counts, not where it lies
         config["inputs"] |= {"path": hashlib.sha256(Path(settings.inputs.path).read_bytes()).hexdigest()}
+    if TARGET in config["init"]:
+        config["init"]["source"] = source_hash(type(settings.init))
     canonical = json.dumps({"semantics": SEMANTICS, "config": config}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 

@@ -17,6 +17,7 @@ from kancli.config import Settings
 from kancli.errors import KanError, NonFiniteError
 from kancli.experiment import Result, compute, record
 from kancli.identity import config_of, environment, identity
+from kancli.inits.outside import TARGET
 from kancli.report import number, show, summary, typical
 from kancli.run_folder import RunFolder
 from kancli.schema import show as show_value
@@ -97,7 +98,8 @@ def _headline(settings: Settings) -> str:
     inputs = type(settings.inputs).__name__.lower()
     last = settings.seed + settings.n_seeds - 1
     seeds = f"seed {last}" if settings.n_seeds == 1 else f"{settings.n_seeds} seeds {settings.seed} to {last}"
-    scheme = config_of(settings)["init"]["scheme"]
+    init = config_of(settings)["init"]
+    scheme = init.get("scheme") or init[TARGET]
     return (
         f"KAN {width}, grid {settings.grid.size}, k {settings.k}, base {settings.base_fun}, init {scheme} ({knobs}),"
         f" {seeds}, inputs {inputs}"

@@ -38,13 +38,13 @@ SPELLINGS = [
     (["width=2-5-1"], {"width": [2, 5, 1]}),
     (["width='[3,1]'"], None),
     (["width=wide"], {"width": [2, 64, 1]}),
-    (["grid=7"], {"grid": {"size": 7, "range": [-1, 1], "eps": 1}}),
-    (["grid='7'"], {"grid": {"size": 7, "range": [-1, 1], "eps": 1}}),
-    (["grid=coarse"], {"grid": {"size": 3, "range": [-1, 1], "eps": 1}}),
-    (["grid.size=9", "grid.range=[0,2]"], {"grid": {"size": 9, "range": [0, 2], "eps": 1}}),
-    (["grid={size:4}"], {"grid": {"size": 4, "range": [-1, 1], "eps": 1}}),
-    (["grid=7", "grid=coarse"], {"grid": {"size": 3, "range": [-1, 1], "eps": 1}}),
-    (["grid=coarse", "grid=7"], {"grid": {"size": 7, "range": [-1, 1], "eps": 1}}),
+    (["grid=7"], {"grid": {"size": 7, "range": [-1, 1], "adapt": "none", "eps": 1}}),
+    (["grid='7'"], {"grid": {"size": 7, "range": [-1, 1], "adapt": "none", "eps": 1}}),
+    (["grid=coarse"], {"grid": {"size": 3, "range": [-1, 1], "adapt": "none", "eps": 1}}),
+    (["grid.size=9", "grid.range=[0,2]"], {"grid": {"size": 9, "range": [0, 2], "adapt": "none", "eps": 1}}),
+    (["grid={size:4}"], {"grid": {"size": 4, "range": [-1, 1], "adapt": "none", "eps": 1}}),
+    (["grid=7", "grid=coarse"], {"grid": {"size": 3, "range": [-1, 1], "adapt": "none", "eps": 1}}),
+    (["grid=coarse", "grid=7"], {"grid": {"size": 7, "range": [-1, 1], "adapt": "none", "eps": 1}}),
     (["k=2"], {"k": 2}),
     (["k=linear"], {"k": 1}),
     (["+k=2"], {"k": 2}),
@@ -91,7 +91,7 @@ def test_a_typed_preset_beats_what_an_experiment_sets(tmp_path):
     mine = Presets([builtin_folder(), tmp_path])
     config = both(mine, "experiment=mine", "init=linear", "grid=coarse")
     assert (config["init"]["noise_scale"], config["base_fun"]) == (0, "identity")
-    assert config["grid"] == {"size": 3, "range": [-2, 2], "eps": 1}, "coarse says nothing of the range"
+    assert config["grid"] == {"size": 3, "range": [-2, 2], "adapt": "none", "eps": 1}, "coarse says nothing of the range"
     config = both(mine, "experiment=mine", "init=linear", "noise_scale=2")
     assert config["init"]["noise_scale"] == 2
     assert both(mine, "experiment=mine")["init"]["noise_scale"] == 0.3
@@ -118,7 +118,7 @@ def test_an_experiment_in_hydras_own_spelling(tmp_path):
     assert config["base_fun"] == "identity"
     assert config["init"]["noise_scale"] == 0.5
     assert len(config["width"]) == 10
-    assert config["grid"] == {"size": 9, "range": [-2, 2], "eps": 1}
+    assert config["grid"] == {"size": 9, "range": [-2, 2], "adapt": "none", "eps": 1}
     assert config["inputs"]["n"] == 12
 
 

@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING
 
+from kancli.errors import ConfigError
 from kancli.inits.laws import Constant
 from kancli.inits.scheme import LayerSize, Scheme
 from kancli.seeding import streams
@@ -55,6 +56,9 @@ def init_(model: KAN, scheme: Scheme, *, seed: int) -> KAN:
 
     Args:
         seed: the seed of all these streams; required. Member i of an ensemble is drawn with seed + i.
+
+    Raises:
+        ConfigError: the scheme's laws are not those of the layer's tensors.
     """
     import numpy as np
     import torch
@@ -63,7 +67,15 @@ def init_(model: KAN, scheme: Scheme, *, seed: int) -> KAN:
     sizes = [size_of(layer) for layer in model.layers]
     given = [draws for each in seeds if (draws := scheme.source_draws(sizes, each)) is not None]
     for number, (layer, size) in enumerate(zip(model.layers, sizes, strict=True)):
-        for name, law in scheme.laws(size).items():
+        laws = scheme.laws(size)
+        if set(laws) != (tensors := {name for name, _ in layer.named_parameters()}):
+            raise ConfigError(
+                [
+                    f"init: {type(scheme).__name__}.laws gives {', '.join(sorted(laws))};"
+                    f" allowed: a law for each of {', '.join(sorted(tensors))}"
+                ]
+            )
+        for name, law in laws.items():
             tensor: Tensor = getattr(layer, name)
             on_cpu = tensor.detach().cpu()  # the tensor itself, where it lies there
             values = on_cpu.numpy() if model.n_members is not None else on_cpu.unsqueeze(0).numpy()
