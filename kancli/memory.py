@@ -51,9 +51,9 @@ def _edges(width: Sequence[int]) -> Iterator[int]:
 
 
 def model_bytes(width: Sequence[int], n_basis: int, item: int, members: int = 1) -> int:
-    """Parameters, the copy of them that is written to disk, and the largest tensor's float64 draw of one member."""
+    """Parameters, and the copy of them that is written to disk; what is drawn at a time is small beside them."""
     parameters = sum(edges * (n_basis + 2) for edges in _edges(width))
-    return 2 * item * parameters * members + 8 * n_basis * max(_edges(width))
+    return 2 * item * parameters * members
 
 
 def member_bytes(width: Sequence[int], members: int) -> int:

@@ -1,9 +1,10 @@
-"""Where bits would depend on how many threads there are, there is one."""
+"""Where bits would depend on how many threads there are, there is one; and several at work on pieces of their own."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import torch
 
@@ -17,3 +18,11 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
+def working_together() -> Iterator[Executor]:
+    """As many workers as torch has threads, each of which computes on one."""
+    threads = torch.get_num_threads()
+    with one_thread(), ThreadPoolExecutor(threads) as workers:
+        yield workers

@@ -91,7 +91,9 @@ def test_a_typed_preset_beats_what_an_experiment_sets(tmp_path):
     mine = Presets([builtin_folder(), tmp_path])
     config = both(mine, "experiment=mine", "init=linear", "grid=coarse")
     assert (config["init"]["noise_scale"], config["base_fun"]) == (0, "identity")
-    assert config["grid"] == {"size": 3, "range": [-2, 2], "adapt": "none", "eps": 1}, "coarse says nothing of the range"
+    assert config["grid"] == {"size": 3, "range": [-2, 2], "adapt": "none", "eps": 1}, (
+        "coarse says nothing of the range"
+    )
     config = both(mine, "experiment=mine", "init=linear", "noise_scale=2")
     assert config["init"]["noise_scale"] == 2
     assert both(mine, "experiment=mine")["init"]["noise_scale"] == 0.3

@@ -8,19 +8,21 @@ import pytest
 import torch
 from scipy import stats
 
+from kancli import inits
 from kancli.base_functions import base_function
 from kancli.inits import SCHEMES, LayerSize, init_
 from kancli.inits.laws import Constant, KnotNoise, Masked, Normal, NormalByBasis, Uniform
+from kancli.inits.pykan import Pykan028
 from kancli.inits.reference import Reference
+from kancli.inits.variance import GlorotFine
 from kancli.model import KAN
 from kancli.seeding import stream
 
 
-def drawn(width=(2, 5, 1), scheme=None, seed=0, grid=5, k=3, dtype=torch.float64):
+def drawn(width=(2, 5, 1), scheme=None, seed=0, grid=5, k=3, dtype=torch.float64, n_members=None):
     scheme = scheme or Reference()
-    model = KAN(
-        width, grid=grid, k=k, base_fun=base_function("silu"), base_name="silu", bias=scheme.has_bias, dtype=dtype
-    )
+    silu = {"base_fun": base_function("silu"), "base_name": "silu"}
+    model = KAN(width, grid=grid, k=k, **silu, bias=scheme.has_bias, dtype=dtype, n_members=n_members)
     return init_(model, scheme, seed=seed)
 
 
@@ -125,3 +127,32 @@ def test_no_noise_is_exactly_no_noise():
     assert (layer.coef == 0).all()
     assert (layer.scale_base == 1 / math.sqrt(2)).all()
     assert (layer.scale_sp == 1).all()
+
+
+@pytest.mark.parametrize("scheme", [Reference(), Pykan028(sparse_init=True), GlorotFine()])
+def test_a_large_tensor_is_drawn_in_blocks_by_its_shape_alone(scheme, monkeypatch):
+    """The same bits with any number of threads and in an ensemble; every block is another draw, by the same law."""
+
+    def drawn_by(threads, n_members=None, seed=0):
+        torch.set_num_threads(threads)
+        return drawn((40, 6), scheme, seed, n_members=n_members).layers[0]
+
+    before = torch.get_num_threads()
+    whole = drawn_by(before)
+    monkeypatch.setattr(inits, "BLOCK_NUMBERS", 8 * 6)  # one row of coef, eight of the scales
+    try:
+        one, two, four = (drawn_by(threads) for threads in (1, 2, 4))
+        ensemble, alone = drawn_by(2, n_members=3), drawn_by(2, seed=2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    for name, tensor in one.named_parameters():
+        assert torch.equal(tensor, getattr(two, name)), name
+        assert torch.equal(tensor, getattr(four, name)), name
+        assert torch.equal(getattr(ensemble, name)[2], getattr(alone, name)), name
+    assert torch.equal(one.coef[:1], whole.coef[:1]), "the first block is the head of the tensor's own stream"
+    assert torch.equal(one.scale_base[:8], whole.scale_base[:8])
+    assert torch.equal(one.scale_base == 0, whole.scale_base == 0), "a mask stays where it is"
+    correlation = np.corrcoef(one.coef.detach().reshape(40, -1).numpy())
+    assert np.abs(correlation - np.eye(40)).max() < 0.8
+    assert one.coef.std().item() == pytest.approx(whole.coef.std().item(), rel=0.15)

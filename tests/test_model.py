@@ -6,7 +6,10 @@ import torch
 
 from kancli import splines
 from kancli.base_functions import base_function
+from kancli.inits import init_
+from kancli.inits.variance import Baseline, Glorot, GlorotFine, Lecun, PowerLaw
 from kancli.model import KAN
+from tests.oracles import jaxkan
 from tests.oracles import kan as oracle
 
 
@@ -193,3 +196,21 @@ def test_an_ensemble_is_its_members(grid):
         torch.testing.assert_close(of_x, all_x)
         for one, other in zip(alone, together, strict=True):
             torch.testing.assert_close(one, other[member])
+
+
+@pytest.mark.parametrize("scheme", [Baseline, Lecun, Glorot, GlorotFine, PowerLaw])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
+def test_forward_against_jaxkans_formulas(scheme, dtype, tolerance):
+    """c_res is scale_base, c_basis coef, c_spl scale_sp."""
+    model = KAN([3, 5, 2], grid=6, k=3, base_fun=base_function("silu"), base_name="silu", bias=True, dtype=dtype)
+    init_(model, scheme(), seed=4)
+    x = samples(60, 3, dtype)
+    y = x.double().numpy()
+    for layer in model.layers:
+        named = {name: tensor.detach().double().numpy() for name, tensor in layer.named_parameters()}
+        flat = {name: np.swapaxes(named[name], 0, 1).reshape(layer.n_in * layer.n_out, -1) for name in
+                ("coef", "scale_sp", "scale_base")}  # fmt: skip
+        y = jaxkan.layer(y, flat["coef"], flat["scale_sp"][:, 0], flat["scale_base"][:, 0], named["bias"],
+                         oracle.BASE_FUNCTIONS["silu"])  # fmt: skip
+    with torch.no_grad():
+        np.testing.assert_allclose(model(x), y, atol=tolerance * np.abs(y).max())

@@ -6,20 +6,26 @@ A module of this package that defines `SCHEMES`, a dict of schemes by name, is f
 from __future__ import annotations
 
 import importlib
+import itertools
+import math
 import pkgutil
 from typing import TYPE_CHECKING
 
 from kancli.errors import ConfigError
 from kancli.inits.laws import Constant
 from kancli.inits.scheme import LayerSize, Scheme
-from kancli.seeding import streams
+from kancli.seeding import stream, streams
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
+    from kancli.inits.laws import Law
     from kancli.model import KAN, KANLayer
 
 __all__ = ["SCHEMES", "LayerSize", "Scheme", "declared", "init_", "size_of"]
+
+BLOCK_NUMBERS = 2**18  # a tensor of more is drawn in blocks
 
 
 def _table() -> dict[str, type[Scheme]]:
@@ -51,8 +57,8 @@ def declared(model: KAN, scheme: Scheme) -> list[dict[str, tuple[float, float, f
 def init_(model: KAN, scheme: Scheme, *, seed: int) -> KAN:
     """Fill every parameter of `model` in place by the laws of `scheme`, and return it.
 
-    Every tensor of every layer has a stream of its own, named "layer {l}/{tensor}". Values are drawn on the CPU in
-    float64, then cast and moved.
+    Every tensor of every layer has a stream of its own, named "layer {l}/{tensor}", a large one several. Values are
+    drawn on the CPU in float64, then cast and moved.
 
     Args:
         seed: the seed of all these streams; required. Member i of an ensemble is drawn with seed + i.
@@ -86,9 +92,34 @@ def init_(model: KAN, scheme: Scheme, *, seed: int) -> KAN:
                 elif isinstance(law, Constant):
                     values[...] = law.value
                 else:
-                    for member, each in enumerate(streams(seeds, f"layer {number}/{name}")):
-                        values[member] = law.draw(values.shape[1:], generator=each)
+                    _draw(law, values, seeds, f"layer {number}/{name}")
             if tensor.device.type != "cpu":
                 with torch.no_grad():
                     tensor.copy_(on_cpu)
     return model
+
+
+def _draw(law: Law, values: np.ndarray, seeds: range, purpose: str) -> None:
+    """Fill `[s, ...]` in place, a member a seed.
+
+    A large tensor is drawn in blocks of rows, each from a stream of its own, several at a time: the blocks depend on
+    the tensor's shape alone, so the numbers do not depend on how many threads there are.
+    """
+    rows = max(1, BLOCK_NUMBERS // math.prod(values.shape[2:]))
+    blocks = [slice(begin, begin + rows) for begin in range(0, values.shape[1], rows)]
+    if len(blocks) == 1:
+        for member, generator in enumerate(streams(seeds, purpose)):
+            values[member] = law.draw(values.shape[1:], generator=generator)
+        return
+
+    from kancli.threads import working_together
+
+    def fill(job: tuple[int, int]) -> None:
+        member, number = job
+        target = values[member, blocks[number]]
+        generator = stream(seeds[member], f"{purpose}/block {number}" if number else purpose)
+        target[...] = law.rows(blocks[number]).draw(target.shape, generator=generator)
+
+    with working_together() as workers:
+        for _ in workers.map(fill, itertools.product(range(len(seeds)), range(len(blocks)))):
+            pass

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.random import Generator
     from torch import Tensor
+    from typing_extensions import Self
 
 
 class Law(Protocol):
@@ -37,13 +38,25 @@ class Law(Protocol):
         """The variance of sum_m w_m coef_m for the entries of one edge; weights `[q, K]` to `[q]`."""
         ...
 
+    def rows(self, block: slice) -> Law:
+        """The law of a block of the tensor's first axis."""
+        ...
+
     def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         """float64 values of that shape, in C order."""
         ...
 
 
 @dataclass(frozen=True)
-class Independent:
+class Alike:
+    """What laws share that are the same for each row."""
+
+    def rows(self, block: slice) -> Self:
+        return self
+
+
+@dataclass(frozen=True)
+class Independent(Alike):
     """What laws of independent entries share."""
 
     def mean_error(self, shape: tuple[int, ...]) -> float:
@@ -153,7 +166,7 @@ class NormalByBasis(Independent):
 
 
 @dataclass(frozen=True)
-class KnotNoise:
+class KnotNoise(Alike):
     """Minimum-norm coefficients of the spline that takes values U(-half_width, half_width) at the G + 1 knots.
 
     With A the values of the K bases at the knots and P = pinv(A): coef = P noise, so the covariance of an edge's
@@ -235,6 +248,9 @@ class Masked:
 
     def combined_variance(self, weights: np.ndarray) -> np.ndarray:
         return (weights**2).sum(-1) * self.std**2
+
+    def rows(self, block: slice) -> Masked:
+        return Masked(self.law, self.kept[block])
 
     def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         return self.law.draw(shape, generator=generator) * self.kept

@@ -132,8 +132,9 @@ def work():
 BUILD = (
     KANCLI
     + """
+from kancli.inits.efficient_kan import EfficientKan
 def work():
-    init_(network([1024, 3584, 3584]), Reference(), seed=0)
+    init_(network([1024, 3584, 3584]), EfficientKan(), seed=0)
 """
 )
 EFFICIENT_BUILD = EFFICIENT.replace("WIDTH", "[1, 1]") + "\ndef work():\n    network([1024, 3584, 3584])\n"
@@ -159,7 +160,7 @@ def main():
         ("postacts and splines traced, pykan save_act=True", args.pykan, PYKAN + FORWARD, ours + TRACE_SPLINE, 0, 1),
         ("forward and backward, efficient-kan", here, efficient + TRAINING, ours + TRAINING, 2, 1),
         ("1000 seeds of [2,5,1], a pykan loop", args.pykan, PYKAN_LOOP, ENSEMBLE, 100, 10),
-        ("building [1024,3584,3584], efficient-kan", here, EFFICIENT_BUILD, BUILD, 5, 1),
+        ("building [1024,3584,3584] by the same law, efficient-kan", here, EFFICIENT_BUILD, BUILD, 5, 1),
     ]  # fmt: skip
     kept = []
     for title, interpreter, peer, mine, least, factor in rows:
