@@ -6,6 +6,7 @@ the member axis: `[(s,) ...]` is an axis that an ensemble has and a single model
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,46 +46,63 @@ class Terms:
         return self.sum_nodes(table)
 
     def sum_nodes(self, table: Tensor) -> Tensor:
-        axis = -1 if self.first.shape[-1] < FEW else -2  # few inputs last would make for short runs of memory
-        rows, factors = (torch.stack(list(each), dim=axis).flatten(-2) for each in (self._rows(), self.factors))
-        return _sum_rows(rows, factors, self._padded(table))
+        if self.first.shape[-1] < FEW:  # the shorter axis last would make for short runs of memory
+            rows, factors = self._side_by_side
+        else:
+            rows, factors = self._rows(-2), torch.stack(list(self.factors), dim=-2)
+        return _sum_rows(rows.flatten(-2), factors.flatten(-2), self._padded(table))
 
-    def edges(self, table: Tensor, count: int | None = None) -> Tensor:
-        """Summed over the first `count` factors, or all, `[(s,) n, i, o]`."""
-        pairs = self._rows()[:count], self.factors[:count]
-        rows, factors = (torch.stack(list(each), dim=-1).flatten(-3, -2) for each in pairs)
-        return _sum_rows(rows, factors, self._padded(table)).unflatten(-2, self.first.shape[-2:])
+    def edges(self, table: Tensor, *, bases_only: bool = False) -> Tensor:
+        """Summed over all factors, or over those but for the last, `[(s,) n, i, o]`."""
+        rows, factors = self._side_by_side
+        if bases_only:  # the last factor may be infinite: it is taken out, not its row alone
+            factors = factors.clone()
+            factors[..., -1] = 0
+        return _sum_rows(rows, factors, self._padded(table))
 
     @property
     def _k(self) -> int:
         return len(self.factors) - self.n_further - 1
 
-    def _rows(self) -> list[Tensor]:
-        """The row of a padded table for each factor, `[(s,) n, i]` each."""
-        n_in, block = self.first.shape[-1], self.n_basis + self._k
-        kind = torch.int32 if self.first.shape[:-2].numel() * n_in * (block + self.n_further) < 2**30 else torch.int64
-        inputs = torch.arange(n_in, dtype=kind, device=self.first.device)
-        start = self.first.to(kind) + inputs * block
-        further = (inputs + n_in * (block + number) + self._k for number in range(self.n_further))
-        return [start + step for step in range(self._k, 2 * self._k + 1)] + [each.expand_as(start) for each in further]
+    @cached_property
+    def _side_by_side(self) -> tuple[Tensor, Tensor]:
+        """Rows and factors, `[(s,) n, i, t]`."""
+        return self._rows(-1), torch.stack(list(self.factors), dim=-1)
+
+    def _rows(self, axis: int) -> Tensor:
+        """The row for each factor, along a new axis, in the members' padded tables one after the other."""
+        *leading, _, n_in = self.first.shape
+        block, device = self.n_basis + self._k, self.first.device
+        n_rows = n_in * (block + self.n_further) + self._k
+        kind = torch.int32 if n_rows * math.prod(leading) < 2**31 else torch.int64
+        members = torch.arange(math.prod(leading), dtype=kind, device=device).view(*leading, 1, 1) * n_rows
+        inputs = torch.arange(n_in, dtype=kind, device=device)
+        start = self.first.to(kind) + (inputs * block + members)
+        shape = list(start.shape)
+        shape.insert(len(shape) + 1 + axis, len(self.factors))
+        rows = start.new_empty(shape)
+        bases, further = rows.split([self._k + 1, self.n_further], dim=axis)
+        for step, each in enumerate(bases.unbind(axis)):
+            torch.add(start, self._k + step, out=each)
+        for number, each in enumerate(further.unbind(axis)):
+            each.copy_(inputs + members + n_in * (block + number) + self._k)
+        return rows
 
     def _padded(self, table: Tensor) -> Tensor:
-        """With k rows of 0 at the start and after the bases of each input: for bases that do not exist."""
+        """With k rows of 0 at the start and after the bases of each input, for bases that do not exist; all members'
+        one after the other."""
         n_in, pad = self.first.shape[-1], nn.functional.pad
         bases = table[..., : n_in * self.n_basis, :].unflatten(-2, (n_in, self.n_basis))
         bases = pad(pad(bases, (0, 0, 0, self._k)).flatten(-3, -2), (0, 0, self._k, 0))
-        return torch.cat([bases, table[..., n_in * self.n_basis :, :]], dim=-2)
+        return torch.cat([bases, table[..., n_in * self.n_basis :, :]], dim=-2).flatten(0, -2)
 
 
 def _sum_rows(rows: Tensor, factors: Tensor, table: Tensor) -> Tensor:
-    """sum_t factors_t table[rows_t]: rows and factors `[(s,) n, t]`, table `[(s,) rows, o]`, to `[(s,) n, o]`.
+    """sum_t factors_t table[rows_t]: rows and factors `[..., t]`, table `[rows, o]`, to `[..., o]`.
 
     Each sum is made alone and in order, so its bits depend neither on threads nor on what else is computed with it.
     """
     *places, count = rows.shape
-    if table.dim() > 2:  # the members' tables one after the other
-        starts = torch.arange(0, table.shape[0] * table.shape[1], table.shape[1], dtype=rows.dtype, device=rows.device)
-        rows, table = rows + starts.view(-1, 1, 1), table.flatten(0, 1)
     sums = nn.functional.embedding_bag(
         rows.reshape(-1, count), table, per_sample_weights=factors.reshape(-1, count), mode="sum"
     )
@@ -127,8 +145,10 @@ class _NodeSums(torch.autograd.Function):
             bases = products[..., :n_bases].unflatten(-1, (-1, ctx.n_basis))
             of_further = products[..., n_bases:].unflatten(-1, (ctx.n_further, -1))
             of_factors = [*local.take(bases), *of_further.unbind(-2)]
-        of_table = torch.cat([local.dense().flatten(-2), *further], dim=-1).transpose(-2, -1) @ grad
-        return None, None, None, of_table, *of_factors
+        dense = grad.new_zeros(*grad.shape[:-1], table.shape[-2])
+        local.add_to_(dense[..., :n_bases].unflatten(-1, (-1, ctx.n_basis)))
+        dense[..., n_bases:] = torch.cat(further, dim=-1)
+        return None, None, None, dense.transpose(-2, -1) @ grad, *of_factors
 
 
 @dataclass(frozen=True)
@@ -145,7 +165,7 @@ class LayerTrace:
     @cached_property
     def spline(self) -> Tensor:
         """`[(s,) n, i, o]`: sum_m coef_m B_m(x), before scale_sp. Computed when first asked for."""
-        return self.terms.edges(self.spline_table, count=-1)
+        return self.terms.edges(self.spline_table, bases_only=True)
 
 
 class KANLayer(nn.Module):
@@ -226,7 +246,7 @@ class KANLayer(nn.Module):
     def spline(self, x: Tensor) -> Tensor:
         """sum_m coef_m B_m(x) of every edge, x `[(s,) n, i]` to `[(s,) n, i, o]`, before scale_sp."""
         terms, coef, offset = self._terms(x)
-        return terms.edges(self._table(coef, offset), count=-1)
+        return terms.edges(self._table(coef, offset), bases_only=True)
 
     def grid_ends(self) -> tuple[Tensor, Tensor]:
         """Where the grid of each input begins and ends, float64: `[i]`, or `[(s,) i]` where each has its own."""
@@ -287,11 +307,13 @@ class KANLayer(nn.Module):
         return Terms(local.first, self.n_basis, len(further), [*local.values, *further]), coef, offset
 
     def _scaled_table(self, coef: Tensor, offset: Tensor | None) -> Tensor:
-        return self._table(self.scale_sp.unsqueeze(-1) * coef, None if offset is None else self.scale_sp * offset)
+        offset = None if offset is None else self.scale_sp * offset
+        return self._table(self.scale_sp.unsqueeze(-1) * coef, offset, self.scale_base)
 
-    def _table(self, coef: Tensor, offset: Tensor | None) -> Tensor:
-        """The weights that go with `_terms`, `[(s,) rows, o]`."""
-        further = [self.scale_base] if offset is None else [offset, self.scale_base]
+    def _table(self, coef: Tensor, offset: Tensor | None, scale_base: Tensor | None = None) -> Tensor:
+        """The weights that go with `_terms`, `[(s,) rows, o]`; those of b(x) are 0 where none are given."""
+        scale_base = torch.zeros_like(self.scale_base) if scale_base is None else scale_base
+        further = [scale_base] if offset is None else [offset, scale_base]
         return torch.cat([coef.transpose(-2, -1).flatten(-3, -2), *further], dim=-2)
 
     def _biased(self, y: Tensor) -> Tensor:

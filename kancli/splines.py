@@ -56,9 +56,12 @@ class Local:
 
     def dense(self) -> Tensor:
         """All K values, `[..., i, K]`."""
+        return self.add_to_(self.values[0].new_zeros(*self.first.shape, self.n_basis))
+
+    def add_to_(self, dense: Tensor) -> Tensor:
+        """Add all K values in place to `[..., i, K]`."""
         indices, exists = self.inside
-        values = torch.stack(list(self.values), dim=-1) * exists
-        return values.new_zeros(*values.shape[:-1], self.n_basis).scatter_add(-1, indices, values)
+        return dense.scatter_add_(-1, indices, torch.stack(list(self.values), dim=-1) * exists)
 
 
 def basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> Tensor:
@@ -83,13 +86,13 @@ def local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, d
     low, high = grid_range
     step = (high - low) / grid
     # In float64: at G = 200 a float32 position would be off by 1e-5 of an interval.
-    position = x.double().sub(low).div(step)  # [..., i], 0 at the left end of the range, G at its right
+    position = x.double().sub(low).div_(step)  # [..., i], 0 at the left end of the range, G at its right
     interval = position.detach().floor()
     if k <= derivative:  # elsewhere the two intervals at a knot agree
         interval = torch.where(x == high, grid - 1.0, interval)
-    interval = interval.clamp(-k, grid + k - 1)
+    interval = interval.clamp_(-k, grid + k - 1)
     # At u = 0 and u = 1 the bases that still exist are exactly 0 on the outermost intervals: beyond, nothing is left.
-    u = (position - interval).clamp(0, 1).to(x.dtype)
+    u = (position - interval).clamp_(0, 1).to(x.dtype)
     values = _values(u, max(k - derivative, 0))
     if k < derivative:  # the derivative of a step
         values = [0 * each for each in values] * (k + 1)

@@ -105,7 +105,7 @@ class Normal(Independent):
         return (-math.inf, math.inf) if self.std else (self.mean, self.mean)
 
     def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
-        return self.mean + self.std * generator.standard_normal(shape)
+        return generator.normal(self.mean, self.std, shape)
 
     def __str__(self) -> str:
         return f"N({self.mean:g}, {self.std:g})"

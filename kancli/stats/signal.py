@@ -34,8 +34,8 @@ class LayerSignal:
         shape = (members, layer.n_in, layer.n_out)
         self.scale_base, self.scale_sp = (as_array(each).reshape(shape) for each in (layer.scale_base, layer.scale_sp))
         self.postacts = EdgeMoments()  # with x, whose own moments are in `preacts`
-        self.spline = EdgeMoments()  # before scale_sp, with b(x), whose own moments are in `base`
-        self.preacts, self.base, self.output = self.postacts.x, self.spline.x, Moments()
+        self.preacts, self.output = self.postacts.x, Moments()
+        self.base, self.spline = Moments(), Moments()  # of b(x), and of the spline before scale_sp
         self.sum_abs: Array = np.zeros(())
         self.off_line: Array = np.zeros(())  # max |postact - scale_base x|
         self.off_grid: Array = np.zeros(())
@@ -59,7 +59,8 @@ class LayerSignal:
             self._count_non_finite(b, spline, y)
         self.output.update(output)
         self.postacts.update_pair(x, y, scratch)
-        self.spline.update_pair(b, spline, scratch)
+        self.base.update(b)
+        self.spline.update(spline, scratch)
 
     def _count_non_finite(self, b: Array, spline: Array, y: Array) -> None:
         self.bad_base = self.bad_base + (~np.isfinite(self.scale_base * b[..., None])).sum(axis=0)

@@ -85,7 +85,8 @@ def verdict(name: str, value: float, unit: str = "", *, at_least: float = 0, at_
     """Print a value beside its bound, and tell whether it keeps it."""
     kept = at_least <= value <= at_most
     wanted = f"at least {at_least:g}" if at_least else f"at most {at_most:g}"
-    print(f"  {name} {value:.2f}{unit}, wanted {wanted}{unit}: {'met' if kept else 'MISSED'}\n", flush=True)
+    bound = f", wanted {wanted}{unit}: {'met' if kept else 'MISSED'}" if at_least or at_most < math.inf else ""
+    print(f"  {name} {value:.2f}{unit}{bound}\n", flush=True)
     return kept
 
 
