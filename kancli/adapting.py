@@ -11,21 +11,24 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from kancli import splines
-from kancli.errors import ConfigError
 from kancli.fitting import pseudo_inverse
 from kancli.model import KAN, KANLayer
+
+Array = np.ndarray
 
 
 @dataclass(frozen=True)
 class Fit:
     """How well the functions of a layer were kept, by member (one entry for a single model)."""
 
-    condition: Tensor  # [s]  greatest condition number of an input's collocation matrix
-    residual: Tensor  # [s]   rms change of the splines at the samples, over the rms of the splines
+    condition: Array  # [s]  greatest condition number of an input's collocation matrix
+    residual: Array  # [s]   rms change of the splines at the samples, over the rms of the splines
+    kept: Array  # [s]       how many inputs kept their knots
 
 
 @torch.no_grad()
@@ -34,35 +37,25 @@ def adapt_(model: KAN, x: Tensor, *, eps: float, chunk: int | None = None) -> li
 
     The G + 1 inner knots are eps times equal steps over the samples' range plus 1 - eps times the samples' quantiles;
     k more on each side continue at the mean step. The new coefficients are the least-squares fit of the old spline at
-    k + 1 places in each new interval. An input whose samples do not vary, or are not finite, keeps its knots.
+    k + 1 places in each new interval. An input keeps its knots where its samples would make them coincide: because they
+    do not vary, or have many ties at a small eps, or because the dtype cannot tell them apart.
 
     Args:
         model: with knots of its own for each input (`KANLayer.take_own_knots_`); changed in place.
         x: `[(s,) n, n_0]`.
         eps: 1 for equal steps, 0 for quantiles.
         chunk: how many samples to hold at a time.
-
-    Raises:
-        ConfigError: knots would coincide.
     """
     chunks = list(x.split(chunk or x.shape[-2], dim=-2))
     fits = []
-    for number, layer in enumerate(model.layers):
-        knots = _knots(layer, torch.cat(chunks, dim=-2), eps)
-        if not (knots.diff(dim=-1) > 0).all():
-            raise ConfigError(
-                [
-                    f"grid.eps={eps:g}: samples that are alike make knots of layer {number} coincide;"
-                    " take a larger grid.eps, such as 0.1, or a smaller grid"
-                ]
-            )
-        fits.append(_refit_(layer, knots, chunks))
+    for layer in model.layers:
+        fits.append(_refit_(layer, *_knots(layer, torch.cat(chunks, dim=-2), eps), chunks))
         chunks = [layer(each) for each in chunks]
     return fits
 
 
-def _knots(layer: KANLayer, x: Tensor, eps: float) -> Tensor:
-    """`[(s,) i, G + 1 + 2k]`, in the layer's dtype."""
+def _knots(layer: KANLayer, x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """`[(s,) i, G + 1 + 2k]`, in the layer's dtype; and which inputs keep those they have, `[(s,) i]`."""
     shares = torch.linspace(0, 1, layer.grid + 1, dtype=torch.float64, device=x.device)
     ordered = x.double().sort(dim=-2).values.transpose(-2, -1)  # [(s,) i, n]
     low, high = ordered[..., :1], ordered[..., -1:]
@@ -74,11 +67,12 @@ def _knots(layer: KANLayer, x: Tensor, eps: float) -> Tensor:
     inner = quantiles + eps * (even - quantiles)  # exact at both ends
     steps = torch.arange(1, layer.k + 1, dtype=torch.float64, device=x.device) * (high - low) / layer.grid
     knots = torch.cat([inner[..., :1] - steps.flip(-1), inner, inner[..., -1:] + steps], dim=-1)
-    usable = (high > low) & torch.isfinite(high - low)
-    return torch.where(usable, knots.to(layer.knots.dtype), layer.knots)
+    knots = knots.to(layer.knots.dtype)
+    apart = (knots.diff(dim=-1) > torch.finfo(knots.dtype).tiny).all(-1) & knots.isfinite().all(-1)
+    return torch.where(apart.unsqueeze(-1), knots, layer.knots), ~apart
 
 
-def _refit_(layer: KANLayer, knots: Tensor, chunks: list[Tensor]) -> Fit:
+def _refit_(layer: KANLayer, knots: Tensor, kept: Tensor, chunks: list[Tensor]) -> Fit:
     places = _places(layer, knots)  # [(s,) p, i]
     wanted = layer.spline(places)  # [(s,) p, i, o]
     bases = splines.basis_on_knots(places.double(), knots, layer.k)  # [(s,) p, i, K]
@@ -93,14 +87,17 @@ def _refit_(layer: KANLayer, knots: Tensor, chunks: list[Tensor]) -> Fit:
     new = copy.deepcopy(layer)
     new.coef.copy_(torch.stack(coef).reshape(layer.coef.shape))
     new.knots.copy_(knots)
-    change, size = torch.zeros(count, dtype=torch.float64), torch.zeros(count, dtype=torch.float64)
+    change, size = np.zeros(count), np.zeros(count)
     for x in chunks:
-        before, after = (each.spline(x).double().cpu().reshape(count, -1) for each in (layer, new))
-        change += (after - before).square().sum(-1)
-        size += before.square().sum(-1)
+        before, after = (each.spline(x).double().cpu().numpy().reshape(count, -1) for each in (layer, new))
+        change += ((after - before) ** 2).sum(axis=1)
+        size += (before**2).sum(axis=1)
     layer.coef.copy_(new.coef)
     layer.knots.copy_(new.knots)
-    return Fit(torch.tensor(conditions, dtype=torch.float64).view(count, layer.n_in).amax(-1), (change / size).sqrt())
+    with np.errstate(all="ignore"):
+        residual = np.sqrt(change / size)
+    condition = np.reshape(conditions, (count, layer.n_in)).max(axis=1)
+    return Fit(condition, residual, kept.reshape(count, -1).sum(-1).cpu().numpy())
 
 
 def _places(layer: KANLayer, knots: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ need more than one of them. No numpy or torch is imported."""
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 from kancli import base_functions, memory
 from kancli.errors import ConfigError
 from kancli.figures import Figures
-from kancli.inits import SCHEMES, Scheme
-from kancli.inits.outside import TARGET, NoSchemeError, scheme_at
+from kancli.inits import SCHEMES, LayerSize, Scheme
+from kancli.inits.outside import TARGET, NoSchemeError, faults_of, name_of, one_line, scheme_at
 from kancli.inputs import SAMPLERS, Sampler
 from kancli.schema import (
     Choice,
@@ -29,6 +30,7 @@ from kancli.schema import (
     show,
 )
 
+GREATEST_SEED = 2**63 - 1
 ITEM_BYTES = {"float32": 4, "float64": 8}
 MANTISSA = {"float32": 24, "float64": 53}
 LEAST = {"float32": 2.0**-126, "float64": 2.0**-1022}  # normal numbers
@@ -72,7 +74,7 @@ class Settings:
     )
     k: int = key(3, Integer(0, 10), "order of the B-splines; G + k basis functions an edge")
     base_fun: str = key("silu", Choice(base_functions.NAMES), "residual function b(x)")
-    seed: int = key(0, Integer(0, 2**63 - 1), "names all random streams")
+    seed: int = key(0, Integer(0, GREATEST_SEED), "names all random streams")
     n_seeds: int = key(1, Integer(1, 10**6), "models drawn, with the seeds seed, seed + 1, ...")
     dtype: str = key("float32", Choice(("float32", "float64")), "number type of model and samples")
     device: str = key("cpu", Choice(("cpu", "cuda", "auto")), "where the model runs; draws are the same on all")
@@ -183,12 +185,21 @@ def _read_outside(given: Mapping[str, Any], faults: list[str]) -> Scheme | None:
         faults.append(f"init.{TARGET}={show(given[TARGET])}: {fault}")
         return None
     knobs = keys(scheme)
+    before = len(faults)
+    if taken := [name for name in knobs if name in (*TOP_LEVEL, "scheme", TARGET)]:
+        faults.append(f"init.{TARGET}={given[TARGET]}: its knob {taken[0]} is a key of every run; give it another name")
     for entry in given:
         if entry != TARGET and entry not in knobs:
-            has = ", ".join(knobs) or "none"
+            has = ", ".join(knobs) or "none; fields are knobs where they are made with kancli.schema.key"
             hint = nearest(entry, knobs)
             faults.append(f"{entry}={show(given[entry])}: {given[TARGET]} has no such knob (it has {has}){hint}")
-    return read(scheme, given, "", faults)
+    if len(faults) > before:
+        return None
+    try:
+        return read(scheme, given, "", faults)
+    except Exception as error:  # of the class's own
+        faults.append(f"init.{TARGET}={given[TARGET]}: cannot be made: {one_line(error)}")
+        return None
 
 
 def _misplaced(name: str, choice: Any, entry: str, value: Any) -> str:
@@ -217,8 +228,25 @@ def _unknown(path: str, value: Any) -> str:
     return f"{path}={show(value)}: no such key{hint or '; kan-run --help lists them all'}"
 
 
+def layer_sizes(settings: Settings) -> list[LayerSize]:
+    """What the laws of each layer may depend on."""
+    grid = settings.grid
+    return [
+        LayerSize(n_in, n_out, grid.size, settings.k, grid.range, settings.base_fun)
+        for n_in, n_out in itertools.pairwise(settings.width)
+    ]
+
+
 def _cross_checks(settings: Settings) -> list[str]:
     faults = settings.inputs.faults(settings.width[0])
+    if type(settings.init) not in SCHEMES.values():
+        name = name_of(type(settings.init))
+        faults += [f"init.{TARGET}={name}: {fault}" for fault in faults_of(settings.init, layer_sizes(settings))]
+    last = settings.seed + settings.n_seeds - 1
+    if last > GREATEST_SEED:
+        faults.append(
+            f"seed={settings.seed} n_seeds={settings.n_seeds}: the last seed, {last}, is above {GREATEST_SEED}"
+        )
     grid = settings.grid
     low, high = grid.range
     step = (high - low) / grid.size

@@ -156,7 +156,7 @@ def _pass(settings: Settings, model: KAN, x: Tensor, laws: list[dict[str, stats.
         ]
         laws = [{name: law for name, law in each.items() if name != "coef"} for each in laws]
         for entry, fit in zip(more, adapt_(model, x, eps=settings.grid.eps, chunk=chunk), strict=True):
-            entry["refit"] = {name: value.numpy() for name, value in vars(fit).items()}
+            entry["refit"] = dict(vars(fit))
     collector = stats.Collector(model, laws, more)
     kept: list[dict[str, Tensor]] = []
     with model.standardised_over(x, chunk):

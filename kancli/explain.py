@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +10,8 @@ from rich import box
 from rich.table import Table
 
 from kancli.compose import CONFIG_NAME, Draft, draft, settings_of
-from kancli.config import Settings
+from kancli.config import Settings, layer_sizes
 from kancli.errors import ConfigError
-from kancli.inits import LayerSize
 from kancli.model import STANDARD_EPS
 from kancli.moments import base_moments, basis_rule
 from kancli.presets import Presets
@@ -38,25 +36,26 @@ def explain(typed: Sequence[str], presets: Presets) -> list[Table | str]:
         "",
         _laws(settings),
         "",
-        _budgets(settings),
-        "E[y²]: mean square of a node's value; backward: sum over a layer's outputs of (dy/dx)² for one input; both in "
-        f"expectation over the draws, with x ~ U(-1, 1) entering each layer, base {settings.base_fun}",
+        *_budgets(settings),
         "",
         _origins(typed, made, presets),
     ]
 
 
-def _sizes(settings: Settings) -> list[LayerSize]:
-    grid = settings.grid
+def _budgets(settings: Settings) -> list[Table | str]:
+    laws = [settings.init.laws(size) for size in layer_sizes(settings)]
+    if any(each["coef"].mean or ("bias" in each and (each["bias"].mean or each["bias"].std)) for each in laws):
+        return ["no budgets: they are told for coefficients of mean 0 and no bias"]
     return [
-        LayerSize(n_in, n_out, grid.size, settings.k, grid.range, settings.base_fun)
-        for n_in, n_out in itertools.pairwise(settings.width)
+        _budget_table(settings),
+        "E[y²]: mean square of a node's value; backward: sum over a layer's outputs of (dy/dx)² for one input; both in "
+        f"expectation over the draws, with x ~ U(-1, 1) entering each layer, base {settings.base_fun}",
     ]
 
 
 def _laws(settings: Settings) -> Table:
     table = Table("layer", "tensor", "law", "mean", "std", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for layer, size in enumerate(_sizes(settings)):
+    for layer, size in enumerate(layer_sizes(settings)):
         laws = settings.init.laws(size)
         for tensor in TENSORS:
             if tensor in laws:
@@ -72,11 +71,11 @@ def expected(settings: Settings) -> Iterator[dict[str, float]]:
     With S(x) the variance of an edge's sum_m coef_m B_m(x) under the law, and S' alike with B_m':
     E[y²]    = n_in (E[scale_base²] E[R²] + E[scale_sp²] E[S]) + n_in (n_in - 1) E[scale_base]² E[R]²;
     backward = n_out (E[scale_base²] E[R'²] + E[scale_sp²] E[S']).
-    Coefficients have mean 0 in every scheme, so base and spline do not correlate. Where a scheme standardises the
+    Coefficients are taken to have mean 0, so base and spline do not correlate. Where a scheme standardises the
     bases, B_m is the standardised one.
     """
     base = base_moments(settings.base_fun, "uniform")
-    for size in _sizes(settings):
+    for size in layer_sizes(settings):
         laws = settings.init.laws(size)
         weight, values, slopes = basis_rule(size.grid_range, size.grid, size.k, "uniform")
         if settings.init.standardises:
@@ -95,7 +94,7 @@ def expected(settings: Settings) -> Iterator[dict[str, float]]:
         }
 
 
-def _budgets(settings: Settings) -> Table:
+def _budget_table(settings: Settings) -> Table:
     table = Table("layer", "E[y²]", "of the base", "of the spline", "backward", box=box.SIMPLE_HEAD, show_edge=False,
                   pad_edge=False)  # fmt: skip
     for layer, each in enumerate(expected(settings)):

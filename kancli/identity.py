@@ -39,9 +39,10 @@ def identity(settings: Settings) -> str:
     config = {name: value for name, value in config_of(settings).items() if name not in NOT_IDENTITY}
     if isinstance(settings.inputs, File):  # what it holds counts, not where it lies
         config["inputs"] |= {"path": hashlib.sha256(Path(settings.inputs.path).read_bytes()).hexdigest()}
+    whole: dict[str, Any] = {"semantics": SEMANTICS, "config": config}
     if TARGET in config["init"]:
-        config["init"]["source"] = source_hash(type(settings.init))
-    canonical = json.dumps({"semantics": SEMANTICS, "config": config}, sort_keys=True, separators=(",", ":"))
+        whole["scheme_source"] = source_hash(type(settings.init))
+    canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

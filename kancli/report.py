@@ -67,6 +67,13 @@ def remarks(stats: Mapping[str, Any]) -> list[str]:
             f"knots adapted to the samples: the splines changed by at most {residual:.2g} of their size there,"
             f" condition {condition:.2g}"
         )
+        kept = {layer["layer"]: most(layer["refit"]["kept"]) for layer in stats["layers"] if "refit" in layer}
+        lines += [
+            f"{count:.0f} inputs of layer {layer} kept their knots: their samples would make new ones coincide"
+            " (a larger grid.eps parts ties)"
+            for layer, count in kept.items()
+            if count
+        ]
     shares = {layer["layer"]: typical(layer["spline_share"]) for layer in stats["layers"]}
     inert = {layer: value for layer, value in shares.items() if value is not None and 0 < value < INERT}
     if inert:

@@ -1,6 +1,7 @@
 """Knots after the samples: where they lie, that the functions stay, and that the report says how well."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,6 @@ import torch
 from safetensors.torch import load_file
 
 from kancli.adapting import adapt_
-from kancli.errors import ConfigError
 from tests.oracles import kan as oracle
 from tests.test_model import random_model, samples
 
@@ -75,7 +75,7 @@ def test_what_the_new_splines_can_say_stays_to_the_last_digits(eps):
 
 def test_a_finer_grid_keeps_the_functions_better():
     x = samples(300, 2)
-    residuals = [float(adapted([2, 2], x, 0.5, grid=6)[2][0].residual)]
+    residuals = [adapted([2, 2], x, 0.5, grid=6)[2][0].residual.item()]
     for grid in (12, 48):
         model = random_model([2, 2], grid=grid)
         coarse = random_model([2, 2], grid=6)
@@ -88,7 +88,7 @@ def test_a_finer_grid_keeps_the_functions_better():
                 y = oracle.spline(places.numpy(), coarse.layers[0].coef[i, j].detach().numpy(), -1, 1, 6, 3)
                 fine = np.linalg.lstsq(oracle.basis(places.numpy(), oracle.uniform_knots(-1, 1, grid, 3), 3), y)[0]
                 model.layers[0].coef.data[i, j] = torch.from_numpy(fine)
-        residuals.append(float(adapt_(model, x, eps=0.5)[0].residual))
+        residuals.append(adapt_(model, x, eps=0.5)[0].residual.item())
     assert residuals[0] > residuals[1] > residuals[2]
 
 
@@ -109,7 +109,7 @@ def test_chunks_change_nothing():
     for layer in chunked.layers:
         layer.take_own_knots_()
     for one, other in zip(fits, adapt_(chunked, x, eps=0.4, chunk=7), strict=True):
-        torch.testing.assert_close(one.residual, other.residual)
+        np.testing.assert_allclose(one.residual, other.residual, rtol=1e-12)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, chunked.state_dict()[name]), name
 
@@ -123,11 +123,35 @@ def test_an_input_that_does_not_vary_keeps_its_knots(value):
     assert not torch.equal(model.layers[0].knots[0], before.layers[0].knots)
 
 
-def test_knots_that_would_coincide_are_refused():
+TIES = {
+    "ties": ([0.0, 0.0, 0.0, 0.0, 1.0], torch.float64, 0.0),
+    "one number in float32": ([1e7, 1e7, 1e7 + 1, 1e7 + 1, 1e7 + 2], torch.float32, 1.0),
+    "beyond float32": ([-2e38, -1e38, 0.0, 1e38, 2e38], torch.float32, 1.0),
+    "denormal": ([0.0, 1e-39, 2e-39, 3e-39, 4e-39], torch.float32, 1.0),
+}
+
+
+@pytest.mark.parametrize("case", TIES)
+def test_knots_that_would_coincide_stay(case):
+    column, dtype, eps = TIES[case]
+    x = torch.tensor([column, [-1.0, -0.5, 0.0, 0.5, 1.0]], dtype=torch.float64).T.to(dtype)
+    before, model, (fit,) = adapted([2, 1], x, eps, dtype=dtype)
+    assert torch.equal(model.layers[0].knots[0], before.layers[0].knots)
+    assert fit.kept.tolist() == [1]
+
+
+def test_ties_are_parted_by_a_larger_eps():
     x = torch.tensor([[0.0], [0.0], [0.0], [0.0], [1.0]], dtype=torch.float64)
-    with pytest.raises(ConfigError, match=r"grid\.eps=0: .* knots of layer 0 coincide; take a larger grid\.eps"):
-        adapted([1, 1], x, 0.0)
-    adapted([1, 1], x, 0.1)
+    _, model, (fit,) = adapted([1, 1], x, 0.1)
+    assert fit.kept.tolist() == [0]
+    assert (model.layers[0].knots.diff() > 0).all()
+
+
+def test_a_run_tells_which_inputs_kept_their_knots(kan_run):
+    Path("x.csv").write_text("".join(f"{n % 2},{n}\n" for n in range(20)))
+    outcome = kan_run("inputs=x.csv", "grid.adapt=samples", "grid.eps=0")
+    assert outcome.code == 0, outcome.err
+    assert "1 inputs of layer 0 kept their knots" in " ".join(outcome.out.split())
 
 
 def test_a_run_with_adapted_knots(kan_run):

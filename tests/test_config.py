@@ -65,6 +65,7 @@ BAD = [
     ({"grid": {"range": [1e9, 1e9 + 1]}}, "grid.range=[1000000000,", "same number in float32"),
     ({"grid": 7}, "grid=7", "grid.size"),
     ({"grid": {"eps": 0.5}}, "grid.eps=0.5", "grid.adapt=samples"),
+    ({"seed": 2**63 - 1, "n_seeds": 2}, "seed=9223372036854775807 n_seeds=2", "is above 9223372036854775807"),
     ({"grid": {"adapt": "samples"}, "init": {"scheme": "lecun_norm"}}, "grid.adapt=samples", "another init"),
     ({"base_fun": "sillu"}, "base_fun=sillu", "did you mean silu?"),
     ({"base_fun": "nn.init.normal_"}, "base_fun=nn.init.normal_", "one of"),

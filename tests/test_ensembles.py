@@ -24,6 +24,11 @@ CASES = {
     "source streams": {"init": {"scheme": "pykan_0_0_5", "stream": "source"}},
     "standardised": {"init": {"scheme": "lecun_norm"}, "width": [3, 4, 2]},
     "adapted": {"grid": {"size": 4, "adapt": "samples", "eps": 0.3}, "width": [2, 3, 1]},
+    "adapted, many samples": {
+        "grid": {"size": 5, "adapt": "samples", "eps": 0.2},
+        "inputs": {"kind": "normal", "n": 20000},
+        "activations": {"n": 3},
+    },
     "mesh": {"width": [2, 3], "inputs": {"kind": "grid", "n": 49}},
 }
 
@@ -72,7 +77,7 @@ def test_a_member_has_the_bits_of_its_own_run(case, group, monkeypatch):
                 np.testing.assert_array_equal(one.mean_abs, other.mean_abs)
 
 
-@pytest.mark.parametrize("case", ["default", "fine grid", "wide"])
+@pytest.mark.parametrize("case", ["default", "fine grid", "wide", "adapted, many samples"])
 def test_bits_do_not_depend_on_threads(case):
     found = {}
     threads = torch.get_num_threads()

@@ -1,6 +1,5 @@
 """A scheme of a user's own beside the presets: the README's, run as it stands there; and what can go wrong."""
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -81,7 +80,12 @@ def test_mistakes_on_the_command_line(kan_run, own, words, given, allowed):
 
 TARGETS = [
     ("nowhere.Scheme", "no module named nowhere; put nowhere.py into the folder of --config-dir"),
-    ("mine.Other", "mine has no Other"),
+    ("mine.Other", "mine.py) has no Other"),
+    ("json.Scheme", "json/__init__.py) has no Scheme"),
+    ("mine.", "allowed: MODULE.CLASS"),
+    ("..mine.Shrinking", "allowed: MODULE.CLASS"),
+    ("needy.Scheme", "needy cannot be imported: it needs nowhere_else, which is missing"),
+    ("leaving.Scheme", "leaving cannot be imported: SystemExit: 5"),
     ("Shrinking", "allowed: MODULE.CLASS"),
     ("os.system", "not a scheme"),
     ("kancli.inits.Scheme", "not a scheme"),
@@ -94,6 +98,8 @@ TARGETS = [
 def test_a_name_that_leads_to_no_scheme(own, monkeypatch, target, message):
     monkeypatch.syspath_prepend(str(own))
     (own / "broken.py").write_text("raise ValueError('on purpose')\n")
+    (own / "needy.py").write_text("import nowhere_else\n")
+    (own / "leaving.py").write_text("import sys\nsys.exit(5)\n")
     (own / "partial.py").write_text(
         "from dataclasses import dataclass\nfrom kancli.inits import Scheme\n"
         "@dataclass(frozen=True)\nclass Partial(Scheme):\n    pass\n"
@@ -103,11 +109,80 @@ def test_a_name_that_leads_to_no_scheme(own, monkeypatch, target, message):
     assert message in str(raised.value)
 
 
-def test_a_scheme_without_a_law_for_each_tensor(kan_run, own):
+LAWS = '{"scale_base": Constant(0.0), "scale_sp": Constant(1.0), "coef": coef}'
+UNFIT = {
+    "{'coef': coef}": "gives coef; allowed: a law for each of scale_base, scale_sp, coef",
+    "[coef]": "gives list; allowed: a law for each of",
+    "None": "gives NoneType; allowed: a law for each of",
+    "{'scale_base': 0.0, 'scale_sp': coef, 'coef': coef}": "its law of scale_base is a float without mean",
+    "{'scale_base': Normal(0.0, -1.0), 'scale_sp': coef, 'coef': coef}": "its laws fail: ValueError: scale < 0",
+    "1 / 0": "its laws fail: ZeroDivisionError",
+    "exit(5)": "its laws fail: SystemExit: 5",
+}
+
+
+@pytest.mark.parametrize("laws", UNFIT)
+@pytest.mark.parametrize("verb", [[], ["explain"]])
+def test_laws_that_do_not_fit(kan_run, own, laws, verb):
     path = own / "mine.py"
-    path.write_text(path.read_text().replace('"scale_sp": Constant(1.0), ', ""))
+    path.write_text(path.read_text().replace(LAWS, laws))
+    outcome = kan_run(*verb, "--config-dir", str(own), "init=shrinking")
+    assert outcome.code == 2
+    assert outcome.err.startswith(
+        f"kan-run: init._target_=mine.Shrinking: {'' if 'laws fail' in UNFIT[laws] else 'its'}"
+    )
+    assert UNFIT[laws] in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert not (outcome.cwd / "outputs").exists()
+
+
+CLASSES = {
+    "    spread: float = key(1.0, Real()": ("    seed: float = key(1.0, Real()", "its knob seed is a key of every run"),
+    "    def laws": ("    def __post_init__(self):\n        raise ValueError('too big')\n    def laws",
+                    "cannot be made: ValueError: too big"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("old", CLASSES)
+def test_classes_that_do_not_fit(kan_run, own, old):
+    path = own / "mine.py"
+    new, message = CLASSES[old]
+    path.write_text(path.read_text().replace("Real(low=0)", "Real()").replace(old, new))
+    (own / "init" / "shrinking.yaml").write_text("_target_: mine.Shrinking\n")
     outcome = kan_run("--config-dir", str(own), "init=shrinking")
     assert outcome.code == 2
-    assert "Shrinking.laws gives coef, scale_base; allowed: a law for each of coef, scale_base, scale_sp" in outcome.err
-    (run,) = outcome.cwd.glob("outputs/*/*/run.json")
-    assert json.loads(run.read_text())["status"] == "failed"
+    assert message in outcome.err
+
+
+def test_a_field_that_is_no_knob(kan_run, own):
+    path = own / "mine.py"
+    path.write_text(re.sub(r"= key\(1\.0, .*\)", "= 1.0", path.read_text()))
+    outcome = kan_run("--config-dir", str(own), "init=shrinking", "spread=2")
+    assert outcome.code == 2
+    assert (
+        "spread=2: mine.Shrinking has no such knob (it has none; fields are knobs where they are made with"
+        in outcome.err
+    )
+
+
+def test_what_it_inherits_is_part_of_the_identity(own, monkeypatch):
+    monkeypatch.syspath_prepend(str(own))
+    (own / "child.py").write_text(
+        "from dataclasses import dataclass\nimport mine\n"
+        "@dataclass(frozen=True)\nclass Child(mine.Shrinking):\n    pass\n"
+    )
+    monkeypatch.delitem(sys.modules, "child", raising=False)
+    config = {"init": {"_target_": "child.Child"}}
+    before = identity(validate(config))
+    path = own / "mine.py"
+    path.write_text(path.read_text().replace("Constant(1.0)", "Constant(2.0)"))
+    assert identity(validate(config)) != before
+
+
+def test_budgets_are_not_told_for_coefficients_with_a_mean(kan_run, own):
+    path = own / "mine.py"
+    path.write_text(path.read_text().replace("coef = Normal(0.0", "coef = Normal(1.0"))
+    outcome = kan_run("explain", "--config-dir", str(own), "init=shrinking")
+    assert outcome.code == 0, outcome.err
+    assert "no budgets: they are told for coefficients of mean 0" in outcome.out
+    assert "of the spline" not in outcome.out

@@ -6,11 +6,15 @@ import dataclasses
 import hashlib
 import importlib
 import inspect
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kancli.inits.scheme import Scheme
+from kancli.inits.scheme import LayerSize, Scheme
+from kancli.seeding import stream
 
 TARGET = "_target_"  # the key, Hydra's own for a dotted name
+NOT_OUTSIDE = ("kancli", "builtins", "abc")
+LAW = ("mean", "std", "bounds", "mean_error", "combined_variance", "rows", "draw")  # what `laws.Law` has
 
 
 class NoSchemeError(ValueError):
@@ -23,22 +27,23 @@ def scheme_at(target: object) -> type[Scheme]:
     Raises:
         NoSchemeError: there is none.
     """
-    module_name, _, name = str(target).rpartition(".")
-    if not module_name:
+    parts = target.split(".") if isinstance(target, str) else []
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise NoSchemeError("allowed: MODULE.CLASS")
+    module_name, name = ".".join(parts[:-1]), parts[-1]
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
+        if not f"{module_name}.".startswith(f"{error.name}."):
+            raise NoSchemeError(f"{module_name} cannot be imported: it needs {error.name}, which is missing") from None
         raise NoSchemeError(
-            f"no module named {error.name}; put {module_name.split('.')[0]}.py into the folder of --config-dir,"
-            " or install it"
+            f"no module named {error.name}; put {parts[0]}.py into the folder of --config-dir, or install it"
         ) from None
-    except Exception as error:
-        where = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise NoSchemeError(f"{module_name} cannot be imported: {where}") from None
+    except (Exception, SystemExit) as error:
+        raise NoSchemeError(f"{module_name} cannot be imported: {one_line(error)}") from None
     found = getattr(module, name, None)
     if found is None:
-        raise NoSchemeError(f"{module_name} has no {name}")
+        raise NoSchemeError(f"{module_name} ({getattr(module, '__file__', 'built in')}) has no {name}")
     if not (inspect.isclass(found) and issubclass(found, Scheme) and dataclasses.is_dataclass(found)):
         raise NoSchemeError("not a scheme: a dataclass that is a subclass of kancli.inits.Scheme")
     if inspect.isabstract(found):
@@ -52,5 +57,43 @@ def name_of(scheme: type[Scheme]) -> str:
 
 
 def source_hash(scheme: type[Scheme]) -> str:
-    """sha256 of the file that a scheme class is written in: with another law it is another run."""
-    return hashlib.sha256(Path(inspect.getfile(scheme)).read_bytes()).hexdigest()
+    """sha256 of the files that a scheme class and those it inherits from are written in: another law, another run."""
+    files = {inspect.getfile(each) for each in scheme.__mro__ if each.__module__.split(".")[0] not in NOT_OUTSIDE}
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in sorted(files))).hexdigest()
+
+
+def faults_of(scheme: Scheme, sizes: Sequence[LayerSize]) -> list[str]:
+    """What makes a scheme unfit for layers of these sizes, one line each: its laws are asked for, and tried on a small
+    layer."""
+    import numpy as np
+
+    try:
+        for size in sizes:
+            _check(scheme, scheme.laws(size))
+        small = dataclasses.replace(sizes[0], n_in=2, n_out=3)
+        shapes = {"scale_base": (2, 3), "scale_sp": (2, 3), "coef": (2, 3, small.n_basis), "bias": (3,)}
+        for name, law in scheme.laws(small).items():
+            drawn = law.draw(shapes[name], generator=stream(0, name))
+            if np.shape(drawn) != shapes[name]:
+                return [f"its law of {name} draws {np.shape(drawn)} where {shapes[name]} is asked for"]
+            law.mean_error(shapes[name])
+    except NoSchemeError as error:
+        return [str(error)]
+    except (Exception, SystemExit) as error:
+        return [f"its laws fail: {one_line(error)}"]
+    return []
+
+
+def _check(scheme: Scheme, laws: object) -> None:
+    wanted = ["scale_base", "scale_sp", "coef", *(["bias"] if scheme.has_bias else [])]
+    if not isinstance(laws, Mapping) or set(laws) != set(wanted):
+        given = ", ".join(map(str, laws)) if isinstance(laws, Mapping) else type(laws).__name__
+        raise NoSchemeError(f"its laws(size) gives {given}; allowed: a law for each of {', '.join(wanted)}")
+    for name, law in laws.items():
+        lacks = [each for each in LAW if not hasattr(law, each)]
+        if lacks:
+            raise NoSchemeError(f"its law of {name} is a {type(law).__name__} without {', '.join(lacks)}")
+
+
+def one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
