@@ -89,10 +89,14 @@ class Terms:
     def _padded(self, table: Tensor) -> Tensor:
         """With k rows of 0 at the start and after the bases of each input, for bases that do not exist; all members'
         one after the other."""
-        n_in, pad = self.first.shape[-1], nn.functional.pad
-        bases = table[..., : n_in * self.n_basis, :].unflatten(-2, (n_in, self.n_basis))
-        bases = pad(pad(bases, (0, 0, 0, self._k)).flatten(-3, -2), (0, 0, self._k, 0))
-        return torch.cat([bases, table[..., n_in * self.n_basis :, :]], dim=-2).flatten(0, -2)
+        n_in, n_bases, block = self.first.shape[-1], self.first.shape[-1] * self.n_basis, self.n_basis + self._k
+        *leading, n_rows, n_out = table.shape
+        padded = table.new_zeros(*leading, self._k + n_in * self._k + n_rows, n_out)
+        end = self._k + n_in * block
+        bases = padded[..., self._k : end, :].unflatten(-2, (n_in, block))[..., : self.n_basis, :]
+        bases.copy_(table[..., :n_bases, :].unflatten(-2, (n_in, self.n_basis)))
+        padded[..., end:, :] = table[..., n_bases:, :]
+        return padded.flatten(0, -2)
 
 
 def _sum_rows(rows: Tensor, factors: Tensor, table: Tensor) -> Tensor:
