@@ -37,8 +37,14 @@ class Result:
     seconds: dict[str, float]
 
     def parameters(self) -> dict[str, Tensor]:
-        """By the names of params.safetensors."""
-        return {name: tensor.detach().cpu() for name, tensor in self.model.state_dict().items()}
+        """By the names of params.safetensors; in an ensemble each with the member axis, shared knots too."""
+        tensors = {name: tensor.detach().cpu() for name, tensor in self.model.state_dict().items()}
+        members = self.model.n_members
+        if members is not None:
+            for number, layer in enumerate(self.model.layers):
+                if not layer.own_knots:
+                    tensors[f"layers.{number}.knots"] = layer.knots.cpu().expand(members, -1)
+        return tensors
 
 
 def device_of(name: str) -> torch.device:

@@ -154,11 +154,13 @@ class KANLayer(nn.Module):
         return splines.local_basis(x, self.grid_range, self.grid, self.k)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
-        given = state_dict.get(f"{prefix}knots")
+        name = f"{prefix}knots"
+        given = state_dict.get(name)
+        shared = self.n_members is not None and not self.own_knots
+        if given is not None and shared and given.dim() == 2 and (given == given[0]).all():
+            given = state_dict[name] = given[0]  # as params.safetensors has them, once for each member
         if given is not None and (given.shape != self.knots.shape or not torch.equal(given.to(self.knots), self.knots)):
-            raise ValueError(
-                f"{prefix}knots: the tensors are of another grid; make the model with their grid and range"
-            )
+            raise ValueError(f"{name}: the tensors are of another grid; make the model with their grid and range")
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def _standardised(self, local: Local) -> tuple[Tensor, Tensor | None]:

@@ -11,8 +11,10 @@ from safetensors.torch import load_file
 from scipy import stats as scipy_stats
 
 from kancli import experiment, memory
+from kancli.base_functions import base_function
 from kancli.config import validate
 from kancli.errors import ConfigError
+from kancli.model import KAN
 from kancli.stats.over_members import summarise
 
 CASES = {
@@ -61,10 +63,7 @@ def test_a_member_has_the_bits_of_its_own_run(case, group, monkeypatch):
         alone, together = single.parameters(), ensemble.parameters()
         assert set(alone) == set(together)
         for name, tensor in alone.items():
-            if tensor.shape != together[name].shape:  # knots that all share have no member axis
-                assert torch.equal(together[name][member], tensor), name
-            else:
-                assert torch.equal(together[name], tensor), name
+            assert torch.equal(together[name][member], tensor), name
         rows = [row for row in ensemble.members if row["member"] == member]
         for row, layer in zip(rows, single.stats["layers"], strict=True):
             assert row["seed"] == 5 + member
@@ -140,7 +139,10 @@ def test_the_folder_of_an_ensemble(kan_run):
     assert shapes["layers.0.coef"] == (4, 2, 3, 8)
     assert shapes["layers.0.scale_base"] == (4, 2, 3)
     assert shapes["layers.1.bias"] == (4, 1)
-    assert shapes["layers.0.knots"] == (12,)
+    assert shapes["layers.0.knots"] == (4, 12)
+    model = KAN([2, 3, 1], grid=5, k=3, base_fun=base_function("silu"), bias=True, n_members=4)
+    model.load_state_dict(params)
+    assert torch.equal(model.layers[0].coef, params["layers.0.coef"])
     activations = load_file(outcome.folder / "activations.safetensors")
     assert tuple(activations["layers.0.postacts"].shape) == (20, 2, 3)
     stats = outcome.json("stats.json")
