@@ -1,14 +1,15 @@
 """Forward, traced, backward, ensembles and building, against pykan, inkan and efficient-kan's layer.
 
-Each side is a process of its own that stays alive; the two of a row take turns of some runs each. float32, as many
-threads as torch takes. efficient-kan is not on the package index: its layer's algorithm (dense Cox-de Boor recursion
-over extended knots, then two matrix products; Blealtan/efficient-kan, `src/efficient_kan/kan.py`) is restated here.
+Each side is a process of its own that stays alive, but for efficient-kan's layer, which runs here beside ours; the two
+of a row take turns of some runs each. float32, as many threads as torch takes. efficient-kan is not on the package
+index: its layer's algorithm (dense Cox-de Boor recursion over extended knots, then two matrix products;
+Blealtan/efficient-kan, `src/efficient_kan/kan.py`) is restated here.
 """
 
 import argparse
 import sys
 
-from tests.benchmarks.timing import Worker, compare
+from tests.benchmarks.timing import Here, Worker, compare
 
 SHARED = """
 import torch
@@ -171,11 +172,13 @@ def main():
         if args.only not in title or interpreter is None:
             continue
         slow = "building" in title or "seeds" in title
-        sides = [Worker(interpreter, peer, 0 if slow else args.burst), Worker(here, mine, 3 if slow else args.burst)]
+        one_process = interpreter == here and not slow
+        side = Here if one_process else Worker
+        sides = [side(interpreter, peer, 0 if slow else args.burst), side(here, mine, 3 if slow else args.burst)]
         timed = {"peer": lambda sides=sides, factor=factor: factor * sides[0](), "kancli": sides[1]}
         kept.append(compare(title, timed, min(args.runs, 5) if slow else args.runs, at_least=least))
-        for side in sides:
-            side.close()
+        for each in sides:
+            each.close()
     if args.only in "forward, G = 200 against 5":
         sides = {f"G = {grid}": Worker(here, OURS.replace("GRID", grid) + FORWARD, args.burst) for grid in ("200", "5")}
         kept.append(compare("forward, G = 200 against 5", sides, args.runs, at_most=4))

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,6 +80,27 @@ for _ in sys.stdin:
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
+
+
+class Here:
+    """As `Worker`, in this process."""
+
+    def __init__(self, interpreter: str, setup: str, burst: int) -> None:
+        self.names: dict[str, Any] = {}
+        self.burst = burst
+        exec(setup, self.names)
+        self()
+
+    def __call__(self) -> float:
+        seconds = []
+        for _ in range(1 + self.burst):
+            start = time.perf_counter()
+            self.names["work"]()
+            seconds.append(time.perf_counter() - start)
+        return statistics.median(seconds[1:] or seconds)
+
+    def close(self) -> None:
+        self.names.clear()
 
 
 def verdict(name: str, value: float, unit: str = "", *, at_least: float = 0, at_most: float = math.inf) -> bool:
