@@ -284,6 +284,12 @@ def memory_faults(settings: Settings) -> list[str]:
         model += memory.member_bytes(settings.width, members)
         if model > free:
             return [f"n_seeds={members}: the members need {memory.gib(model)}, {memory.gib(free)} are free; take fewer"]
+    fit = memory.fit_bytes(settings.grid.size, settings.k) if settings.grid.adapt == "samples" else 0
+    if model + fit > free:
+        return [
+            f"grid={settings.grid.size}: the fit of grid.adapt=samples needs {memory.gib(fit)},"
+            f" {memory.gib(free)} are free; take a smaller grid"
+        ]
     n = settings.inputs.count()
     kept = n if settings.activations.n is None else min(n, settings.activations.n)
     group = min(members, memory.group_size(settings.width, n_basis, n))

@@ -30,9 +30,7 @@ class Result:
     stats: dict[str, Any]  # the contents of stats.json
     members: list[dict[str, Any]]  # the rows of members.csv; empty for a single model
     scopes: list[LayerScope]  # of the first member
-    activations: dict[
-        str, Tensor
-    ]  # of the first member, by the names of activations.safetensors; empty where none kept
+    activations: dict[str, Tensor]  # of the first member, by the names of activations.safetensors; empty for none
     non_finite: str | None  # layer, edge and branch of the first value that is infinite or NaN
     seconds: dict[str, float]
 

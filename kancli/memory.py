@@ -61,6 +61,11 @@ def member_bytes(width: Sequence[int], members: int) -> int:
     return members * (200 * sum(_edges(width)) + 6_000 * (len(width) - 1))
 
 
+def fit_bytes(grid: int, k: int) -> int:
+    """The collocation matrix of one input at k + 1 places an interval, and its singular vectors, in float64."""
+    return 3 * 8 * (k + 1) * grid * (grid + k)
+
+
 def sample_bytes(width: Sequence[int], n: int, item: int) -> int:
     """The inputs: twice in float64 while they are drawn (three times for sobol), and as cast."""
     return n * width[0] * (24 + item)

@@ -115,6 +115,11 @@ def test_a_model_too_large_for_memory_is_told_in_gib():
     assert "free" in fault
 
 
+def test_a_grid_too_fine_to_adapt_is_told_in_gib():
+    (fault,) = faults({"width": [1, 1], "grid": {"size": 10**5, "adapt": "samples"}})
+    assert fault.startswith("grid=100000: the fit of grid.adapt=samples needs 894 GiB")
+
+
 def test_samples_too_many_for_memory_are_told_in_gib(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 2**30)
     (fault,) = faults({"inputs": {"kind": "normal", "n": 10**8}})
