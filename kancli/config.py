@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kancli import base_functions, memory
+from kancli import base_functions
+from kancli.budget import Needs
 from kancli.errors import ConfigError
 from kancli.figures import Figures
 from kancli.inits import SCHEMES, LayerSize, Scheme
@@ -266,48 +267,20 @@ def _cross_checks(settings: Settings) -> list[str]:
         given = getattr(settings.figures, name)
         if given is not None and len(given) != nodes:
             faults.append(f"figures.{name}={show(given)}: {len(given)} names for {nodes} nodes; give {nodes}")
-    return faults or memory_faults(settings)
+    return faults or needs(settings).faults()
 
 
-def memory_faults(settings: Settings) -> list[str]:
-    """One line if the run would need more memory than is free, telling how much in GiB and what to make smaller."""
-    free = memory.available()
-    size, n_basis, members = ITEM_BYTES[settings.dtype], settings.grid.size + settings.k, settings.n_seeds
-    one = memory.model_bytes(settings.width, n_basis, size)
-    if one > free:
-        return [
-            f"width={'-'.join(map(str, settings.width))} grid={settings.grid.size}: the model needs"
-            f" {memory.gib(one)}, {memory.gib(free)} are free; take a smaller width or grid"
-        ]
-    model = memory.model_bytes(settings.width, n_basis, size, members)
-    if members > 1:
-        model += memory.member_bytes(settings.width, members)
-        if model > free:
-            return [f"n_seeds={members}: the members need {memory.gib(model)}, {memory.gib(free)} are free; take fewer"]
-    fit = memory.fit_bytes(settings.grid.size, settings.k) if settings.grid.adapt == "samples" else 0
-    if model + fit > free:
-        return [
-            f"grid={settings.grid.size}: the fit of grid.adapt=samples needs {memory.gib(fit)},"
-            f" {memory.gib(free)} are free; take a smaller grid"
-        ]
+def needs(settings: Settings) -> Needs:
+    """What of a run costs memory."""
     n = settings.inputs.count()
-    kept = n if settings.activations.n is None else min(n, settings.activations.n)
-    group = min(members, memory.group_size(settings.width, n_basis, n))
-    samples = group * memory.sample_bytes(settings.width, n, size)
-    if model + samples > free:
-        return [f"inputs.n={n}: the samples need {memory.gib(samples)}, {memory.gib(free)} are free; take fewer"]
-    trace = memory.kept_bytes(settings.width, kept, size)
-    chunk = memory.chunk_bytes(settings.width, n_basis, size)
-    report = memory.report_bytes(settings.width) if settings.stats.level != "none" else 0
-    if model + samples + chunk + report > free:
-        needed, width = memory.gib(model + chunk + report), "-".join(map(str, settings.width))
-        return [
-            f"width={width}: model and statistics need {needed}, {memory.gib(free)} are free;"
-            " take stats=none or a smaller width"
-        ]
-    if model + samples + trace + chunk + report > free:
-        return [
-            f"inputs.n={n}: the activations of {kept} samples need {memory.gib(trace)},"
-            f" {memory.gib(free)} are free; keep fewer with activations.n=1000, or take fewer samples"
-        ]
-    return []
+    return Needs(
+        width=settings.width,
+        grid=settings.grid.size,
+        k=settings.k,
+        item=ITEM_BYTES[settings.dtype],
+        members=settings.n_seeds,
+        samples=n,
+        kept=n if settings.activations.n is None else min(n, settings.activations.n),
+        adapts=settings.grid.adapt == "samples",
+        reports=settings.stats.level != "none",
+    )
