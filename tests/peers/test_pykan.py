@@ -75,13 +75,15 @@ def test_the_forward_pass_with_the_same_parameters(number, found):
 
 @pytest.mark.parametrize("number", [number for number, case in enumerate(CASES) if case["dtype"] == "float32"])
 def test_source_streams_are_the_librarys_own_numbers(number, found):
-    """Scales to the bit. Coefficients to 4e-8 of noise_scale: two calls of the library's own solver differ as much."""
+    """Scales to the bit. Coefficients to 1e-6 of the largest: the library's float32 solver strays from the exact fit by
+    up to 5e-7 of it, otherwise from process to process."""
     case = dict(CASES[number])
     del case["dtype"]
-    noise_scale = case.setdefault("noise_scale", 0.3)
+    case.setdefault("noise_scale", 0.3)
     model = KAN(**case, init="pykan_0_2_8", stream="source")
     for layer, mine in enumerate(model.layers):
         mask = found[f"{number}.{layer}.mask"]
         for name in ("scale_base", "scale_sp"):
             np.testing.assert_array_equal(getattr(mine, name).detach(), found[f"{number}.{layer}.{name}"] * mask)
-        np.testing.assert_allclose(mine.coef.detach(), found[f"{number}.{layer}.coef"], atol=4e-8 * max(1, noise_scale))
+        theirs = found[f"{number}.{layer}.coef"]
+        np.testing.assert_allclose(mine.coef.detach(), theirs, atol=1e-6 * np.abs(theirs).max())
