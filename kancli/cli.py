@@ -56,8 +56,7 @@ def _answer(error: BaseException) -> int:
         return _say(str(error).strip().splitlines()[0], errors.USAGE)
     if not isinstance(error, Exception) or os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
-    text = " ".join(str(error).split())
-    return _say(f"internal error: {type(error).__name__}: {text}; HYDRA_FULL_ERROR=1 shows where", errors.INTERNAL)
+    return _say(f"internal error: {errors.one_line(error)}; HYDRA_FULL_ERROR=1 shows where", errors.INTERNAL)
 
 
 def _say(message: str, code: int) -> int:

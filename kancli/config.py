@@ -11,10 +11,10 @@ from typing import Any
 
 from kancli import base_functions
 from kancli.budget import Needs
-from kancli.errors import ConfigError
+from kancli.errors import ConfigError, one_line
 from kancli.figures import Figures
 from kancli.inits import SCHEMES, LayerSize, Scheme
-from kancli.inits.outside import TARGET, NoSchemeError, faults_of, name_of, one_line, scheme_at
+from kancli.inits.outside import TARGET, NoSchemeError, faults_of, name_of, scheme_at
 from kancli.inputs import SAMPLERS, Sampler
 from kancli.schema import (
     Choice,

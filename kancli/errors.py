@@ -38,3 +38,8 @@ class NonFiniteError(KanError):
     """The forward pass produced infinities or NaN; the message names layer, edge and branch."""
 
     exit_code = NON_FINITE
+
+
+def one_line(error: BaseException) -> str:
+    """What an error is and says, without line breaks."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -81,19 +81,21 @@ def report_bytes(width: Sequence[int]) -> int:
     return 3_600 * sum(_edges(width))
 
 
+def _widest(width: Sequence[int], n_basis: int) -> int:
+    """Numbers that one sample makes in the largest tensor."""
+    return max(max(_edges(width)), max(width[:-1]) * n_basis)
+
+
 def chunk_size(width: Sequence[int], n_basis: int) -> int:
     """How many samples go through the model at a time."""
-    widest = max(max(_edges(width)), max(width[:-1]) * n_basis)
-    return max(1, CHUNK_NUMBERS // widest)
+    return max(1, CHUNK_NUMBERS // _widest(width, n_basis))
 
 
 def group_size(width: Sequence[int], n_basis: int, n: int) -> int:
-    """How many members of an ensemble go through at a time: so many that what they make stays in a core's cache."""
-    widest = max(max(_edges(width)), max(width[:-1]) * n_basis)
-    return max(1, GROUP_NUMBERS // (min(n, chunk_size(width, n_basis)) * widest))
+    """How many members of an ensemble go through at a time."""
+    return max(1, GROUP_NUMBERS // (min(n, chunk_size(width, n_basis)) * _widest(width, n_basis)))
 
 
 def chunk_bytes(width: Sequence[int], n_basis: int, item: int) -> int:
     """The tensors of one chunk and their float64 copies."""
-    widest = max(max(_edges(width)), max(width[:-1]) * n_basis)
-    return 8 * chunk_size(width, n_basis) * widest * (item + 8) // 4
+    return 8 * chunk_size(width, n_basis) * _widest(width, n_basis) * (item + 8) // 4

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kancli.errors import one_line
 from kancli.inits.scheme import LayerSize, Scheme
 from kancli.seeding import stream
 
@@ -93,7 +94,3 @@ def _check(scheme: Scheme, laws: object) -> None:
         lacks = [each for each in LAW if not hasattr(law, each)]
         if lacks:
             raise NoSchemeError(f"its law of {name} is a {type(law).__name__} without {', '.join(lacks)}")
-
-
-def one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

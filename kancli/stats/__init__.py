@@ -210,11 +210,11 @@ def _layer(number: int, layer: LayerFound, ensemble: bool, reasons: dict[str, st
     path = f"layers.{number}"
 
     def tell(values: Any, quantiles: bool = False) -> Any:
+        if not ensemble:
+            return _pick(values, 0)
         if isinstance(values, Mapping):
             return {name: tell(each, quantiles) for name, each in values.items()}
-        if not isinstance(values, np.ndarray):
-            return values
-        return summarise(values, quantiles=quantiles) if ensemble else values[0]
+        return summarise(values, quantiles=quantiles) if isinstance(values, np.ndarray) else values
 
     undefined = next((each for each in layer.undefined if each != "nothing varies"), layer.undefined[0])
     entry = {"layer": number, "n_in": layer.n_in, "n_out": layer.n_out, **tell(layer.layer, quantiles=True)}
