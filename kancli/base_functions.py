@@ -56,3 +56,18 @@ def base_function(name: str) -> Callable[[Tensor], Tensor]:
     if name in IN_TORCH:
         return getattr(torch, name)
     raise KeyError(name)
+
+
+def derivative_of(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The derivative of an elementwise function, as torch differentiates it."""
+    import torch
+
+    def derivative(x: Tensor) -> Tensor:
+        with torch.enable_grad():
+            place = x.detach().requires_grad_()
+            value = function(place)
+            if not value.requires_grad:  # a constant
+                return torch.zeros_like(x)
+            return torch.autograd.grad(value.sum(), place)[0]
+
+    return derivative

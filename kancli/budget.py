@@ -21,6 +21,8 @@ class Needs:
     kept: int  # samples whose activations are kept
     adapts: bool
     reports: bool
+    first: int  # samples that roughness and quantiles are taken over
+    backward: int  # samples that go the way back; 0 for none
 
     def faults(self) -> list[str]:
         """One line if more is needed than is free, telling how much in GiB and what to make smaller."""

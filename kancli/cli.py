@@ -89,7 +89,7 @@ def _dispatch(argv: list[str]) -> int:
     if args.config_dir:
         sys.path.append(str(presets.folders[-1]))  # schemes of the user's own lie beside the presets that name them
     if verb == "explain":
-        return _explain(args.overrides, presets)
+        return _explain_stats() if args.overrides == ["stats"] else _explain(args.overrides, presets)
     if args.shell_completion:
         return _complete(hydra_shell.create(presets, hydra_shell.CompletionLoader), args)
     if args.multirun and (args.cfg or args.info):
@@ -141,6 +141,14 @@ def _explain(overrides: list[str], presets: Presets) -> int:
         from kancli.explain import explain
         from kancli.report import show
     show(explain(overrides, presets), sys.stdout)
+    return 0
+
+
+def _explain_stats() -> int:
+    from kancli.glossary import glossary
+    from kancli.report import show
+
+    show(glossary(), sys.stdout)
     return 0
 
 

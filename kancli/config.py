@@ -17,6 +17,7 @@ from kancli.inits import SCHEMES, LayerSize, Scheme
 from kancli.inits.outside import TARGET, NoSchemeError, faults_of, name_of, scheme_at
 from kancli.inputs import SAMPLERS, Sampler
 from kancli.schema import (
+    Bounds,
     Choice,
     Integer,
     Interval,
@@ -24,6 +25,7 @@ from kancli.schema import (
     Optional,
     Real,
     Several,
+    Truth,
     key,
     keys,
     nearest,
@@ -51,10 +53,73 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class FirstSamples:
+    """What is measured on the first samples only."""
+
+    n: int = key(100, Integer(2, 10**6), "the first samples, for roughness and, with stats=full, quantiles")
+
+
+@dataclass(frozen=True)
+class Ntk:
+    """What is measured on the way back."""
+
+    n: int = key(256, Integer(1, 10**4), "the first samples, for gradients, Jacobian and neural tangent kernel")
+
+
+@dataclass(frozen=True)
 class Stats:
     """What is measured."""
 
-    level: str = key("basic", Choice(("none", "basic")), "how much is measured")
+    level: str = key("basic", Choice(("none", "basic", "full")), "how much is measured")
+    flat: float = key(1e-6, Real(0, 1), "an edge is flat below this share of its layer's rms", unit="std / rms")
+    first: FirstSamples = dataclasses.field(default_factory=FirstSamples)
+    ntk: Ntk = dataclasses.field(default_factory=Ntk)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Bounds [warn, fail] of the verdicts, by name. The worst layer counts; over members, its mean."""
+
+    signal_vanishes: tuple[float | None, float | None] = key(
+        (0.1, 0.001),
+        Bounds(),
+        "std of a node over that of the inputs, at most: a tenth is felt, a thousandth is lost in training's noise",
+    )
+    signal_explodes: tuple[float | None, float | None] = key(
+        (10.0, 1000.0), Bounds(), "the same, at least: far beyond any grid, and towards overflow"
+    )
+    gradient_vanishes: tuple[float | None, float | None] = key(
+        (0.1, 0.001), Bounds(), "rms gradient by a layer's values over that by the outputs, at most (stats=full)"
+    )
+    gradient_explodes: tuple[float | None, float | None] = key(
+        (10.0, 1000.0), Bounds(), "the same, at least: a step that fits one layer overshoots in another (stats=full)"
+    )
+    off_grid: tuple[float | None, float | None] = key(
+        (0.5, 0.9), Bounds(), "share of preacts outside the grid: there the spline fades to nothing; N(0, 1) has 0.32"
+    )
+    spline_inert: tuple[float | None, float | None] = key(
+        (0.01, None), Bounds(), "share of the branches' variance that is the splines', at most: at 1 % a KAN is an MLP"
+    )
+    linear: tuple[float | None, float | None] = key(
+        (1e-6, None), Bounds(), "1 - R² of the most curved edge's best line, at most: float32 shows no less"
+    )
+    rough: tuple[float | None, float | None] = key(
+        (2.0, None), Bounds(), "mean path over span of an edge: 1 is monotone, 2 goes up and down all the way"
+    )
+    nodes_degenerate: tuple[float | None, float | None] = key(
+        (0.05, 0.05),
+        Bounds(),
+        "distance of two edges out of one input of a hidden layer, at most: the reference's symmetric case has 0.03,"
+        " its default 0.09",
+    )
+    dead_edges: tuple[float | None, float | None] = key(
+        (0.1, 0.5), Bounds(), "share of flat edges: they pass on no signal"
+    )
+    off_law: tuple[float | None, float | None] = key(
+        (5.0, 6.0),
+        Bounds(),
+        "standard errors that a tensor's mean or std is off its law: by chance 6e-7 and 2e-9",
+    )
 
 
 @dataclass(frozen=True)
@@ -79,15 +144,24 @@ class Settings:
     n_seeds: int = key(1, Integer(1, 10**6), "models drawn, with the seeds seed, seed + 1, ...")
     dtype: str = key("float32", Choice(("float32", "float64")), "number type of model and samples")
     device: str = key("cpu", Choice(("cpu", "cuda", "auto")), "where the model runs; draws are the same on all")
+    strict: bool = key(False, Truth(), "end with exit code 4 where a verdict fails")
     grid: Grid = dataclasses.field(default_factory=Grid)
     init: Scheme = dataclasses.field(default_factory=SCHEMES["default"])
     inputs: Sampler = dataclasses.field(default_factory=SAMPLERS["normal"])
     figures: Figures = dataclasses.field(default_factory=Figures)
     stats: Stats = dataclasses.field(default_factory=Stats)
+    verdicts: Verdicts = dataclasses.field(default_factory=Verdicts)
     activations: Activations = dataclasses.field(default_factory=Activations)
 
 
-SECTIONS: dict[str, type] = {"grid": Grid, "figures": Figures, "stats": Stats, "activations": Activations}
+SECTIONS: dict[str, type] = {
+    "grid": Grid,
+    "figures": Figures,
+    "stats": Stats,
+    "verdicts": Verdicts,
+    "activations": Activations,
+}
+SUBSECTIONS: dict[str, dict[str, type]] = {"stats": {"first": FirstSamples, "ntk": Ntk}}
 # Sections whose keys depend on one of them: the key that selects, and what it selects from.
 VARIANTS: dict[str, tuple[str, Mapping[str, type]]] = {"init": ("scheme", SCHEMES), "inputs": ("kind", SAMPLERS)}
 TOP_LEVEL = (*keys(Settings), *SECTIONS, *VARIANTS)
@@ -112,7 +186,9 @@ def catalogue() -> list[LegalKey]:
     for name, (selector, table) in VARIANTS.items():
         prefix = "" if name == "init" else f"{name}."
         parts += [(prefix, variant, (f"{selector}={choice}",)) for choice, variant in table.items()]
-    parts += [(f"{name}.", section, ()) for name, section in SECTIONS.items()]
+    for name, section in SECTIONS.items():
+        parts.append((f"{name}.", section, ()))
+        parts += [(f"{name}.{inner}.", part, ()) for inner, part in SUBSECTIONS.get(name, {}).items()]
     for prefix, declared, owners in parts:
         for name, field in keys(declared).items():
             path, meta = prefix + name, field.metadata
@@ -152,8 +228,11 @@ def _read_section(section: type, given: Any, name: str, faults: list[str]) -> An
     if not isinstance(given, Mapping):
         faults.append(f"{name}={show(given)}: allowed: keys " + ", ".join(f"{name}.{entry}" for entry in keys(section)))
         return None
-    faults += [_unknown(f"{name}.{entry}", given[entry]) for entry in given if entry not in keys(section)]
-    return read(section, given, f"{name}.", faults)
+    inner = SUBSECTIONS.get(name, {})
+    parts = {part: _read_section(inner[part], given.get(part, {}), f"{name}.{part}", faults) for part in inner}
+    faults += [_unknown(f"{name}.{entry}", given[entry]) for entry in given if entry not in (*keys(section), *inner)]
+    own = read(section, given, f"{name}.", faults)
+    return None if own is None or None in parts.values() else dataclasses.replace(own, **parts)
 
 
 def _read_variant(name: str, given: Any, faults: list[str]) -> Any:
@@ -222,7 +301,7 @@ def _unknown(path: str, value: Any) -> str:
     if isinstance(value, Mapping) and value and "." not in path:
         path, value = f"{path}.{next(iter(value))}", next(iter(value.values()))
     legal = [*(key.path for key in catalogue()), *TOP_LEVEL]
-    hint = nearest(path, legal)
+    hint = nearest(path, [name for name in legal if "." in name] if "." in path else legal)
     same_ending = [name for name in legal if name.endswith(f".{path}")]
     if not hint and same_ending:
         hint = f"; did you mean {same_ending[0]}?"
@@ -283,4 +362,6 @@ def needs(settings: Settings) -> Needs:
         kept=n if settings.activations.n is None else min(n, settings.activations.n),
         adapts=settings.grid.adapt == "samples",
         reports=settings.stats.level != "none",
+        first=min(n, settings.stats.first.n),
+        backward=min(n, settings.stats.ntk.n) if settings.stats.level == "full" else 0,
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 INTERNAL = 1
 USAGE = 2
 NON_FINITE = 3
+DRIFT = 4
 SWEEP = 6
 SIGNALLED = 128  # plus the signal's number, as shells do: 130 for SIGINT, 143 for SIGTERM
 
@@ -38,6 +39,12 @@ class NonFiniteError(KanError):
     """The forward pass produced infinities or NaN; the message names layer, edge and branch."""
 
     exit_code = NON_FINITE
+
+
+class VerdictError(KanError):
+    """A verdict failed where none may; the message names each with its number and its bound."""
+
+    exit_code = DRIFT
 
 
 def one_line(error: BaseException) -> str:

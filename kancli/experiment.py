@@ -17,7 +17,7 @@ from kancli.errors import ConfigError
 from kancli.inits import declared, init_
 from kancli.model import KAN, LayerTrace
 from kancli.run_folder import RunFolder
-from kancli.stats import LayerScope
+from kancli.stats import Found, LayerScope
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Result:
     settings: Settings
     model: KAN
     first: KAN  # the model itself, or an ensemble's first member: the one in activations and figures
+    found: Found  # of every member
     stats: dict[str, Any]  # the contents of stats.json
     members: list[dict[str, Any]]  # the rows of members.csv; empty for a single model
     scopes: list[LayerScope]  # of the first member
@@ -92,15 +93,14 @@ def compute(settings: Settings) -> Result:
     Members go through in groups, and samples in chunks of a size that does not depend on the number of members: one
     member's numbers are those of a run of its own.
     """
-    seconds = {"model": 0.0, "inputs": 0.0, "forward": 0.0}
+    seconds = {"model": 0.0, "inputs": 0.0, "forward": 0.0, "stats": 0.0}
     start = time.perf_counter()
     model = build(settings)
     seconds["model"] = time.perf_counter() - start
 
     ensemble = settings.n_seeds > 1
-    declared_laws = declared(model, settings.init)
-    laws = [{name: stats.Declared(*each) for name, each in layer.items()} for layer in declared_laws]
-    parts: list[list[stats.LayerFound]] = []
+    laws = [{name: stats.Declared(*each) for name, each in layer.items()} for layer in declared(model, settings.init)]
+    parts: list[Found] = []
     first: _Passed | None = None
     size = memory.group_size(settings.width, settings.grid.size + settings.k, settings.inputs.count())
     for begin in range(0, settings.n_seeds, size):
@@ -108,20 +108,29 @@ def compute(settings: Settings) -> Result:
         start = time.perf_counter()
         x = _sample(settings, group if ensemble else None)
         seconds["inputs"] += time.perf_counter() - start
-        start = time.perf_counter()
-        passed = _pass(settings, model.member(group) if ensemble else model, x, laws, keep=first is None)
+        part = model.member(group) if ensemble else model
+        passed = _pass(settings, part, x, laws, seconds, keep=first is None)
         first = first or passed
         parts.append(passed.found)
-        seconds["forward"] += time.perf_counter() - start
     assert first is not None
 
     start = time.perf_counter()
     found = stats.join(parts)
-    told = stats.report(found, model.layers[0].coef.dtype, ensemble=ensemble, level=settings.stats.level)
-    members = stats.member_rows(found, settings.seed) if ensemble and settings.stats.level != "none" else []
-    non_finite = stats.describe(stats.non_finite(found), ensemble)
+    told, members = _told(settings, found, model.layers[0].coef.dtype)
+    non_finite = stats.describe(stats.non_finite(found.layers), ensemble)
     seconds["report"] = time.perf_counter() - start
-    return Result(settings, model, first.model, told, members, first.scopes, first.activations, non_finite, seconds)
+    return Result(
+        settings, model, first.model, found, told, members, first.scopes, first.activations, non_finite, seconds
+    )
+
+
+def _told(settings: Settings, found: Found, dtype: torch.dtype) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The contents of stats.json, and the rows of members.csv."""
+    ensemble = settings.n_seeds > 1
+    verdicts = stats.judge(found, vars(settings.verdicts), ensemble=ensemble)
+    shown = Found([], {}) if settings.stats.level == "none" else found
+    told = stats.report(shown, verdicts, epsilon=torch.finfo(dtype).eps, ensemble=ensemble)
+    return told, stats.member_rows(shown.layers, settings.seed) if ensemble else []
 
 
 def _sample(settings: Settings, members: slice | None) -> Tensor:
@@ -138,40 +147,73 @@ class _Passed:
     """What came of sending samples through some members."""
 
     model: KAN  # the first of them
-    found: list[stats.LayerFound]
+    found: Found
     scopes: list[LayerScope]
     activations: dict[str, Tensor]  # of the first
 
 
-def _pass(settings: Settings, model: KAN, x: Tensor, laws: list[dict[str, stats.Declared]], *, keep: bool) -> _Passed:
+def _pass(
+    settings: Settings,
+    model: KAN,
+    x: Tensor,
+    laws: list[dict[str, stats.Declared]],
+    seconds: dict[str, float],
+    *,
+    keep: bool,
+) -> _Passed:
     """Send samples through a model chunk by chunk.
 
     Args:
-        keep: whether to keep activations, as many as the settings want.
+        seconds: what forward pass and statistics took is added here.
+        keep: whether to keep activations, as many as the settings want, and what the figures need.
     """
+    clock = time.perf_counter()
+
+    def lap(name: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        seconds[name], clock = seconds[name] + now - clock, now
+
     n = x.shape[-2]
     most = n if settings.activations.n is None else min(n, settings.activations.n)
     chunk = memory.chunk_size(settings.width, settings.grid.size + settings.k)
+    measures, draws = settings.stats, keep and bool(settings.figures.names)
     more: list[dict[str, Any]] = [{} for _ in laws]
     if settings.grid.adapt == "samples":
-        more = [
-            {"coef_as_drawn": stats.parameters(layer, each)["coef"]}
-            for layer, each in zip(model.layers, laws, strict=True)
-        ]
-        laws = [{name: law for name, law in each.items() if name != "coef"} for each in laws]
-        for entry, fit in zip(more, adapt_(model, x, eps=settings.grid.eps, chunk=chunk), strict=True):
-            entry["refit"] = dict(vars(fit))
-    collector = stats.Collector(model, laws, more)
+        laws, more = _adapted(settings, model, x, laws, chunk)
+    collector = stats.Collector(
+        model, laws, more, level=measures.level, first=measures.first.n, flat=measures.flat, scopes=draws
+    )
     kept: list[dict[str, Tensor]] = []
+    back: stats.Backward | None = None
     with model.standardised_over(x, chunk):
         for begin in range(0, n, chunk):
             traces = model.trace(x[..., begin : begin + chunk, :])
-            collector.update(traces)
             if keep and begin < most:
                 kept.append(_activations(traces, most - begin))
+            lap("forward")
+            collector.update(traces)
+            lap("stats")
+        if measures.level == "full":
+            back = stats.backward(model, x[..., : measures.ntk.n, :])
         first = model.member(None if model.n_members is None else 0)
+        found, scopes = collector.found(back), collector.scopes() if draws else []
     activations = {name: torch.cat([chunk[name] for chunk in kept]) for name in kept[0]} if kept else {}
-    return _Passed(first, collector.found(), collector.scopes(), activations)
+    lap("stats")
+    return _Passed(first, found, scopes, activations)
+
+
+def _adapted(
+    settings: Settings, model: KAN, x: Tensor, laws: list[dict[str, stats.Declared]], chunk: int
+) -> tuple[list[dict[str, stats.Declared]], list[dict[str, Any]]]:
+    """Adapt the knots of a model to samples; return the laws that still hold, and what there is to tell of it."""
+    drawn = [
+        stats.parameters(layer, each, quantiles=settings.stats.level == "full")["coef"]
+        for layer, each in zip(model.layers, laws, strict=True)
+    ]
+    fits = adapt_(model, x, eps=settings.grid.eps, chunk=chunk)
+    more = [{"coef_as_drawn": each, "refit": dict(vars(fit))} for each, fit in zip(drawn, fits, strict=True)]
+    return [{name: law for name, law in each.items() if name != "coef"} for each in laws], more
 
 
 def _activations(traces: list[LayerTrace], n: int) -> dict[str, Tensor]:

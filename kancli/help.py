@@ -23,6 +23,7 @@ the activation functions and statistics of the initialisation to a fresh folder.
 Usage: kan-run [-m] [KEY=VALUE ...]
        kan-run explain [KEY=VALUE ...]   the law with its numbers, and where each value
                                          came from; no run
+       kan-run explain stats             what each number in stats.json is
   -m, --multirun          sweep over keys that have several values
   -c, --cfg job           print the config that a run would have, and stop
   -cd, --config-dir DIR   presets of your own: DIR/init/mine.yaml is init=mine
@@ -43,7 +44,8 @@ VALUES = {
 FOOT = """\
 EXIT CODES
   0 fine   1 internal error   2 wrong config or usage   3 non-finite values
-  6 some jobs of a sweep failed   130, 143 interrupted
+  4 a verdict failed, with strict=true   6 some jobs of a sweep failed
+  130, 143 interrupted
 
 Results go to outputs/DATE/TIME-ID/, sweeps to multirun/; hydra.run.dir=DIR and
 hydra.sweep.dir=DIR name another place."""
@@ -62,7 +64,12 @@ def help_text(presets: Presets) -> str:
         default = "must be given" if key.default is REQUIRED else show(key.default)
         unit = f", {key.unit}" if key.unit else ""
         where = f" ({', '.join(key.owners)})" if key.owners else ""
-        lines += [f"  {key.path:<18}{key.help}", f"{'':<20}{key.kind.describe()}{unit} [{default}]{where}"]
+        about = f"{'':<20}{key.kind.describe()}{unit} [{default}]{where}"
+        if len(key.path) < 17:
+            lines.append(f"  {key.path:<18}{key.help}")
+        else:
+            lines += [f"  {key.path}", f"{'':<20}{key.help}"]
+        lines.append(about)
     lines += ["", FOOT]
     return "\n".join(_wrap(line) for line in lines)
 

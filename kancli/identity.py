@@ -17,8 +17,8 @@ from kancli.inits.outside import TARGET, name_of, source_hash
 from kancli.inputs import File
 from kancli.seeding import SEMANTICS
 
-# Keys that do not change what is computed: where it runs, what is drawn, measured and kept.
-NOT_IDENTITY = ("device", "figures", "activations", "stats")
+# Keys that do not change what is computed: where it runs, what is drawn, measured, judged and kept.
+NOT_IDENTITY = ("device", "strict", "figures", "activations", "stats", "verdicts")
 
 
 def config_of(settings: Settings) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from kancli import splines
+from kancli.base_functions import derivative_of
 from kancli.splines import Local
 from kancli.terms import Terms, evenly
 
@@ -119,6 +120,19 @@ class KANLayer(nn.Module):
         terms, coef, offset = self._terms(x)
         return terms.edges(self._table(coef, offset), bases_only=True)
 
+    @torch.no_grad()
+    def slopes(self, x: Tensor) -> Tensor:
+        """d phi / d x of every edge, x `[(s,) n, i]` to `[(s,) n, i, o]`; where the bases are standardised, mean and
+        variance are taken for constants.
+
+        Raises:
+            RuntimeError: the bases are standardised over a batch that was not given.
+        """
+        coef, _ = self._standardised(None)
+        local, base = self.local_basis(x, derivative=1), evenly(derivative_of(self.base_fun), x)
+        terms = Terms(local.first, self.n_basis, 1, [*local.values, base])
+        return terms.edges(self._scaled_table(coef, None))
+
     def grid_ends(self) -> tuple[Tensor, Tensor]:
         """Where the grid of each input begins and ends, float64: `[i]`, or `[(s,) i]` where each has its own."""
         if self.own_knots:
@@ -137,21 +151,19 @@ class KANLayer(nn.Module):
         Raises:
             RuntimeError: the bases are standardised over a batch that was not given.
         """
-        if self.standardise and self.standard is None:
-            raise RuntimeError("the bases are standardised over a batch: use KAN.standardised_over(x)")
+        coef, offset = self._standardised(None)
         local = self.local_basis(x, None if not self.own_knots else self.knots[sources])
-        coef, offset = self._standardised(local)
         taken = local.take(coef[sources, targets].expand(*x.shape, -1))
         spline = torch.stack([value * each for value, each in zip(local.values, taken, strict=True)]).sum(0)
         if offset is not None:
             spline = spline + offset[sources, targets]
         return self.scale_base[sources, targets] * self.base_fun(x) + self.scale_sp[sources, targets] * spline
 
-    def local_basis(self, x: Tensor, knots: Tensor | None = None) -> Local:
-        """The bases at x `[(s,) n, i]`, on the layer's knots or those given."""
+    def local_basis(self, x: Tensor, knots: Tensor | None = None, derivative: int = 0) -> Local:
+        """The bases at x `[(s,) n, i]`, or their derivatives, on the layer's knots or those given."""
         if self.own_knots:
-            return splines.local_basis_on_knots(x, self.knots if knots is None else knots, self.k)
-        return splines.local_basis(x, self.grid_range, self.grid, self.k)
+            return splines.local_basis_on_knots(x, self.knots if knots is None else knots, self.k, derivative)
+        return splines.local_basis(x, self.grid_range, self.grid, self.k, derivative)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
         name = f"{prefix}knots"
@@ -163,11 +175,26 @@ class KANLayer(nn.Module):
             raise ValueError(f"{name}: the tensors are of another grid; make the model with their grid and range")
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
-    def _standardised(self, local: Local) -> tuple[Tensor, Tensor | None]:
-        """Coefficients `[(s,) i, o, K]` on the bases as they are, and the constant `[(s,) i, o]` on top, if any."""
+    def weights(self) -> tuple[Tensor, Tensor | None, Tensor]:
+        """What an edge is made of, phi = sum_m coef_m B_m + offset + scale_base b(x), with scale_sp multiplied in.
+
+        Returns:
+            coef `[(s,) i, o, K]`, offset `[(s,) i, o]` or None for 0, scale_base `[(s,) i, o]`.
+
+        Raises:
+            RuntimeError: the bases are standardised over a batch that was not given.
+        """
+        coef, offset = self._standardised(None)
+        return self.scale_sp.unsqueeze(-1) * coef, None if offset is None else self.scale_sp * offset, self.scale_base
+
+    def _standardised(self, local: Local | None) -> tuple[Tensor, Tensor | None]:
+        """Coefficients `[(s,) i, o, K]` on the bases as they are, and the constant `[(s,) i, o]` on top, if any; where
+        the bases are standardised over the batch at hand, `local` is the batch."""
         if not self.standardise:
             return self.coef, None
-        standard = self.standard or Standard.of([local])
+        if self.standard is None and local is None:
+            raise RuntimeError("the bases are standardised over a batch: use KAN.standardised_over(x)")
+        standard = self.standard or Standard.of([local])  # pyright: ignore[reportArgumentType]
         coef = self.coef * standard.inverse_std.unsqueeze(-2)
         return coef, -(coef * standard.mean.unsqueeze(-2)).sum(-1)
 
@@ -271,6 +298,21 @@ class KAN(nn.Module):
             if (standard := theirs.standard) is not None:
                 mine.standard = Standard(standard.mean[chosen], standard.inverse_std[chosen])
         return part
+
+    def ensemble_in_float64(self) -> KAN:
+        """A copy in float64, with the member axis in any case; what the bases are standardised by stays with it."""
+        copy = KAN(self.width, **{**self.layer_options, "n_members": self.n_members or 1, "device": "meta"})
+
+        def exact(tensor: Tensor) -> Tensor:
+            return (tensor.unsqueeze(0) if self.n_members is None else tensor).detach().double()
+
+        for mine, theirs in zip(copy.layers, self.layers, strict=True):
+            for name, tensor in theirs.named_parameters():
+                setattr(mine, name, nn.Parameter(exact(tensor), requires_grad=False))
+            mine.knots = exact(theirs.knots) if theirs.own_knots else theirs.knots
+            if (standard := theirs.standard) is not None:
+                mine.standard = Standard(exact(standard.mean), exact(standard.inverse_std))
+        return copy
 
     @contextmanager
     def standardised_over(self, x: Tensor, chunk: int | None = None) -> Iterator[None]:

@@ -98,7 +98,7 @@ class KAN(model.KAN):
         if self.last_inputs is None:
             raise RuntimeError("plot() draws the functions over the samples seen: call model(x) first")
         x = self.last_inputs.to(self.layers[0].coef)
-        collector = stats.Collector(self)
+        collector = stats.Collector(self, level="none", scopes=True)
         look = figures.Figures(
             metric=metric,
             beta=beta,

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from kancli import signals
 from kancli.config import Settings
-from kancli.errors import KanError, NonFiniteError
+from kancli.errors import KanError, NonFiniteError, VerdictError
 from kancli.experiment import Result, compute, record
 from kancli.identity import config_of, environment, identity
 from kancli.inits.outside import TARGET
-from kancli.report import number, show, summary, typical
+from kancli.report import brief_line, number, show, summary
 from kancli.run_folder import RunFolder
 from kancli.schema import show as show_value
 
@@ -43,6 +43,7 @@ def record_run(
 
     Raises:
         NonFiniteError: after everything was written, if a value of the forward pass is infinite or NaN.
+        VerdictError: after everything was written, if a verdict failed and the settings are strict.
     """
     start = time.perf_counter()
     head = {
@@ -80,15 +81,20 @@ def record_run(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if result.non_finite is not None:
         raise NonFiniteError(f"{result.non_finite}; what there is was saved")
+    failed = [each for each in result.stats["verdicts"] if each["verdict"] == "fail"]
+    if settings.strict and failed:
+        reasons = (f"{each['name']} {number(each['value'])}, bound {number(each['threshold'])}" for each in failed)
+        raise VerdictError(f"strict=true: {'; '.join(reasons)}; all was saved")
 
 
 def _print(result: Result, path: Path, brief: bool) -> None:
     shown = _short(path)
     if brief:
-        stds = " ".join(number(typical(layer["output"]["std"])) for layer in result.stats["layers"])
-        print(f"{shown}  output std by layer: {stds}" if stds else shown, flush=True)
+        print(brief_line(shown, result.stats), flush=True)
         return
     show(summary(result.stats, _headline(result.settings)), sys.stdout)
+    spent = ", ".join(f"{name} {result.seconds[name]:.2g} s" for name in ("model", "forward", "stats"))
+    print(f"stats={result.settings.stats.level}; {spent}")
     print(shown, flush=True)
 
 

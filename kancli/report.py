@@ -1,8 +1,7 @@
-"""A run's result as tables for the terminal. Numbers come from the statistics; remarks judge them."""
+"""A run's result as tables for the terminal. Numbers and verdicts come from the statistics."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
@@ -11,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 PLAIN_WIDTH = 80  # columns where there is no terminal
-INERT = 0.01  # a share of the variance below which a branch is called inert
-STRAIGHT = 2  # an activation off its straight line by at most so many epsilons of its size is that line, rounded
+STYLES = {"warn": "yellow", "fail": "bold red"}
 
 
 class PipeConsole(Console):
@@ -32,7 +30,7 @@ def console(file: IO[str]) -> Console:
 def summary(stats: Mapping[str, Any], headline: str) -> list[Table | str]:
     """What is printed at the end of a run: a line about the run, a table of its layers, and what stands out."""
     if not stats["layers"]:
-        return [headline]
+        return [headline, verdict_table(stats["verdicts"])]
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
     table.add_column("layer", no_wrap=True)
     for name in ("scale_base", "coef", "preacts", "postacts", "output", "off-grid", "spline"):
@@ -48,18 +46,56 @@ def summary(stats: Mapping[str, Any], headline: str) -> list[Table | str]:
     lines = ["mean, ±std; off-grid: share of preacts; spline: its share of the branches' variance"]
     if isinstance(stats["layers"][0]["off_grid"], Mapping):
         lines.append("all of them means over the members: stats.json has their sd, 95 % intervals and quantiles")
-    return [headline, table, *lines, *remarks(stats)]
+    return [headline, table, *lines, *remarks(stats), "", verdict_table(stats["verdicts"])]
+
+
+def verdict_table(verdicts: Sequence[Mapping[str, Any]]) -> Table:
+    """Every verdict with its number, the bound that decided, and where the number was found."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
+    for name in ("verdict", "of"):
+        table.add_column(name, no_wrap=True)
+    for name in ("value", "bound"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("where")
+    for each in verdicts:
+        interval = "" if each.get("low") is None else f" [{number(each['low'])}, {number(each['high'])}]"
+        table.add_row(
+            each["verdict"] or "-",
+            each["name"],
+            number(each["value"]) + interval,
+            number(each["threshold"]),
+            each["detail"],
+            style=STYLES.get(each["verdict"]),
+        )
+    return table
 
 
 def remarks(stats: Mapping[str, Any]) -> list[str]:
-    """Plain sentences: how straight the activations are, and which verdicts are not passed."""
-    errors = [math.inf if (error := most(layer["linear_error"])) is None else error for layer in stats["layers"]]
+    """Plain sentences: how curved the activations are, how signal and gradient grow, Jacobian and kernel."""
     bends = [bend for layer in stats["layers"] if (bend := most(layer["nonlinearity"]["max"])) is not None]
     lines = []
-    if max(errors) <= STRAIGHT * stats["epsilon"]:
-        lines.append(f"every activation is the straight line scale_base·x, to {max(errors):.1e} of its size")
-    elif bends:
+    if bends:
         lines.append(f"nonlinearity (1 - R² of the best line) of the activations: at most {max(bends):.3g}")
+    slopes = [
+        f"{name} {number(typical(slope))}{_interval(slope)}"
+        for name in ("signal", "gradient")
+        if (slope := stats["propagation"].get(name)) is not None and typical(slope) is not None
+    ]
+    if slopes:
+        lines.append(f"growth a layer, as the slope of the log: {', '.join(slopes)}")
+    for name, title, parts in (
+        (
+            "jacobian",
+            "Jacobian",
+            {"least, median and largest singular value": ("min", "median", "max"), "condition": ("condition",)},
+        ),
+        ("ntk", "neural tangent kernel", {"condition": ("condition",), "effective rank": ("effective_rank",)}),
+    ):
+        if (told := stats[name]) is not None:
+            texts = (
+                f"{what} {', '.join(number(typical(told[each])) for each in which)}" for what, which in parts.items()
+            )
+            lines.append(f"{title}: {'; '.join(texts)}")
     fits = [layer["refit"] for layer in stats["layers"] if "refit" in layer]
     if fits:
         condition, residual = (max(most(fit[name]) or 0 for fit in fits) for name in ("condition", "residual"))
@@ -74,17 +110,25 @@ def remarks(stats: Mapping[str, Any]) -> list[str]:
             for layer, count in kept.items()
             if count
         ]
-    shares = {layer["layer"]: typical(layer["spline_share"]) for layer in stats["layers"]}
-    inert = {layer: value for layer, value in shares.items() if value is not None and 0 < value < INERT}
-    if inert:
-        parts = ", ".join(f"{share(value)} of layer {layer}'s" for layer, value in inert.items())
-        lines.append(f"the spline is all but inert: it carries {parts} variance")
-    lines += [
-        f"{each['verdict']}: {each['name']}: {each['detail']}"
-        for each in stats["verdicts"]
-        if each["verdict"] != "pass"
-    ]
     return lines
+
+
+def _interval(value: Any) -> str:
+    """The 95 % interval of a number over members."""
+    return f" [{number(value['low'])}, {number(value['high'])}]" if isinstance(value, Mapping) else ""
+
+
+def brief_line(folder: object, stats: Mapping[str, Any]) -> str:
+    """A run in one line: its folder, how the signal's size goes, and the verdicts that are not passed."""
+    parts = [str(folder)]
+    if stats["layers"]:
+        stds = " ".join(number(typical(layer["output"]["std"])) for layer in stats["layers"])
+        parts.append(f"output std by layer: {stds}")
+    for name, slope in (stats["propagation"] or {}).items():
+        if name in ("signal", "gradient") and len(stats["layers"]) > 1:
+            parts.append(f"{name} slope {number(typical(slope))}{_interval(slope)}")
+    parts += [f"{each['verdict']}: {each['name']}" for each in stats["verdicts"] if each["verdict"] in STYLES]
+    return "  ".join(parts)
 
 
 def typical(value: Any) -> float | None:

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import hashlib
 import io
+import itertools
 import json
 import logging
 import os
@@ -82,7 +83,7 @@ class RunFolder:
         self.files[name] = hashlib.sha256(content).hexdigest()
 
     def write_json(self, name: str, content: Any) -> None:
-        self.write(name, (json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode())
+        self.write(name, (_json(content) + "\n").encode())
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         """Write a safetensors file, and keep each tensor's hash for run.json."""
@@ -100,10 +101,7 @@ class RunFolder:
             for layer in stats["layers"]
         ]
         self.write("layers.csv", _csv(_flat(layer) for layer in layers))
-        self.write(
-            "edges.csv",
-            _csv({"layer": layer["layer"]} | _flat(edge) for layer in stats["layers"] for edge in layer["edges"]),
-        )
+        self.write("edges.csv", _edges_csv(stats["layers"]))
 
     def write_members(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write members.csv: the statistics of each layer of each member."""
@@ -178,3 +176,29 @@ def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def _edges_csv(layers: Iterable[Mapping[str, Any]]) -> bytes:
+    """One row an edge, from layers whose edges are columns."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for number, layer in enumerate(layers):
+        columns = _flat(layer["edges"])
+        if number == 0:
+            writer.writerow(["layer", *columns])
+        writer.writerows(zip(itertools.repeat(layer["layer"]), *columns.values()))
+    return text.getvalue().encode() or b"layer\n"
+
+
+def _json(content: Any, indent: str = "") -> str:
+    """JSON with an entry a line, but lists of plain values on one: as json.dumps writes it with an indent, each of a
+    million numbers would have a line and take ten times as long."""
+    inner = indent + "  "
+    if isinstance(content, Mapping) and content:
+        entries = [f"{json.dumps(name, ensure_ascii=False)}: {_json(each, inner)}" for name, each in content.items()]
+    elif isinstance(content, (list, tuple)) and any(isinstance(each, (Mapping, list, tuple)) for each in content):
+        entries = [_json(each, inner) for each in content]
+    else:
+        return json.dumps(content, allow_nan=False, ensure_ascii=False)
+    opening, closing = "{}" if isinstance(content, Mapping) else "[]"
+    return f"{opening}\n{inner}" + f",\n{inner}".join(entries) + f"\n{indent}{closing}"

@@ -159,6 +159,23 @@ class Interval:
 
 
 @dataclasses.dataclass(frozen=True)
+class Bounds:
+    """From where on a number warns, and from where on it fails; null for never."""
+
+    def check(self, value: Any) -> tuple[float | None, float | None]:
+        if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
+            raise FaultError(self.describe())
+        try:
+            warn, fail = (Optional(Real()).check(entry) for entry in value)
+        except FaultError:
+            raise FaultError(self.describe()) from None
+        return warn, fail
+
+    def describe(self) -> str:
+        return "[warn, fail], each a finite number or null for never"
+
+
+@dataclasses.dataclass(frozen=True)
 class Optional:
     """A value of `kind`, or null."""
 

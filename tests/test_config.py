@@ -85,7 +85,7 @@ BAD = [
     ({"figures": {"beta": 0}}, "figures.beta=0", "> 0"),
     ({"figures": {"names": ["netwrok"]}}, "entry 0 is netwrok", "did you mean network?"),
     ({"figures": {"in_vars": ["x"]}}, "figures.in_vars=[x]", "2 nodes"),
-    ({"stats": {"level": "all"}}, "stats.level=all", "none, basic"),
+    ({"stats": {"level": "all"}}, "stats.level=all", "none, basic, full"),
     ({"nois_scale": 1}, "nois_scale=1", "did you mean noise_scale?"),
     ({"init": {"scheme": "default", "nois_scale": 1}}, "nois_scale=1", "did you mean noise_scale?"),
     ({"n": 5}, "n=5", "did you mean inputs.n?"),
@@ -155,7 +155,9 @@ def test_identity_depends_on_values_not_on_spelling():
     assert of(seed=1) == of(seed=1.0) == of(seed=1e0)
     assert of(init={"scheme": "default", "noise_scale": 1}) == of(init={"noise_scale": 1.0, "scheme": "default"})
     assert of(seed=1) != of(seed=2)
-    assert of() == of(device="auto", figures={"names": [], "beta": 7}, activations={"n": 3}, stats={"level": "none"})
+    assert of() == of(
+        device="auto", figures={"names": [], "beta": 7}, activations={"n": 3}, stats={"level": "none"}, strict=True
+    )
     assert of(dtype="float64") != of()
 
 

@@ -32,6 +32,15 @@ CASES = {
         "activations": {"n": 3},
     },
     "mesh": {"width": [2, 3], "inputs": {"kind": "grid", "n": 49}},
+    "full": {"width": [3, 4, 4, 2], "stats": {"level": "full", "ntk": {"n": 20}}, "init": {"scheme": "pykan_0_0_5"}},
+    "full, scales of their own": {
+        "width": [2, 3, 1],
+        "init": {"scheme": "efficient_kan"},
+        "stats": {"level": "full", "ntk": {"n": 300}},
+        "inputs": {"kind": "normal", "n": 300},
+    },
+    "full, standardised": {"width": [2, 3, 1], "init": {"scheme": "lecun_norm"}, "stats": {"level": "full"}},
+    "full, adapted": {"grid": {"size": 4, "adapt": "samples", "eps": 0.3}, "stats": {"level": "full"}},
 }
 
 
@@ -51,6 +60,13 @@ def leaves(entry, path=""):
         yield path, entry
 
 
+def at(named, path, member):
+    """One member's number of `[s]` or `[s, n]`, None where it is not finite."""
+    _, name, *place = path.split(".")
+    value = named[name][(member, *map(int, place))]
+    return float(value) if np.isfinite(value) else None
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("group", [None, 2])
 def test_a_member_has_the_bits_of_its_own_run(case, group, monkeypatch):
@@ -64,6 +80,10 @@ def test_a_member_has_the_bits_of_its_own_run(case, group, monkeypatch):
         assert set(alone) == set(together)
         for name, tensor in alone.items():
             assert torch.equal(together[name][member], tensor), name
+        for name in ("propagation", "jacobian", "ntk"):
+            if single.stats[name] is not None:
+                values = dict(leaves(single.stats[name]))
+                assert {path: at(ensemble.found.network[name], path, member) for path in values} == values
         rows = [row for row in ensemble.members if row["member"] == member]
         for row, layer in zip(rows, single.stats["layers"], strict=True):
             assert row["seed"] == 5 + member
@@ -76,7 +96,7 @@ def test_a_member_has_the_bits_of_its_own_run(case, group, monkeypatch):
                 np.testing.assert_array_equal(one.mean_abs, other.mean_abs)
 
 
-@pytest.mark.parametrize("case", ["default", "fine grid", "wide", "adapted, many samples"])
+@pytest.mark.parametrize("case", ["default", "fine grid", "wide", "adapted, many samples", "full"])
 def test_bits_do_not_depend_on_threads(case):
     found = {}
     threads = torch.get_num_threads()
@@ -93,30 +113,42 @@ def test_bits_do_not_depend_on_threads(case):
 
 
 def test_the_summary_is_over_the_members():
-    ensemble = computed(n_seeds=6)
-    singles = [computed(seed=5 + member) for member in range(6)]
-    told = dict(leaves(ensemble.stats["layers"]))
-    fixed = ("layer", "n_in", "n_out", "in", "out", "declared_mean", "declared_std", "mean_error")
+    """Every number of stats.json, at full level, against numpy and scipy over runs one by one."""
+    parts = ("layers", "propagation", "jacobian", "ntk")
+    config = {"stats": {"level": "full", "ntk": {"n": 12}}}
+
+    def numbers(run):
+        return dict(leaves({part: run.stats[part] for part in parts}))
+
+    told = numbers(computed(n_seeds=6, **config))
+    singles = [numbers(computed(seed=5 + member, **config)) for member in range(6)]
+    fixed = ("layer", "n_in", "n_out", "in", "out", "declared_mean", "declared_std", "mean_error", "variance_error")
     count = 0
-    for path, _ in leaves(singles[0].stats["layers"]):
-        if path.rpartition(".")[2] in fixed:
+    for path in singles[0]:
+        name, _, place = path.rpartition(".")  # of an entry of a list
+        name, place = (name, f".{place}") if place.isdigit() else (path, "")
+        if name.rpartition(".")[2] in fixed:
             assert path in told, path
             continue
-        values = np.array([dict(leaves(each.stats["layers"]))[path] for each in singles], dtype=float)
+
+        def summary(of, name=name, place=place):
+            return told[f"{name}.{of}{place}"]
+
+        values = np.array([each[path] for each in singles], dtype=float)
         if np.isnan(values).all():
-            assert told[f"{path}.mean"] is None
+            assert summary("mean") is None
             continue
-        assert told[f"{path}.mean"] == pytest.approx(values.mean(), rel=1e-12, abs=1e-15), path
-        assert told[f"{path}.sd"] == pytest.approx(values.std(ddof=1), rel=1e-9, abs=1e-14), path
-        assert told[f"{path}.n"] == 6
+        assert summary("mean") == pytest.approx(values.mean(), rel=1e-12, abs=1e-15), path
+        assert summary("sd") == pytest.approx(values.std(ddof=1), rel=1e-9, abs=1e-14 * abs(values).max()), path
+        assert summary("n") == 6
         if np.ptp(values):
             low, high = scipy_stats.t.interval(0.95, 5, loc=values.mean(), scale=scipy_stats.sem(values))
-            assert told[f"{path}.low"] == pytest.approx(low, rel=1e-9, abs=1e-13), path
-            assert told[f"{path}.high"] == pytest.approx(high, rel=1e-9, abs=1e-13), path
-        if f"{path}.q25" in told:
-            assert told[f"{path}.q25"] == pytest.approx(np.quantile(values, 0.25), rel=1e-12, abs=1e-15)
+            assert summary("low") == pytest.approx(low, rel=1e-9, abs=1e-13), path
+            assert summary("high") == pytest.approx(high, rel=1e-9, abs=1e-13), path
+        if f"{name}.q25{place}" in told:
+            assert summary("q25") == pytest.approx(np.quantile(values, 0.25), rel=1e-12, abs=1e-15)
         count += 1
-    assert count > 200
+    assert count > 500
 
 
 def test_a_summary_leaves_out_what_is_not_finite():
@@ -146,7 +178,7 @@ def test_the_folder_of_an_ensemble(kan_run):
     activations = load_file(outcome.folder / "activations.safetensors")
     assert tuple(activations["layers.0.postacts"].shape) == (20, 2, 3)
     stats = outcome.json("stats.json")
-    assert {"mean", "sd", "low", "high"} <= set(stats["layers"][0]["edges"][0]["slope"])
+    assert {"mean", "sd", "low", "high"} <= set(stats["layers"][0]["edges"]["slope"])
     assert stats["verdicts"][0]["verdict"] == "pass"
     with (outcome.folder / "members.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -154,14 +186,14 @@ def test_the_folder_of_an_ensemble(kan_run):
                                                                                 ("1", "8", "0")]  # fmt: skip
     with (outcome.folder / "edges.csv").open() as file:
         edge = next(iter(csv.DictReader(file)))
-    assert float(edge["slope_mean"]) == stats["layers"][0]["edges"][0]["slope"]["mean"]
+    assert float(edge["slope_mean"]) == stats["layers"][0]["edges"]["slope"]["mean"][0]
 
 
 def test_a_non_finite_member_is_named(kan_run):
     outcome = kan_run("n_seeds=3", "init=default", "noise_scale_base=1e38", "inputs.std=1e3")
     assert outcome.code == 3
     assert "member 0, layer 0" in outcome.err
-    (verdict,) = outcome.json("stats.json")["verdicts"]
+    verdict = outcome.json("stats.json")["verdicts"][0]
     assert verdict["verdict"] == "fail"
     assert 1 <= verdict["value"] <= 3
 

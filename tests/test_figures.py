@@ -16,7 +16,7 @@ from kancli.stats import Collector
 def scene(width=(2, 5, 1), n=100, **knobs):
     model = KAN(width=list(width), seed=0, dtype="float64", **knobs)
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(n, width[0])))
-    collector = Collector(model)
+    collector = Collector(model, scopes=True)
     collector.update(model.trace(x))
     return model, x, collector.scopes()
 
@@ -92,7 +92,7 @@ def test_shading_starts_at_the_grid():
 
 def test_nothing_is_shaded_on_the_grid():
     model = KAN(width=[2, 3], seed=0)
-    collector = Collector(model)
+    collector = Collector(model, scopes=True)
     collector.update(model.trace(torch.rand(50, 2) * 2 - 1))
     figure = figures.draw("network", model, collector.scopes(), figures.Figures())
     assert len(polygons(figure)[1].get_paths()) == 0
@@ -100,7 +100,7 @@ def test_nothing_is_shaded_on_the_grid():
 
 def test_one_value_is_a_level_line_shaded_if_off_the_grid():
     model = KAN(width=[2, 1], seed=0)
-    collector = Collector(model)
+    collector = Collector(model, scopes=True)
     collector.update(model.trace(torch.tensor([[0.5, 3.0]])))
     figure = figures.draw("network", model, collector.scopes(), figures.Figures())
     for segment in lines(figure)[2].get_segments():
@@ -149,7 +149,7 @@ def test_non_finite_functions_are_marked():
     model, x, _ = scene()
     with torch.no_grad():
         model.layers[0].coef[0, 0] = torch.nan
-    collector = Collector(model)
+    collector = Collector(model, scopes=True)
     collector.update(model.trace(x))
     figure = figures.draw("network", model, collector.scopes(), figures.Figures())
     figure.savefig(io.BytesIO(), dpi=30)

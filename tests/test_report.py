@@ -66,7 +66,7 @@ def test_numbers(value, text):
 
 
 def test_a_network_of_any_size_fits_80_columns(stats):
-    wide = {**stats, "layers": [{**layer, "n_in": 1000, "n_out": 1024} for layer in stats["layers"]]}
+    wide = {**stats, "verdicts": [], "layers": [{**layer, "n_in": 1000, "n_out": 1024} for layer in stats["layers"]]}
     for layer in wide["layers"]:
         for name in ("scale_base", "coef", "preacts", "postacts", "output"):
             layer[name] = {"mean": -1.234567e-05, "std": 1.234567e-10}

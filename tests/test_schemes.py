@@ -149,8 +149,9 @@ def test_what_the_statistics_are_told_is_the_law(name):
     laws = scheme.laws(LayerSize(3, 4, 5, 3))
     (told,) = declared(model, scheme)
     assert told == {
-        tensor: (law.mean, law.std, law.mean_error(tuple(getattr(model.layers[0], tensor).shape)))
+        tensor: (law.mean, law.std, law.mean_error(shape), law.variance_error(shape))
         for tensor, law in laws.items()
+        for shape in [tuple(getattr(model.layers[0], tensor).shape)]
     }
     assert set(told) == {tensor for tensor, _ in model.layers[0].named_parameters()}
 

@@ -41,14 +41,17 @@ def size_of(layer: KANLayer) -> LayerSize:
     return LayerSize(layer.n_in, layer.n_out, layer.grid, layer.k, layer.grid_range, layer.base_name or layer.base_fun)
 
 
-def declared(model: KAN, scheme: Scheme) -> list[dict[str, tuple[float, float, float]]]:
-    """Per layer and tensor what the laws say: mean, std, and the standard error of the mean of one member's tensor."""
+def declared(model: KAN, scheme: Scheme) -> list[dict[str, tuple[float, float, float, float]]]:
+    """Per layer and tensor what the laws say: mean, std, and of one member's tensor the standard errors of its mean and
+    of its mean squared distance from the law's mean."""
     leading = 0 if model.n_members is None else 1
+
+    def told(law: Law, tensor: Tensor) -> tuple[float, float, float, float]:
+        shape = tuple(tensor.shape[leading:])
+        return law.mean, law.std, law.mean_error(shape), law.variance_error(shape)
+
     return [
-        {
-            name: (law.mean, law.std, law.mean_error(tuple(getattr(layer, name).shape[leading:])))
-            for name, law in scheme.laws(size_of(layer)).items()
-        }
+        {name: told(law, getattr(layer, name)) for name, law in scheme.laws(size_of(layer)).items()}
         for layer in model.layers
     ]
 

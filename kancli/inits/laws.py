@@ -34,6 +34,10 @@ class Law(Protocol):
         """The standard error of the mean of a tensor of that shape."""
         ...
 
+    def variance_error(self, shape: tuple[int, ...]) -> float:
+        """The standard error of the mean squared distance of such a tensor's entries from `mean`."""
+        ...
+
     def combined_variance(self, weights: np.ndarray) -> np.ndarray:
         """The variance of sum_m w_m coef_m for the entries of one edge; weights `[q, K]` to `[q]`."""
         ...
@@ -59,8 +63,16 @@ class Alike:
 class Independent(Alike):
     """What laws of independent entries share."""
 
+    @property
+    def kurtosis(self) -> float:
+        """Fourth moment about the mean over the squared variance; a law without it takes that of a normal one."""
+        return 3.0
+
     def mean_error(self, shape: tuple[int, ...]) -> float:
         return self.std / math.sqrt(math.prod(shape))  # pyright: ignore[reportAttributeAccessIssue]
+
+    def variance_error(self, shape: tuple[int, ...]) -> float:
+        return self.std**2 * math.sqrt((self.kurtosis - 1) / math.prod(shape))  # pyright: ignore
 
     def combined_variance(self, weights: np.ndarray) -> np.ndarray:
         return (weights**2).sum(-1) * self.std**2  # pyright: ignore[reportAttributeAccessIssue]
@@ -130,6 +142,10 @@ class Uniform(Independent):
     def bounds(self) -> tuple[float, float]:
         return self.low, self.high
 
+    @property
+    def kurtosis(self) -> float:
+        return 9 / 5
+
     def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         return self.low + (self.high - self.low) * generator.random(shape)
 
@@ -154,6 +170,9 @@ class NormalByBasis(Independent):
     @property
     def bounds(self) -> tuple[float, float]:
         return (-math.inf, math.inf)
+
+    def variance_error(self, shape: tuple[int, ...]) -> float:
+        return math.sqrt(2 * sum(std**4 for std in self.stds) / len(self.stds) / math.prod(shape))
 
     def combined_variance(self, weights: np.ndarray) -> np.ndarray:
         return ((weights * self.stds) ** 2).sum(-1)
@@ -203,6 +222,12 @@ class KnotNoise(Alike):
         edge = self.half_width * math.sqrt(float(self.inverse.mean(0).square().sum()) / 3)
         return edge / math.sqrt(math.prod(shape[:-1]))
 
+    def variance_error(self, shape: tuple[int, ...]) -> float:
+        # An edge's coefficients are sums of uniform numbers, whose fourth cumulant is -2/15 half_width^4.
+        together = float((self.inverse @ self.inverse.T).square().sum()) * 2 * (self.half_width**2 / 3) ** 2
+        cumulants = float(self.inverse.square().sum(0).square().sum()) * -2 / 15 * self.half_width**4
+        return math.sqrt((together + cumulants) / math.prod(shape[:-1])) / shape[-1]
+
     def combined_variance(self, weights: np.ndarray) -> np.ndarray:
         return ((weights @ self.inverse.numpy()) ** 2).sum(-1) * self.half_width**2 / 3
 
@@ -245,6 +270,10 @@ class Masked:
     def mean_error(self, shape: tuple[int, ...]) -> float:
         # Which edges are kept is not random.
         return self.law.std * math.sqrt(self.share / math.prod(shape))
+
+    def variance_error(self, shape: tuple[int, ...]) -> float:
+        own = self.law.std**4 * (self.law.kurtosis - 1) + 4 * (self.law.mean - self.mean) ** 2 * self.law.std**2
+        return math.sqrt(self.share * own / math.prod(shape))
 
     def combined_variance(self, weights: np.ndarray) -> np.ndarray:
         return (weights**2).sum(-1) * self.std**2

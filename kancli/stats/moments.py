@@ -1,6 +1,6 @@
-"""Means, variances and covariances over samples that arrive in chunks, in float64.
+"""Means, variances and extremes over samples that arrive in chunks, in float64.
 
-Shapes: n samples, s members, i inputs, o outputs. Samples come first here, so that sums over them run along memory.
+Shapes: n samples, s members. Samples come first here, so that sums over them run along memory.
 Chunks are merged by the pairwise update of Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for
 computing sample variances" (1979), so a large mean costs no digits. All variances here are mean squared deviations
 from the mean (divided by n). The bits of a sum depend neither on the number of threads nor on what is summed beside it.
@@ -23,56 +23,22 @@ class Moments:
         self.low: Array = np.full((), np.inf)
         self.high: Array = np.full((), -np.inf)
 
-    def update(self, values: Array, scratch: Array | None = None) -> Array:
-        """Take in one chunk. Its own array is used up: it comes back as the deviations from the chunk's mean.
-
-        Args:
-            scratch: an array of the same shape to work in; new memory costs more than the arithmetic.
-        """
+    def update(self, values: Array) -> None:
+        """Take in one chunk."""
         n, mean = len(values), total(values) / len(values)
         low, high = values.min(axis=0), values.max(axis=0)
-        deviation = np.subtract(values, mean, out=values)
+        deviation = values - mean
         n_now = self.n + n
         shift = mean - self.mean
-        self.sum_squares = (
-            self.sum_squares + total(np.multiply(deviation, deviation, out=scratch)) + shift**2 * (self.n * n / n_now)
-        )
+        self.sum_squares = self.sum_squares + total(deviation * deviation) + shift**2 * (self.n * n / n_now)
         self.mean = self.mean + shift * (n / n_now)
         self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
         self.n = n_now
-        return deviation
 
     @property
     def variance(self) -> Array:
         """Exactly 0 where all values are equal, whatever the rounding of their mean."""
         return np.where(self.low == self.high, 0.0, self.sum_squares / self.n)
-
-
-class EdgeMoments(Moments):
-    """Moments of y `[n, s, i, o]`, and its covariance with x `[n, s, i]`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.x = Moments()
-        self.sum_products: Array = np.zeros(())
-
-    def update_pair(self, x: Array, y: Array, scratch: Array | None = None) -> None:
-        """Take in one chunk of both; x and y are used up, as by `update`."""
-        n, before = len(x), self.n
-        x_mean, y_mean = self.x.mean, self.mean
-        dx = self.x.update(x)
-        dy = self.update(y, scratch)
-        # The chunk's own means, back from the merged ones.
-        if before:
-            x_shift = (self.x.mean - x_mean) * (self.n / n)
-            y_shift = (self.mean - y_mean) * (self.n / n)
-            self.sum_products = self.sum_products + x_shift[..., None] * y_shift * (before * n / self.n)
-        self.sum_products = self.sum_products + total(np.multiply(dx[..., None], dy, out=scratch))
-
-    @property
-    def covariance(self) -> Array:
-        """`[s, i, o]`"""
-        return self.sum_products / self.n
 
 
 def total(values: Array) -> Array:

@@ -1,0 +1,132 @@
+"""Verdicts: what of the statistics is out of bounds. Each has a number, bounds from the config, and pass, warn or fail.
+
+Shapes: s members (1 for a single model).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kancli.stats.found import Found, LayerFound, describe, non_finite
+from kancli.stats.moments import Array
+from kancli.stats.over_members import summarise
+from kancli.stats.parameters import pooled_z
+
+Bounds = tuple[float | None, float | None]  # from where on a number warns, and fails; None for never
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a verdict looks at.
+
+    The numbers `[s]` by place, such as layers; the worst place counts, by the mean over members.
+    """
+
+    numbers: Mapping[str, Array]
+    low_is_bad: bool = False
+    missing: str = "no such number in this network"  # why there is none
+
+
+@np.errstate(all="ignore")
+def judge(found: Found, bounds: Mapping[str, Bounds], *, ensemble: bool) -> list[dict[str, Any]]:
+    """The verdicts, as told in stats.json.
+
+    A number of several members is their mean, with its 95 % interval. `threshold` is the bound that decided: the worst
+    one reached, else the next. Where a number has no value there is no verdict: null, with the reason for `detail`.
+
+    Args:
+        bounds: by the name of a verdict; `Verdicts` in `kancli.config` tells what each looks at.
+    """
+    bad = non_finite(found.layers)
+    finite = {
+        "name": "non_finite",
+        "value": len(bad),
+        "threshold": 0,
+        "verdict": "fail" if bad else "pass",
+        "detail": describe(bad, ensemble) or "all values are finite",
+    }
+    if not found.network:  # nothing else was measured
+        return [finite]
+    return [finite, *(_verdict(name, look, bounds[name], ensemble) for name, look in _looks(found).items())]
+
+
+def _verdict(name: str, look: Look, bounds: Bounds, ensemble: bool) -> dict[str, Any]:
+    told = {where: summarise(each) for where, each in look.numbers.items()}
+    means = {where: float(each["mean"]) for where, each in told.items() if np.isfinite(each["mean"])}
+    warn, fail = bounds
+    if not means:
+        return {"name": name, "value": None, "threshold": _first(warn, fail), "verdict": None, "detail": look.missing}
+    where = (min if look.low_is_bad else max)(means, key=means.__getitem__)
+    value = means[where]
+
+    def reached(bound: float | None) -> bool:
+        return bound is not None and (value <= bound if look.low_is_bad else value >= bound)
+
+    verdict, threshold = ("pass", _first(warn, fail))
+    if reached(fail):
+        verdict, threshold = "fail", fail
+    elif reached(warn):
+        verdict, threshold = "warn", warn
+    entry = {"name": name, "value": value, "threshold": threshold, "verdict": verdict, "detail": where}
+    if ensemble:
+        ends = {end: float(told[where][end]) for end in ("low", "high")}
+        entry |= {end: each if math.isfinite(each) else None for end, each in ends.items()}
+    return entry
+
+
+def _first(warn: float | None, fail: float | None) -> float | None:
+    return fail if warn is None else warn
+
+
+def _looks(found: Found) -> dict[str, Look]:
+    layers = found.layers
+    growth = _running([layer.layer["gain"]["variance"] ** 0.5 for layer in layers])
+    signal = {f"output of layer {number}": each for number, each in enumerate(growth)}
+    gradient = {}
+    if "ntk" in found.network:
+        back = _running([layer.layer["gradient_gain"] for layer in reversed(layers)])
+        gradient = {f"input of layer {number}": each for number, each in enumerate(reversed(back))}
+
+    def by_layer(pick: Any, which: Sequence[LayerFound] = layers) -> dict[str, Array]:
+        return {f"layer {number}": pick(layer.layer) for number, layer in enumerate(which)}
+
+    unmeasured = "measured with stats=full"
+    return {
+        "signal_vanishes": Look(signal, low_is_bad=True),
+        "signal_explodes": Look(signal),
+        "gradient_vanishes": Look(gradient, low_is_bad=True, missing=unmeasured),
+        "gradient_explodes": Look(gradient, missing=unmeasured),
+        "off_grid": Look(by_layer(lambda told: told["off_grid"])),
+        "spline_inert": Look(by_layer(lambda told: told["spline_share"]), low_is_bad=True),
+        "linear": Look(by_layer(lambda told: told["nonlinearity"]["max"]), low_is_bad=True),
+        "rough": Look(by_layer(lambda told: told["roughness"]["mean"])),
+        "nodes_degenerate": Look(
+            by_layer(lambda told: told["edge_distance"], layers[:-1]),
+            low_is_bad=True,
+            missing="no hidden layer of several nodes",
+        ),
+        "dead_edges": Look(by_layer(lambda told: told["flat_edges"])),
+        "off_law": Look(_distances(layers), missing="no law with randomness"),
+    }
+
+
+def _running(gains: Sequence[Array]) -> list[Array]:
+    """The products of the first, the first two, ..."""
+    return list(itertools.accumulate(gains, np.multiply))
+
+
+def _distances(layers: Sequence[LayerFound]) -> dict[str, Array]:
+    """How many standard errors mean and std of each tensor are off its law, all members taken together, `[1]`."""
+    found = {}
+    for number, layer in enumerate(layers):
+        for name, entry in layer.layer.items():
+            if isinstance(entry, Mapping) and "z" in entry:
+                for what, z in zip(("mean", "std"), pooled_z(entry), strict=True):
+                    found[f"{what} of layer {number}'s {name}"] = np.array([abs(z)])
+    return found
