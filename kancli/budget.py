@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,13 +21,14 @@ class Needs:
     samples: int  # of each member
     kept: int  # samples whose activations are kept
     adapts: bool
-    reports: bool
+    level: str  # of the statistics
     first: int  # samples that roughness and quantiles are taken over
-    backward: int  # samples that go the way back; 0 for none
+    backward: int  # samples that go the way back
 
     def faults(self) -> list[str]:
         """One line if more is needed than is free, telling how much in GiB and what to make smaller."""
         free = memory.available()
+        full = self.level == "full"
         width, n_basis = "-".join(map(str, self.width)), self.grid + self.k
         one = memory.model_bytes(self.width, n_basis, self.item)
         if one > free:
@@ -36,7 +38,7 @@ class Needs:
             ]
         model = memory.model_bytes(self.width, n_basis, self.item, self.members)
         if self.members > 1:
-            model += memory.member_bytes(self.width, self.members)
+            model += memory.member_bytes(self.width, self.members, full)
             if model > free:
                 return [
                     f"n_seeds={self.members}: the members need {memory.gib(model)}, {memory.gib(free)} are free;"
@@ -57,11 +59,19 @@ class Needs:
             ]
         trace = memory.kept_bytes(self.width, self.kept, self.item)
         chunk = memory.chunk_bytes(self.width, n_basis, self.item)
-        report = memory.report_bytes(self.width) if self.reports else 0
+        report = 0
+        if self.level != "none":
+            report = memory.report_bytes(self.width, self.first, full, self.members > 1)
+        back = memory.backward_bytes(self.width, n_basis, self.backward, os.cpu_count() or 1) if full else 0
+        if model + samples + back > free:
+            return [
+                f"stats=full: the way back of {self.backward} samples needs {memory.gib(back)}, {memory.gib(free)} are"
+                " free; take a smaller stats.ntk.n or stats=basic"
+            ]
         if model + samples + chunk + report > free:
             return [
                 f"width={width}: model and statistics need {memory.gib(model + chunk + report)},"
-                f" {memory.gib(free)} are free; take stats=none or a smaller width"
+                f" {memory.gib(free)} are free; take stats=none, a smaller stats.first.n or a smaller width"
             ]
         if model + samples + trace + chunk + report > free:
             return [

@@ -361,7 +361,7 @@ def needs(settings: Settings) -> Needs:
         samples=n,
         kept=n if settings.activations.n is None else min(n, settings.activations.n),
         adapts=settings.grid.adapt == "samples",
-        reports=settings.stats.level != "none",
+        level=settings.stats.level,
         first=min(n, settings.stats.first.n),
-        backward=min(n, settings.stats.ntk.n) if settings.stats.level == "full" else 0,
+        backward=min(n, settings.stats.ntk.n),
     )

@@ -56,9 +56,10 @@ def model_bytes(width: Sequence[int], n_basis: int, item: int, members: int = 1)
     return 2 * item * parameters * members
 
 
-def member_bytes(width: Sequence[int], members: int) -> int:
-    """The statistics of every member of an ensemble: a dozen numbers an edge, twice, and half a hundred a layer."""
-    return members * (200 * sum(_edges(width)) + 6_000 * (len(width) - 1))
+def member_bytes(width: Sequence[int], members: int, full: bool) -> int:
+    """The statistics of every member of an ensemble, twice: some twenty numbers an edge, or thirty, and half a hundred
+    a layer."""
+    return members * ((480 if full else 340) * sum(_edges(width)) + 6_000 * (len(width) - 1))
 
 
 def fit_bytes(grid: int, k: int) -> int:
@@ -76,9 +77,16 @@ def kept_bytes(width: Sequence[int], n: int, item: int) -> int:
     return 2 * n * item * (sum(width) + 2 * sum(_edges(width)))
 
 
-def report_bytes(width: Sequence[int]) -> int:
-    """The statistics of every edge as they are gathered and written: measured, 3.5 kB an edge."""
-    return 3_600 * sum(_edges(width))
+def report_bytes(width: Sequence[int], first: int, full: bool, ensemble: bool) -> int:
+    """The statistics of every edge as they are gathered and written, measured; and the first samples in order."""
+    told = (2_000 if full else 1_200) * (5 if ensemble else 1)
+    return (told + (20 if full else 12) * first) * sum(_edges(width))
+
+
+def backward_bytes(width: Sequence[int], n_basis: int, n: int, threads: int) -> int:
+    """What a member needs on the way back, in float64: its splines, bases and kernel, and factors of them."""
+    splines, bases = max(_edges(width)), max(width[:-1]) * n_basis
+    return threads * 8 * n * (3 * splines + 3 * bases + 4 * n + 2 * width[-1] * max(width))
 
 
 def _widest(width: Sequence[int], n_basis: int) -> int:
@@ -93,7 +101,8 @@ def chunk_size(width: Sequence[int], n_basis: int) -> int:
 
 def group_size(width: Sequence[int], n_basis: int, n: int) -> int:
     """How many members of an ensemble go through at a time."""
-    return max(1, GROUP_NUMBERS // (min(n, chunk_size(width, n_basis)) * _widest(width, n_basis)))
+    pairs = max(width) ** 2  # of nodes, which are compared
+    return max(1, GROUP_NUMBERS // max(min(n, chunk_size(width, n_basis)) * _widest(width, n_basis), pairs))
 
 
 def chunk_bytes(width: Sequence[int], n_basis: int, item: int) -> int:

@@ -59,11 +59,6 @@ class Terms:
         return _sum_rows(rows, factors, self._padded(table))
 
     @property
-    def local(self) -> Local:
-        """The bases among the factors."""
-        return Local(self.factors[: len(self.factors) - self.n_further], self.first, self.n_basis)
-
-    @property
     def _k(self) -> int:
         return len(self.factors) - self.n_further - 1
 

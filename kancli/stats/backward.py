@@ -20,12 +20,13 @@ from torch import Tensor
 
 from kancli.model import KAN, KANLayer
 from kancli.stats.moments import Array
+from kancli.terms import evenly
 from kancli.threads import one_blas_thread, working_together
 
 FLOOR = 1e-9  # of the largest eigenvalue: smaller ones count as this much in a condition number
 SLOPES = 2**22  # numbers in the slopes of one layer that are looked at together
 COLUMNS = 2**21  # numbers in the factors of a kernel that are multiplied together
-GROUP = 2**18  # numbers in the kernels of the members that are looked at together
+GROUP = 2**18  # numbers in the kernels, or in the splines, of the members that are looked at together
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def backward(model: KAN, x: Tensor) -> Backward:
     n_members = exact.n_members or 1
     x = x.double().cpu()
     x = x if x.dim() > 2 else x.expand(n_members, *x.shape)
-    size = max(1, GROUP // x.shape[-2] ** 2)
+    n, most_edges = x.shape[-2], max(layer.n_in * layer.n_out for layer in model.layers)
+    size = max(1, GROUP // (n * max(n, most_edges)))
     groups = [slice(begin, min(begin + size, n_members)) for begin in range(0, n_members, size)]
 
     def found(group: slice) -> Backward:
@@ -123,8 +125,8 @@ def _terms(layer: KANLayer, x: Tensor) -> _Terms:
     bases = layer.local_basis(x).dense()
     if (standard := layer.standard) is not None:
         bases = (bases - standard.mean.unsqueeze(1)) * standard.inverse_std.unsqueeze(1)
-    trace = layer.trace(x)
-    return _Terms(*(each.detach().numpy() for each in (bases, trace.base, trace.spline, layer.scale_sp)))
+    tensors = (bases, evenly(layer.base_fun, x), layer.spline(x), layer.scale_sp)
+    return _Terms(*(each.detach().numpy() for each in tensors))
 
 
 def _through(layer: KANLayer, x: Tensor, jacobian: Array) -> Array:

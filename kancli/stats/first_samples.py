@@ -42,10 +42,12 @@ class FirstSamples:
         Neither has a value for an edge that is flat, or not finite.
         """
         x, y = np.concatenate(self.preacts), np.concatenate(self.postacts)
-        y = np.take_along_axis(y, np.argsort(x, axis=0, kind="stable")[..., None], axis=0)
-        span = y.max(axis=0).astype(np.float64) - y.min(axis=0)
-        rounding = 4 * np.finfo(y.dtype).eps * np.abs(y).max(axis=0)
-        path = total(np.abs(np.diff(y, axis=0)).astype(np.float64))
+        _, s, i = x.shape
+        y = y[np.argsort(x, axis=0), np.arange(s)[:, None], np.arange(i)]
+        low, high = y.min(axis=0).astype(np.float64), y.max(axis=0).astype(np.float64)
+        span, rounding = high - low, 4 * np.finfo(y.dtype).eps * np.maximum(-low, high)
+        steps = y[1:] - y[:-1]
+        path = total(np.abs(steps, out=steps))
         monotone = path - span <= rounding * len(y)
         flat = ~(np.isfinite(span) & (span > rounding))
         return {"roughness": np.where(flat, np.nan, path / span), "monotone": np.where(flat, np.nan, monotone)}

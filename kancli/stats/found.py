@@ -81,13 +81,28 @@ def describe(bad: Mapping[int, str], ensemble: bool) -> str | None:
 
 
 def member_rows(layers: Sequence[LayerFound], seed: int) -> list[dict[str, Any]]:
-    """One row for each member and layer: the statistics of the layer, None where undefined."""
-    members = range(len(layers[0].undefined)) if layers else ()
-    return [
-        {"member": member, "seed": seed + member, "layer": number, **plain(_pick(layer.layer, member), "", {}, "")}
-        for member in members
-        for number, layer in enumerate(layers)
-    ]
+    """One row for each member and layer: the statistics of the layer by their names, `coef_mean` and the like; None
+    where undefined."""
+    tables = []
+    for number, layer in enumerate(layers):
+        columns = {"layer": number, **flat(plain(layer.layer, "", {}, ""))}
+        lists = [each if isinstance(each, list) else itertools.repeat(each) for each in columns.values()]
+        rows = zip(range(len(layer.undefined)), *lists)
+        tables.append(
+            [{"member": row[0], "seed": seed + row[0], **dict(zip(columns, row[1:], strict=True))} for row in rows]
+        )
+    return [row for member in zip(*tables, strict=True) for row in member]
+
+
+def flat(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """{"coef": {"mean": 0}} as {"coef_mean": 0}."""
+    found: dict[str, Any] = {}
+    for name, value in entry.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}_{inner}": each for inner, each in flat(value).items()}
+        else:
+            found[name] = value
+    return found
 
 
 @np.errstate(all="ignore")
@@ -137,13 +152,6 @@ def _tell(values: Any, ensemble: bool, quantiles: bool = False) -> Any:
     if not isinstance(values, np.ndarray):
         return values
     return summarise(values, quantiles=quantiles) if ensemble else values[0]
-
-
-def _pick(values: Any, member: int) -> Any:
-    """One member's numbers."""
-    if isinstance(values, Mapping):
-        return {name: _pick(each, member) for name, each in values.items()}
-    return values[member] if isinstance(values, np.ndarray) else values
 
 
 def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any:

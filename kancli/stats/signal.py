@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from kancli.model import KANLayer, LayerTrace
-from kancli.splines import Local
 from kancli.stats.first_samples import FirstSamples
 from kancli.stats.moments import Array, total
 from kancli.stats.nodes import NodeValues, pool
@@ -55,10 +54,9 @@ class LayerSignal:
         self.model_layer, self.preacts, self.output, self.takes, self.flat = layer, preacts, output, takes, flat
         self.grid_low, self.grid_high = (each.cpu() for each in layer.grid_ends())  # [i], or [s, i]
         self.first = FirstSamples(takes.first)
-        self.terms = TermMoments(layer.k)
+        self.terms = TermMoments(layer)
         self.n = 0
         self.off_grid: Array = np.zeros(())  # [s, i], counts
-        self.visits: Array = np.zeros(())  # [s, i, G], counts
         self.sum_abs: Array = np.zeros(())  # [s, i, o]
         self.low: Array = np.full((), np.inf)  # [s, i, o], of the postacts
         self.high: Array = np.full((), -np.inf)
@@ -71,16 +69,14 @@ class LayerSignal:
         self.n += trace.preacts.shape[-2]
         if not self.takes.terms:
             return
-        local = trace.terms.local
-        x, b, y, first, *values = (
+        x, b, y, first = (
             _with_members(each, self.model_layer)
-            for each in (trace.preacts, trace.base, trace.postacts, local.first, *local.values)
+            for each in (trace.preacts, trace.base, trace.postacts, trace.terms.first)
         )
-        self.terms.update(Local(values, first, local.n_basis), b, x)
+        self.terms.update(first, b, x)
         self.first.update(x, y)
         outside = (x < self.grid_low.unsqueeze(-2)) | (x > self.grid_high.unsqueeze(-2))
         self.off_grid = self.off_grid + outside.sum(dim=1).numpy()
-        self.visits = self.visits + _visits(first, outside, self.model_layer.grid)
         if self.takes.passes:
             self._pass_over(y)
 
@@ -189,7 +185,7 @@ class LayerSignal:
                 "variance": self.output.moments.variance.mean(axis=1) / self.preacts.moments.variance.mean(axis=1),
             },
             "off_grid": self.off_grid.sum(axis=1) / self.model_layer.n_in / self.n,
-            "empty_intervals": _flat(self.visits == 0).mean(axis=1),
+            "empty_intervals": _flat(self.terms.visits == 0).mean(axis=1),
             "flat_edges": _flat(np.sqrt(self._variance) <= self.flat * rms[:, None, None]).mean(axis=1),
             "spline_share": spline / (base + spline),
             "variance_share": {
@@ -228,13 +224,14 @@ class LayerSignal:
             "preact_std": np.sqrt(moments.variance),
             "preact_rms": np.sqrt(moments.variance + moments.mean**2),
             "off_grid": self.off_grid / self.n,
-            "empty_intervals": (self.visits == 0).mean(axis=2),
+            "empty_intervals": (self.terms.visits == 0).mean(axis=2),
         }
 
     def edges(self) -> dict[str, Array]:
         """Per edge, `[s, i, o]` each; slope and intercept are those of the best straight line on the samples."""
         moments = self.edge_moments
-        slope = moments.x_covariance / self.preacts.moments.variance[..., None]
+        x_variance = self.preacts.moments.variance[..., None]
+        slope = np.where(x_variance == 0, np.nan, moments.x_covariance) / x_variance
         found = {
             "postact_mean": moments.mean,
             "postact_std": np.sqrt(self._variance),
@@ -258,15 +255,6 @@ class LayerSignal:
         explained = self.edge_moments.x_covariance**2 / self.preacts.moments.variance[..., None]
         unexplained = np.maximum(1 - explained / self.edge_moments.variance, 0.0)
         return np.where(self._varies, unexplained, np.nan)
-
-
-def _visits(first: Tensor, outside: Tensor, grid: int) -> Array:
-    """How many samples lie in each grid interval: places `[s, n, i]` to `[s, i, G]`."""
-    s, _, i = first.shape
-    interval = first.long().clamp(0, grid - 1)  # the right end of the grid belongs to the last interval
-    interval += (grid * torch.arange(s * i)).view(s, 1, i)
-    counts = np.bincount(interval[~outside].numpy(), minlength=s * i * grid)
-    return counts.reshape(s, i, grid)
 
 
 def _leading(tensor: Tensor, layer: KANLayer) -> Tensor:

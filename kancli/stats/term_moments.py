@@ -2,28 +2,29 @@
 
 An edge is a weighted sum of terms that all edges out of one input share: the bases, b(x), a constant. So the mean, the
 variance and the covariances of every edge follow from the second moments of the terms, without a pass over edges and
-samples. b(x) and x are counted from a fixed place near their mean, so a large mean costs no digits (Chan, Golub and
-LeVeque, "Algorithms for computing the sample variance", 1983); products and sums are float64.
+samples. And between two knots every basis is a polynomial: all that the samples there are to it is the sums of the
+powers of their places. b(x) and x are counted from a fixed place near their mean, so a large mean costs no digits
+(Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983); sums are float64, sample by sample.
 
-Shapes: n samples, s members (1 for a single model), i inputs, o outputs, K bases of order k.
+Shapes: n samples, s members (1 for a single model), i inputs, o outputs, K bases of order k, Q = K + k intervals
+between knots, those beyond the grid included.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kancli.splines import Local
+from kancli import splines
+from kancli.model import KANLayer
 from kancli.stats.moments import Array, total
-from kancli.threads import one_blas_thread
 
-MOST_DENSE = 32  # bases up to which a product with their zeros is faster than leaving them out
-ROWS = 1024  # samples in one matrix product
 WEIGHTS = 2**18  # weights looked at together
+BEYOND = 1 + 1e-6  # the place in its interval from which on a sample is beyond all knots, and not rounded
 ROUNDING = 1e-14  # of the mean square: a variance below it cannot be told from 0
 
 
@@ -48,29 +49,84 @@ class EdgeMoments:
 class TermMoments:
     """Sums over samples of products of bases, b(x) and x."""
 
-    def __init__(self, k: int) -> None:
-        self.k = k
+    def __init__(self, layer: KANLayer) -> None:
+        self.k, self.n_basis = layer.k, layer.n_basis
+        self.own_knots, self.high = layer.own_knots, layer.grid_range[1]
+        self.intervals = _Intervals.of(layer)
         self.n = 0
         self.shift: Array = np.zeros(())  # [s, i, 2], near the means of b(x) and x
-        self.bases: Array = np.zeros(())  # [s, i, K, k + 1], sums of B_m B_{m+r}
-        self.cross: Array = np.zeros(())  # [s, i, K, 3],     sums of B_m times b(x), x and 1
-        self.others: Array = np.zeros(())  # [s, i, 3, 3],    sums of products of b(x), x and 1
+        self.powers: Array = np.zeros(())  # [s, i, Q, p], sums of v^p, v the place in the interval, -1 .. 1
+        self.powers_b: Array = np.zeros(())  # [s, i, Q, p], sums of v^p b(x)
+        self.others: Array = np.zeros(())  # [s, i, 3, 3],  sums of products of b(x), x and 1
 
-    def update(self, local: Local, b: Tensor, x: Tensor) -> None:
-        """Take in one chunk: the bases at x, b(x) and x, of samples in `[s, n, i]`."""
+    def update(self, first: Tensor, b: Tensor, x: Tensor) -> None:
+        """Take in one chunk: the first basis that is not 0 at x, b(x) and x, of samples in `[s, n, i]`."""
+        first, b, x = (each.transpose(0, 1).contiguous() for each in (first, b, x))  # [n, s, i]
+        places, base, interval = x.double().numpy(), b.double().numpy(), first.long().add_(self.k).numpy()
         if self.n == 0:
-            self.shift = np.stack([total(each.double().numpy().swapaxes(0, 1)) for each in (b, x)], axis=-1)
-            self.shift /= x.shape[1]
+            self.shift = np.stack([total(each) for each in (base, places)], axis=-1) / len(places)
             self.shift[~np.isfinite(self.shift)] = 0.0
-        sums = _dense_sums if local.n_basis <= MOST_DENSE else _scattered_sums
-        shifts = torch.from_numpy(self.shift).unsqueeze(1).unbind(-1)  # [s, 1, i]
-        for begin in range(0, x.shape[1], ROWS):
-            rows = slice(begin, begin + ROWS)
-            part = Local([each[:, rows] for each in local.values], local.first[:, rows], local.n_basis)
-            others = [each[:, rows] - shift for each, shift in zip((b, x), shifts, strict=True)]
-            for name, each in zip(("bases", "cross", "others"), sums(part, others), strict=True):
-                setattr(self, name, getattr(self, name) + each)
-        self.n += x.shape[1]
+        if not self.own_knots:  # the grid's right end belongs to the interval on its left, as on knots of one's own
+            interval -= (interval == self.n_basis) & (places == self.high)
+        base, from_mean = base - self.shift[..., 0], places - self.shift[..., 1]
+        _, s, i = places.shape
+        n_intervals = self.n_basis + self.k
+        v = self.intervals.place(places, interval)
+        outside = ~(np.abs(v) <= BEYOND)  # of all knots; NaN too
+        bins = interval + (np.arange(s * i) * n_intervals).reshape(s, i)
+        bins[outside] = s * i * n_intervals
+        bins, power = bins.ravel(), np.ones(())
+
+        def summed(weights: Array | None) -> Array:
+            sums = np.bincount(bins, None if weights is None else weights.ravel(), s * i * n_intervals + 1)
+            return sums[:-1].reshape(s, i, n_intervals)
+
+        powers, powers_b = [summed(None)], [summed(base)]
+        for exponent in range(1, max(2 * self.k, self.k + 1) + 1):
+            power = power * v
+            powers.append(summed(power))
+            if exponent <= self.k:
+                powers_b.append(summed(power * base))
+        self.powers = self.powers + np.stack(powers, axis=-1)
+        self.powers_b = self.powers_b + np.stack(powers_b, axis=-1)
+        products = np.empty((s, i, 3, 3))
+        rows = (base, from_mean, np.ones_like(base))
+        for one, other in ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2)):
+            products[..., one, other] = products[..., other, one] = total(rows[one] * rows[other])
+        self.others = self.others + products
+        self.n += len(places)
+
+    @property
+    def visits(self) -> Array:
+        """How many samples lie in each interval of the grid, its right end included, `[s, i, G]`."""
+        return self.powers[..., self.k : self.n_basis, 0]
+
+    @cached_property
+    def bases(self) -> Array:
+        """`[s, i, K, k + 1]`: sums of B_m B_{m+r}."""
+        found = np.zeros((*self.powers.shape[:2], self.n_basis, self.k + 1))
+        for one in range(self.k + 1):
+            for other in range(one, self.k + 1):
+                product = _multiplied(self.intervals.values[..., one, :], self.intervals.values[..., other, :])
+                sums = _weigh(product, self.powers[..., : 2 * self.k + 1])  # [s, i, Q]
+                # In interval q they are the bases q - k + one and q - k + other, where there are such bases.
+                begin, end = self.k - one, self.k - one + self.n_basis - (other - one)
+                found[..., : end - begin, other - one] += sums[..., begin:end]
+        return found
+
+    @cached_property
+    def cross(self) -> Array:
+        """`[s, i, K, 3]`: sums of B_m times b(x), x and 1."""
+        ones = self.powers[..., : self.k + 1]
+        centre, half = (each[..., None] for each in (self.intervals.centre, self.intervals.half))
+        x = (centre - self.shift[..., 1, None, None]) * ones + half * self.powers[..., 1 : self.k + 2]
+        found = np.zeros((*self.powers.shape[:2], self.n_basis, 3))
+        for place in range(self.k + 1):
+            values = self.intervals.values[..., place, :]
+            for number, moments in enumerate((self.powers_b, x, ones)):
+                sums = _weigh(values, moments)
+                found[..., number] += sums[..., self.k - place : self.k - place + self.n_basis]
+        return found
 
     def edges(self, coef: Tensor, offset: Tensor, scale_base: Tensor) -> EdgeMoments:
         """What follows for phi = sum_m coef_m B_m + offset + scale_base b(x).
@@ -94,8 +150,8 @@ class TermMoments:
         square: Array = np.zeros(())
         for r in range(min(self.k + 1, coef.shape[-1])):
             pairs = coef[..., : coef.shape[-1] - r] * coef[..., r:]
-            square = square + (2 if r else 1) * _weigh(pairs, bases[..., : pairs.shape[-1], r])
-        with_b, with_x, mean = (_weigh(coef, cross[..., each]) for each in range(3))
+            square = square + (2 if r else 1) * _weigh(pairs, bases[..., None, : pairs.shape[-1], r])
+        with_b, with_x, mean = (_weigh(coef, cross[..., None, :, each]) for each in range(3))
         spline = square - mean**2
         spline = np.where(spline <= ROUNDING * square, 0.0, spline)
         b_mean, x_mean = (others[..., each, 2, None] for each in range(2))
@@ -111,48 +167,52 @@ class TermMoments:
 
 
 def _weigh(weights: Array, moments: Array) -> Array:
-    """sum_m weights_m moments_m: `[s, i, o, m]` and `[s, i, m]` to `[s, i, o]`, each sum alone and in order."""
-    return np.einsum("siom,sim->sio", weights, moments)
+    """sum_m weights_m moments_m over the last axis, each sum alone and in order."""
+    return np.einsum("...m,...m->...", weights, moments)
 
 
-def _dense_sums(local: Local, others: Sequence[Tensor]) -> tuple[Array, Array, Array]:
-    """By one matrix product for each member and input, of the bases with all their zeros."""
-    (s, n, i), n_basis, k = local.first.shape, local.n_basis, local.k
-    # k columns on each side are for bases that do not exist; what is on the right is overwritten.
-    terms = torch.zeros(s, i, n, k + n_basis + max(k, 3), dtype=torch.float64)
-    columns = local.first.transpose(1, 2).contiguous().long().add_(k).unsqueeze(-1) + torch.arange(k + 1)
-    terms.scatter_(-1, columns, torch.stack([each.transpose(1, 2) for each in local.values], dim=-1).double())
-    for place, each in enumerate(others, k + n_basis):
-        terms[..., place] = each.transpose(1, 2)
-    terms[..., k + n_basis + 2] = 1.0
-    terms = terms[..., k : k + n_basis + 3].flatten(0, 1)  # [s i, n, K + 3]
-    with one_blas_thread():
-        sums = np.matmul(terms.transpose(1, 2).numpy(), terms.numpy()).reshape(s, i, n_basis + 3, n_basis + 3)
-    bases = np.zeros((s, i, n_basis, k + 1))
-    for r in range(min(k + 1, n_basis)):
-        bases[..., : n_basis - r, r] = np.diagonal(sums[..., :n_basis, :n_basis], r, axis1=-2, axis2=-1)
-    return bases, sums[..., :n_basis, n_basis:], sums[..., n_basis:, n_basis:]
+def _multiplied(one: Array, other: Array) -> Array:
+    """The products of polynomials `[..., p]`, by their coefficients."""
+    product = np.zeros((*one.shape[:-1], one.shape[-1] + other.shape[-1] - 1))
+    for power in range(one.shape[-1]):
+        product[..., power : power + other.shape[-1]] += one[..., power, None] * other
+    return product
 
 
-def _scattered_sums(local: Local, others: Sequence[Tensor]) -> tuple[Array, Array, Array]:
-    """Value by value: where there are many bases."""
-    (s, _, i), n_basis = local.first.shape, local.n_basis
-    first = local.first.numpy()
-    values = [each.double().numpy() for each in local.values]
-    further = np.stack([*(each.numpy() for each in others), np.ones(first.shape)], axis=-1)
-    start = (np.arange(s * i) * n_basis).reshape(s, 1, i)
-    bases, cross = np.zeros((s, i, n_basis, local.k + 1)), np.zeros((s, i, n_basis, 3))
-    for place, value in enumerate(values):
-        index = first + place
-        value = np.where((index >= 0) & (index < n_basis), value, 0.0)
-        bins = (start + np.clip(index, 0, n_basis - 1)).ravel()
+@dataclass(frozen=True)
+class _Intervals:
+    """The intervals between knots, and what the bases are there."""
 
-        def summed(products: Array, bins: Array = bins) -> Array:
-            return np.bincount(bins, products.ravel(), s * i * n_basis).reshape(s, i, n_basis)
+    centre: Array  # [Q], or [s, i, Q] where each input has its own knots
+    half: Array  # [Q], or [s, i, Q]: half the length
+    values: Array  # [..., k + 1, p]: coefficients of the bases that are not 0, as polynomials of v
 
-        for r, partner in enumerate(values[place:]):
-            bases[..., r] += summed(np.where(index + r < n_basis, value * partner, 0.0))
-        for each in range(3):
-            cross[..., each] += summed(value * further[..., each])
-    products = (further[..., :, None] * further[..., None, :]).swapaxes(0, 1)
-    return bases, cross, total(products)
+    @classmethod
+    def of(cls, layer: KANLayer) -> _Intervals:
+        nodes = np.cos(np.pi * (np.arange(layer.k + 1) + 0.5) / (layer.k + 1))  # of Chebyshev
+        to_coefficients = np.linalg.inv(np.vander(nodes, increasing=True))  # [p, node]
+        knots = splines.extended_knots(layer.grid_range, layer.grid, layer.k)
+        if layer.own_knots:
+            knots = layer.knots.double().cpu()
+        if knots.dim() == 2:
+            knots = knots.unsqueeze(0)
+        knots = knots.numpy()
+        centre, half = (knots[..., 1:] + knots[..., :-1]) / 2, (knots[..., 1:] - knots[..., :-1]) / 2
+        if layer.own_knots:
+            places = torch.from_numpy(centre[..., None] + half[..., None] * nodes)  # [s, i, Q, node]
+            s, i, n_intervals, _ = places.shape
+            local = splines.local_basis_on_knots(places.flatten(2).transpose(1, 2), torch.from_numpy(knots), layer.k)
+            values = torch.stack(list(local.values), dim=-1).transpose(1, 2)  # [s, i, Q node, k + 1]
+            values = values.reshape(s, i, n_intervals, layer.k + 1, layer.k + 1).numpy()  # [s, i, Q, node, k + 1]
+        else:
+            places = torch.from_numpy((nodes + 1) / 2)
+            local = splines.local_basis(places, (0.0, 1.0), 1, layer.k)
+            values = torch.stack(list(local.values), dim=-1).numpy()  # [node, k + 1]
+        return cls(centre, half, np.swapaxes(to_coefficients @ values, -1, -2))
+
+    def place(self, x: Array, interval: Array) -> Array:
+        """v of places `[n, s, i]` in the intervals of these numbers: -1 at the left end, 1 at the right."""
+        if self.centre.ndim == 1:
+            return (x - self.centre[interval]) / self.half[0]
+        members, inputs = np.arange(x.shape[1])[:, None], np.arange(x.shape[2])
+        return (x - self.centre[members, inputs, interval]) / self.half[members, inputs, interval]
