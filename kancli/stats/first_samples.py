@@ -5,11 +5,15 @@ Shapes: n samples, s members (1 for a single model), i inputs, o outputs.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from torch import Tensor
 
 from kancli.stats.moments import Array, total
 from kancli.stats.over_members import QUANTILES
+
+VALUES = 2**17  # of edges at samples, looked at together: what a core's own cache holds
 
 
 class FirstSamples:
@@ -43,14 +47,15 @@ class FirstSamples:
         """
         x, y = np.concatenate(self.preacts), np.concatenate(self.postacts)
         _, s, i = x.shape
-        y = y[np.argsort(x, axis=0), np.arange(s)[:, None], np.arange(i)]
-        low, high = y.min(axis=0).astype(np.float64), y.max(axis=0).astype(np.float64)
-        span, rounding = high - low, 4 * np.finfo(y.dtype).eps * np.maximum(-low, high)
-        steps = y[1:] - y[:-1]
-        path = total(np.abs(steps, out=steps))
-        monotone = path - span <= rounding * len(y)
-        flat = ~(np.isfinite(span) & (span > rounding))
-        return {"roughness": np.where(flat, np.nan, path / span), "monotone": np.where(flat, np.nan, monotone)}
+        n_members = max(1, VALUES // y[:, 0].size)
+        n_inputs = i if n_members > 1 else max(1, VALUES // y[:, 0, 0].size)
+        found = {name: np.empty(y.shape[1:]) for name in ("roughness", "monotone")}
+        for member, start in itertools.product(range(0, s, n_members), range(0, i, n_inputs)):
+            block = slice(member, member + n_members), slice(start, start + n_inputs)
+            values = _along(x[(slice(None), *block)], y[(slice(None), *block)])
+            for name, each in zip(found, values, strict=True):
+                found[name][block] = each
+        return found
 
     def quantiles(self) -> tuple[dict[str, dict[str, Array]], ...]:
         """5, 25, 50, 75 and 95 % quantiles of preacts and postacts: for the layer, `[s]`, over samples, nodes and edges
@@ -59,6 +64,19 @@ class FirstSamples:
         all_x, all_y = (each.swapaxes(0, 1).reshape(each.shape[1], -1) for each in (x, y))
         of_layer = {"preacts": _quantiles(all_x, 1), "postacts": _quantiles(all_y, 1)}
         return of_layer, {"preact": _quantiles(x, 0)}, {"postact": _quantiles(y, 0)}
+
+
+def _along(x: Array, y: Array) -> tuple[Array, Array]:
+    """Roughness, and whether monotone, of some members and inputs."""
+    n, s, i = x.shape
+    y = y[np.argsort(x, axis=0), np.arange(s)[:, None], np.arange(i)]
+    low, high = y.min(axis=0).astype(np.float64), y.max(axis=0).astype(np.float64)
+    span, rounding = high - low, 4 * np.finfo(y.dtype).eps * np.maximum(-low, high)
+    steps = y[1:] - y[:-1]
+    path = total(np.abs(steps, out=steps))
+    flat = ~(np.isfinite(span) & (span > rounding))
+    monotone = path - span <= rounding * n
+    return np.where(flat, np.nan, path / span), np.where(flat, np.nan, monotone)
 
 
 def _quantiles(values: Array, axis: int) -> dict[str, Array]:

@@ -12,6 +12,7 @@ between knots, those beyond the grid included.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,6 +25,7 @@ from kancli.model import KANLayer
 from kancli.stats.moments import Array, total
 
 WEIGHTS = 2**18  # weights looked at together
+PLACES = 2**15  # samples of inputs looked at together: what a core's own cache holds
 BEYOND = 1 + 1e-6  # the place in its interval from which on a sample is beyond all knots, and not rounded
 ROUNDING = 1e-14  # of the mean square: a variance below it cannot be told from 0
 
@@ -61,40 +63,54 @@ class TermMoments:
 
     def update(self, first: Tensor, b: Tensor, x: Tensor) -> None:
         """Take in one chunk: the first basis that is not 0 at x, b(x) and x, of samples in `[s, n, i]`."""
-        first, b, x = (each.transpose(0, 1).contiguous() for each in (first, b, x))  # [n, s, i]
-        places, base, interval = x.double().numpy(), b.double().numpy(), first.long().add_(self.k).numpy()
+        s, n, i = x.shape
         if self.n == 0:
-            self.shift = np.stack([total(each) for each in (base, places)], axis=-1) / len(places)
-            self.shift[~np.isfinite(self.shift)] = 0.0
+            n_intervals, k = self.n_basis + self.k, self.k
+            self.powers, self.powers_b = (
+                np.zeros((s, i, n_intervals, max(2 * k, k + 1) + 1)),
+                np.zeros((s, i, n_intervals, k + 1)),
+            )
+            self.shift, self.others = np.zeros((s, i, 2)), np.zeros((s, i, 3, 3))
+        n_members = max(1, PLACES // (n * i))
+        n_inputs = i if n_members > 1 else max(1, PLACES // n)
+        for member, start in itertools.product(range(0, s, n_members), range(0, i, n_inputs)):
+            block = slice(member, member + n_members), slice(start, start + n_inputs)
+            parts = (each[block[0], :, block[1]].transpose(0, 1) for each in (first, b, x))  # [n, s, i]
+            interval, base, places = (each.contiguous().double().numpy() for each in parts)
+            self._update(block, interval.astype(np.intp) + self.k, base, places)
+        self.n += n
+
+    def _update(self, block: tuple[slice, slice], interval: Array, base: Array, places: Array) -> None:
+        """Take in some members and inputs, `[n, s, i]` each."""
+        n, s, i = places.shape
+        if self.n == 0:
+            shift = np.stack([total(each) for each in (base, places)], axis=-1) / n
+            self.shift[block] = np.where(np.isfinite(shift), shift, 0.0)
         if not self.own_knots:  # the grid's right end belongs to the interval on its left, as on knots of one's own
             interval -= (interval == self.n_basis) & (places == self.high)
-        base, from_mean = base - self.shift[..., 0], places - self.shift[..., 1]
-        _, s, i = places.shape
         n_intervals = self.n_basis + self.k
-        v = self.intervals.place(places, interval)
-        outside = ~(np.abs(v) <= BEYOND)  # of all knots; NaN too
+        v = self.intervals.place(places, interval, block)
         bins = interval + (np.arange(s * i) * n_intervals).reshape(s, i)
-        bins[outside] = s * i * n_intervals
-        bins, power = bins.ravel(), np.ones(())
+        bins[~(np.abs(v) <= BEYOND)] = s * i * n_intervals  # beyond all knots; NaN too
+        bins, v = bins.ravel(), v.ravel()
+        base, places = (each - self.shift[block][..., number] for number, each in enumerate((base, places)))
 
         def summed(weights: Array | None) -> Array:
-            sums = np.bincount(bins, None if weights is None else weights.ravel(), s * i * n_intervals + 1)
-            return sums[:-1].reshape(s, i, n_intervals)
+            return np.bincount(bins, weights, s * i * n_intervals + 1)[:-1].reshape(s, i, n_intervals)
 
-        powers, powers_b = [summed(None)], [summed(base)]
-        for exponent in range(1, max(2 * self.k, self.k + 1) + 1):
-            power = power * v
-            powers.append(summed(power))
+        power, power_b = np.ones_like(v), base.ravel()
+        for exponent in range(self.powers.shape[-1]):
+            self.powers[(*block, slice(None), exponent)] += summed(power if exponent else None)
             if exponent <= self.k:
-                powers_b.append(summed(power * base))
-        self.powers = self.powers + np.stack(powers, axis=-1)
-        self.powers_b = self.powers_b + np.stack(powers_b, axis=-1)
-        products = np.empty((s, i, 3, 3))
-        rows = (base, from_mean, np.ones_like(base))
+                self.powers_b[(*block, slice(None), exponent)] += summed(power_b)
+                power_b = power_b * v
+            power = power * v
+        rows = (base, places, np.ones_like(base))
         for one, other in ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2)):
-            products[..., one, other] = products[..., other, one] = total(rows[one] * rows[other])
-        self.others = self.others + products
-        self.n += len(places)
+            products = total(rows[one] * rows[other])
+            self.others[(*block, one, other)] += products
+            if one != other:
+                self.others[(*block, other, one)] += products
 
     @property
     def visits(self) -> Array:
@@ -210,9 +226,11 @@ class _Intervals:
             values = torch.stack(list(local.values), dim=-1).numpy()  # [node, k + 1]
         return cls(centre, half, np.swapaxes(to_coefficients @ values, -1, -2))
 
-    def place(self, x: Array, interval: Array) -> Array:
-        """v of places `[n, s, i]` in the intervals of these numbers: -1 at the left end, 1 at the right."""
+    def place(self, x: Array, interval: Array, block: tuple[slice, slice]) -> Array:
+        """v of places `[n, s, i]` in the intervals of these numbers, of some members and inputs: -1 at the left end, 1
+        at the right."""
         if self.centre.ndim == 1:
             return (x - self.centre[interval]) / self.half[0]
         members, inputs = np.arange(x.shape[1])[:, None], np.arange(x.shape[2])
-        return (x - self.centre[members, inputs, interval]) / self.half[members, inputs, interval]
+        centre, half = (each[block][members, inputs, interval] for each in (self.centre, self.half))
+        return (x - centre) / half
