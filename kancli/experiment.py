@@ -241,5 +241,6 @@ def record(result: Result, folder: RunFolder) -> None:
     for name in settings.figures.names:
         start = time.perf_counter()
         figure = figures.draw(name, result.first, result.scopes, settings.figures)
-        folder.write(f"figures/{name}.png", figures.png(figure, settings.figures.dpi))
+        for each in settings.figures.format:
+            folder.write(f"figures/{name}.{each}", figures.encode(figure, each, settings.figures.dpi))
         result.seconds[f"figure {name}"] = time.perf_counter() - start

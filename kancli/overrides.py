@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from kancli import figures
 from kancli.config import TOP_LEVEL
 from kancli.errors import ConfigError
 from kancli.schema import nearest, show
@@ -199,17 +200,21 @@ def _path(value: Any) -> Any:
     return value if isinstance(value, str) and value.lower().endswith((".csv", ".npy", ".txt")) else None
 
 
+def _names(value: Any) -> Any:
+    return [value] if value in figures.NAMES else _list(value)
+
+
 SELECTORS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "init.scheme": lambda body: body.get("init", body).get("scheme"),
     "inputs.kind": lambda body: body.get("inputs", body).get("kind"),
 }
-LISTS = ("grid.range", "figures", "figures.names", "figures.in_vars", "figures.out_vars")
+LISTS = ("grid.range", "figures", "figures.names", "figures.format", "figures.in_vars", "figures.out_vars")
 LITERALS = {
     "width": Literal("width", _width, "nodes per layer such as 2-5-1"),
     "grid": Literal("grid.size", _number, "a number of intervals such as 7"),
     "k": Literal("k", _number, "an order such as 2"),
     "inputs": Literal("inputs.path", _path, "a .csv or .npy file", preset="file"),
-    "figures": Literal("figures.names", _list, "a list such as [network]"),
+    "figures": Literal("figures.names", _names, "a figure or a list of them, such as [network]"),
 }
 
 

@@ -125,8 +125,11 @@ class Several(Generic[T]):
     kind: Kind
     at_least: int = 0
     example: str = ""
+    bare: bool = False  # whether a name stands for the list of it
 
     def check(self, value: Any) -> tuple[Any, ...]:
+        if self.bare and isinstance(value, str):
+            value = [value]
         if isinstance(value, str) or not isinstance(value, Sequence) or len(value) < self.at_least:
             raise FaultError(self.describe())
         return tuple(self._entry(position, entry) for position, entry in enumerate(value))

@@ -2,14 +2,20 @@
 
 import hashlib
 import io
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_rgb
 
 from kancli import KAN, figures
 from kancli.figures import network
+from kancli.figures.style import PALETTES
 from kancli.stats import Collector
 
 
@@ -169,6 +175,58 @@ def test_frames_of_a_wide_layer_do_not_overlap():
 def test_the_bytes_repeat():
     def digest():
         diagram = figures.draw("network", *scene()[::2], figures.Figures())
-        return hashlib.sha256(figures.png(diagram, 100)).hexdigest()
+        return hashlib.sha256(figures.encode(diagram, "png", 100)).hexdigest()
 
     assert digest() == digest()
+
+
+FILES = """
+import hashlib, sys
+sys.path.insert(0, {root!r})
+from kancli import figures
+from tests.test_figures import scene
+model, _, scopes = scene(noise_scale=3.0)
+for style in ("light", "dark"):
+    look = figures.Figures(style=style, title="a title", in_vars=("x", "y"))
+    figure = figures.draw("network", model, scopes, look)
+    print(*(hashlib.sha256(figures.encode(figure, each, 100)).hexdigest() for each in figures.FORMATS))
+"""
+
+
+@pytest.mark.slow
+def test_the_bytes_of_every_format_repeat_in_fresh_processes():
+    root = str(Path(__file__).parents[1])
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", FILES.format(root=root)],
+            env={**os.environ, "PYTHONHASHSEED": str(seed), "TZ": zone, "LC_ALL": "C"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed, zone in ((1, "UTC"), (2, "Asia/Tokyo"))
+    ]
+    assert outputs[0] == outputs[1]
+    assert len(set(outputs[0].split())) == 2 * len(figures.FORMATS)
+
+
+@pytest.mark.parametrize("style", ["light", "dark"])
+def test_text_can_be_read_on_its_paper(style):
+    """Contrast of at least 4.5 to 1 (WCAG 2.1), for lines 3 to 1 but for those told apart by their place."""
+    palette = PALETTES[style]
+
+    def luminance(colour):
+        channels = np.array(to_rgb(colour))
+        return np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4) @ (
+            0.2126,
+            0.7152,
+            0.0722,
+        )
+
+    def contrast(one, other):
+        low, high = sorted((luminance(one), luminance(other)))
+        return (high + 0.05) / (low + 0.05)
+
+    assert contrast(palette.ink, palette.paper) > 7
+    assert contrast(palette.ink, palette.shade) > 4.5
+    assert contrast(palette.quiet, palette.paper) > 4.5

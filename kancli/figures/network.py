@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from kancli.figures import png
+from kancli.figures import encode
+from kancli.figures.style import PALETTES, Palette
 from kancli.model import KAN, KANLayer
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ Range = tuple[float, float]
 MOST_EDGES = 200  # drawn in one layer; beyond, the strongest
 PER_ROW = 40  # frames side by side
 POINTS = 101  # of a curve
-INK, GHOST, QUIET, SHADE = "black", "0.8", "0.35", "#fbe9d3"
 FLAT = 1e-6  # a curve whose range is a smaller share of its size is drawn as a level line
 
 
@@ -38,7 +39,7 @@ class Diagram(Figure):
     """A figure that shows itself in a notebook, with no window system and no pyplot."""
 
     def _repr_png_(self) -> bytes:
-        return png(self, self.dpi)
+        return encode(self, "png", self.dpi)
 
 
 @dataclass(frozen=True)
@@ -61,18 +62,19 @@ def draw(model: KAN, scopes: Sequence[LayerScope], look: Figures) -> Diagram:
     What lies off the grid is shaded.
     """
     curves = [sample_curves(layer, scope, look.metric) for layer, scope in zip(model.layers, scopes, strict=True)]
+    palette = PALETTES[look.style]
     plan = Plan(model.width, [len(each.sources) for each in curves], look.title is not None)
-    figure = Diagram(figsize=(plan.width, plan.height), dpi=look.dpi)
+    figure = Diagram(figsize=(plan.width, plan.height), dpi=look.dpi, facecolor=palette.paper)
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(0, plan.width)
     axes.set_ylim(0, plan.height)
     axes.axis("off")
     for number, each in enumerate(curves):
-        _draw_layer(axes, plan, number, each, opacity(each.score, look.beta))
+        _draw_layer(axes, plan, number, each, opacity(each.score, look.beta), palette)
     for number, nodes in enumerate(model.width):
         xs, y = plan.nodes(number)
-        axes.scatter(xs, np.full(nodes, y), s=(72 * plan.dot(nodes)) ** 2, color=INK, zorder=3)
+        axes.scatter(xs, np.full(nodes, y), s=(72 * plan.dot(nodes)) ** 2, color=palette.ink, zorder=3)
     _write(axes, plan, None if model.layers[0].own_knots else model.layers[0].grid_range, curves, look)
     return figure
 
@@ -163,7 +165,7 @@ class Plan:
         return self.margin + (self.width - 2 * self.margin) * (np.arange(count) + 0.5) / count
 
 
-def _draw_layer(axes: Axes, plan: Plan, number: int, curves: Curves, alpha: Array) -> None:
+def _draw_layer(axes: Axes, plan: Plan, number: int, curves: Curves, alpha: Array, palette: Palette) -> None:
     """Links, frames, shading and curves of one layer, one collection each."""
     side = plan.frame(number)
     middle, center = plan.frames(number)
@@ -171,7 +173,7 @@ def _draw_layer(axes: Axes, plan: Plan, number: int, curves: Curves, alpha: Arra
     below, y_below = plan.nodes(number)
     above, y_above = plan.nodes(number + 1)
     ink = np.zeros((len(alpha), 4))
-    ink[:, 3] = alpha
+    ink[:, :3], ink[:, 3] = to_rgb(palette.ink), alpha
 
     into = _points(below[curves.sources], y_below, middle, bottom)
     out_of = _points(middle, top, above[curves.targets], y_above)
@@ -179,11 +181,11 @@ def _draw_layer(axes: Axes, plan: Plan, number: int, curves: Curves, alpha: Arra
     _add(axes, LineCollection, [*into, *out_of], colors=np.tile(ink, (2, 1)), linewidths=thin, zorder=1)
 
     frames = _rectangles(left, right, bottom, top)
-    _add(axes, PolyCollection, frames, facecolors="white", edgecolors=GHOST, linewidths=0.6, zorder=2)
+    _add(axes, PolyCollection, frames, facecolors=palette.paper, edgecolors=palette.ghost, linewidths=0.6, zorder=2)
     off_low, off_high = _off_grid(curves.x, *curves.grid)
     shades = [*_rectangles(left, left + side * off_low, bottom, top)[off_low > 0],
               *_rectangles(right - side * off_high, right, bottom, top)[off_high > 0]]  # fmt: skip
-    _add(axes, PolyCollection, shades, facecolors=SHADE, edgecolors="none", zorder=2.1)
+    _add(axes, PolyCollection, shades, facecolors=palette.shade, edgecolors="none", zorder=2.1)
     _add(axes, PolyCollection, frames, facecolors="none", edgecolors=ink, linewidths=0.6, zorder=2.2)
 
     still = (curves.x[:, -1] <= curves.x[:, 0])[:, None]  # one value entered: a level line stands for it
@@ -192,15 +194,19 @@ def _draw_layer(axes: Axes, plan: Plan, number: int, curves: Curves, alpha: Arra
         0.08 + 0.84 * _unit(curves.y),
     )  # [e, p], in shares of the frame
     lines = np.stack([left[:, None] + side * u, bottom[:, None] + side * v], -1)
-    _add(axes, LineCollection, lines, colors=GHOST, linewidths=1.2, zorder=2.3)
+    _add(axes, LineCollection, lines, colors=palette.ghost, linewidths=1.2, zorder=2.3)
     _add(axes, LineCollection, lines, colors=ink, linewidths=1.2, zorder=2.4)
     for e in np.flatnonzero(~np.isfinite(curves.y).any(axis=1)):
         size = min(7, 16 * side)
-        axes.text(middle[e], center[e], "not\nfinite", ha="center", va="center", fontsize=size, zorder=2.5)
+        axes.text(
+            middle[e], center[e], "not\nfinite", ha="center", va="center", fontsize=size, color=palette.ink, zorder=2.5
+        )
     if len(curves.sources) < curves.n_edges:
         note = f"strongest {len(curves.sources)} of {curves.n_edges:,} edges shown"
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        axes.text(plan.width - 0.1, top.max() + 0.06, note, ha="right", va="bottom", color=QUIET, fontsize=8, bbox=box)
+        box = {"facecolor": palette.paper, "edgecolor": "none", "pad": 1.5}
+        axes.text(
+            plan.width - 0.1, top.max() + 0.06, note, ha="right", va="bottom", color=palette.quiet, fontsize=8, bbox=box
+        )
 
 
 def _add(axes: Axes, kind: type[LineCollection | PolyCollection], shapes: Iterable[Array], **look: Any) -> None:
@@ -238,13 +244,17 @@ def _unit(values: Array) -> Array:
 
 def _write(axes: Axes, plan: Plan, grid_range: Range | None, curves: Sequence[Curves], look: Figures) -> None:
     """Names of the nodes, the title, and what the opacity and the shading stand for."""
+    palette = PALETTES[look.style]
     for number, names, offset, side in ((0, look.in_vars, -0.14, "top"), (len(curves), look.out_vars, 0.14, "bottom")):
         xs, y = plan.nodes(number)
         for x, name in zip(xs, names or ()):
-            axes.text(x, y + offset, name, ha="center", va=side, fontsize=11, parse_math=False, zorder=4)
+            axes.text(
+                x, y + offset, name, ha="center", va=side, fontsize=11, color=palette.ink, parse_math=False, zorder=4
+            )
     if look.title:
-        axes.text(plan.width / 2, plan.height - 0.08, look.title, ha="center", va="top", fontsize=12, parse_math=False)
+        style = {"fontsize": 12, "color": palette.ink, "parse_math": False}
+        axes.text(plan.width / 2, plan.height - 0.08, look.title, ha="center", va="top", **style)
     score = {"mean_abs": "mean |φ|", "std": "std of φ"}[look.metric]
     grid = "its input's grid" if grid_range is None else f"the grid [{grid_range[0]:g}, {grid_range[1]:g}]"
     rule = f"opacity: tanh({look.beta:g} · {score})      shaded: off {grid}"
-    axes.text(plan.width / 2, 0.08, rule, ha="center", va="bottom", fontsize=8, color=QUIET)
+    axes.text(plan.width / 2, 0.08, rule, ha="center", va="bottom", fontsize=8, color=palette.quiet)

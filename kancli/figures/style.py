@@ -1,0 +1,27 @@
+"""Colours, light and dark: readable in grey and by colour-blind eyes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Okabe and Ito, "Color Universal Design" (2008), without the yellow, which fades on paper, in falling darkness of grey.
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+
+@dataclass(frozen=True)
+class Palette:
+    """What is drawn in which colour."""
+
+    paper: str
+    ink: str
+    quiet: str  # text that explains
+    ghost: str  # what is hardly there
+    shade: str  # off the grid
+    lines: tuple[str, ...] = LINES
+    heat: str = "cividis"  # of numbers from small to large
+
+
+PALETTES = {
+    "light": Palette(paper="white", ink="black", quiet="0.35", ghost="0.8", shade="#fbe9d3"),
+    "dark": Palette(paper="#111418", ink="#f2f2f2", quiet="0.7", ghost="0.35", shade="#4a3a22"),
+}
