@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +15,13 @@ from kancli.adapting import adapt_
 from kancli.base_functions import base_function
 from kancli.config import Settings
 from kancli.errors import ConfigError
+from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.inits import declared, init_
 from kancli.model import KAN, LayerTrace
 from kancli.run_folder import RunFolder
 from kancli.stats import Found, LayerScope
+
+log = logging.getLogger("kancli")
 
 
 @dataclass(frozen=True)
@@ -238,9 +242,14 @@ def record(result: Result, folder: RunFolder) -> None:
     folder.write_stats(result.stats)
     if result.members:
         folder.write_members(result.members)
+    scene = Scene(result.first, result.scopes, result.stats, result.activations)
     for name in settings.figures.names:
         start = time.perf_counter()
-        figure = figures.draw(name, result.first, result.scopes, settings.figures)
+        try:
+            figure = figures.draw(name, scene, settings.figures)
+        except NothingToDrawError as error:
+            log.warning("%s", error)
+            continue
         for each in settings.figures.format:
             folder.write(f"figures/{name}.{each}", figures.encode(figure, each, settings.figures.dpi))
         result.seconds[f"figure {name}"] = time.perf_counter() - start

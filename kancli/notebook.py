@@ -94,6 +94,7 @@ class KAN(model.KAN):
             RuntimeError: no samples have gone through the model yet.
         """
         from kancli import figures, stats
+        from kancli.figures.scene import Scene
 
         if self.last_inputs is None:
             raise RuntimeError("plot() draws the functions over the samples seen: call model(x) first")
@@ -108,7 +109,7 @@ class KAN(model.KAN):
         )
         with self.standardised_over(x):
             collector.update(self.trace(x))
-            return figures.draw("network", self, collector.scopes(), look)  # pyright: ignore[reportReturnType]
+            return figures.draw("network", Scene(self, collector.scopes()), look)  # pyright: ignore[reportReturnType]
 
 
 def create_dataset(

@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgb
 
 from kancli import KAN, figures
 from kancli.figures import network
+from kancli.figures.scene import Scene
 from kancli.figures.style import PALETTES
 from kancli.stats import Collector
 
@@ -61,7 +62,7 @@ def test_drawn_curves_at_a_sample_sum_to_the_layers_output():
 @pytest.mark.parametrize("metric", ["mean_abs", "std"])
 def test_opacity_is_tanh_of_beta_times_the_score(metric):
     model, _, scopes = scene()
-    figure = figures.draw("network", model, scopes, figures.Figures(beta=2.0, metric=metric))
+    figure = figures.draw("network", Scene(model, scopes), figures.Figures(beta=2.0, metric=metric))
     wanted = np.tanh(2.0 * getattr(scopes[0], metric).ravel())
     links, _, ink = lines(figure)[:3]
     np.testing.assert_allclose(links.get_colors()[:, 3], np.tile(wanted, 2))
@@ -70,7 +71,7 @@ def test_opacity_is_tanh_of_beta_times_the_score(metric):
 
 def test_the_drawn_line_is_the_curve_scaled_into_its_frame():
     model, _, scopes = scene(noise_scale=3.0)
-    figure = figures.draw("network", model, scopes, figures.Figures())
+    figure = figures.draw("network", Scene(model, scopes), figures.Figures())
     curves = network.sample_curves(model.layers[0], scopes[0], "mean_abs")
     ink = lines(figure)[2]
     for e, segment in enumerate(ink.get_segments()):
@@ -81,7 +82,7 @@ def test_the_drawn_line_is_the_curve_scaled_into_its_frame():
 
 def test_shading_starts_at_the_grid():
     model, _, scopes = scene()
-    figure = figures.draw("network", model, scopes, figures.Figures())
+    figure = figures.draw("network", Scene(model, scopes), figures.Figures())
     frames, shades = ([np.asarray(path.vertices)[:4] for path in each.get_paths()] for each in polygons(figure)[:2])
     for edge, node in ((0, 0), (7, 1)):
         left, right = frames[edge][:, 0].min(), frames[edge][:, 0].max()
@@ -100,7 +101,7 @@ def test_nothing_is_shaded_on_the_grid():
     model = KAN(width=[2, 3], seed=0)
     collector = Collector(model, scopes=True)
     collector.update(model.trace(torch.rand(50, 2) * 2 - 1))
-    figure = figures.draw("network", model, collector.scopes(), figures.Figures())
+    figure = figures.draw("network", Scene(model, collector.scopes()), figures.Figures())
     assert len(polygons(figure)[1].get_paths()) == 0
 
 
@@ -108,7 +109,7 @@ def test_one_value_is_a_level_line_shaded_if_off_the_grid():
     model = KAN(width=[2, 1], seed=0)
     collector = Collector(model, scopes=True)
     collector.update(model.trace(torch.tensor([[0.5, 3.0]])))
-    figure = figures.draw("network", model, collector.scopes(), figures.Figures())
+    figure = figures.draw("network", Scene(model, collector.scopes()), figures.Figures())
     for segment in lines(figure)[2].get_segments():
         assert np.ptp(segment[:, 0]) > 0.1
         assert np.ptp(segment[:, 1]) == 0
@@ -117,7 +118,7 @@ def test_one_value_is_a_level_line_shaded_if_off_the_grid():
 
 def test_links_join_the_right_nodes():
     model, _, scopes = scene()
-    figure = figures.draw("network", model, scopes, figures.Figures())
+    figure = figures.draw("network", Scene(model, scopes), figures.Figures())
     nodes = [np.asarray(each.get_offsets()) for each in figure.axes[0].collections if len(each.get_offsets()) > 1]
     inputs, hidden = nodes[0], nodes[1]
     segments = np.array(lines(figure)[0].get_segments())
@@ -130,7 +131,7 @@ def test_links_join_the_right_nodes():
 def test_names_and_title_are_written():
     model, _, scopes = scene()
     look = figures.Figures(in_vars=("left", "right"), out_vars=("f",), title="a title")
-    texts = [text.get_text() for text in figures.draw("network", model, scopes, look).axes[0].texts]
+    texts = [text.get_text() for text in figures.draw("network", Scene(model, scopes), look).axes[0].texts]
     assert {"left", "right", "f", "a title"} <= set(texts)
     assert any("tanh(3" in text and "[-1, 1]" in text for text in texts)
 
@@ -140,7 +141,7 @@ def test_a_wide_layer_shows_its_strongest_edges_and_says_so():
     curves = network.sample_curves(model.layers[0], scopes[0], "mean_abs")
     assert len(curves.sources) == network.MOST_EDGES
     assert curves.score.min() >= np.sort(scopes[0].mean_abs.ravel())[-network.MOST_EDGES]
-    texts = [t.get_text() for t in figures.draw("network", model, scopes, figures.Figures()).axes[0].texts]
+    texts = [t.get_text() for t in figures.draw("network", Scene(model, scopes), figures.Figures()).axes[0].texts]
     assert "strongest 200 of 600 edges shown" in texts
 
 
@@ -148,7 +149,7 @@ def test_a_wide_layer_shows_its_strongest_edges_and_says_so():
 @pytest.mark.parametrize("knobs", [{}, {"noise_scale": 0, "base_fun": "zero"}, {"noise_scale": 1e30}])
 def test_any_network_can_be_drawn(width, knobs):
     model, _, scopes = scene(width, **knobs)
-    figures.draw("network", model, scopes, figures.Figures()).savefig(io.BytesIO(), dpi=30)
+    figures.draw("network", Scene(model, scopes), figures.Figures()).savefig(io.BytesIO(), dpi=30)
 
 
 def test_non_finite_functions_are_marked():
@@ -157,14 +158,14 @@ def test_non_finite_functions_are_marked():
         model.layers[0].coef[0, 0] = torch.nan
     collector = Collector(model, scopes=True)
     collector.update(model.trace(x))
-    figure = figures.draw("network", model, collector.scopes(), figures.Figures())
+    figure = figures.draw("network", Scene(model, collector.scopes()), figures.Figures())
     figure.savefig(io.BytesIO(), dpi=30)
     assert "not\nfinite" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_frames_of_a_wide_layer_do_not_overlap():
     model, _, scopes = scene((4, 25))
-    figure = figures.draw("network", model, scopes, figures.Figures())
+    figure = figures.draw("network", Scene(model, scopes), figures.Figures())
     corners = np.array([np.asarray(path.vertices)[:4] for path in polygons(figure)[0].get_paths()])
     low, high = corners.min(1), corners.max(1)
     for e in range(len(low)):
@@ -174,7 +175,7 @@ def test_frames_of_a_wide_layer_do_not_overlap():
 
 def test_the_bytes_repeat():
     def digest():
-        diagram = figures.draw("network", *scene()[::2], figures.Figures())
+        diagram = figures.draw("network", Scene(*scene()[::2]), figures.Figures())
         return hashlib.sha256(figures.encode(diagram, "png", 100)).hexdigest()
 
     assert digest() == digest()
@@ -184,11 +185,12 @@ FILES = """
 import hashlib, sys
 sys.path.insert(0, {root!r})
 from kancli import figures
+from kancli.figures.scene import Scene
 from tests.test_figures import scene
 model, _, scopes = scene(noise_scale=3.0)
 for style in ("light", "dark"):
     look = figures.Figures(style=style, title="a title", in_vars=("x", "y"))
-    figure = figures.draw("network", model, scopes, look)
+    figure = figures.draw("network", Scene(model, scopes), look)
     print(*(hashlib.sha256(figures.encode(figure, each, 100)).hexdigest() for each in figures.FORMATS))
 """
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import importlib
 import io
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kancli.schema import Choice, Integer, Optional, Real, Several, Text, key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kancli.model import KAN
-    from kancli.stats import LayerScope
+    from kancli.figures.scene import Scene
 
-NAMES = ("network",)
+NAMES = ("network", "propagation", "symmetry", "spectrum")
 FORMATS = ("png", "svg", "pdf")
 # What makes the bytes of a file repeat: no dates, and no ids by chance.
 WITHOUT_DATES = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
@@ -38,24 +36,26 @@ class Figures:
     dpi: int = key(150, Integer(20, 1200), "resolution of the PNG files", unit="dots per inch")
 
 
-def draw(name: str, model: KAN, scopes: Sequence[LayerScope], look: Figures) -> Figure:
-    """Draw one figure of `NAMES` for a model and the samples that went through it.
+def draw(name: str, scene: Scene, look: Figures) -> Figure:
+    """Draw one figure of `NAMES`.
 
     Args:
-        scopes: per layer, the range that the samples covered and the strength of every edge.
         look: how it should look.
+
+    Raises:
+        NothingToDrawError: the run lacks what the figure shows.
     """
     with _own_style():
-        return importlib.import_module(f"kancli.figures.{name}").draw(model, scopes, look)
+        return importlib.import_module(f"kancli.figures.{name}").draw(scene, look)
 
 
 def encode(figure: Figure, format: str, dpi: float) -> bytes:
     """A figure as a file of one of `FORMATS`. The same figure gives the same bytes."""
     buffer = io.BytesIO()
     # The fastest compression: a third of the time, a few per cent more bytes.
-    fast = {"pil_kwargs": {"compress_level": 1}} if format == "png" else {}
+    more: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}} if format == "png" else {}
     with _own_style():
-        figure.savefig(buffer, format=format, dpi=dpi, metadata=WITHOUT_DATES[format], **fast)
+        figure.savefig(buffer, format=format, dpi=dpi, metadata=WITHOUT_DATES[format], **more)
     return buffer.getvalue()
 
 

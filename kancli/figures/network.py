@@ -18,12 +18,13 @@ from matplotlib.figure import Figure
 
 from kancli.figures import encode
 from kancli.figures.style import PALETTES, Palette
-from kancli.model import KAN, KANLayer
+from kancli.model import KANLayer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from kancli.figures import Figures
+    from kancli.figures.scene import Scene
     from kancli.stats import LayerScope
 
 Array = np.ndarray
@@ -55,12 +56,13 @@ class Curves:
     n_edges: int  # how many the layer has
 
 
-def draw(model: KAN, scopes: Sequence[LayerScope], look: Figures) -> Diagram:
+def draw(scene: Scene, look: Figures) -> Diagram:
     """Draw a model over the range of the samples that went through it.
 
     Links, frames and curves have the opacity tanh(beta * score); a pale curve under each keeps faint ones readable.
     What lies off the grid is shaded.
     """
+    model, scopes = scene.model, scene.scopes
     curves = [sample_curves(layer, scope, look.metric) for layer, scope in zip(model.layers, scopes, strict=True)]
     palette = PALETTES[look.style]
     plan = Plan(model.width, [len(each.sources) for each in curves], look.title is not None)
