@@ -61,7 +61,7 @@ class Needs:
         chunk = memory.chunk_bytes(self.width, n_basis, self.item)
         report = 0
         if self.level != "none":
-            report = memory.report_bytes(self.width, self.first, full, self.members > 1)
+            report = memory.report_bytes(self.width, self.first, self.item, full, self.members > 1)
         back = memory.backward_bytes(self.width, n_basis, self.backward, os.cpu_count() or 1) if full else 0
         if model + samples + back > free:
             return [

@@ -82,14 +82,16 @@ class Verdicts:
 
     signal_vanishes: tuple[float | None, float | None] = key(
         (0.1, 0.001),
-        Bounds(),
-        "std of a node over that of the inputs, at most: a tenth is felt, a thousandth is lost in training's noise",
+        Bounds(falling=True),
+        "std of the nodes of any layer over that of the inputs, at most: a tenth is felt, a thousandth is lost",
     )
     signal_explodes: tuple[float | None, float | None] = key(
         (10.0, 1000.0), Bounds(), "the same, at least: far beyond any grid, and towards overflow"
     )
     gradient_vanishes: tuple[float | None, float | None] = key(
-        (0.1, 0.001), Bounds(), "rms gradient by a layer's values over that by the outputs, at most (stats=full)"
+        (0.1, 0.001),
+        Bounds(falling=True),
+        "rms gradient by a layer's values over that by the outputs, at most (stats=full)",
     )
     gradient_explodes: tuple[float | None, float | None] = key(
         (10.0, 1000.0), Bounds(), "the same, at least: a step that fits one layer overshoots in another (stats=full)"
@@ -98,17 +100,19 @@ class Verdicts:
         (0.5, 0.9), Bounds(), "share of preacts outside the grid: there the spline fades to nothing; N(0, 1) has 0.32"
     )
     spline_inert: tuple[float | None, float | None] = key(
-        (0.01, None), Bounds(), "share of the branches' variance that is the splines', at most: at 1 % a KAN is an MLP"
+        (0.01, None),
+        Bounds(falling=True),
+        "share of the branches' variance that is the splines', at most: at 1 % a KAN is an MLP",
     )
     linear: tuple[float | None, float | None] = key(
-        (1e-6, None), Bounds(), "1 - R² of the most curved edge's best line, at most: float32 shows no less"
+        (1e-6, None), Bounds(falling=True), "1 - R² of the most curved edge's best line, at most: float32 shows no less"
     )
     rough: tuple[float | None, float | None] = key(
         (2.0, None), Bounds(), "mean path over span of an edge: 1 is monotone, 2 goes up and down all the way"
     )
     nodes_degenerate: tuple[float | None, float | None] = key(
         (0.05, 0.05),
-        Bounds(),
+        Bounds(falling=True),
         "distance of two edges out of one input of a hidden layer, at most: the reference's symmetric case has 0.03,"
         " its default 0.09",
     )

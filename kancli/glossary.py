@@ -72,6 +72,13 @@ LAYER = {
     "gradient_gain": "gradient.values over that of the next layer, or of the outputs (full)",
 }
 
+ADAPTED = {
+    "refit.condition": "greatest condition number of an input's collocation matrix",
+    "refit.residual": "rms change of the splines at the samples, over the rms of the splines",
+    "refit.kept": "inputs that kept their knots, as new ones would coincide",
+    "coef_as_drawn": "coef before the knots were adapted, against its law: numbers as above",
+}
+
 NODES = {
     "preact_mean": "over samples",
     "preact_std": "over samples, divided by their number",
@@ -126,6 +133,7 @@ NETWORK = {
 SECTIONS = {
     "layers[l]: scale_base, scale_sp, coef, bias": TENSOR,
     "layers[l]": LAYER,
+    "layers[l], with grid.adapt=samples": ADAPTED,
     "layers[l].nodes: lists, a number for each node entering": NODES,
     "layers[l].edges: lists, a number for each edge; edges.csv": EDGES,
     "of the whole network": NETWORK,

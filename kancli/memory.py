@@ -77,10 +77,10 @@ def kept_bytes(width: Sequence[int], n: int, item: int) -> int:
     return 2 * n * item * (sum(width) + 2 * sum(_edges(width)))
 
 
-def report_bytes(width: Sequence[int], first: int, full: bool, ensemble: bool) -> int:
+def report_bytes(width: Sequence[int], first: int, item: int, full: bool, ensemble: bool) -> int:
     """The statistics of every edge as they are gathered and written, measured; and the first samples in order."""
     told = (2_000 if full else 1_200) * (5 if ensemble else 1)
-    return (told + (20 if full else 12) * first) * sum(_edges(width))
+    return (told + (3 * item + (16 if full else 0)) * first) * sum(_edges(width))
 
 
 def backward_bytes(width: Sequence[int], n_basis: int, n: int, threads: int) -> int:

@@ -67,7 +67,10 @@ def record_run(
         closing = (
             {"status": "complete"} if result.non_finite is None else {"status": "failed", "error": result.non_finite}
         )
-        folder.close(**closing, seconds=seconds)
+        failed = [each for each in result.stats["verdicts"] if each["verdict"] == "fail"]
+        for each in failed:
+            log.info("verdict failed: %s: %s", each["name"], each["detail"])
+        folder.close(**closing, failed_verdicts=[each["name"] for each in failed], seconds=seconds)
     except BaseException as error:
         with contextlib.suppress(OSError, KanError):  # on a full disk not even this can be said
             if signals.received(error) is not None:
@@ -81,7 +84,6 @@ def record_run(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if result.non_finite is not None:
         raise NonFiniteError(f"{result.non_finite}; what there is was saved")
-    failed = [each for each in result.stats["verdicts"] if each["verdict"] == "fail"]
     if settings.strict and failed:
         reasons = (f"{each['name']} {number(each['value'])}, bound {number(each['threshold'])}" for each in failed)
         raise VerdictError(f"strict=true: {'; '.join(reasons)}; all was saved")

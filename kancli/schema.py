@@ -163,7 +163,13 @@ class Interval:
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
-    """From where on a number warns, and from where on it fails; null for never."""
+    """From where on a number warns, and from where on it fails; null for never.
+
+    Args:
+        falling: lower is worse.
+    """
+
+    falling: bool = False
 
     def check(self, value: Any) -> tuple[float | None, float | None]:
         if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
@@ -172,10 +178,13 @@ class Bounds:
             warn, fail = (Optional(Real()).check(entry) for entry in value)
         except FaultError:
             raise FaultError(self.describe()) from None
+        if warn is not None and fail is not None and (warn < fail if self.falling else warn > fail):
+            raise FaultError(self.describe())
         return warn, fail
 
     def describe(self) -> str:
-        return "[warn, fail], each a finite number or null for never"
+        order = "fail not above warn" if self.falling else "fail not below warn"
+        return f"[warn, fail], each a finite number or null for never, {order}"
 
 
 @dataclasses.dataclass(frozen=True)

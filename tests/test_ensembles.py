@@ -40,6 +40,14 @@ CASES = {
         "stats": {"level": "full", "ntk": {"n": 300}},
         "inputs": {"kind": "normal", "n": 300},
     },
+    "full, several outputs": {
+        "width": [2, 3, 9],
+        "grid": {"size": 12},
+        "init": {"scheme": "efficient_kan_fixed"},
+        "inputs": {"kind": "normal", "n": 32},
+        "stats": {"level": "full"},
+    },
+    "one sample": {"width": [2, 3, 1], "inputs": {"kind": "normal", "n": 1}, "stats": {"level": "full"}},
     "full, standardised": {"width": [2, 3, 1], "init": {"scheme": "lecun_norm"}, "stats": {"level": "full"}},
     "full, adapted": {"grid": {"size": 4, "adapt": "samples", "eps": 0.3}, "stats": {"level": "full"}},
 }

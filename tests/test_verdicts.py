@@ -163,6 +163,38 @@ def test_members_are_judged_by_their_mean_with_an_interval(x):
     assert told["off_grid"]["low"] <= told["off_grid"]["value"] <= told["off_grid"]["high"]
 
 
+def test_ratios_of_very_different_size_are_judged_by_their_geometric_mean(x):
+    model = KAN([2, 2], grid=5, k=3, base_fun=base_function("identity"), base_name="identity", n_members=3)
+    init_(model, Reference(noise_scale=0.0), seed=0)
+    with torch.no_grad():
+        for member, slope in enumerate((1e-6, 1e-4, 1.0)):
+            model.layers[0].scale_base[member] = slope * torch.eye(2)
+    told = judged(model, x, ensemble=True)["signal_vanishes"]
+    assert told["value"] == pytest.approx(10 ** (-10 / 3), rel=1e-4)
+    assert 0 < told["low"] < told["value"] < told["high"]
+    assert (told["n"], told["verdict"]) == (3, "fail")
+
+
+def test_why_there_is_no_verdict(x):
+    still = judged(model_of([2, 3, 1]), torch.zeros(10, 2))
+    assert still["rough"]["verdict"] is None
+    assert still["rough"]["detail"] == "nothing varies"
+    huge = judged(model_of([2, 3, 1]), torch.full((10, 2), 1e30) * torch.arange(10)[:, None])
+    assert huge["nodes_degenerate"]["detail"] != "no hidden layer of several nodes"
+    broken = model_of([2, 3, 1])
+    with torch.no_grad():
+        broken.layers[0].coef[:] = math.nan
+    told = judged(broken, x)
+    assert told["gradient_vanishes"]["detail"] == told["dead_edges"]["detail"] == "some values are not finite"
+
+
+def test_inputs_that_are_not_finite_are_named():
+    model = model_of([2, 3], base="zero")
+    told = judged(model, torch.tensor([[0.0, math.inf], [1, 2]]), full=False)["non_finite"]
+    assert told["verdict"] == "fail"
+    assert told["detail"] == "layer 0, node 1 entering: not finite"
+
+
 def test_a_member_that_is_not_finite_fails_alone(x):
     model = model_of([2, 3, 1], members=4)
     with torch.no_grad():

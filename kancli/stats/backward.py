@@ -25,7 +25,6 @@ from kancli.threads import one_blas_thread, working_together
 
 FLOOR = 1e-9  # of the largest eigenvalue: smaller ones count as this much in a condition number
 SLOPES = 2**22  # numbers in the slopes of one layer that are looked at together
-COLUMNS = 2**21  # numbers in the factors of a kernel that are multiplied together
 GROUP = 2**18  # numbers in the kernels, or in the splines, of the members that are looked at together
 
 
@@ -158,26 +157,32 @@ def _by_parameters(layer: KANLayer, terms: _Terms, jacobian: Array) -> dict[str,
 
 def _add_kernel_(kernel: Array, layer: KANLayer, terms: _Terms, jacobian: Array) -> None:
     """Add a layer's share of the kernel `[s, n, n]`: the sum over c, i, o and the parameters p of edge (i, o) of D D^T,
-    D `[n]` = dy_c/dvalue_o dphi_io/dp."""
-    s, n, n_last, n_out = jacobian.shape
-    scale = terms.scale_sp
+    D `[n]` = dy_c/dvalue_o dphi_io/dp. What is added in which order depends on the member alone."""
+    alike = (terms.scale_sp == terms.scale_sp[..., :1]).all(axis=(1, 2)).tolist()
+    if len(set(alike)) == 2:
+        for member in range(len(alike)):
+            one = slice(member, member + 1)
+            part = _Terms(*(each[one] for each in vars(terms).values()))
+            _add_kernel_(kernel[one], layer, part, jacobian[one])
+        return
+    s, n, _, n_out = jacobian.shape
     shared = [terms.base]  # what is the same for all o
     if layer.bias is not None:
         shared.append(np.ones((s, n, 1)))
-    alike = bool((scale == scale[..., :1]).all())
-    if alike:
-        shared.append((terms.bases * scale[:, None, :, :1]).reshape(s, n, -1))
+    if alike[0]:
+        shared.append((terms.bases * terms.scale_sp[:, None, :, :1]).reshape(s, n, -1))
     by_value = _squared(jacobian.reshape(s, n, -1))
     by_value *= _squared(np.concatenate(shared, axis=-1))
     kernel += by_value
-    step = max(1, COLUMNS // (s * n * n_last * layer.n_in * (1 if alike else layer.n_basis + 1)))
-    for begin in range(0, n_out, step):
-        outputs = slice(begin, begin + step)
-        own = terms.spline[..., outputs, None]  # [s, n, i, o, 1]
-        if not alike:
-            own = np.concatenate([own, terms.bases[..., None, :] * scale[:, None, :, outputs, None]], axis=-1)
-        by_output = jacobian[..., None, outputs, None]  # [s, n, c, 1, o, 1]
-        kernel += _squared((by_output * own[:, :, None]).reshape(s, n, -1))  # columns [s, n, c i o .]
+    for output in range(n_out):
+        own = [terms.spline[..., output]]  # [s, n, i]
+        if not alike[0]:
+            own.append((terms.bases * terms.scale_sp[:, None, :, output, None]).reshape(s, n, -1))
+        columns = np.concatenate(own, axis=-1)
+        if jacobian.shape[2] == 1:
+            kernel += _squared(jacobian[..., output] * columns)
+        else:
+            kernel += _squared(jacobian[..., output]) * _squared(columns)
 
 
 def _squared(columns: Array) -> Array:

@@ -17,8 +17,13 @@ from kancli.stats.over_members import summarise
 
 SCHEMA = 2
 NOT_MEASURED = "not measured at this level of stats"
-# Why a number of a layer has no value, where that is known by its name.
-PAIRS = ("correlation", "edge_distance")
+# Why a number has no value where nothing went wrong: by what its name begins or ends with.
+NONE_OF = {
+    ".z": "its law has no randomness",
+    ".z_std": "its law has no randomness",
+    ".correlation.": "there is no pair of nodes that vary",
+    ".edge_distance": "no two edges come out of one input, or all are 0",
+}
 
 
 @dataclass(frozen=True)
@@ -172,5 +177,6 @@ def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any
 
 
 def _reason(path: str, undefined: str) -> str:
-    pairs = undefined == "nothing varies" and any(f".{name}" in path for name in PAIRS)
-    return "there is no pair of nodes that vary" if pairs else undefined
+    if undefined != "nothing varies":
+        return undefined
+    return next((reason for name, reason in NONE_OF.items() if f"{name}." in f"{path}." or name in path), undefined)

@@ -43,6 +43,6 @@ class Moments:
 
 def total(values: Array) -> Array:
     """The sum over the first axis, sample after sample: numpy would sum a single column in another order."""
-    if values.size == len(values):
+    if values.size == len(values) > 0:
         return np.add.accumulate(values, axis=0, dtype=np.float64)[-1]
     return values.sum(axis=0, dtype=np.float64)

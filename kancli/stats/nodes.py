@@ -40,6 +40,16 @@ class NodeValues:
         with one_blas_thread():
             self.products = self.products + np.matmul(columns.swapaxes(1, 2), columns)
 
+    @property
+    def finite(self) -> Array:
+        """Whether all values are, `[s]`."""
+        return np.isfinite((self.moments.low + self.moments.high).sum(axis=1))
+
+    def first_bad(self, member: int) -> int:
+        """The first node with a value that is not finite."""
+        sums = self.moments.low[member] + self.moments.high[member]
+        return int(np.flatnonzero(~np.isfinite(sums))[0])
+
     def pooled(self) -> dict[str, Array]:
         """Over all samples and nodes together, `[s]` each."""
         mean, variance = self.moments.mean, self.moments.variance

@@ -119,9 +119,9 @@ class LayerSignal:
 
     def non_finite(self) -> list[str | None]:
         """By member: edge and branch of the first postacts that are infinite or NaN, input by input; or the node whose
-        sum is."""
-        bad = (~np.isfinite(self.output.moments.mean)).sum(axis=1)
-        return [self._where(member) if each else None for member, each in enumerate(bad)]
+        sum, or whose value entering, is."""
+        bad = ~(self.preacts.finite & self.output.finite)
+        return [self._where(member) if each else None for member, each in enumerate(bad.tolist())]
 
     def _where(self, member: int) -> str:
         if self.bad and self.bad["sum"][member].any():
@@ -130,7 +130,9 @@ class LayerSignal:
             branch = " and ".join(hit) or "sum of the two"
             count = self.bad["sum"][member, source, target]
             return f"edge {source} -> {target}, {branch} branch: not finite for {count} of {self.n} samples"
-        node = np.argwhere(~np.isfinite(self.output.moments.mean[member]))[0][0]
+        if not self.preacts.finite[member]:
+            return f"node {self.preacts.first_bad(member)} entering: not finite"
+        node = self.output.first_bad(member)
         return f"node {node}: the sum of its incoming edges, each finite, is not finite"
 
     def why_undefined(self) -> list[str]:
@@ -175,18 +177,21 @@ class LayerSignal:
         n_out = self.model_layer.n_out
         apart = n_out * square - moments.node_square[..., 0].sum(axis=1)
         rms = np.sqrt(square / self._variance[0].size)
+        flat = _flat(np.sqrt(self._variance) <= self.flat * rms[:, None, None]).mean(axis=1)
         entering, leaving = self.preacts.pooled(), self.output.pooled()
         found: dict[str, object] = {
             "preacts": entering,
             "postacts": pool(moments.mean, self._variance),
             "output": leaving,
             "gain": {
-                "rms": leaving["rms"] / entering["rms"],
-                "variance": self.output.moments.variance.mean(axis=1) / self.preacts.moments.variance.mean(axis=1),
+                "rms": _ratio(leaving["rms"], entering["rms"]),
+                "variance": _ratio(
+                    self.output.moments.variance.mean(axis=1), self.preacts.moments.variance.mean(axis=1)
+                ),
             },
             "off_grid": self.off_grid.sum(axis=1) / self.model_layer.n_in / self.n,
             "empty_intervals": _flat(self.terms.visits == 0).mean(axis=1),
-            "flat_edges": _flat(np.sqrt(self._variance) <= self.flat * rms[:, None, None]).mean(axis=1),
+            "flat_edges": np.where(np.isfinite(rms), flat, np.nan),
             "spline_share": spline / (base + spline),
             "variance_share": {
                 "base": base / total_variance,
@@ -264,6 +269,11 @@ def _leading(tensor: Tensor, layer: KANLayer) -> Tensor:
 
 def _with_members(tensor: Tensor, layer: KANLayer) -> Tensor:
     return _leading(tensor.detach(), layer).cpu()
+
+
+def _ratio(one: Array, other: Array) -> Array:
+    """NaN, not infinite, over 0."""
+    return one / np.where(other == 0, np.nan, other)
 
 
 def _flat(values: Array) -> Array:

@@ -27,7 +27,7 @@ from kancli.stats.moments import Array, total
 WEIGHTS = 2**18  # weights looked at together
 PLACES = 2**15  # samples of inputs looked at together: what a core's own cache holds
 BEYOND = 1 + 1e-6  # the place in its interval from which on a sample is beyond all knots, and not rounded
-ROUNDING = 1e-14  # of the mean square: a variance below it cannot be told from 0
+ROUNDING = 1e-12  # of the mean square: a variance below it is rounding, to a tenth of a per mille or more
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from kancli.stats.moments import Array
 from kancli.stats.over_members import summarise
 from kancli.stats.parameters import pooled_z
 
+LEAST = 1e-300  # a ratio of 0 counts as this
 Bounds = tuple[float | None, float | None]  # from where on a number warns, and fails; None for never
 
 
@@ -30,15 +31,17 @@ class Look:
 
     numbers: Mapping[str, Array]
     low_is_bad: bool = False
-    missing: str = "no such number in this network"  # why there is none
+    ratio: bool = False  # members of very different size: their geometric mean counts
+    missing: str | None = None  # why there are none
 
 
 @np.errstate(all="ignore")
 def judge(found: Found, bounds: Mapping[str, Bounds], *, ensemble: bool) -> list[dict[str, Any]]:
     """The verdicts, as told in stats.json.
 
-    A number of several members is their mean, with its 95 % interval. `threshold` is the bound that decided: the worst
-    one reached, else the next. Where a number has no value there is no verdict: null, with the reason for `detail`.
+    A number of several members is their mean, of ratios the geometric mean, with its 95 % interval; `n` says how many
+    members have one. `threshold` is the bound that decided: the worst one reached, else the next. Where a number has no
+    value there is no verdict: null, with the reason for `detail`.
 
     Args:
         bounds: by the name of a verdict; `Verdicts` in `kancli.config` tells what each looks at.
@@ -53,15 +56,26 @@ def judge(found: Found, bounds: Mapping[str, Bounds], *, ensemble: bool) -> list
     }
     if not found.network:  # nothing else was measured
         return [finite]
-    return [finite, *(_verdict(name, look, bounds[name], ensemble) for name, look in _looks(found).items())]
+    undefined = {each: None for layer in found.layers for each in layer.undefined}
+    reason = next((each for each in undefined if each != "nothing varies"), "nothing varies")
+    looks = _looks(found).items()
+    return [finite, *(_verdict(name, look, bounds[name], ensemble, look.missing or reason) for name, look in looks)]
 
 
-def _verdict(name: str, look: Look, bounds: Bounds, ensemble: bool) -> dict[str, Any]:
-    told = {where: summarise(each) for where, each in look.numbers.items()}
-    means = {where: float(each["mean"]) for where, each in told.items() if np.isfinite(each["mean"])}
+def _summary(numbers: Array, ratio: bool) -> dict[str, float]:
+    if not ratio:
+        return {name: float(each) for name, each in summarise(numbers).items()}
+    logs = np.log(np.where(np.isfinite(numbers), np.maximum(numbers, LEAST), np.nan))
+    told = summarise(logs)
+    return {name: float(told[name] if name == "n" else np.exp(told[name])) for name in ("mean", "low", "high", "n")}
+
+
+def _verdict(name: str, look: Look, bounds: Bounds, ensemble: bool, reason: str) -> dict[str, Any]:
+    told = {where: _summary(each, look.ratio) for where, each in look.numbers.items()}
+    means = {where: each["mean"] for where, each in told.items() if np.isfinite(each["mean"])}
     warn, fail = bounds
     if not means:
-        return {"name": name, "value": None, "threshold": _first(warn, fail), "verdict": None, "detail": look.missing}
+        return {"name": name, "value": None, "threshold": _first(warn, fail), "verdict": None, "detail": reason}
     where = (min if look.low_is_bad else max)(means, key=means.__getitem__)
     value = means[where]
 
@@ -75,8 +89,8 @@ def _verdict(name: str, look: Look, bounds: Bounds, ensemble: bool) -> dict[str,
         verdict, threshold = "warn", warn
     entry = {"name": name, "value": value, "threshold": threshold, "verdict": verdict, "detail": where}
     if ensemble:
-        ends = {end: float(told[where][end]) for end in ("low", "high")}
-        entry |= {end: each if math.isfinite(each) else None for end, each in ends.items()}
+        entry |= {end: told[where][end] if math.isfinite(told[where][end]) else None for end in ("low", "high")}
+        entry["n"] = int(told[where]["n"])
     return entry
 
 
@@ -96,12 +110,13 @@ def _looks(found: Found) -> dict[str, Look]:
     def by_layer(pick: Any, which: Sequence[LayerFound] = layers) -> dict[str, Array]:
         return {f"layer {number}": pick(layer.layer) for number, layer in enumerate(which)}
 
-    unmeasured = "measured with stats=full"
+    unmeasured = None if "ntk" in found.network else "measured with stats=full"
+    several = any(layer.n_out > 1 for layer in layers[:-1])
     return {
-        "signal_vanishes": Look(signal, low_is_bad=True),
-        "signal_explodes": Look(signal),
-        "gradient_vanishes": Look(gradient, low_is_bad=True, missing=unmeasured),
-        "gradient_explodes": Look(gradient, missing=unmeasured),
+        "signal_vanishes": Look(signal, low_is_bad=True, ratio=True),
+        "signal_explodes": Look(signal, ratio=True),
+        "gradient_vanishes": Look(gradient, low_is_bad=True, ratio=True, missing=unmeasured),
+        "gradient_explodes": Look(gradient, ratio=True, missing=unmeasured),
         "off_grid": Look(by_layer(lambda told: told["off_grid"])),
         "spline_inert": Look(by_layer(lambda told: told["spline_share"]), low_is_bad=True),
         "linear": Look(by_layer(lambda told: told["nonlinearity"]["max"]), low_is_bad=True),
@@ -109,7 +124,7 @@ def _looks(found: Found) -> dict[str, Look]:
         "nodes_degenerate": Look(
             by_layer(lambda told: told["edge_distance"], layers[:-1]),
             low_is_bad=True,
-            missing="no hidden layer of several nodes",
+            missing=None if several else "no hidden layer of several nodes",
         ),
         "dead_edges": Look(by_layer(lambda told: told["flat_edges"])),
         "off_law": Look(_distances(layers), missing="no law with randomness"),

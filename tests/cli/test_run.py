@@ -150,18 +150,28 @@ def test_strict_turns_a_failed_verdict_into_exit_code_4(kan_run):
     (line,) = outcome.err.splitlines()
     assert "nodes_degenerate 0.0" in line
     assert "bound 0.05" in line
-    assert outcome.json("run.json")["status"] == "complete"
+    run = outcome.json("run.json")
+    assert (run["status"], run["failed_verdicts"]) == ("complete", ["nodes_degenerate"])
     assert kan_run("init=symmetric", "strict=true", "verdicts.nodes_degenerate=[0.05,null]").code == 0
     assert kan_run("init=default", "strict=true", "stats=full").code == 0
     assert kan_run("strict=true", "stats=none", "init=symmetric").code == 0
 
 
+def test_numbers_of_adapted_knots_are_explained(kan_run):
+    from kancli.glossary import ADAPTED
+
+    layer = kan_run("grid.adapt=samples", "figures=none").json("stats.json")["layers"][0]
+    assert {"coef_as_drawn", *(f"refit.{name}" for name in layer["refit"])} == set(ADAPTED)
+    assert "coef_as_drawn" in layer
+
+
 def test_bounds_that_make_no_sense_are_answered(kan_run):
-    for given in ("0.5", "[0.1]", "[a,b]", "[0.1,0.2,0.3]"):
+    for given in ("0.5", "[0.1]", "[a,b]", "[0.1,0.2,0.3]", "[3,2]"):
         outcome = kan_run(f"verdicts.rough={given}")
         assert outcome.code == 2
         assert "verdicts.rough=" in outcome.err
         assert "[warn, fail]" in outcome.err
+    assert kan_run("verdicts.linear=[1e-6,1e-3]").code == 2, "lower is worse: it would fail before it warns"
     assert "did you mean verdicts.rough" in kan_run("verdicts.rouh=[1,2]").err
     assert "stats.ntk.n=0: allowed: integer, 1 to" in kan_run("stats.ntk.n=0").err
     assert "did you mean stats.ntk.n" in kan_run("stats.ntk.m=3").err
