@@ -63,7 +63,7 @@ def judge(found: Found, bounds: Mapping[str, Bounds], *, ensemble: bool) -> list
 
 
 def _summary(numbers: Array, ratio: bool) -> dict[str, float]:
-    if not ratio:
+    if not ratio or len(numbers) == 1:
         return {name: float(each) for name, each in summarise(numbers).items()}
     logs = np.log(np.where(np.isfinite(numbers), np.maximum(numbers, LEAST), np.nan))
     told = summarise(logs)
