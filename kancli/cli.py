@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kancli")
 
-VERBS = ("explain",)
+VERBS = ("explain", "draw")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,6 +90,8 @@ def _dispatch(argv: list[str]) -> int:
         sys.path.append(str(presets.folders[-1]))  # schemes of the user's own lie beside the presets that name them
     if verb == "explain":
         return _explain_stats() if args.overrides == ["stats"] else _explain(args.overrides, presets)
+    if verb == "draw":
+        return _draw(args.overrides, presets)
     if args.shell_completion:
         return _complete(hydra_shell.create(presets, hydra_shell.CompletionLoader), args)
     if args.multirun and (args.cfg or args.info):
@@ -149,6 +151,18 @@ def _explain_stats() -> int:
     from kancli.report import show
 
     show(glossary(), sys.stdout)
+    return 0
+
+
+def _draw(typed: list[str], presets: Presets) -> int:
+    if not typed or "=" in typed[0]:
+        raise ConfigError(["draw: name the folder of a run: kan-run draw RUN [figures=all]"])
+    with _progress("drawing"):
+        with signals.held():
+            from kancli.drawing import draw_again
+        written = draw_again(Path(typed[0]), typed[1:], presets)
+    for path in written:
+        print(path)
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -253,3 +254,16 @@ def record(result: Result, folder: RunFolder) -> None:
         for each in settings.figures.format:
             folder.write(f"figures/{name}.{each}", figures.encode(figure, each, settings.figures.dpi))
         result.seconds[f"figure {name}"] = time.perf_counter() - start
+    if result.scopes:
+        folder.write_tensors("figures.safetensors", scope_tensors(result.first, result.scopes))
+
+
+def scope_tensors(model: KAN, scopes: Sequence[LayerScope]) -> dict[str, Tensor]:
+    """What figures need to draw the functions on the edges anew: `layers.{l}.low`, `.high` `[in]`, `.mean_abs`, `.std`
+    `[in, out]`, and what the bases were standardised by, `.standard_mean`, `.standard_inverse_std` `[in, G + k]`."""
+    tensors = {}
+    for number, (layer, scope) in enumerate(zip(model.layers, scopes, strict=True)):
+        tensors |= {f"layers.{number}.{name}": torch.from_numpy(each) for name, each in vars(scope).items()}
+        if (standard := layer.standard) is not None:
+            tensors |= {f"layers.{number}.standard_{name}": each.cpu() for name, each in vars(standard).items()}
+    return tensors

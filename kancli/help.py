@@ -23,6 +23,7 @@ the activation functions and statistics of the initialisation to a fresh folder.
 Usage: kan-run [-m] [KEY=VALUE ...]
        kan-run explain [KEY=VALUE ...]   the law with its numbers, and where each value
                                          came from; no run
+       kan-run draw RUN [figures=...]    a finished run's figures anew
        kan-run explain stats             what each number in stats.json is
   -m, --multirun          sweep over keys that have several values
   -c, --cfg job           print the config that a run would have, and stop

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kancli.errors import ConfigError, KanError
+from kancli.errors import ConfigError, KanError, one_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -127,6 +127,40 @@ class RunFolder:
         self._handler = logging.FileHandler(self.path / "run.log", encoding="utf-8")
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(self._handler)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that a run left.
+
+    Raises:
+        ConfigError: it is missing, damaged, or no object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: no such file; give the folder of a run"]) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
+    if not isinstance(content, dict):
+        raise ConfigError([f"{path}: damaged: not an object"])
+    return content
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """A safetensors file that a run left.
+
+    Raises:
+        ConfigError: it is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: no such file; give the folder of a run"]) from None
+    except (OSError, SafetensorError) as error:
+        raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
 
 
 def check_fresh(path: Path, key: str = "hydra.run.dir") -> None:

@@ -22,7 +22,7 @@ CASES = {
 }
 FILES = {
     "run.json", "stats.json", "layers.csv", "edges.csv", "params.safetensors", "activations.safetensors", "run.log",
-    "figures/network.png", ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml",
+    "figures/network.png", "figures.safetensors", ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml",
 }  # fmt: skip
 
 
@@ -301,7 +301,7 @@ def test_chunks_do_not_change_the_statistics(kan_run, monkeypatch):
 def test_no_figures_no_statistics(kan_run):
     outcome = kan_run("figures=none", "stats=none")
     assert outcome.code == 0
-    assert files(outcome.folder) == FILES - {"figures/network.png"}
+    assert files(outcome.folder) == FILES - {"figures/network.png", "figures.safetensors"}
     stats = outcome.json("stats.json")
     assert [each["name"] for each in stats["verdicts"]] == ["non_finite"]
     assert stats["layers"] == []

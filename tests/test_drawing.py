@@ -1,0 +1,99 @@
+"""`kan-run draw`: the same pictures from the folder alone, and a clear answer where the folder will not do."""
+
+import hashlib
+import json
+
+import pytest
+
+CASES = {
+    "default": [],
+    "an ensemble": ["n_seeds=3", "stats=full", "figures=all"],
+    "bias": ["init=pykan_0_0_5", "width=2-3-1"],
+    "standardised bases, nothing kept": ["init=lecun_norm", "activations.n=0"],
+    "knots of their own": ["grid.adapt=samples", "grid.eps=0.3", "dtype=float64"],
+    "its own look": ["figures.style=dark", "figures.beta=7", "figures.title=a, b", "figures.metric=std"],
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_same_bytes_from_the_folder_alone(kan_run, case):
+    run = kan_run(*(each.replace("a, b", "'a, b'") for each in CASES[case]), "figures.format=[png,svg,pdf]")
+    assert run.code == 0, run.err
+    before = {path.name: path.read_bytes() for path in (run.folder / "figures").iterdir()}
+    for path in (run.folder / "figures").glob("*.*"):
+        path.unlink()
+    again = kan_run("draw", run.out.splitlines()[-1])
+    assert again.code == 0, again.err
+    assert {path.name: path.read_bytes() for path in (run.folder / "figures").iterdir()} == before
+    assert {line.rpartition("/")[2] for line in again.out.splitlines()} == set(before)
+
+
+def test_other_figures_and_another_look(kan_run):
+    run = kan_run("figures=none")
+    folder = run.out.splitlines()[-1]
+    assert not (run.folder / "figures").exists()
+    again = kan_run("draw", folder, "figures=[network,propagation]", "figures.format=svg", "figures.style=dark")
+    assert again.out.splitlines() == [f"{folder}/figures/network.svg", f"{folder}/figures/propagation.svg"]
+    for name, digest in run.json("run.json")["sha256"]["files"].items():
+        assert hashlib.sha256((run.folder / name).read_bytes()).hexdigest() == digest
+    assert run.json("run.json")["status"] == "complete"
+    fresh = kan_run("figures=network", "figures.format=svg", "figures.style=dark")
+    # Ranges and strengths over the samples that were kept: all of them here.
+    assert (run.folder / "figures/network.svg").read_bytes() == (fresh.folder / "figures/network.svg").read_bytes()
+
+
+def test_what_was_not_drawn_is_not_written(kan_run):
+    run = kan_run("figures=none", "width=1-1")
+    answer = kan_run("draw", run.out.splitlines()[-1], "figures=symmetry")
+    assert answer.code == 2
+    assert "no layer has several nodes" in answer.err
+    assert "nothing to draw" in answer.err
+    assert not (run.folder / "figures").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        ([], "name the folder of a run"),
+        (["figures=all"], "name the folder of a run"),
+        (["nowhere"], "nowhere/run.json: no such file"),
+        (["RUN", "width=3-1"], "width: a run is drawn as it was"),
+        (["RUN", "init=linear"], "init: a run is drawn as it was"),
+        (["RUN", "figures=netwrk"], "figures=netwrk: allowed"),
+        (["RUN", "figures.style=pink"], "figures.style=pink: allowed: one of light, dark"),
+        (["RUN", "hydra.run.dir=x"], "only figures can be chosen"),
+    ],
+)
+def test_a_mistake_is_answered(kan_run, argv, says):
+    folder = kan_run("figures=none").out.splitlines()[-1]
+    answer = kan_run("draw", *(folder if each == "RUN" else each for each in argv))
+    assert answer.code == 2
+    assert says in answer.err
+    assert len(answer.err.splitlines()) <= 3
+
+
+@pytest.mark.parametrize("name", ["run.json", "stats.json", "params.safetensors", "activations.safetensors"])
+@pytest.mark.parametrize("harm", ["cut", "garbage", "of another network"])
+def test_a_damaged_folder_names_the_file(kan_run, name, harm):
+    run = kan_run("figures=none", "width=2-3-1")
+    path = run.folder / name
+    if harm == "of another network":
+        if name == "stats.json":
+            return  # nothing in it is held against the tensors by this figure
+        path.write_bytes((kan_run("figures=none", "width=3-4-1").folder / name).read_bytes())
+    else:
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2] if harm == "cut" else b"\x00\xff not at all" * 40)
+    answer = kan_run("draw", run.out.splitlines()[-1], "figures=network")
+    assert answer.code == 2, answer.err
+    (line,) = answer.err.splitlines()
+    assert (name if harm != "of another network" else "its tensors are not those of its config") in line
+
+
+def test_a_run_that_is_not_finished_is_refused(kan_run):
+    run = kan_run("figures=none")
+    record = run.json("run.json")
+    (run.folder / "run.json").write_text(json.dumps({**record, "status": "running"}))
+    answer = kan_run("draw", run.out.splitlines()[-1], "figures=all")
+    assert answer.code == 2
+    assert "run.json says 'running'" in answer.err
