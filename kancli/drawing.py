@@ -12,13 +12,14 @@ from torch import Tensor
 
 from kancli import figures
 from kancli.config import Settings, validate
-from kancli.errors import ConfigError
+from kancli.errors import ConfigError, one_line
 from kancli.experiment import layer_options, scope_tensors
 from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.model import KAN, Standard
 from kancli.overrides import parse, settle
 from kancli.run_folder import RunFolder, read_json, read_tensors
-from kancli.stats import LayerScope
+from kancli.schema import show
+from kancli.stats import SCHEMA, LayerScope
 
 if TYPE_CHECKING:
     from kancli.presets import Presets
@@ -50,6 +51,8 @@ def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Pat
         except NothingToDrawError as error:
             log.warning("%s", error)
             continue
+        except (KeyError, TypeError, IndexError) as error:
+            raise ConfigError([f"{folder}/stats.json: damaged: lacks what {name} shows: {one_line(error)}"]) from None
         for each in settings.figures.format:
             target.write(f"figures/{name}.{each}", figures.encode(figure, each, settings.figures.dpi))
     if not target.files:
@@ -67,7 +70,10 @@ def _settings(folder: Path, config: Mapping[str, Any], typed: Sequence[str], pre
     faults = [*settled.faults, *(f"{key}: a run is drawn as it was; only figures can be chosen" for key in strange)]
     if faults or settled.hydra:
         raise ConfigError(faults or [f"{' '.join(settled.hydra)}: only figures can be chosen"])
-    look = dict(config.get("figures", {}))
+    look = config.get("figures", {})
+    if not isinstance(look, Mapping):
+        raise ConfigError([f"{folder}/run.json: damaged: its config's figures are no section"])
+    look = dict(look)
     if (choice := settled.choices.get("figures")) is not None:
         look |= presets.load("figures", choice).body
     look |= {key.removeprefix("figures."): value for key, value in settled.values}
@@ -98,7 +104,14 @@ def read_scene(folder: Path, settings: Settings) -> Scene:
         raise ConfigError(
             [f"{folder}: its tensors are not those of its config: {' '.join(str(error).split())}"]
         ) from None
-    return Scene(model, scopes, read_json(folder / "stats.json"), activations)
+    return Scene(model, scopes, _stats(folder / "stats.json"), activations)
+
+
+def _stats(path: Path) -> dict[str, Any]:
+    stats = read_json(path)
+    if stats.get("schema") != SCHEMA:
+        raise ConfigError([f"{path}: has schema {show(stats.get('schema'))}; this kancli reads {SCHEMA}"])
+    return stats
 
 
 def _model(settings: Settings, parameters: Mapping[str, Tensor]) -> KAN:

@@ -97,3 +97,24 @@ def test_a_run_that_is_not_finished_is_refused(kan_run):
     answer = kan_run("draw", run.out.splitlines()[-1], "figures=all")
     assert answer.code == 2
     assert "run.json says 'running'" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("run.json", "[1, 2]", "not an object"),
+        ("run.json", '{"status": "complete", "config": {"figures": 3}}', "figures are no section"),
+        ("run.json", '{"status": "complete", "config": {"width": "a", "grid": [], "figures": {}}}', "width=a: allowed"),
+        ("run.json", '{"status": "complete"}', "not the folder of a finished run"),
+        ("stats.json", '{"schema": 1}', "has schema 1; this kancli reads 2"),
+        ("stats.json", '{"schema": 2, "layers": [{}]}', "lacks what propagation shows"),
+        ("stats.json", "[" * 100_000, "damaged"),
+    ],
+)
+def test_files_of_another_kind_are_answered(kan_run, name, content, says):
+    run = kan_run("figures=none")
+    (run.folder / name).write_text(content)
+    answer = kan_run("draw", run.out.splitlines()[-1], "figures=propagation")
+    assert answer.code == 2, answer.err
+    assert says in answer.err
+    assert len(answer.err.splitlines()) <= 3
