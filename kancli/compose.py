@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kancli.config import Settings, validate
+from kancli.config import validate
 from kancli.errors import ConfigError
 from kancli.overrides import Settled, parse, settle
 from kancli.presets import Presets
+from kancli.settings import Settings
 
 CONFIG_NAME = "config"
 MISSING = "???"  # OmegaConf's mark for a value that must be given

@@ -1,5 +1,5 @@
-"""What a config may hold: the keys of a run, those that schemes, samplers and figures declare, and the checks that
-need more than one of them. No numpy or torch is imported."""
+"""How a config is held against the legal keys of `settings` and those that schemes, samplers and figures declare, with
+the checks that need more than one of them. No numpy or torch is imported."""
 
 from __future__ import annotations
 
@@ -9,153 +9,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kancli import base_functions
 from kancli.budget import Needs
 from kancli.errors import ConfigError, one_line
 from kancli.figures import Figures
 from kancli.inits import SCHEMES, LayerSize, Scheme
 from kancli.inits.outside import TARGET, NoSchemeError, faults_of, name_of, scheme_at
-from kancli.inputs import SAMPLERS, Sampler
+from kancli.inputs import SAMPLERS
 from kancli.schema import (
-    Bounds,
-    Choice,
-    Integer,
-    Interval,
     Kind,
-    Optional,
-    Real,
-    Several,
-    Truth,
-    key,
     keys,
     nearest,
     read,
     show,
 )
+from kancli.settings import (
+    GREATEST_SEED,
+    Activations,
+    FirstSamples,
+    Grid,
+    Ntk,
+    Settings,
+    Stats,
+    Verdicts,
+)
 
-GREATEST_SEED = 2**63 - 1
 ITEM_BYTES = {"float32": 4, "float64": 8}
 MANTISSA = {"float32": 24, "float64": 53}
 LEAST = {"float32": 2.0**-126, "float64": 2.0**-1022}  # normal numbers
 GREATEST = {"float32": 2.0**127, "float64": 2.0**1023}
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The spline grid, the same for all layers."""
-
-    size: int = key(5, Integer(1, 100_000), "G, number of grid intervals", typed="grid")
-    range: tuple[float, float] = key((-1.0, 1.0), Interval(), "where the splines live", unit="of the inputs")
-    adapt: str = key(
-        "none", Choice(("none", "samples")), "samples: knots of its own for each input, after what enters there"
-    )
-    eps: float = key(1.0, Real(0, 1), "with grid.adapt=samples: 1 for equal steps, 0 for quantiles of the samples")
-
-
-@dataclass(frozen=True)
-class FirstSamples:
-    """What is measured on the first samples only."""
-
-    n: int = key(100, Integer(2, 10**6), "the first samples, for roughness and, with stats=full, quantiles")
-
-
-@dataclass(frozen=True)
-class Ntk:
-    """What is measured on the way back."""
-
-    n: int = key(256, Integer(1, 10**4), "the first samples, for gradients, Jacobian and neural tangent kernel")
-
-
-@dataclass(frozen=True)
-class Stats:
-    """What is measured."""
-
-    level: str = key("basic", Choice(("none", "basic", "full")), "how much is measured")
-    flat: float = key(1e-6, Real(0, 1), "an edge is flat below this share of its layer's rms", unit="std / rms")
-    first: FirstSamples = dataclasses.field(default_factory=FirstSamples)
-    ntk: Ntk = dataclasses.field(default_factory=Ntk)
-
-
-@dataclass(frozen=True)
-class Verdicts:
-    """Bounds [warn, fail] of the verdicts, by name. The worst layer counts; over members, its mean."""
-
-    signal_vanishes: tuple[float | None, float | None] = key(
-        (0.1, 0.001),
-        Bounds(falling=True),
-        "std of the nodes of any layer over that of the inputs, at most: a tenth is felt, a thousandth is lost",
-    )
-    signal_explodes: tuple[float | None, float | None] = key(
-        (10.0, 1000.0), Bounds(), "the same, at least: far beyond any grid, and towards overflow"
-    )
-    gradient_vanishes: tuple[float | None, float | None] = key(
-        (0.1, 0.001),
-        Bounds(falling=True),
-        "rms gradient by a layer's values over that by the outputs, at most (stats=full)",
-    )
-    gradient_explodes: tuple[float | None, float | None] = key(
-        (10.0, 1000.0), Bounds(), "the same, at least: a step that fits one layer overshoots in another (stats=full)"
-    )
-    off_grid: tuple[float | None, float | None] = key(
-        (0.5, 0.9), Bounds(), "share of preacts outside the grid: there the spline fades to nothing; N(0, 1) has 0.32"
-    )
-    spline_inert: tuple[float | None, float | None] = key(
-        (0.01, None),
-        Bounds(falling=True),
-        "share of the branches' variance that is the splines', at most: at 1 % a KAN is an MLP",
-    )
-    linear: tuple[float | None, float | None] = key(
-        (1e-6, None), Bounds(falling=True), "1 - R² of the most curved edge's best line, at most: float32 shows no less"
-    )
-    rough: tuple[float | None, float | None] = key(
-        (2.0, None), Bounds(), "mean path over span of an edge: 1 is monotone, 2 goes up and down all the way"
-    )
-    nodes_degenerate: tuple[float | None, float | None] = key(
-        (0.05, 0.05),
-        Bounds(falling=True),
-        "distance of two edges out of one input of a hidden layer, at most: the reference's symmetric case has 0.03,"
-        " its default 0.09",
-    )
-    dead_edges: tuple[float | None, float | None] = key(
-        (0.1, 0.5), Bounds(), "share of flat edges: they pass on no signal"
-    )
-    off_law: tuple[float | None, float | None] = key(
-        (5.0, 6.0),
-        Bounds(),
-        "standard errors that a tensor's mean or std is off its law: by chance 6e-7 and 2e-9",
-    )
-
-
-@dataclass(frozen=True)
-class Activations:
-    """What is kept of the forward pass."""
-
-    n: int | None = key(
-        None, Optional(Integer(0, 10**9)), "keep the first n samples in activations.safetensors; null keeps all, 0 none"
-    )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """One run, whole: a run is a pure function of this."""
-
-    width: tuple[int, ...] = key(
-        (2, 5, 1), Several(Integer(1, 10**7), at_least=2, example="2-5-1 or [2,5,1]"), "nodes per layer, inputs first"
-    )
-    k: int = key(3, Integer(0, 10), "order of the B-splines; G + k basis functions an edge")
-    base_fun: str = key("silu", Choice(base_functions.NAMES), "residual function b(x)")
-    seed: int = key(0, Integer(0, GREATEST_SEED), "names all random streams")
-    n_seeds: int = key(1, Integer(1, 10**6), "models drawn, with the seeds seed, seed + 1, ...")
-    dtype: str = key("float32", Choice(("float32", "float64")), "number type of model and samples")
-    device: str = key("cpu", Choice(("cpu", "cuda", "auto")), "where the model runs; draws are the same on all")
-    strict: bool = key(False, Truth(), "end with exit code 4 where a verdict fails")
-    grid: Grid = dataclasses.field(default_factory=Grid)
-    init: Scheme = dataclasses.field(default_factory=SCHEMES["default"])
-    inputs: Sampler = dataclasses.field(default_factory=SAMPLERS["normal"])
-    figures: Figures = dataclasses.field(default_factory=Figures)
-    stats: Stats = dataclasses.field(default_factory=Stats)
-    verdicts: Verdicts = dataclasses.field(default_factory=Verdicts)
-    activations: Activations = dataclasses.field(default_factory=Activations)
 
 
 SECTIONS: dict[str, type] = {

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from kancli import figures
-from kancli.config import Settings, validate
+from kancli.config import validate
 from kancli.errors import ConfigError, one_line
 from kancli.experiment import layer_options, scope_tensors
 from kancli.figures.scene import NothingToDrawError, Scene
@@ -19,6 +19,7 @@ from kancli.model import KAN, Standard
 from kancli.overrides import parse, settle
 from kancli.run_folder import RunFolder, read_json, read_tensors
 from kancli.schema import show
+from kancli.settings import Settings
 from kancli.stats import SCHEMA, LayerScope
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from torch import Tensor
 from kancli import figures, memory, stats
 from kancli.adapting import adapt_
 from kancli.base_functions import base_function
-from kancli.config import Settings
 from kancli.errors import ConfigError
 from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.inits import declared, init_
 from kancli.model import KAN, LayerTrace
 from kancli.run_folder import RunFolder
+from kancli.settings import Settings
 from kancli.stats import Found, LayerScope
 
 log = logging.getLogger("kancli")

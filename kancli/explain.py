@@ -10,13 +10,14 @@ from rich import box
 from rich.table import Table
 
 from kancli.compose import CONFIG_NAME, Draft, draft, settings_of
-from kancli.config import Settings, layer_sizes
+from kancli.config import layer_sizes
 from kancli.errors import ConfigError
 from kancli.model import STANDARD_EPS
 from kancli.moments import base_moments, basis_rule
 from kancli.presets import Presets
 from kancli.report import number
 from kancli.schema import show
+from kancli.settings import Settings
 
 TENSORS = ("scale_base", "scale_sp", "coef", "bias")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich import box
 from rich.table import Table
 
-from kancli.config import Verdicts
 from kancli.schema import keys, show
+from kancli.settings import Verdicts
 
 OVER_MEMBERS = (
     "Of an ensemble each number is told over its members: mean, sd (divided by S - 1), low and high, the 95 % interval"

@@ -30,7 +30,7 @@ from kancli.presets import Presets
 from kancli.schema import show
 
 if TYPE_CHECKING:
-    from kancli.config import Settings
+    from kancli.settings import Settings
 
 
 class KanConfigLoader(ConfigLoaderImpl):

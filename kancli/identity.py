@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from kancli import __version__
-from kancli.config import VARIANTS, Settings
+from kancli.config import VARIANTS
 from kancli.inits.outside import TARGET, name_of, source_hash
 from kancli.inputs import File
 from kancli.seeding import SEMANTICS
+from kancli.settings import Settings
 
 # Keys that do not change what is computed: where it runs, what is drawn, measured, judged and kept.
 NOT_IDENTITY = ("device", "strict", "figures", "activations", "stats", "verdicts")

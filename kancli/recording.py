@@ -13,7 +13,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from kancli import signals
-from kancli.config import Settings
 from kancli.errors import KanError, NonFiniteError, VerdictError
 from kancli.experiment import Result, compute, record
 from kancli.identity import config_of, environment, identity
@@ -21,6 +20,7 @@ from kancli.inits.outside import TARGET
 from kancli.report import brief_line, number, show, summary
 from kancli.run_folder import RunFolder
 from kancli.schema import show as show_value
+from kancli.settings import Settings
 
 log = logging.getLogger("kancli")
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
-import io
-import itertools
 import json
 import logging
 import os
@@ -15,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError, KanError, one_line
+from kancli.tables import csv_of_edges, csv_of_rows, flat
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -100,12 +98,12 @@ class RunFolder:
             {name: value for name, value in layer.items() if name not in ("nodes", "edges")}
             for layer in stats["layers"]
         ]
-        self.write("layers.csv", _csv(_flat(layer) for layer in layers))
-        self.write("edges.csv", _edges_csv(stats["layers"]))
+        self.write("layers.csv", csv_of_rows(flat(layer) for layer in layers))
+        self.write("edges.csv", csv_of_edges(stats["layers"]))
 
     def write_members(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write members.csv: the statistics of each layer of each member."""
-        self.write("members.csv", _csv(_flat(row) for row in rows))
+        self.write("members.csv", csv_of_rows(rows))
 
     def close(self, status: str, **more: Any) -> None:
         """Say in run.json how the run ended. For a complete run this is the last thing written."""
@@ -189,39 +187,6 @@ def _taken(path: Path, key: str = "hydra.run.dir") -> str:
 def unwritable(path: Path | str, error: OSError, key: str = "hydra.run.dir") -> str:
     """The message for a folder that cannot be made or looked into."""
     return f"{key}={path}: {error.strerror}; name a folder elsewhere with {key}=DIR"
-
-
-def _flat(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """{"coef": {"mean": 0}} as {"coef_mean": 0}."""
-    flat: dict[str, Any] = {}
-    for name, value in entry.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{name}_{inner}": each for inner, each in _flat(value).items()}
-        else:
-            flat[name] = value
-    return flat
-
-
-def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """A table with a header; None is an empty cell."""
-    rows = list(rows)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["layer"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _edges_csv(layers: Iterable[Mapping[str, Any]]) -> bytes:
-    """One row an edge, from layers whose edges are columns."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    for number, layer in enumerate(layers):
-        columns = _flat(layer["edges"])
-        if number == 0:
-            writer.writerow(["layer", *columns])
-        writer.writerows(zip(itertools.repeat(layer["layer"]), *columns.values()))
-    return text.getvalue().encode() or b"layer\n"
 
 
 def _json(content: Any, indent: str = "") -> str:

@@ -5,11 +5,12 @@ import math
 import pytest
 
 from kancli import memory
-from kancli.config import Settings, catalogue, validate
+from kancli.config import catalogue, validate
 from kancli.errors import ConfigError
 from kancli.identity import config_of, identity
 from kancli.inits.reference import Reference
 from kancli.inputs import Uniform
+from kancli.settings import Settings
 
 
 def faults(config):

@@ -15,8 +15,8 @@ from kancli.base_functions import base_function
 from kancli.config import validate
 from kancli.errors import ConfigError
 from kancli.model import KAN
-from kancli.stats.found import flat
 from kancli.stats.over_members import summarise
+from kancli.tables import flat
 
 CASES = {
     "default": {},

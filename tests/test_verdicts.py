@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from kancli.base_functions import base_function
-from kancli.config import Verdicts
 from kancli.glossary import EDGES, LAYER, NETWORK, NODES, TENSOR, glossary
 from kancli.inits import SCHEMES, declared, init_
 from kancli.inits.reference import Reference
 from kancli.model import KAN
 from kancli.report import show
+from kancli.settings import Verdicts
 from kancli.stats import Collector, Declared, backward, judge, report
 
 BOUNDS = vars(Verdicts())

@@ -14,6 +14,7 @@ import numpy as np
 
 from kancli.stats.moments import Array
 from kancli.stats.over_members import summarise
+from kancli.tables import flat
 
 SCHEMA = 2
 NOT_MEASURED = "not measured at this level of stats"
@@ -97,17 +98,6 @@ def member_rows(layers: Sequence[LayerFound], seed: int) -> list[dict[str, Any]]
             [{"member": row[0], "seed": seed + row[0], **dict(zip(columns, row[1:], strict=True))} for row in rows]
         )
     return [row for member in zip(*tables, strict=True) for row in member]
-
-
-def flat(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """{"coef": {"mean": 0}} as {"coef_mean": 0}."""
-    found: dict[str, Any] = {}
-    for name, value in entry.items():
-        if isinstance(value, Mapping):
-            found |= {f"{name}_{inner}": each for inner, each in flat(value).items()}
-        else:
-            found[name] = value
-    return found
 
 
 @np.errstate(all="ignore")

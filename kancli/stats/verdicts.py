@@ -44,7 +44,7 @@ def judge(found: Found, bounds: Mapping[str, Bounds], *, ensemble: bool) -> list
     value there is no verdict: null, with the reason for `detail`.
 
     Args:
-        bounds: by the name of a verdict; `Verdicts` in `kancli.config` tells what each looks at.
+        bounds: by the name of a verdict; `Verdicts` in `kancli.settings` tells what each looks at.
     """
     bad = non_finite(found.layers)
     finite = {
