@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from kancli import figures
 from kancli.config import validate
 from kancli.errors import ConfigError, one_line
 from kancli.experiment import layer_options, scope_tensors
-from kancli.figures.scene import NothingToDrawError, Scene
+from kancli.figures.scene import Scene
 from kancli.model import KAN, Standard
 from kancli.overrides import parse, settle
 from kancli.run_folder import RunFolder, read_json, read_tensors
@@ -24,8 +23,6 @@ from kancli.stats import SCHEMA, LayerScope
 
 if TYPE_CHECKING:
     from kancli.presets import Presets
-
-log = logging.getLogger("kancli")
 
 MODEL_KEYS = ("width", "k", "base_fun", "dtype", "grid")  # what of a config the functions on the edges depend on
 
@@ -46,16 +43,12 @@ def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Pat
     settings = _settings(folder, run["config"], typed, presets)
     scene = read_scene(folder, settings)
     target = RunFolder(folder, {})
-    for name in settings.figures.names:
-        try:
-            figure = figures.draw(name, scene, settings.figures)
-        except NothingToDrawError as error:
-            log.warning("%s", error)
-            continue
-        except (KeyError, TypeError, IndexError) as error:
-            raise ConfigError([f"{folder}/stats.json: damaged: lacks what {name} shows: {one_line(error)}"]) from None
-        for each in settings.figures.format:
-            target.write(f"figures/{name}.{each}", figures.encode(figure, each, settings.figures.dpi))
+    try:
+        for _, files in figures.files(scene, settings.figures):
+            for path, content in files.items():
+                target.write(path, content)
+    except (KeyError, TypeError, IndexError) as error:
+        raise ConfigError([f"{folder}/stats.json: damaged: lacks what is to be drawn: {one_line(error)}"]) from None
     if not target.files:
         raise ConfigError([f"{folder}: nothing to draw; type for example figures=all"])
     written = [folder / name for name in target.files]

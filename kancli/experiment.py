@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +14,12 @@ from kancli import figures, memory, stats
 from kancli.adapting import adapt_
 from kancli.base_functions import base_function
 from kancli.errors import ConfigError
-from kancli.figures.scene import NothingToDrawError, Scene
+from kancli.figures.scene import Scene
 from kancli.inits import declared, init_
 from kancli.model import KAN, LayerTrace
 from kancli.run_folder import RunFolder
 from kancli.settings import Settings
 from kancli.stats import Found, LayerScope
-
-log = logging.getLogger("kancli")
 
 
 @dataclass(frozen=True)
@@ -244,16 +241,12 @@ def record(result: Result, folder: RunFolder) -> None:
     if result.members:
         folder.write_members(result.members)
     scene = Scene(result.first, result.scopes, result.stats, result.activations)
-    for name in settings.figures.names:
-        start = time.perf_counter()
-        try:
-            figure = figures.draw(name, scene, settings.figures)
-        except NothingToDrawError as error:
-            log.warning("%s", error)
-            continue
-        for each in settings.figures.format:
-            folder.write(f"figures/{name}.{each}", figures.encode(figure, each, settings.figures.dpi))
-        result.seconds[f"figure {name}"] = time.perf_counter() - start
+    start = time.perf_counter()
+    for name, files in figures.files(scene, settings.figures):
+        for path, content in files.items():
+            folder.write(path, content)
+        now = time.perf_counter()
+        result.seconds[f"figure {name}"], start = now - start, now
     if result.scopes:
         folder.write_tensors("figures.safetensors", scope_tensors(result.first, result.scopes))
 

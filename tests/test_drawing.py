@@ -107,7 +107,7 @@ def test_a_run_that_is_not_finished_is_refused(kan_run):
         ("run.json", '{"status": "complete", "config": {"width": "a", "grid": [], "figures": {}}}', "width=a: allowed"),
         ("run.json", '{"status": "complete"}', "not the folder of a finished run"),
         ("stats.json", '{"schema": 1}', "has schema 1; this kancli reads 2"),
-        ("stats.json", '{"schema": 2, "layers": [{}]}', "lacks what propagation shows"),
+        ("stats.json", '{"schema": 2, "layers": [{}]}', "lacks what is to be drawn"),
         ("stats.json", "[" * 100_000, "damaged"),
     ],
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import io
+import logging
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from kancli.figures.scene import Scene
+
+log = logging.getLogger("kancli")
 
 NAMES = ("network", "propagation", "symmetry", "spectrum")
 FORMATS = ("png", "svg", "pdf")
@@ -47,6 +51,20 @@ def draw(name: str, scene: Scene, look: Figures) -> Figure:
     """
     with _own_style():
         return importlib.import_module(f"kancli.figures.{name}").draw(scene, look)
+
+
+def files(scene: Scene, look: Figures) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Draw all figures asked for: the name of each, and its files by their names in a run's folder. One that shows what
+    the run lacks is left out with a warning."""
+    from kancli.figures.scene import NothingToDrawError
+
+    for name in look.names:
+        try:
+            figure = draw(name, scene, look)
+        except NothingToDrawError as error:
+            log.warning("%s", error)
+            continue
+        yield name, {f"figures/{name}.{each}": encode(figure, each, look.dpi) for each in look.format}
 
 
 def encode(figure: Figure, format: str, dpi: float) -> bytes:
