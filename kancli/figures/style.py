@@ -18,7 +18,6 @@ class Palette:
     ghost: str  # what is hardly there
     shade: str  # off the grid
     lines: tuple[str, ...] = LINES
-    heat: str = "cividis"  # of numbers from small to large
 
 
 PALETTES = {

@@ -5,13 +5,11 @@ Shapes: n samples, s members (1 for a single model), i inputs, o outputs.
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from torch import Tensor
 
-from kancli.stats.moments import Array, total
-from kancli.stats.over_members import QUANTILES
+from kancli.stats.moments import Array, blocks, total
+from kancli.stats.over_members import quantiles_of
 
 VALUES = 2**17  # of edges at samples, looked at together: what a core's own cache holds
 
@@ -47,11 +45,8 @@ class FirstSamples:
         """
         x, y = np.concatenate(self.preacts), np.concatenate(self.postacts)
         _, s, i = x.shape
-        n_members = max(1, VALUES // y[:, 0].size)
-        n_inputs = i if n_members > 1 else max(1, VALUES // y[:, 0, 0].size)
         found = {name: np.empty(y.shape[1:]) for name in ("roughness", "monotone")}
-        for member, start in itertools.product(range(0, s, n_members), range(0, i, n_inputs)):
-            block = slice(member, member + n_members), slice(start, start + n_inputs)
+        for block in blocks(s, i, y[:, 0, 0].size, VALUES):
             values = _along(x[(slice(None), *block)], y[(slice(None), *block)])
             for name, each in zip(found, values, strict=True):
                 found[name][block] = each
@@ -62,8 +57,8 @@ class FirstSamples:
         together; for each node, `[s, i]`; for each edge, `[s, i, o]`."""
         x, y = (np.concatenate(each).astype(np.float64) for each in (self.preacts, self.postacts))
         all_x, all_y = (each.swapaxes(0, 1).reshape(each.shape[1], -1) for each in (x, y))
-        of_layer = {"preacts": _quantiles(all_x, 1), "postacts": _quantiles(all_y, 1)}
-        return of_layer, {"preact": _quantiles(x, 0)}, {"postact": _quantiles(y, 0)}
+        of_layer = {"preacts": quantiles_of(all_x, 1), "postacts": quantiles_of(all_y, 1)}
+        return of_layer, {"preact": quantiles_of(x, 0)}, {"postact": quantiles_of(y, 0)}
 
 
 def _along(x: Array, y: Array) -> tuple[Array, Array]:
@@ -77,8 +72,3 @@ def _along(x: Array, y: Array) -> tuple[Array, Array]:
     flat = ~(np.isfinite(span) & (span > rounding))
     monotone = path - span <= rounding * n
     return np.where(flat, np.nan, path / span), np.where(flat, np.nan, monotone)
-
-
-def _quantiles(values: Array, axis: int) -> dict[str, Array]:
-    levels = np.quantile(values, list(QUANTILES.values()), axis=axis)
-    return dict(zip(QUANTILES, levels, strict=True))

@@ -157,12 +157,12 @@ def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any
     array = np.asarray(value)
     if array.dtype.kind in "iu":
         return array.ravel().tolist() if array.ndim else int(array)
-    flat = array.ravel()
-    finite = np.isfinite(flat)
-    numbers = flat.tolist()
+    row = array.ravel()
+    finite = np.isfinite(row)
+    numbers = row.tolist()
     if not finite.all():
         numbers = [number if good else None for number, good in zip(numbers, finite.tolist(), strict=True)]
-        reasons[path] = _reason(path, undefined) if np.isnan(flat).any() else "overflow"
+        reasons[path] = _reason(path, undefined) if np.isnan(row).any() else "overflow"
     return numbers if array.ndim else numbers[0]
 
 

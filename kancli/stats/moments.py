@@ -8,6 +8,9 @@ from the mean (divided by n). The bits of a sum depend neither on the number of 
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import numpy as np
 
 Array = np.ndarray
@@ -46,3 +49,12 @@ def total(values: Array) -> Array:
     if values.size == len(values) > 0:
         return np.add.accumulate(values, axis=0, dtype=np.float64)[-1]
     return values.sum(axis=0, dtype=np.float64)
+
+
+def blocks(members: int, inputs: int, numbers: int, most: int) -> Iterator[tuple[slice, slice]]:
+    """Some members and all inputs at a time, or one member and some inputs: at most so many numbers, where each input
+    of each member has `numbers`."""
+    n_members = max(1, most // (numbers * inputs))
+    n_inputs = inputs if n_members > 1 else max(1, most // numbers)
+    for member, start in itertools.product(range(0, members, n_members), range(0, inputs, n_inputs)):
+        yield slice(member, member + n_members), slice(start, start + n_inputs)

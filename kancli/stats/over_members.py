@@ -11,6 +11,11 @@ from kancli.stats.moments import Array
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 
+def quantiles_of(values: Array, axis: int) -> dict[str, Array]:
+    """`q05` to `q95` along an axis."""
+    return dict(zip(QUANTILES, np.quantile(values, list(QUANTILES.values()), axis=axis), strict=True))
+
+
 @np.errstate(all="ignore")
 def summarise(values: Array, *, quantiles: bool = False) -> dict[str, Array]:
     """Over the first axis of `[s, ...]`: `mean`, `sd` (divided by s - 1), and `low` and `high`, the 95 % interval of

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kancli.model import KANLayer
 from kancli.stats.moments import Array
-from kancli.stats.over_members import QUANTILES
+from kancli.stats.over_members import quantiles_of
 
 
 class Declared(NamedTuple):
@@ -42,8 +42,7 @@ def parameters(layer: KANLayer, declared: Mapping[str, Declared], *, quantiles: 
         entry = {"mean": values.mean(axis=1), "std": values.std(axis=1)}
         entry |= {"min": values.min(axis=1), "max": values.max(axis=1)}
         if quantiles:
-            levels = np.quantile(values, list(QUANTILES.values()), axis=1)
-            entry |= dict(zip(QUANTILES, levels, strict=True))
+            entry |= quantiles_of(values, 1)
         if name in declared:
             law = declared[name]
             entry |= {f"declared_{each}": getattr(law, each) for each in ("mean", "std")}

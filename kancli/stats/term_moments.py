@@ -12,7 +12,6 @@ between knots, those beyond the grid included.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,7 +21,7 @@ from torch import Tensor
 
 from kancli import splines
 from kancli.model import KANLayer
-from kancli.stats.moments import Array, total
+from kancli.stats.moments import Array, blocks, total
 
 WEIGHTS = 2**18  # weights looked at together
 PLACES = 2**15  # samples of inputs looked at together: what a core's own cache holds
@@ -71,10 +70,7 @@ class TermMoments:
                 np.zeros((s, i, n_intervals, k + 1)),
             )
             self.shift, self.others = np.zeros((s, i, 2)), np.zeros((s, i, 3, 3))
-        n_members = max(1, PLACES // (n * i))
-        n_inputs = i if n_members > 1 else max(1, PLACES // n)
-        for member, start in itertools.product(range(0, s, n_members), range(0, i, n_inputs)):
-            block = slice(member, member + n_members), slice(start, start + n_inputs)
+        for block in blocks(s, i, n, PLACES):
             parts = (each[block[0], :, block[1]].transpose(0, 1) for each in (first, b, x))  # [n, s, i]
             interval, base, places = (each.contiguous().double().numpy() for each in parts)
             self._update(block, interval.astype(np.intp) + self.k, base, places)
