@@ -155,12 +155,18 @@ def _explain_stats() -> int:
 
 
 def _draw(typed: list[str], presets: Presets) -> int:
-    if not typed or "=" in typed[0]:
-        raise ConfigError(["draw: name the folder of a run: kan-run draw RUN [figures=all]"])
+    folders = [Path(word) for word in typed if "=" not in word or Path(word).is_dir()]
+    overrides = [word for word in typed if Path(word) not in folders]
+    if not folders:
+        raise ConfigError(["draw: name the folder of a run, several, or a sweep's: kan-run draw RUN [figures=all]"])
     with _progress("drawing"):
         with signals.held():
             from kancli.drawing import draw_again
-        written = draw_again(Path(typed[0]), typed[1:], presets)
+            from kancli.plates import draw_plates, is_sweep
+        if len(folders) == 1 and not is_sweep(folders[0]):
+            written = draw_again(folders[0], overrides, presets)
+        else:
+            written = draw_plates(folders, overrides, presets)
     for path in written:
         print(path)
     return 0
@@ -243,6 +249,7 @@ def task(config: DictConfig) -> None:
         settings_of(plain(config)),
         Path(hydra.runtime.output_dir),
         record_of(config, hydra),
+        overrides=list(hydra.overrides.task),
         brief=hydra.mode is not None and hydra.mode.name == "MULTIRUN",
         progress=_progress,
     )

@@ -1,4 +1,4 @@
-"""`kan-run draw`: figures anew, from what a finished run left in its folder and nothing else."""
+"""A finished run drawn anew, from what it left in its folder and nothing else."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from torch import Tensor
 from kancli import figures
 from kancli.config import validate
 from kancli.errors import ConfigError, one_line
-from kancli.experiment import layer_options, scope_tensors
-from kancli.figures.scene import Scene
+from kancli.experiment import laws_of, layer_options
+from kancli.figures.scene import MOST_MEMBERS, Scene
+from kancli.inits.outside import TARGET
 from kancli.model import KAN, Standard
 from kancli.overrides import parse, settle
 from kancli.run_folder import RunFolder, read_json, read_tensors
@@ -37,11 +38,9 @@ def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Pat
         ConfigError: the folder is not that of a finished run, one of its files is damaged, an override is of no figure,
             or there is nothing that can be drawn.
     """
-    run = read_json(folder / "run.json")
-    if run.get("status") not in ("complete", "failed") or not isinstance(run.get("config"), Mapping):
-        raise ConfigError([f"{folder}: not the folder of a finished run: run.json says {run.get('status')!r}"])
-    settings = _settings(folder, run["config"], typed, presets)
-    scene = read_scene(folder, settings)
+    run = read_run(folder)
+    settings = settings_of_run(folder, run["config"], typed, presets)
+    scene = read_scene(folder, settings, with_laws=knows_scheme(run["config"], presets))
     target = RunFolder(folder, {})
     try:
         for _, files in figures.files(scene, settings.figures):
@@ -57,7 +56,27 @@ def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Pat
     return written
 
 
-def _settings(folder: Path, config: Mapping[str, Any], typed: Sequence[str], presets: Presets) -> Settings:
+def read_run(folder: Path) -> dict[str, Any]:
+    """The run.json of a finished run.
+
+    Raises:
+        ConfigError: there is none, or the run is not finished.
+    """
+    run = read_json(folder / "run.json")
+    if run.get("status") not in ("complete", "failed") or not isinstance(run.get("config"), Mapping):
+        raise ConfigError([f"{folder}: not the folder of a finished run: run.json says {run.get('status')!r}"])
+    return run
+
+
+def settings_of_run(folder: Path, config: Mapping[str, Any], typed: Sequence[str], presets: Presets) -> Settings:
+    """What of a run's settings its figures depend on.
+
+    Args:
+        typed: overrides of `figures` and its keys.
+
+    Raises:
+        ConfigError: an override is of something else, or the recorded config has faults.
+    """
     settled = settle(parse(typed), presets)
     strange = [key for key, _ in settled.values if key.split(".")[0] != "figures"]
     strange += [key for key in settled.choices if key != "figures"]
@@ -72,14 +91,25 @@ def _settings(folder: Path, config: Mapping[str, Any], typed: Sequence[str], pre
         look |= presets.load("figures", choice).body
     look |= {key.removeprefix("figures."): value for key, value in settled.values}
     known = {name: config[name] for name in MODEL_KEYS if name in config}
+    if knows_scheme(config, presets):
+        known["init"] = config["init"]
     try:
         return validate({**known, "inputs": {"kind": "normal", "n": 2}, "figures": look})
     except ConfigError as error:
         raise ConfigError([f"{folder}: {fault}" for fault in error.faults]) from None
 
 
-def read_scene(folder: Path, settings: Settings) -> Scene:
+def knows_scheme(config: Mapping[str, Any], presets: Presets) -> bool:
+    """Whether a run's scheme may be looked up: one of kancli's own, or one that lies where the user points."""
+    init = config.get("init")
+    return isinstance(init, Mapping) and (TARGET not in init or len(presets.folders) > 1)
+
+
+def read_scene(folder: Path, settings: Settings, *, with_laws: bool = True) -> Scene:
     """What figures need, from the files of a run's folder.
+
+    Args:
+        with_laws: whether the settings tell the run's scheme.
 
     Raises:
         ConfigError: a file is missing or damaged, or holds another network.
@@ -92,16 +122,26 @@ def read_scene(folder: Path, settings: Settings) -> Scene:
         raise ConfigError([f"{folder}: neither figures.safetensors nor activations.safetensors: nothing to draw"])
     try:
         model = _model(settings, parameters)
-        data = read_tensors(numbers) if numbers.exists() else _from_activations(model, activations)
-        scopes = [_scope(model, number, data) for number in range(len(model.layers))]
+        _check(model, activations)
+        if numbers.exists():
+            scopes = _read_scopes(model, read_tensors(numbers))
+        else:
+            model = model.member(None if model.n_members is None else 0)
+            scopes = _scopes_from(model, activations)
     except (KeyError, ValueError, RuntimeError, IndexError) as error:
         raise ConfigError(
             [f"{folder}: its tensors are not those of its config: {' '.join(str(error).split())}"]
         ) from None
-    return Scene(model, scopes, _stats(folder / "stats.json"), activations)
+    laws = laws_of(settings, model) if with_laws else ()
+    return Scene(model, scopes, read_stats(folder / "stats.json"), activations, laws)
 
 
-def _stats(path: Path) -> dict[str, Any]:
+def read_stats(path: Path) -> dict[str, Any]:
+    """The contents of a stats.json.
+
+    Raises:
+        ConfigError: it is damaged, or has another schema.
+    """
     stats = read_json(path)
     if stats.get("schema") != SCHEMA:
         raise ConfigError([f"{path}: has schema {show(stats.get('schema'))}; this kancli reads {SCHEMA}"])
@@ -109,35 +149,59 @@ def _stats(path: Path) -> dict[str, Any]:
 
 
 def _model(settings: Settings, parameters: Mapping[str, Tensor]) -> KAN:
-    """The model, or the first of an ensemble's."""
-    single = parameters["layers.0.coef"].dim() == 3
-    tensors = {name: each if single else each[0] for name, each in parameters.items()}
+    """The model, or an ensemble's first members."""
+    shape = parameters["layers.0.coef"].shape
+    members = None if len(shape) == 3 else min(shape[0], MOST_MEMBERS)
+    tensors = {name: each if members is None else each[:members] for name, each in parameters.items()}
     options = {**layer_options(settings), "bias": "layers.0.bias" in tensors}
-    model = KAN(settings.width, **options)
+    model = KAN(settings.width, **options, n_members=members)
     for number, layer in enumerate(model.layers):
-        if tensors[f"layers.{number}.knots"].dim() == 2:
+        knots = tensors[f"layers.{number}.knots"]
+        if knots.dim() == (2 if members is None else 3):
             layer.take_own_knots_()
-            layer.knots.copy_(tensors[f"layers.{number}.knots"])
+            layer.knots.copy_(knots)
     model.load_state_dict(tensors)
     return model
 
 
-def _scope(model: KAN, number: int, data: Mapping[str, Tensor]) -> LayerScope:
-    layer, path = model.layers[number], f"layers.{number}"
-    low, high, mean_abs, std = (data[f"{path}.{name}"].numpy() for name in ("low", "high", "mean_abs", "std"))
-    if low.shape != (layer.n_in,) or mean_abs.shape != (layer.n_in, layer.n_out):
-        raise ValueError(f"{path} is of another size")
-    if f"{path}.standard_mean" in data:
-        layer.standardise = True
-        layer.standard = Standard(data[f"{path}.standard_mean"], data[f"{path}.standard_inverse_std"])
-    return LayerScope(low, high, mean_abs, std)
+def _check(model: KAN, activations: Mapping[str, Tensor]) -> None:
+    """Whether activations are of that model, where any were kept."""
+    if not activations:
+        return
+    n = len(activations["inputs"])
+    wanted = {"inputs": (n, model.width[0]), "output": (n, model.width[-1])}
+    for number, layer in enumerate(model.layers):
+        wanted |= {
+            f"layers.{number}.preacts": (n, layer.n_in),
+            f"layers.{number}.postacts": (n, layer.n_in, layer.n_out),
+        }
+    for name, shape in wanted.items():
+        if tuple(activations[name].shape) != shape:
+            raise ValueError(f"{name} is of another size")
 
 
-def _from_activations(model: KAN, activations: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The numbers of the figures from the samples that were kept, where the run itself drew none."""
+def _read_scopes(model: KAN, data: Mapping[str, Tensor]) -> list[LayerScope]:
+    """Range and strength in each layer; and the model is told what its bases were standardised by."""
     scopes = []
-    for number in range(len(model.layers)):
-        x = activations[f"layers.{number}.preacts"].double().numpy()
-        y = activations[f"layers.{number}.postacts"].double().numpy()
+    for number, layer in enumerate(model.layers):
+        path = f"layers.{number}"
+        low, high, mean_abs, std = (data[f"{path}.{name}"].numpy() for name in ("low", "high", "mean_abs", "std"))
+        if low.shape != (layer.n_in,) or mean_abs.shape != (layer.n_in, layer.n_out):
+            raise ValueError(f"{path} is of another size")
+        if f"{path}.standard_mean" in data:
+            layer.standardise = True
+            layer.standard = Standard(data[f"{path}.standard_mean"], data[f"{path}.standard_inverse_std"])
+        scopes.append(LayerScope(low, high, mean_abs, std))
+    return scopes
+
+
+def _scopes_from(model: KAN, activations: Mapping[str, Tensor]) -> list[LayerScope]:
+    """The same of a single model, over the samples that were kept: the run itself drew no figures."""
+    scopes = []
+    for number, layer in enumerate(model.layers):
+        preacts = activations[f"layers.{number}.preacts"]
+        if layer.standardise:
+            layer.standard = Standard.of([layer.local_basis(preacts)])
+        x, y = preacts.double().numpy(), activations[f"layers.{number}.postacts"].double().numpy()
         scopes.append(LayerScope(x.min(0), x.max(0), np.abs(y).mean(0), y.std(0)))
-    return scope_tensors(model, scopes)
+    return scopes

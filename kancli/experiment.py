@@ -14,9 +14,10 @@ from kancli import figures, memory, stats
 from kancli.adapting import adapt_
 from kancli.base_functions import base_function
 from kancli.errors import ConfigError
-from kancli.figures.scene import Scene
-from kancli.inits import declared, init_
-from kancli.model import KAN, LayerTrace
+from kancli.figures.scene import MOST_MEMBERS, Scene
+from kancli.inits import declared, init_, size_of
+from kancli.inits.laws import Law
+from kancli.model import KAN, LayerTrace, Standard
 from kancli.run_folder import RunFolder
 from kancli.settings import Settings
 from kancli.stats import Found, LayerScope
@@ -28,7 +29,7 @@ class Result:
 
     settings: Settings
     model: KAN
-    first: KAN  # the model itself, or an ensemble's first member: the one in activations and figures
+    shown: KAN  # the model itself, or an ensemble's first members: those in figures
     found: Found  # of every member
     stats: dict[str, Any]  # the contents of stats.json
     members: list[dict[str, Any]]  # the rows of members.csv; empty for a single model
@@ -102,8 +103,7 @@ def compute(settings: Settings) -> Result:
 
     ensemble = settings.n_seeds > 1
     laws = [{name: stats.Declared(*each) for name, each in layer.items()} for layer in declared(model, settings.init)]
-    parts: list[Found] = []
-    first: _Passed | None = None
+    parts: list[_Passed] = []
     size = memory.group_size(settings.width, settings.grid.size + settings.k, settings.inputs.count())
     for begin in range(0, settings.n_seeds, size):
         group = slice(begin, min(begin + size, settings.n_seeds))
@@ -111,19 +111,36 @@ def compute(settings: Settings) -> Result:
         x = _sample(settings, group if ensemble else None)
         seconds["inputs"] += time.perf_counter() - start
         part = model.member(group) if ensemble else model
-        passed = _pass(settings, part, x, laws, seconds, keep=first is None)
-        first = first or passed
-        parts.append(passed.found)
-    assert first is not None
+        parts.append(_pass(settings, part, x, laws, seconds, keep=not parts))
 
     start = time.perf_counter()
-    found = stats.join(parts)
+    shown = model.member(slice(0, MOST_MEMBERS) if ensemble else None)
+    for layer, *standards in zip(shown.layers, *(each.standards for each in parts), strict=True):
+        layer.standard = _of_first_members(standards) if ensemble else standards[0]
+    found = stats.join([each.found for each in parts])
     told, members = _told(settings, found, model.layers[0].coef.dtype)
     non_finite = stats.describe(stats.non_finite(found.layers), ensemble)
     seconds["report"] = time.perf_counter() - start
     return Result(
-        settings, model, first.model, found, told, members, first.scopes, first.activations, non_finite, seconds
+        settings, model, shown, found, told, members, parts[0].scopes, parts[0].activations, non_finite, seconds
     )
+
+
+def _of_first_members(groups: Sequence[Standard | None]) -> Standard | None:
+    known = [each for each in groups if each is not None]
+    if not known:
+        return None
+    mean, inverse_std = (
+        torch.cat([getattr(each, name) for each in known])[:MOST_MEMBERS] for name in ("mean", "inverse_std")
+    )
+    return Standard(mean, inverse_std)
+
+
+def laws_of(settings: Settings, model: KAN) -> list[dict[str, Law]]:
+    """The law of each tensor of each layer that has one: coefficients that were fitted anew have none."""
+    fitted = {"coef"} if settings.grid.adapt == "samples" else set()
+    drawn = [settings.init.laws(size_of(layer)) for layer in model.layers]
+    return [{name: law for name, law in layer.items() if name not in fitted} for layer in drawn]
 
 
 def _told(settings: Settings, found: Found, dtype: torch.dtype) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -148,9 +165,9 @@ def _sample(settings: Settings, members: slice | None) -> Tensor:
 class _Passed:
     """What came of sending samples through some members."""
 
-    model: KAN  # the first of them
     found: Found
-    scopes: list[LayerScope]
+    standards: list[Standard | None]  # per layer, what its bases were standardised by
+    scopes: list[LayerScope]  # of the first
     activations: dict[str, Tensor]  # of the first
 
 
@@ -198,11 +215,11 @@ def _pass(
             lap("stats")
         if measures.level == "full":
             back = stats.backward(model, x[..., : measures.ntk.n, :])
-        first = model.member(None if model.n_members is None else 0)
+        standards = [layer.standard for layer in model.layers]
         found, scopes = collector.found(back), collector.scopes() if draws else []
     activations = {name: torch.cat([chunk[name] for chunk in kept]) for name in kept[0]} if kept else {}
     lap("stats")
-    return _Passed(first, found, scopes, activations)
+    return _Passed(found, standards, scopes, activations)
 
 
 def _adapted(
@@ -240,7 +257,8 @@ def record(result: Result, folder: RunFolder) -> None:
     folder.write_stats(result.stats)
     if result.members:
         folder.write_members(result.members)
-    scene = Scene(result.first, result.scopes, result.stats, result.activations)
+    laws = laws_of(settings, result.model)
+    scene = Scene(result.shown, result.scopes, result.stats, result.activations, laws)
     start = time.perf_counter()
     for name, files in figures.files(scene, settings.figures):
         for path, content in files.items():
@@ -248,12 +266,13 @@ def record(result: Result, folder: RunFolder) -> None:
         now = time.perf_counter()
         result.seconds[f"figure {name}"], start = now - start, now
     if result.scopes:
-        folder.write_tensors("figures.safetensors", scope_tensors(result.first, result.scopes))
+        folder.write_tensors("figures.safetensors", scope_tensors(result.shown, result.scopes))
 
 
 def scope_tensors(model: KAN, scopes: Sequence[LayerScope]) -> dict[str, Tensor]:
     """What figures need to draw the functions on the edges anew: `layers.{l}.low`, `.high` `[in]`, `.mean_abs`, `.std`
-    `[in, out]`, and what the bases were standardised by, `.standard_mean`, `.standard_inverse_std` `[in, G + k]`."""
+    `[in, out]` of the first member, and what the bases were standardised by, `.standard_mean`, `.standard_inverse_std`
+    `[in, G + k]`, or `[s, in, G + k]` of the first members."""
     tensors = {}
     for number, (layer, scope) in enumerate(zip(model.layers, scopes, strict=True)):
         tensors |= {f"layers.{number}.{name}": torch.from_numpy(each) for name, each in vars(scope).items()}

@@ -145,8 +145,9 @@ class KANLayer(nn.Module):
         leading = () if self.n_members is None else (self.n_members,)
         self.knots = self.knots.expand(*leading, self.n_in, -1).clone()
 
-    def edge_values(self, x: Tensor, sources: Tensor, targets: Tensor) -> Tensor:
-        """phi of single edges of a single model: x `[n, e]`, the places for edge (sources[e], targets[e]), to `[n, e]`.
+    def edge_parts(self, x: Tensor, sources: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The two parts of phi, scale_base b(x) and scale_sp spline(x), of single edges of a single model: x `[n, e]`,
+        the places for edge (sources[e], targets[e]), to `[n, e]` each.
 
         Raises:
             RuntimeError: the bases are standardised over a batch that was not given.
@@ -157,7 +158,7 @@ class KANLayer(nn.Module):
         spline = torch.stack([value * each for value, each in zip(local.values, taken, strict=True)]).sum(0)
         if offset is not None:
             spline = spline + offset[sources, targets]
-        return self.scale_base[sources, targets] * self.base_fun(x) + self.scale_sp[sources, targets] * spline
+        return self.scale_base[sources, targets] * self.base_fun(x), self.scale_sp[sources, targets] * spline
 
     def local_basis(self, x: Tensor, knots: Tensor | None = None, derivative: int = 0) -> Local:
         """The bases at x `[(s,) n, i]`, or their derivatives, on the layer's knots or those given."""

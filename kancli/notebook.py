@@ -18,7 +18,7 @@ from kancli.inits import init_
 from kancli.seeding import stream
 
 if TYPE_CHECKING:
-    from kancli.figures.network import Diagram
+    from kancli.figures.sheet import Diagram
 
 
 class KAN(model.KAN):
@@ -84,11 +84,20 @@ class KAN(model.KAN):
         self,
         beta: float = 3,
         metric: str = "mean_abs",
+        scale: float = 1.0,
+        tick: bool = False,
+        sample: bool = True,
         in_vars: Sequence[str] | None = None,
         out_vars: Sequence[str] | None = None,
         title: str | None = None,
     ) -> Diagram:
         """The network diagram over the samples of the last forward pass.
+
+        Args:
+            beta, metric: an edge's opacity is tanh(beta * score), the score mean |postact| or "std".
+            scale: size of the figure, 1 being that of `kan-run`.
+            tick: write the ranges of x and phi at each frame.
+            sample: mark where the first 100 samples lie.
 
         Raises:
             RuntimeError: no samples have gone through the model yet.
@@ -103,13 +112,19 @@ class KAN(model.KAN):
         look = figures.Figures(
             metric=metric,
             beta=beta,
+            scale=scale,
+            tick=tick,
+            sample=sample,
             title=title,
             in_vars=None if in_vars is None else tuple(in_vars),
             out_vars=None if out_vars is None else tuple(out_vars),
         )
         with self.standardised_over(x):
-            collector.update(self.trace(x))
-            return figures.draw("network", Scene(self, collector.scopes()), look)  # pyright: ignore[reportReturnType]
+            traces = self.trace(x)
+            collector.update(traces)
+            kept = {"inputs": x, **{f"layers.{number}.preacts": each.preacts for number, each in enumerate(traces)}}
+            scene = Scene(self, collector.scopes(), activations=kept)
+            return figures.draw("network", scene, look)  # pyright: ignore[reportReturnType]
 
 
 def create_dataset(

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -30,6 +30,7 @@ def record_run(
     path: Path,
     hydra_record: Mapping[str, str],
     *,
+    overrides: Sequence[str],
     brief: bool,
     progress: Callable[[str], AbstractContextManager[None]],
 ) -> None:
@@ -38,6 +39,7 @@ def record_run(
     Args:
         path: the folder to make.
         hydra_record: what goes into `.hydra`, by file name.
+        overrides: what was typed for this run.
         brief: print one line instead of the tables.
         progress: shows what is going on.
 
@@ -49,6 +51,7 @@ def record_run(
     head = {
         "identity": identity(settings),
         "argv": sys.argv,
+        "overrides": list(overrides),
         "seed": settings.seed,
         "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "config": config_of(settings),

@@ -2,13 +2,20 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
+
+from kancli.plates import Run, names_of
 
 CASES = {
     "default": [],
     "an ensemble": ["n_seeds=3", "stats=full", "figures=all"],
-    "bias": ["init=pykan_0_0_5", "width=2-3-1"],
+    "many members": ["n_seeds=60", "init=glorot", "figures=[activations,distributions]"],
+    "bias": ["init=pykan_0_0_5", "width=2-3-1", "figures=all"],
+    "standardised bases of several members": ["init=lecun_norm", "n_seeds=3", "figures=[network,activations]"],
+    "members with knots of their own": ["grid.adapt=samples", "n_seeds=3", "figures=[network,activations]"],
+    "parts and ranges": ["figures.parts=true", "figures.tick=true", "figures.scale=0.5"],
     "standardised bases, nothing kept": ["init=lecun_norm", "activations.n=0"],
     "knots of their own": ["grid.adapt=samples", "grid.eps=0.3", "dtype=float64"],
     "its own look": ["figures.style=dark", "figures.beta=7", "figures.title=a, b", "figures.metric=std"],
@@ -117,4 +124,86 @@ def test_files_of_another_kind_are_answered(kan_run, name, content, says):
     answer = kan_run("draw", run.out.splitlines()[-1], "figures=propagation")
     assert answer.code == 2, answer.err
     assert says in answer.err
+    assert len(answer.err.splitlines()) <= 3
+
+
+def test_standardised_bases_of_a_run_without_figures(kan_run):
+    """What they were standardised by is found from the samples that were kept: all."""
+    run = kan_run("figures=none", "init=lecun_norm")
+    assert kan_run("draw", run.out.splitlines()[-1], "figures=network").code == 0
+    fresh = kan_run("init=lecun_norm")
+    assert (run.folder / "figures/network.png").read_bytes() == (fresh.folder / "figures/network.png").read_bytes()
+
+
+SCHEME = """
+from dataclasses import dataclass
+from kancli.inits import Scheme
+from kancli.inits.laws import Constant, Normal
+
+@dataclass(frozen=True)
+class Mine(Scheme):
+    def laws(self, size):
+        return {"scale_base": Constant(1.0), "scale_sp": Constant(1.0), "coef": Normal(0.0, 1.0)}
+"""
+
+
+def test_a_scheme_of_ones_own_is_looked_up_only_where_the_user_points(kan_run, tmp_path, monkeypatch):
+    own = tmp_path / "own"
+    (own / "init").mkdir(parents=True)
+    (own / "drawn_scheme.py").write_text(SCHEME)
+    (own / "init/mine.yaml").write_text("_target_: drawn_scheme.Mine\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "nothing"))
+    run = kan_run("--config-dir", "own", "init=mine", "figures=distributions", "figures.format=svg")
+    assert run.code == 0, run.err
+    path = run.folder / "figures/distributions.svg"
+    before = path.read_bytes()
+    folder = run.out.splitlines()[-1]
+    assert kan_run("draw", folder).code == 0
+    assert path.read_bytes() != before, "without its law"
+    assert kan_run("draw", folder, "--config-dir", "own").code == 0
+    assert path.read_bytes() == before
+
+
+def test_several_runs_are_drawn_side_by_side(kan_run, tmp_path):
+    folders = [kan_run(f"init={name}", "figures=none").out.splitlines()[-1] for name in ("linear", "glorot")]
+    made = kan_run("draw", *folders, "figures.format=svg")
+    assert made.out.splitlines() == ["compare.svg", "sweep.svg"], made.err
+    assert 'id="layer 1 curves"' in (tmp_path / "compare.svg").read_text()
+
+
+def test_a_sweep_is_drawn_from_its_folder(kan_run, tmp_path):
+    swept = kan_run("-m", "noise_scale=0.1,1", "seed=0,1", "figures=none")
+    assert swept.code == 0
+    folder = next((tmp_path / "multirun").glob("*/*"))
+    (folder / "2" / "run.json").write_text("{}")
+    made = kan_run("draw", str(folder), "figures.dpi=50")
+    assert made.out.splitlines() == [f"{folder}/figures/compare.png", f"{folder}/figures/sweep.png"]
+    assert f"{folder}/2: not the folder of a finished run" in made.err
+    assert all((folder / "figures" / name).read_bytes()[:4] == b"\x89PNG" for name in ("compare.png", "sweep.png"))
+
+
+def test_names_of_runs_tell_them_apart():
+    def run(folder, **overrides):
+        return Run(Path(folder), {}, overrides)
+
+    assert names_of([run("0", init="a", seed="1"), run("1", init="b", seed="1")]) == ["init=a", "init=b"]
+    assert names_of([run("x"), run("y", grid="3")]) == ["x", "y grid=3"]
+    assert names_of([run("x", grid="3"), run("y", grid="3")]) == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("run.json", '{"status": "complete", "config": {}, "overrides": 3}', "its overrides are 3"),
+        ("stats.json", '{"schema": 2, "verdicts": [{"name": "rough", "value": "x"}]}', "its verdicts are"),
+        ("run.json", "[", "damaged"),
+    ],
+)
+def test_a_damaged_run_among_several_is_named(kan_run, name, content, says):
+    folders = [kan_run(f"seed={seed}", "figures=none") for seed in (0, 1)]
+    (folders[1].folder / name).write_text(content)
+    answer = kan_run("draw", *(each.out.splitlines()[-1] for each in folders))
+    assert answer.code == 2
+    assert says in answer.err
+    assert f"{folders[1].out.splitlines()[-1]}/{name}" in answer.err
     assert len(answer.err.splitlines()) <= 3

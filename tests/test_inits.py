@@ -57,6 +57,35 @@ def test_moments_and_bounds_of_a_law_are_those_of_its_draws(law):
     assert tensors.max() <= law.bounds[1] + 1e-15
 
 
+KNOT_NOISES = [KnotNoise(0.3, (-1.0, 1.0), 1, 0), KnotNoise(0.02, (0.0, 1.0), 30, 2), KnotNoise(0.0, (0.0, 1.0), 3, 3)]
+
+
+@pytest.mark.parametrize(
+    "law",
+    [*LAWS, *KNOT_NOISES],
+    ids=lambda law: f"{type(law).__name__} {getattr(law, 'grid', '')}",
+)  # fmt: skip
+def test_the_cumulative_distribution_is_that_of_the_draws(law):
+    """Kolmogorov-Smirnov, one entry a tensor, as the entries of one edge hang together; and its moments."""
+    entries = law.grid + law.k if isinstance(law, KnotNoise) else 8
+    shape = (2, 2, entries) if isinstance(law, (KnotNoise, NormalByBasis)) else (2, 2)
+    tensors = np.stack([law.draw(shape, generator=stream(seed, "test")) for seed in range(3000)]).reshape(3000, -1)
+    picked = tensors[np.arange(3000), np.random.default_rng(0).integers(tensors.shape[1], size=3000)]
+    places = np.sort(picked)
+    above, below = (np.searchsorted(places, places, side) / 3000 for side in ("right", "left"))
+    # At a value that many take the distribution jumps: just below it, it is what is left of the jump.
+    distance = max(np.abs(law.cdf(places) - above).max(), np.abs(law.cdf(places - 1e-9) - below).max())
+    assert distance < 2.23 / math.sqrt(3000), "p = 1e-4"
+    reach = max(20 * law.std, 1e-3)
+    x = np.linspace(law.mean - reach, law.mean + reach, 40_001)
+    mass = np.diff(law.cdf(x))
+    middle = (x[1:] + x[:-1]) / 2
+    assert mass.min() > -1e-6
+    assert mass.sum() == pytest.approx(1, abs=1e-4)
+    assert (mass * middle).sum() == pytest.approx(law.mean, abs=2e-3 * reach)
+    assert math.sqrt((mass * (middle - law.mean) ** 2).sum()) == pytest.approx(law.std, rel=5e-3, abs=1e-3 * reach)
+
+
 @pytest.mark.parametrize("n_in", [1, 4, 100])
 def test_draws_follow_the_declared_law(n_in):
     scheme = Reference(noise_scale=0.3, noise_scale_base=0.2)

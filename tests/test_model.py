@@ -95,7 +95,7 @@ def test_single_edges_are_the_traced_edges():
     layer = model.layers[0]
     sources, targets = torch.tensor([0, 2, 2]), torch.tensor([3, 0, 1])
     torch.testing.assert_close(
-        layer.edge_values(x[:, sources], sources, targets), model.trace(x)[0].postacts[:, sources, targets]
+        sum(layer.edge_parts(x[:, sources], sources, targets)), model.trace(x)[0].postacts[:, sources, targets]
     )
 
 
@@ -163,10 +163,10 @@ def test_bases_standardised_over_given_samples(chunk):
         kept = model.member(None)
     hidden = kept.trace(few)[0].output
     sources, targets = torch.tensor([0, 3]), torch.tensor([1, 0])
-    single = kept.layers[1].edge_values(hidden[:, sources], sources, targets)
+    single = sum(kept.layers[1].edge_parts(hidden[:, sources], sources, targets))
     np.testing.assert_allclose(single.detach(), postacts[:, sources, targets], rtol=1e-9, atol=1e-10)
     with pytest.raises(RuntimeError, match="standardised over a batch"):
-        model.layers[1].edge_values(hidden[:, sources], sources, targets)
+        sum(model.layers[1].edge_parts(hidden[:, sources], sources, targets))
     assert not torch.allclose(model(few), kept(few))
 
 

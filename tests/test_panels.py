@@ -1,11 +1,17 @@
 """The figures made of plain panels: what they draw is what stats.json says, and what they lack is told."""
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from kancli import experiment, figures
 from kancli.config import validate
+from kancli.figures import sweep
+from kancli.figures.activations import overlay
 from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.figures.symmetry import correlations
 
@@ -14,7 +20,9 @@ LOOK = figures.Figures()
 
 def scene(**config):
     result = experiment.compute(validate(config))
-    return Scene(result.first, result.scopes, result.stats, result.activations)
+    return Scene(
+        result.shown, result.scopes, result.stats, result.activations, experiment.laws_of(result.settings, result.model)
+    )
 
 
 def drawn(axes):
@@ -83,6 +91,137 @@ def test_symmetry_draws_the_correlations_of_the_nodes(single):
         np.testing.assert_array_equal(image, matrix)
 
 
+def test_activations_overlay_all_edges_of_all_members(ensemble):
+    """Bands are quantiles over edges and members, lines are the first member's edges."""
+    figure = figures.draw("activations", ensemble, LOOK)
+    for number, axes in enumerate(figure.axes):
+        layer, scope = ensemble.model.layers[number], ensemble.scopes[number]
+        x = np.linspace(scope.low.min(), scope.high.max(), 101)
+        places = torch.from_numpy(x).float()[None, :, None].expand(5, -1, layer.n_in)
+        curves = layer.trace(places).postacts.detach().double().numpy()  # [s, p, i, o]
+        flat = curves.transpose(1, 0, 2, 3).reshape(101, -1)
+        lines = drawn(axes)
+        if flat.shape[1] >= 20:
+            np.testing.assert_allclose(lines[0][:, 1], np.median(flat, axis=1), atol=1e-6)
+            wide, narrow = (np.asarray(each.get_paths()[0].vertices) for each in axes.collections[:2])
+            for band, ends in ((wide, (0.05, 0.95)), (narrow, (0.25, 0.75))):
+                at = band[np.isclose(band[:, 0], x[40]), 1]
+                np.testing.assert_allclose([at.min(), at.max()], np.quantile(flat[40], ends), atol=1e-6)
+            lines = lines[1:]
+        np.testing.assert_allclose(np.array(lines)[:, :, 1], curves[0].transpose(1, 2, 0).reshape(-1, 101), atol=1e-6)
+
+
+def test_bands_need_enough_curves(single):
+    figure = figures.draw("activations", single, LOOK)
+    assert [len(axes.collections) for axes in figure.axes] == [0, 0, 0], "of 8, 12 and 3 curves"
+
+
+def test_bases_standardised_over_samples_are_those_of_each_member():
+    made = scene(width=[2, 3, 1], init={"scheme": "lecun_norm"}, n_seeds=4)
+    alone = scene(width=[2, 3, 1], init={"scheme": "lecun_norm"}, seed=2)
+    third = list(made.members())[2]
+    found, wanted = (overlay(Scene(each, alone.scopes), 0) for each in (third, alone.model))
+    np.testing.assert_array_equal(found.curves, wanted.curves)
+
+
+def test_distributions_hold_what_was_drawn_against_the_law(ensemble):
+    figure = figures.draw("distributions", ensemble, LOOK)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles[:3] == [
+        "layer 0, scale_base\nU[0.607107, 0.807107)", "layer 0, coef\nN(0, 0.02)", "layer 0, preacts",
+    ]  # fmt: skip
+    coef = figure.axes[1]
+    (bars,) = coef.patches
+    heights, edges, _ = bars.get_data()
+    values = ensemble.model.layers[0].coef.detach().double().numpy().ravel()
+    np.testing.assert_allclose(heights, np.histogram(values, edges, density=True)[0])
+    assert (heights * np.diff(edges)).sum() == pytest.approx(1)
+    (law,) = drawn(coef)
+    bin = edges[1] - edges[0]
+    exact = (stats.norm.cdf(law[:, 0] + bin / 2, 0, 0.02) - stats.norm.cdf(law[:, 0] - bin / 2, 0, 0.02)) / bin
+    np.testing.assert_allclose(law[:, 1], exact, atol=1e-9)
+    preacts = figure.axes[2]
+    knots = sorted(np.asarray(each.get_xdata())[0] for each in preacts.get_lines())
+    np.testing.assert_allclose(knots, np.linspace(-1, 1, 6), atol=1e-12)
+    shaded = sorted((each.get_x(), each.get_x() + each.get_width()) for each in preacts.patches[1:])
+    x = ensemble.activations["inputs"].numpy()
+    np.testing.assert_allclose(shaded, [(x.min(), -1), (1, x.max())])
+
+
+def test_a_constant_tensor_has_no_panel_and_a_lost_law_is_told():
+    adapted = scene(width=[2, 3], grid={"adapt": "samples"})
+    titles = [axes.get_title(loc="left") for axes in figures.draw("distributions", adapted, LOOK).axes]
+    assert titles == [
+        "layer 0, scale_base\nU[0.607107, 0.807107)",
+        "layer 0, coef\nno declared law",
+        "layer 0, preacts",
+    ]
+    linear = scene(width=[2, 3], init={"scheme": "default", "noise_scale": 0.0, "noise_scale_base": 0.0})
+    assert [each.get_title(loc="left") for each in figures.draw("distributions", linear, LOOK).axes] == [
+        "layer 0, preacts"
+    ]
+    bare = Scene(linear.model, linear.scopes)
+    with pytest.raises(NothingToDrawError, match="nothing was drawn at random"):
+        figures.draw("distributions", bare, LOOK)
+
+
+def rows(**swept):
+    """The runs of a sweep whose number is noise + 10 grid + seed / 10."""
+    values = [dict(zip(swept, each)) for each in itertools.product(*swept.values())]
+    return [
+        sweep.Row(
+            {name: str(each) for name, each in run.items()},
+            [
+                {
+                    "name": "rough",
+                    "value": run.get("noise_scale", 0) + 10 * run.get("grid", 0) + run.get("seed", 0) / 10,
+                },
+                {"name": "linear", "value": None},
+            ],
+        )
+        for run in values
+    ]
+
+
+def test_a_statistic_against_one_key_with_bands_over_seeds():
+    made = rows(noise_scale=[3, 1, 2], seed=range(5))
+    (axes,) = sweep.draw(made, LOOK).axes
+    (line,) = drawn(axes)
+    np.testing.assert_allclose(line, [[1, 1.2], [2, 2.2], [3, 3.2]])
+    ends = np.asarray(axes.collections[0].get_paths()[0].vertices)
+    reach = stats.t.ppf(0.975, 4) * np.std([0, 0.1, 0.2, 0.3, 0.4], ddof=1) / math.sqrt(5)
+    at = ends[ends[:, 0] == 2, 1]
+    assert (at.min(), at.max()) == pytest.approx((2.2 - reach, 2.2 + reach))
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("noise_scale", "rough")
+    assert axes.get_title(loc="left") == "mean path over span of an edge"
+
+
+def test_a_statistic_over_two_keys_is_a_heat_map():
+    figure = sweep.draw(rows(grid=[3, 5], noise_scale=[0, 1, 2]), LOOK)
+    axes = figure.axes[0]
+    np.testing.assert_array_equal(axes.get_images()[0].get_array(), [[30, 31, 32], [50, 51, 52]])
+    assert [each.get_text() for each in axes.get_xticklabels()] == ["0", "1", "2"]
+    assert [each.get_text() for each in axes.get_yticklabels()] == ["3", "5"]
+    assert [each.get_text() for each in axes.texts] == ["30", "31", "32", "50", "51", "52"]
+
+
+def test_words_stand_in_their_order():
+    made = [sweep.Row({"init": name}, [{"name": "rough", "value": value}]) for name, value in (("b", 2.0), ("a", 1.0))]
+    (axes,) = sweep.draw(made, LOOK).axes
+    assert [each.get_text() for each in axes.get_xticklabels()] == ["b", "a"]
+    np.testing.assert_array_equal(drawn(axes)[0], [[0, 2], [1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("swept", "says"),
+    [({"seed": [0, 1]}, "nothing besides the seed"), ({"a": [1, 2], "b": [1, 2], "c": [1, 2]}, "a, b, c differs"),
+     ({"a": [1, 2]}, "the same in all runs")],
+)  # fmt: skip
+def test_a_sweep_that_cannot_be_drawn_says_why(swept, says):
+    with pytest.raises(NothingToDrawError, match=says):
+        sweep.draw(rows(**swept), LOOK)
+
+
 def test_what_is_lacking_is_told():
     plain = scene(width=[2, 3, 1])
     with pytest.raises(NothingToDrawError, match="take stats=full"):
@@ -134,6 +273,8 @@ def test_figures_that_lack_something_are_left_out_with_a_word(kan_run):
     assert outcome.err == "kan-run: figures=spectrum: the kernel was not measured; take stats=full\n"
     assert {each.name for each in (outcome.folder / "figures").iterdir()} == {
         "network.png",
+        "activations.png",
+        "distributions.png",
         "propagation.png",
         "symmetry.png",
     }

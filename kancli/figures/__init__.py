@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kancli.schema import Choice, Integer, Optional, Real, Several, Text, key
+from kancli.schema import Choice, Integer, Optional, Real, Several, Text, Truth, key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kancli")
 
-NAMES = ("network", "propagation", "symmetry", "spectrum")
+NAMES = ("network", "activations", "distributions", "propagation", "symmetry", "spectrum")
 FORMATS = ("png", "svg", "pdf")
 # What makes the bytes of a file repeat: no dates, and no ids by chance.
 WITHOUT_DATES = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
@@ -35,6 +35,11 @@ class Figures:
     in_vars: tuple[str, ...] | None = key(None, Optional(Several(Text(), example="[x,y]")), "names of the inputs")
     out_vars: tuple[str, ...] | None = key(None, Optional(Several(Text(), example="[f]")), "names of the outputs")
     title: str | None = key(None, Optional(Text()), "title over the network figure")
+    sample: bool = key(True, Truth(), "mark where the first 100 samples lie, at the foot of each frame")
+    parts: bool = key(False, Truth(), "draw scale_base b(x) and scale_sp spline(x) as thin lines under each curve")
+    tick: bool = key(False, Truth(), "write the ranges of x and phi at each frame")
+    scale: float = key(1.0, Real(0.1, 10), "size of the network figure, its text too")
+    share: bool = key(True, Truth(), "several runs side by side: all frames of a layer show the same ranges")
     format: tuple[str, ...] = key(("png",), Several(Choice(FORMATS), 1, "[png,svg,pdf]", bare=True), "file formats")
     style: str = key("light", Choice(("light", "dark")), "colours")
     dpi: int = key(150, Integer(20, 1200), "resolution of the PNG files", unit="dots per inch")
@@ -64,7 +69,12 @@ def files(scene: Scene, look: Figures) -> Iterator[tuple[str, dict[str, bytes]]]
         except NothingToDrawError as error:
             log.warning("%s", error)
             continue
-        yield name, {f"figures/{name}.{each}": encode(figure, each, look.dpi) for each in look.format}
+        yield name, {f"figures/{file}": content for file, content in encode_all(name, figure, look).items()}
+
+
+def encode_all(name: str, figure: Figure, look: Figures) -> dict[str, bytes]:
+    """A figure in the formats asked for, by file name."""
+    return {f"{name}.{each}": encode(figure, each, look.dpi) for each in look.format}
 
 
 def encode(figure: Figure, format: str, dpi: float) -> bytes:

@@ -5,55 +5,37 @@ The idiom is that of Liu et al., "KAN: Kolmogorov-Arnold Networks" (2024), figur
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import matplotlib as mpl
 import numpy as np
-import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 
-from kancli.figures import encode
+from kancli.figures.curves import GROUPS, POINTS, Array, Curves, opacity, sample_curves, samples_of
+from kancli.figures.plan import MOST_DOTS, PER_ROW, Plan
+from kancli.figures.sheet import Diagram, Sheet, fitted, rectangles, segments, width_of
 from kancli.figures.style import PALETTES, Palette
-from kancli.model import KANLayer
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from kancli.figures import Figures
     from kancli.figures.scene import Scene
-    from kancli.stats import LayerScope
 
-Array = np.ndarray
-Range = tuple[float, float]
-
-MOST_EDGES = 200  # drawn in one layer; beyond, the strongest
-PER_ROW = 40  # frames side by side
-POINTS = 101  # of a curve
+METRICS = {"mean_abs": "mean |φ|", "std": "std of φ"}
 FLAT = 1e-6  # a curve whose range is a smaller share of its size is drawn as a level line
-
-
-class Diagram(Figure):
-    """A figure that shows itself in a notebook, with no window system and no pyplot."""
-
-    def _repr_png_(self) -> bytes:
-        return encode(self, "png", self.dpi)
+MAP_CELLS = 64  # along each side of a map of scores; larger layers are shown by means over blocks
+LEGEND, LINE, TITLE = 8.0, 0.24, 12.0  # text sizes in points; the height of a line of the legend
 
 
 @dataclass(frozen=True)
-class Curves:
-    """The edge functions of one layer that are drawn, e of them: what is drawn is this, scaled into frames."""
+class Ranges:
+    """What each frame shows: its left and right edge in x, its lowest and highest value in y; `[e, 1]` each."""
 
-    sources: Array  # [e]    node of the layer below
-    targets: Array  # [e]    node of the layer above
-    x: Array  # [e, p]       places over the sampled range
-    y: Array  # [e, p]       phi there
-    grid: tuple[Array, Array]  # [e] each, where the grid begins and ends
-    score: Array  # [e]
-    n_edges: int  # how many the layer has
+    left: Array
+    right: Array
+    low: Array
+    high: Array
 
 
 def draw(scene: Scene, look: Figures) -> Diagram:
@@ -62,201 +44,357 @@ def draw(scene: Scene, look: Figures) -> Diagram:
     Links, frames and curves have the opacity tanh(beta * score); a pale curve under each keeps faint ones readable.
     What lies off the grid is shaded.
     """
-    model, scopes = scene.model, scene.scopes
-    curves = [sample_curves(layer, scope, look.metric) for layer, scope in zip(model.layers, scopes, strict=True)]
-    palette = PALETTES[look.style]
-    plan = Plan(model.width, [len(each.sources) for each in curves], look.title is not None)
-    figure = Diagram(figsize=(plan.width, plan.height), dpi=look.dpi, facecolor=palette.paper)
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(0, plan.width)
-    axes.set_ylim(0, plan.height)
-    axes.axis("off")
-    for number, each in enumerate(curves):
-        _draw_layer(axes, plan, number, each, opacity(each.score, look.beta), palette)
-    for number, nodes in enumerate(model.width):
-        xs, y = plan.nodes(number)
-        axes.scatter(xs, np.full(nodes, y), s=(72 * plan.dot(nodes)) ** 2, color=palette.ink, zorder=3)
-    _write(axes, plan, None if model.layers[0].own_knots else model.layers[0].grid_range, curves, look)
+    curves = curves_of(scene, look)
+    foot = legend_height([scene], look, plan_of(scene, curves, look).width)
+    plan = plan_of(scene, curves, look, foot)
+    figure = Diagram(look.scale * plan.width, look.scale * plan.height, look.dpi, PALETTES[look.style].paper)
+    sheet = Sheet(figure, scale=look.scale)
+    draw_on(sheet, plan, scene, curves, look)
+    draw_legend(sheet, [scene], look, plan.width)
     return figure
 
 
-def opacity(score: Array, beta: float) -> Array:
-    """tanh(beta * score), in [0, 1]; edges without a finite score are drawn in full."""
-    with np.errstate(over="ignore"):
-        return np.tanh(beta * np.nan_to_num(score, nan=np.inf, posinf=np.inf))
+def curves_of(scene: Scene, look: Figures) -> list[Curves]:
+    """The curves of each layer."""
+    return [
+        sample_curves(layer, scope, look.metric) for layer, scope in zip(scene.first.layers, scene.scopes, strict=True)
+    ]
 
 
-@torch.no_grad()
-def sample_curves(layer: KANLayer, scope: LayerScope, metric: str) -> Curves:
-    """The functions of a layer's edges, over the range of the samples that entered each.
+def plan_of(scene: Scene, curves: Sequence[Curves], look: Figures, foot: float = 0.0, per_row: int = PER_ROW) -> Plan:
+    """Where everything goes.
 
     Args:
-        metric: "mean_abs" or "std" of the postacts, the score of an edge.
-    """
-    scores = getattr(scope, metric)
-    strongest = np.argsort(-np.nan_to_num(scores.ravel(), nan=np.inf), kind="stable")[:MOST_EDGES]
-    sources, targets = np.unravel_index(np.sort(strongest), scores.shape)
-    x = np.linspace(_finite(scope.low, 0.0)[sources], _finite(scope.high, 0.0)[sources], POINTS)  # [p, e]
-    places = torch.from_numpy(x).to(layer.coef)
-    y = layer.edge_values(places, torch.from_numpy(sources), torch.from_numpy(targets))
-    low, high = (each.cpu().numpy()[sources] for each in layer.grid_ends())
-    phi = y.double().cpu().numpy().T
-    return Curves(sources, targets, x.T, phi, (low, high), scores[sources, targets], scores.size)
-
-
-def _finite(values: Array, instead: float) -> Array:
-    return np.where(np.isfinite(values), values, instead)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Where everything goes, in inches.
-
-    The frames of a layer stand in order from left to right; beyond `PER_ROW` of them they take turns in several rows.
+        foot: the height left free at the foot.
+        per_row: frames side by side.
     """
 
-    widths: Sequence[int]  # nodes per layer
-    n_drawn: Sequence[int]  # edges drawn per layer
-    titled: bool
+    def plan(below: float, above: float) -> Plan:
+        shown, chosen = [len(each.sources) for each in curves], [each.chosen for each in curves]
+        least = 0.75 if look.tick else 0.0
+        return Plan(scene.first.width, shown, chosen, len(GROUPS), below, above, least, per_row)
 
-    margin = 0.45
-
-    @property
-    def width(self) -> float:
-        most = max(*(min(edges, PER_ROW) for edges in self.n_drawn), 1.3 * max(self.widths))
-        return float(np.clip(0.8 * most, 4.5, 14))
-
-    @property
-    def height(self) -> float:
-        return self.nodes(len(self.n_drawn))[1] + self.margin + 0.35 * self.titled
-
-    def rows(self, layer: int) -> int:
-        """How many rows the frames of a layer stand in."""
-        return -(-self.n_drawn[layer] // PER_ROW)
-
-    def frame(self, layer: int) -> float:
-        """The side of a frame."""
-        return min(0.8 * (self.width - 2 * self.margin) * self.rows(layer) / self.n_drawn[layer], 0.85)
-
-    def dot(self, nodes: int) -> float:
-        """The diameter of a node."""
-        return min(0.16, 0.5 * (self.width - 2 * self.margin) / nodes)
-
-    def nodes(self, layer: int) -> tuple[Array, float]:
-        """The places of a layer's nodes: x `[n]`, and their y."""
-        below = sum(2 * self._gap + self._band(each) for each in range(layer))
-        return self._spread(self.widths[layer]), self.margin + 0.35 + below
-
-    def frames(self, layer: int) -> tuple[Array, Array]:
-        """The middles of a layer's frames: x and y, `[e]` each."""
-        turn = np.arange(self.n_drawn[layer]) % self.rows(layer)
-        bottom = self.nodes(layer)[1] + self._gap
-        return self._spread(self.n_drawn[layer]), bottom + (1.15 * turn + 0.5) * self.frame(layer)
-
-    @property
-    def _gap(self) -> float:
-        """From a row of nodes to the frames."""
-        return 0.55 + 0.035 * self.width
-
-    def _band(self, layer: int) -> float:
-        """The height of all rows of frames."""
-        return (1.15 * self.rows(layer) - 0.15) * self.frame(layer)
-
-    def _spread(self, count: int) -> Array:
-        return self.margin + (self.width - 2 * self.margin) * (np.arange(count) + 0.5) / count
+    bare = plan(0, 0)
+    feet, heads = (
+        _room(names, bare.nodes(layer, number))
+        for names, layer, number in ((look.in_vars, 0, 0), (look.out_vars, len(curves) - 1, len(curves)))
+    )
+    return plan(foot + feet, heads + (0.38 if look.title else 0.0))
 
 
-def _draw_layer(axes: Axes, plan: Plan, number: int, curves: Curves, alpha: Array, palette: Palette) -> None:
-    """Links, frames, shading and curves of one layer, one collection each."""
+def draw_on(
+    sheet: Sheet,
+    plan: Plan,
+    scene: Scene,
+    curves: Sequence[Curves],
+    look: Figures,
+    ranges: Sequence[Ranges] | None = None,
+) -> None:
+    """Draw a network on a sheet; with ranges, each frame shows those and not what its own curve needs."""
+    palette = PALETTES[look.style]
+    for number, each in enumerate(curves):
+        frames = ranges_of(each, look) if ranges is None else ranges[number]
+        _draw_layer(sheet, plan, number, each, frames, look)
+        if look.sample:
+            _draw_rug(sheet, plan, number, each, frames, scene, palette)
+        if look.tick:
+            _write_ticks(sheet, plan, number, frames, palette)
+        if each.chosen:
+            _draw_map(sheet, plan, number, each, look)
+    for layer in range(len(curves)):
+        if layer % plan.per_column == 0:
+            _draw_nodes(sheet, plan, layer, layer, plan.bottom(layer), palette)
+        _draw_nodes(sheet, plan, layer, layer + 1, plan.top(layer), palette)
+    last = len(curves) - 1
+    _write_names(sheet, look.in_vars, plan.nodes(0, 0), plan.bottom(0) - 0.13, "top", palette)
+    _write_names(sheet, look.out_vars, plan.nodes(last, last + 1), plan.top(last) + 0.13, "bottom", palette)
+    if look.title:
+        words, size = fitted(look.title, TITLE, plan.width - 0.3, least=7)
+        sheet.text(plan.width / 2, plan.height - 0.1, words, size, color=palette.ink, ha="center", va="top")
+
+
+def ranges_of(curves: Curves, look: Figures) -> Ranges:
+    """Each frame holds its own curve."""
+    values = [curves.y, curves.base, curves.spline] if look.parts else [curves.y]
+    finite = np.concatenate([np.where(np.isfinite(each), each, np.nan) for each in values], axis=1)
+    # fmin and fmax pass over NaN.
+    low, high = (find.reduce(finite, axis=1, keepdims=True) for find in (np.fmin, np.fmax))
+    return Ranges(curves.x[:, :1], curves.x[:, -1:], low, high)
+
+
+def across(x: Array, ranges: Ranges) -> Array:
+    """The share of a frame's width at which x lies; where one value entered, NaN."""
+    span = ranges.right - ranges.left
+    return np.where(span > 0, (x - ranges.left) / np.where(span > 0, span, 1.0), np.nan)
+
+
+def upward(y: Array, ranges: Ranges) -> Array:
+    """The share of a frame's height at which y lies: from 0.08 to 0.92; curves that hardly vary lie level at half."""
+    low, high = ranges.low, ranges.high
+    flat = ~(high - low > FLAT * np.maximum(np.abs(low), np.abs(high)))
+    # Halves, as the span of the largest floats is none.
+    share = (y / 2 - low / 2) / np.where(flat, 1.0, high / 2 - low / 2)
+    return 0.08 + 0.84 * np.where(np.isfinite(y), np.where(flat, 0.5, share), np.nan)
+
+
+def _draw_layer(sheet: Sheet, plan: Plan, number: int, curves: Curves, frames: Ranges, look: Figures) -> None:
+    """Links, frames, shading and curves of one layer, one artist each."""
+    palette, alpha = PALETTES[look.style], opacity(curves.score, look.beta)
     side = plan.frame(number)
-    middle, center = plan.frames(number)
-    left, right, bottom, top = middle - side / 2, middle + side / 2, center - side / 2, center + side / 2
-    below, y_below = plan.nodes(number)
-    above, y_above = plan.nodes(number + 1)
+    left, right, bottom, top = _sides(plan, number)
+    middle = (left + right) / 2
+    below, above = plan.nodes(number, number), plan.nodes(number, number + 1)
     ink = np.zeros((len(alpha), 4))
     ink[:, :3], ink[:, 3] = to_rgb(palette.ink), alpha
 
-    into = _points(below[curves.sources], y_below, middle, bottom)
-    out_of = _points(middle, top, above[curves.targets], y_above)
-    thin = 0.9 if len(alpha) <= 64 else 0.6
-    _add(axes, LineCollection, [*into, *out_of], colors=np.tile(ink, (2, 1)), linewidths=thin, zorder=1)
+    into = segments(below[curves.sources], plan.bottom(number), middle, bottom)
+    out_of = segments(middle, top, above[curves.targets], plan.top(number))
+    name = f"layer {number} "
+    sheet.lines([*into, *out_of], name + "links", width=0.8, colors=np.tile(ink, (2, 1)), zorder=1)
+    box = rectangles(left, right, bottom, top)
+    pale = {"facecolors": palette.paper, "edgecolors": palette.ghost}
+    sheet.polygons(box, name + "frames", width=0.6, zorder=2, **pale)
+    off_low, off_high = off_grid(curves, frames)
+    shades = [*rectangles(left, left + side * off_low, bottom, top)[off_low > 0],
+              *rectangles(right - side * off_high, right, bottom, top)[off_high > 0]]  # fmt: skip
+    sheet.polygons(shades, name + "off the grid", facecolors=palette.shade, zorder=2.1)
+    sheet.polygons(box, name + "borders", width=0.6, facecolors="none", edgecolors=ink, zorder=2.2)
 
-    frames = _rectangles(left, right, bottom, top)
-    _add(axes, PolyCollection, frames, facecolors=palette.paper, edgecolors=palette.ghost, linewidths=0.6, zorder=2)
-    off_low, off_high = _off_grid(curves.x, *curves.grid)
-    shades = [*_rectangles(left, left + side * off_low, bottom, top)[off_low > 0],
-              *_rectangles(right - side * off_high, right, bottom, top)[off_high > 0]]  # fmt: skip
-    _add(axes, PolyCollection, shades, facecolors=palette.shade, edgecolors="none", zorder=2.1)
-    _add(axes, PolyCollection, frames, facecolors="none", edgecolors=ink, linewidths=0.6, zorder=2.2)
+    u = across(curves.x, frames)
+    u = left[:, None] + side * np.where(np.isnan(u), np.linspace(0, 1, POINTS), u)  # one value: a level line
 
-    still = (curves.x[:, -1] <= curves.x[:, 0])[:, None]  # one value entered: a level line stands for it
-    u, v = (
-        np.where(still, np.linspace(0, 1, POINTS), _unit(curves.x)),
-        0.08 + 0.84 * _unit(curves.y),
-    )  # [e, p], in shares of the frame
-    lines = np.stack([left[:, None] + side * u, bottom[:, None] + side * v], -1)
-    _add(axes, LineCollection, lines, colors=palette.ghost, linewidths=1.2, zorder=2.3)
-    _add(axes, LineCollection, lines, colors=ink, linewidths=1.2, zorder=2.4)
+    def lines(y: Array) -> Array:
+        return np.stack([u, bottom[:, None] + side * upward(y, frames)], -1)
+
+    if look.parts:
+        thin = {"width": 0.7, "zorder": 2.3}
+        sheet.lines(lines(curves.base), name + "base parts", colors=palette.lines[1], **thin)
+        sheet.lines(lines(curves.spline), name + "spline parts", colors=palette.lines[0], linestyles=DASHED, **thin)
+    whole = lines(curves.y)
+    sheet.lines(whole, name + "pale curves", width=1.2, colors=palette.ghost, zorder=2.4)
+    sheet.lines(whole, name + "curves", width=1.2, colors=ink, zorder=2.5)
     for e in np.flatnonzero(~np.isfinite(curves.y).any(axis=1)):
-        size = min(7, 16 * side)
-        axes.text(
-            middle[e], center[e], "not\nfinite", ha="center", va="center", fontsize=size, color=palette.ink, zorder=2.5
-        )
-    if len(curves.sources) < curves.n_edges:
-        note = f"strongest {len(curves.sources)} of {curves.n_edges:,} edges shown"
-        box = {"facecolor": palette.paper, "edgecolor": "none", "pad": 1.5}
-        axes.text(
-            plan.width - 0.1, top.max() + 0.06, note, ha="right", va="bottom", color=palette.quiet, fontsize=8, bbox=box
-        )
+        size = min(7, 14 * side)
+        style = {"ha": "center", "va": "center", "zorder": 2.6}
+        sheet.text(middle[e], (bottom[e] + top[e]) / 2, "not\nfinite", size, color=palette.ink, **style)
+    if curves.chosen:
+        _write_groups(sheet, plan, number, curves, palette)
 
 
-def _add(axes: Axes, kind: type[LineCollection | PolyCollection], shapes: Iterable[Array], **look: Any) -> None:
-    axes.add_collection(kind(list(shapes), **look), autolim=False)
+def _sides(plan: Plan, number: int) -> tuple[Array, Array, Array, Array]:
+    """Left, right, bottom and top of a layer's frames, `[e]` each."""
+    side = plan.frame(number)
+    middle, center = plan.frames(number)
+    return middle - side / 2, middle + side / 2, center - side / 2, center + side / 2
 
 
-def _points(x0: Array, y0: Array | float, x1: Array, y1: Array | float) -> Array:
-    """Straight lines, `[e, 2, 2]`."""
-    return np.stack([np.stack([x0, y0 + 0 * x0], -1), np.stack([x1, y1 + 0 * x1], -1)], axis=1)
-
-
-def _rectangles(left: Array, right: Array, bottom: Array, top: Array) -> Array:
-    """`[e, 4, 2]`"""
-    corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
-    return np.stack([np.stack(corner, -1) for corner in corners], axis=1)
-
-
-def _off_grid(x: Array, start: Array, end: Array) -> tuple[Array, Array]:
+def off_grid(curves: Curves, frames: Ranges) -> tuple[Array, Array]:
     """The shares of each frame's width that lie below and above the grid, `[e]` each."""
-    span = x[:, -1] - x[:, 0]
-    with np.errstate(all="ignore"):
-        low, high = (start - x[:, 0]) / span, (x[:, -1] - end) / span
-    low, high = np.where(span > 0, low, x[:, 0] < start), np.where(span > 0, high, x[:, 0] > end)
-    return np.clip(low, 0, 1), np.clip(high, 0, 1)
+    start, end = (each[:, None] for each in curves.grid)
+    low, high = across(start, frames), 1 - across(end, frames)
+    still = np.isnan(low)
+    low, high = np.where(still, frames.left < start, low), np.where(still, frames.right > end, high)
+    return np.clip(low, 0, 1)[:, 0], np.clip(high, 0, 1)[:, 0]
 
 
-def _unit(values: Array) -> Array:
-    """Each row stretched to [0, 1]; rows that hardly vary lie level at 0.5; what is not finite becomes NaN."""
-    values = np.where(np.isfinite(values), values, np.nan)
-    low = np.fmin.reduce(values, axis=1, keepdims=True)  # fmin and fmax pass over NaN
-    high = np.fmax.reduce(values, axis=1, keepdims=True)
-    flat = high - low <= FLAT * np.maximum(np.abs(low), np.abs(high))
-    return np.where(flat, 0.5 + 0 * values, (values - low) / np.where(flat, 1.0, high - low))
+def _draw_rug(
+    sheet: Sheet, plan: Plan, number: int, curves: Curves, frames: Ranges, scene: Scene, palette: Palette
+) -> None:
+    """Where the first samples entered each edge, as ticks at the foot of its frame."""
+    samples = samples_of(scene.samples(number))
+    if samples is None:
+        return
+    side = plan.frame(number)
+    left, _, bottom, _ = _sides(plan, number)
+    share = across(samples.T[curves.sources], frames)  # [e, q]
+    e, q = np.nonzero((share >= 0) & (share <= 1))
+    x = left[e] + side * share[e, q]
+    ticks = segments(x, bottom[e], x, bottom[e] + 0.07 * side)
+    sheet.strokes(ticks, f"layer {number} samples", width=0.4, edgecolor=palette.quiet, zorder=2.25)
 
 
-def _write(axes: Axes, plan: Plan, grid_range: Range | None, curves: Sequence[Curves], look: Figures) -> None:
-    """Names of the nodes, the title, and what the opacity and the shading stand for."""
+def _write_ticks(sheet: Sheet, plan: Plan, number: int, frames: Ranges, palette: Palette) -> None:
+    """The range of x under each frame, that of y inside it."""
+    side = plan.frame(number)
+    size = float(np.clip(8 * side, 2, 6))
+    left, right, bottom, top = _sides(plan, number)
+    box = {"facecolor": palette.paper, "edgecolor": "none", "alpha": 0.7, "pad": 0.3}
+    style = {"color": palette.quiet, "zorder": 2.7, "bbox": box}
+    for e in range(len(left)):
+        ends = frames.left[e, 0], frames.right[e, 0], frames.low[e, 0], frames.high[e, 0]
+        x_low, x_high, y_low, y_high = (f"{each:.2g}" for each in ends)
+        sheet.text(left[e], bottom[e] - 0.02, x_low, size, ha="left", va="top", **style)
+        sheet.text(right[e], bottom[e] - 0.02, x_high, size, ha="right", va="top", **style)
+        sheet.text(left[e] + 0.02, top[e] - 0.02, y_high, size, ha="left", va="top", **style)
+        sheet.text(left[e] + 0.02, bottom[e] + 0.02, y_low, size, ha="left", va="bottom", **style)
+
+
+def _write_groups(sheet: Sheet, plan: Plan, number: int, curves: Curves, palette: Palette) -> None:
+    """What the groups of a large layer are, and which edge each frame is."""
+    left, right, _, top = _sides(plan, number)
+    box = {"facecolor": palette.paper, "edgecolor": "none", "pad": 0.6}
+    size = float(np.clip(12 * plan.frame(number), 4, 6.5))
+    for e, (source, target) in enumerate(zip(curves.sources, curves.targets, strict=True)):
+        words, fit = fitted(f"{source}→{target}", size, 1.15 * plan.frame(number), least=4)
+        style = {"color": palette.quiet, "ha": "center", "va": "bottom", "zorder": 2.8, "bbox": box}
+        sheet.text((left[e] + right[e]) / 2, top[e] + 0.03, words, fit, **style)
+    per_group = len(left) // len(GROUPS)
+    for group, name in enumerate(GROUPS):
+        first, last = group * per_group, (group + 1) * per_group - 1
+        style = {"color": palette.ink, "ha": "center", "va": "bottom", "zorder": 2.8, "bbox": box}
+        sheet.text((left[first] + right[last]) / 2, top[first] + 0.2, name, 8, **style)
+
+
+def blocks_of(scores: Array) -> Array:
+    """The map of scores, outputs upwards and inputs to the right: means over blocks where there are very many."""
+    for axis in (0, 1):
+        edges = np.unique(np.linspace(0, scores.shape[axis], min(scores.shape[axis], MAP_CELLS) + 1).astype(int))
+        sums = np.add.reduceat(scores.astype(float), edges[:-1], axis=axis)
+        scores = sums / np.expand_dims(np.diff(edges), 1 - axis)
+    return scores.T
+
+
+def _draw_map(sheet: Sheet, plan: Plan, number: int, curves: Curves, look: Figures) -> None:
+    """The score of every edge of a large layer, as colours."""
     palette = PALETTES[look.style]
-    for number, names, offset, side in ((0, look.in_vars, -0.14, "top"), (len(curves), look.out_vars, 0.14, "bottom")):
-        xs, y = plan.nodes(number)
-        for x, name in zip(xs, names or ()):
-            axes.text(
-                x, y + offset, name, ha="center", va=side, fontsize=11, color=palette.ink, parse_math=False, zorder=4
-            )
-    if look.title:
-        style = {"fontsize": 12, "color": palette.ink, "parse_math": False}
-        axes.text(plan.width / 2, plan.height - 0.08, look.title, ha="center", va="top", **style)
-    score = {"mean_abs": "mean |φ|", "std": "std of φ"}[look.metric]
-    grid = "its input's grid" if grid_range is None else f"the grid [{grid_range[0]:g}, {grid_range[1]:g}]"
-    rule = f"opacity: tanh({look.beta:g} · {score})      shaded: off {grid}"
-    axes.text(plan.width / 2, 0.08, rule, ha="center", va="bottom", fontsize=8, color=palette.quiet)
+    cells = blocks_of(curves.scores)
+    left, bottom, right, top = plan.map_box(number)
+    cmap = mpl.colormaps["viridis"].with_extremes(bad=palette.shade)
+    most = float(np.nanmax(np.where(np.isfinite(cells), cells, np.nan), initial=0.0)) or 1.0
+    sheet.mesh(cells, (left, bottom, right, top), f"layer {number} scores", top=most, cmap=cmap)
+    sheet.mesh(np.linspace(0, most, 64)[:, None], (right + 0.12, bottom, right + 0.22, top),
+               f"layer {number} scale", top=most, cmap=cmap)  # fmt: skip
+    quiet = {"color": palette.quiet, "zorder": 3}
+    sheet.text(right + 0.25, bottom, "0", 7, va="bottom", **quiet)
+    sheet.text(right + 0.25, top, f"{most:.2g}", 7, va="top", **quiet)
+    n_in, n_out = curves.scores.shape
+    sheet.text((left + right) / 2, bottom - 0.05, f"out of node 0 to {n_in - 1:,}", 7, ha="center", va="top", **quiet)
+    side = {"ha": "right", "va": "center", "rotation": 90, **quiet}
+    sheet.text(left - 0.05, (bottom + top) / 2, f"into node 0 to {n_out - 1:,}", 7, **side)
+    note = f"{len(curves.sources)} of {curves.scores.size:,} edges shown"
+    sheet.text(left, top + 0.22, note, 8, color=palette.ink, va="bottom", zorder=3)
+    sheet.text(left, top + 0.06, f"all edges: {METRICS[look.metric]}", 7, va="bottom", **quiet)
+
+
+def _draw_nodes(sheet: Sheet, plan: Plan, layer: int, number: int, y: float, palette: Palette) -> None:
+    """A dot for each node of layer `number`, or a bar for very many, in the column of the edges of layer `layer`."""
+    x = plan.nodes(layer, number)
+    name = f"nodes {number}"
+    if len(x) <= MOST_DOTS:
+        sheet.dots(x, y, plan.dot(number), name, facecolors=palette.ink, zorder=3)
+    else:
+        ends = (np.array([each]) for each in (x[0] - 0.1, x[-1] + 0.1, y - 0.09, y + 0.09))
+        bar = {"facecolors": palette.paper, "edgecolors": palette.ink}
+        sheet.polygons(rectangles(*ends), name, width=0.8, zorder=3, **bar)
+        style = {"color": palette.ink, "ha": "center", "va": "center_baseline", "zorder": 3.1}
+        sheet.text(float(x.mean()), y, f"{len(x):,} nodes", 8, **style)
+    if plan.n_columns > 1 and number % plan.per_column == 0 and 0 < number < len(plan.widths) - 1:
+        sheet.text(x[0] - 0.15, y, f"layer {number}", 7, color=palette.quiet, ha="right", va="center")
+
+
+def _room(names: Sequence[str] | None, x: Array) -> float:
+    """The height that the names of some nodes take."""
+    if not names:
+        return 0.0
+    _, size, upright = _name_style(names, x)
+    return 0.1 + (max(width_of(name, size) for name in _cut(names)) if upright else 1.3 * size / 72)
+
+
+def _cut(names: Sequence[str]) -> list[str]:
+    return [name if len(name) <= 24 else name[:23] + "…" for name in names]
+
+
+def _name_style(names: Sequence[str], x: Array) -> tuple[int, float, bool]:
+    """Every how manieth name is written, its size, and whether it stands upright."""
+    space = float(x[1] - x[0]) if len(x) > 1 else 4.0
+    longest = max(map(len, _cut(names)))
+    size = min(11.0, 11.0 * 0.92 * space / width_of("x" * longest, 11.0))
+    if size >= 7:
+        return 1, size, False
+    size = float(np.clip(0.75 * space * 72, 5.5, 9))
+    return int(np.ceil(1.25 * size / 72 / space)), size, True
+
+
+def _write_names(sheet: Sheet, names: Sequence[str] | None, x: Array, y: float, va: str, palette: Palette) -> None:
+    """Names of nodes, from the first on, under or over them."""
+    if not names:
+        return
+    every, size, upright = _name_style(names, x)
+    style = {"color": palette.ink, "ha": "center", "va": va, "rotation": 90 if upright else 0, "zorder": 4}
+    for place, name in list(zip(x, _cut(names)))[::every]:
+        sheet.text(place, y, name, size, **style)
+
+
+MARK, APART = 0.5, 0.3  # the width of a mark of the legend; from one entry to the next
+DASHED = (0, (3, 1.5))
+
+
+def legend_height(scenes: Sequence[Scene], look: Figures, width: float) -> float:
+    """What the legend takes at the foot of a figure of that width."""
+    return 0.12 + LINE * len(_rows(_legend(scenes, look), width))
+
+
+def draw_legend(sheet: Sheet, scenes: Sequence[Scene], look: Figures, width: float) -> None:
+    """What the marks stand for, at the foot of a sheet of that width."""
+    palette = PALETTES[look.style]
+    rows = _rows(_legend(scenes, look), width)
+    for number, row in enumerate(rows):
+        y = 0.08 + LINE * (len(rows) - number - 0.5)
+        needs = [MARK + width_of(words, LEGEND) + APART for _, words in row]
+        x = (width - sum(needs) + APART) / 2
+        for (mark, words), need in zip(row, needs, strict=True):
+            _draw_mark(sheet, mark, x, y, palette)
+            sheet.text(x + MARK, y, words, LEGEND, color=palette.quiet, va="center_baseline")
+            x += need
+
+
+def _legend(scenes: Sequence[Scene], look: Figures) -> list[tuple[str, str]]:
+    """The kinds of marks in these scenes, and words for each."""
+    layers = [scene.first.layers[0] for scene in scenes]
+    grids = {None if layer.own_knots else layer.grid_range for layer in layers}
+    (low, high) = grids.pop() or (None, None) if len(grids) == 1 else (None, None)
+    grid = "its input's grid" if low is None else f"the grid [{low:g}, {high:g}]"
+    entries = [("opacity", f"opacity tanh({look.beta:g} · {METRICS[look.metric]})"), ("shade", f"off {grid}")]
+    if look.sample and any(scene.activations for scene in scenes):
+        entries.append(("rug", "samples"))
+    if look.parts:
+        entries += [("base", "scale_base · b(x)"), ("spline", "scale_sp · spline(x)")]
+    return entries
+
+
+def _rows(entries: Sequence[tuple[str, str]], width: float) -> list[list[tuple[str, str]]]:
+    """The legend's entries, as many to a line as have room."""
+    rows, used = [[]], 0.0
+    for each in entries:
+        need = MARK + width_of(each[1], LEGEND) + APART
+        if rows[-1] and used + need > width - 0.2:
+            rows.append([])
+            used = 0.0
+        rows[-1].append(each)
+        used += need
+    return rows
+
+
+def _draw_mark(sheet: Sheet, mark: str, x: float, y: float, palette: Palette) -> None:
+    name = f"legend {mark}"
+    place = np.array([x])
+    if mark == "opacity":  # from faint to full
+        ends = x + 0.42 * np.linspace(0, 1, 9)
+        ink = np.tile((*to_rgb(palette.ink), 1.0), (8, 1))
+        ink[:, 3] = np.linspace(0.08, 1, 8)
+        sheet.lines(segments(ends[:-1], y, ends[1:], y), name, width=2.5, colors=ink, capstyle="butt")
+    elif mark == "shade":
+        box = rectangles(place + 0.1, place + 0.42, np.array([y - 0.07]), np.array([y + 0.07]))
+        sheet.polygons(box, name, width=0.5, facecolors=palette.shade, edgecolors=palette.ghost)
+    elif mark == "rug":
+        ticks = x + np.array([0.2, 0.24, 0.33, 0.36, 0.42])
+        sheet.strokes(segments(ticks, y - 0.05, ticks, y + 0.05), name, width=0.5, edgecolor=palette.quiet)
+    else:
+        colour = palette.lines[1] if mark == "base" else palette.lines[0]
+        sheet.lines(
+            segments(place + 0.1, y, place + 0.42, y),
+            name,
+            width=1.0,
+            colors=colour,
+            linestyles="-" if mark == "base" else DASHED,
+        )

@@ -14,6 +14,8 @@ from kancli.figures.style import Palette
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from kancli.model import KANLayer
+
 WIDTH, HEIGHT = 4.2, 3.2  # of a panel, inches
 
 
@@ -45,6 +47,17 @@ def label(axes: Axes, palette: Palette, *, title: str, x: str, y: str) -> None:
 
 def legend(axes: Axes, palette: Palette) -> None:
     axes.legend(fontsize=8, frameon=False, labelcolor=palette.ink)
+
+
+def shade_off_grid(axes: Axes, layer: KANLayer, x: np.ndarray, palette: Palette) -> None:
+    """Shade what lies off a layer's grid, as far as x reaches; nothing where each input has a grid of its own."""
+    if layer.own_knots or not len(x):
+        return
+    (low, high), (start, end) = (x.min(), x.max()), layer.grid_range
+    if low < start:
+        axes.axvspan(low, min(start, high), color=palette.shade, zorder=0, linewidth=0)
+    if high > end:
+        axes.axvspan(max(end, low), high, color=palette.shade, zorder=0, linewidth=0)
 
 
 def values(told: Sequence[Any]) -> dict[str, np.ndarray]:

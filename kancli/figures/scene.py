@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from kancli.inits.laws import Law
     from kancli.model import KAN
     from kancli.stats import LayerScope
 
@@ -17,11 +19,33 @@ class NothingToDrawError(ValueError):
     """A figure cannot be drawn from this run; the message says what it lacks and what to type."""
 
 
+MOST_MEMBERS = 50  # of an ensemble, shown by figures that show members
+
+
 @dataclass(frozen=True)
 class Scene:
     """A run as far as figures need it."""
 
-    model: KAN  # a single model: of an ensemble, the first member
+    model: KAN  # of an ensemble, the first members
     scopes: list[LayerScope]  # per layer, the range that its samples covered and the strength of every edge
     stats: Mapping[str, Any] = field(default_factory=dict)  # the contents of stats.json
-    activations: Mapping[str, Tensor] = field(default_factory=dict)  # of the first member, as they were kept
+    activations: Mapping[str, Tensor] = field(default_factory=dict)  # as they were kept
+    laws: Sequence[Mapping[str, Law]] = ()  # per layer, that of each tensor where there is one
+
+    # Scopes and activations are of the first member.
+
+    @cached_property
+    def first(self) -> KAN:
+        """The model, or the first member: the one in scopes and activations."""
+        return self.model.member(None if self.model.n_members is None else 0)
+
+    def members(self) -> Iterator[KAN]:
+        """The model, or the first members one by one."""
+        if self.model.n_members is None:
+            yield self.model
+        else:
+            yield from (self.model.member(number) for number in range(self.model.n_members))
+
+    def samples(self, number: int) -> Tensor | None:
+        """What entered layer `number`, `[n, i]`, where it was kept."""
+        return self.activations.get("inputs" if number == 0 else f"layers.{number}.preacts")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Okabe and Ito, "Color Universal Design" (2008), without the yellow, which fades on paper, in falling darkness of grey.
+# Okabe and Ito, "Color Universal Design" (2008), without the yellow, which fades on paper; on dark
+# paper the bright ones first. In grey, lines are told apart by their dashes and markers.
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
@@ -22,5 +23,5 @@ class Palette:
 
 PALETTES = {
     "light": Palette(paper="white", ink="black", quiet="0.35", ghost="0.8", shade="#fbe9d3"),
-    "dark": Palette(paper="#111418", ink="#f2f2f2", quiet="0.7", ghost="0.35", shade="#4a3a22"),
+    "dark": Palette(paper="#111418", ink="#f2f2f2", quiet="0.7", ghost="0.35", shade="#3d3222", lines=LINES[::-1]),
 }

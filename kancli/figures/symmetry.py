@@ -21,7 +21,7 @@ MOST_LAYERS = 12
 def correlations(scene: Scene) -> dict[int, np.ndarray]:
     """The correlation matrix of each layer's values that has several nodes, by layer; NaN for a node that is still."""
     found = {}
-    names = [f"layers.{number}.preacts" for number in range(1, len(scene.model.layers))] + ["output"]
+    names = [f"layers.{number}.preacts" for number in range(1, len(scene.scopes))] + ["output"]
     for number, name in enumerate(names):
         if name in scene.activations and scene.model.width[number + 1] > 1:
             values = scene.activations[name].double().numpy()
@@ -48,7 +48,7 @@ def draw(scene: Scene, look: Figures) -> Figure:
     figure, all_axes = panels(len(shown), palette, look.dpi, per_row=4)
     image = None
     for axes, number in zip(all_axes, shown, strict=True):
-        image = axes.imshow(found[number], vmin=-1, vmax=1, cmap="RdBu_r", interpolation="nearest")
+        image = axes.imshow(found[number], vmin=-1, vmax=1, cmap="cividis", interpolation="nearest")
         more = f" of {max(found)}" if len(shown) < len(found) else ""
         axes.set_title(f"values of layer {number}{more}, {len(found[number])} nodes", fontsize=9, color=palette.ink)
         ticks = np.arange(0, len(found[number]), max(1, len(found[number]) // 5))

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+FREQUENCIES, NEAR_KNOTS = 1024, 24  # of a knot noise's cumulative distribution
+
+
+def _normal_cdf(x: np.ndarray, std: float) -> np.ndarray:
+    from scipy.special import ndtr
+
+    return ndtr(x / std) if std else (x >= 0).astype(float)
+
+
 class Law(Protocol):
     """How the entries of one tensor are distributed. Moments are of all its entries taken together."""
 
@@ -40,6 +49,10 @@ class Law(Protocol):
 
     def combined_variance(self, weights: np.ndarray) -> np.ndarray:
         """The variance of sum_m w_m coef_m for the entries of one edge; weights `[q, K]` to `[q]`."""
+        ...
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        """The share of the entries, all taken together, that is expected at or below each x."""
         ...
 
     def rows(self, block: slice) -> Law:
@@ -96,6 +109,9 @@ class Constant(Independent):
     def bounds(self) -> tuple[float, float]:
         return self.value, self.value
 
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return (x >= self.value).astype(float)
+
     def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         import numpy as np
 
@@ -115,6 +131,9 @@ class Normal(Independent):
     @property
     def bounds(self) -> tuple[float, float]:
         return (-math.inf, math.inf) if self.std else (self.mean, self.mean)
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return _normal_cdf(x - self.mean, self.std)
 
     def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         return generator.normal(self.mean, self.std, shape)
@@ -141,6 +160,11 @@ class Uniform(Independent):
     @property
     def bounds(self) -> tuple[float, float]:
         return self.low, self.high
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        if self.low == self.high:
+            return (x >= self.low).astype(float)
+        return ((x - self.low) / (self.high - self.low)).clip(0, 1)
 
     @property
     def kurtosis(self) -> float:
@@ -170,6 +194,9 @@ class NormalByBasis(Independent):
     @property
     def bounds(self) -> tuple[float, float]:
         return (-math.inf, math.inf)
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return sum(_normal_cdf(x, std) for std in self.stds) / len(self.stds)  # pyright: ignore[reportReturnType]
 
     def variance_error(self, shape: tuple[int, ...]) -> float:
         return math.sqrt(2 * sum(std**4 for std in self.stds) / len(self.stds) / math.prod(shape))
@@ -216,6 +243,24 @@ class KnotNoise(Alike):
     def bounds(self) -> tuple[float, float]:
         most = self.half_width * float(self.inverse.abs().sum(1).max())
         return -most, most
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        """By the characteristic functions: each entry is a sum of independent uniform numbers, within `bounds`."""
+        import numpy as np
+
+        if self.half_width == 0:
+            return (x >= 0).astype(float)
+        weights = -np.sort(-np.abs(self.inverse.numpy()), axis=1) * self.half_width  # [K, G + 1], falling
+        most = 1.001 * weights.sum(1).max()
+        order = np.pi / most * np.arange(1, FREQUENCIES + 1)
+        # The weights of far knots fall off geometrically: together they are as good as normal.
+        near, far = weights[:, :NEAR_KNOTS], (weights[:, NEAR_KNOTS:] ** 2).sum(1) / 3
+        characteristic = np.exp(-far[:, None] / 2 * order**2)
+        for each in near.T:
+            characteristic *= np.sinc(each[:, None] * order / np.pi)
+        share = characteristic.mean(0) / order / most
+        inside = np.clip(x, -most, most)
+        return np.clip(0.5 + inside / (2 * most) + np.sin(inside[..., None] * order) @ share, 0, 1)
 
     def mean_error(self, shape: tuple[int, ...]) -> float:
         # Coefficients of one edge hang together, those of different edges do not.
@@ -266,6 +311,9 @@ class Masked:
     def bounds(self) -> tuple[float, float]:
         low, high = self.law.bounds
         return min(low, 0.0), max(high, 0.0)
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return self.share * self.law.cdf(x) + (1 - self.share) * (x >= 0)
 
     def mean_error(self, shape: tuple[int, ...]) -> float:
         # Which edges are kept is not random.

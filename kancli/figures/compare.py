@@ -1,0 +1,85 @@
+"""Several runs side by side: their network diagrams as one plate, on shared axes where their widths are equal."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kancli.figures.curves import Array, Curves
+from kancli.figures.network import Ranges, curves_of, draw_legend, draw_on, legend_height, plan_of, ranges_of
+from kancli.figures.scene import NothingToDrawError, Scene
+from kancli.figures.sheet import Diagram, Sheet
+from kancli.figures.style import PALETTES
+
+if TYPE_CHECKING:
+    from kancli.figures import Figures
+
+MOST_RUNS = 12
+APART = 0.25  # inches between diagrams
+COMPACT = 6  # frames side by side
+
+
+def draw(runs: Sequence[tuple[str, Scene]], look: Figures) -> Diagram:
+    """A diagram a run, each under its name, read by rows.
+
+    Where all runs have one width, all frames of a layer show the same range of phi, and those of one input the same
+    range of x in all runs; else, and without `look.share`, each frame holds its own curve.
+
+    Raises:
+        NothingToDrawError: there is one run only.
+    """
+    if len(runs) < 2:
+        raise NothingToDrawError("compare: give two or more runs")
+    runs = runs[:MOST_RUNS]
+    looks = [dataclasses.replace(look, title=name) for name, _ in runs]
+    all_curves = [curves_of(scene, look) for _, scene in runs]
+    plans = [
+        plan_of(scene, curves, each, per_row=COMPACT)
+        for (_, scene), curves, each in zip(runs, all_curves, looks, strict=True)
+    ]
+    columns = len(runs) if len(runs) <= 3 else math.ceil(math.sqrt(len(runs)))
+    rows = math.ceil(len(runs) / columns)
+    width, height = max(plan.width for plan in plans), max(plan.height for plan in plans)
+    scenes = [scene for _, scene in runs]
+    foot = legend_height(scenes, look, columns * (width + APART))
+    whole = columns * (width + APART), rows * (height + APART) + foot
+    palette, scale = PALETTES[look.style], look.scale
+    figure = Diagram(scale * whole[0], scale * whole[1], look.dpi, palette.paper)
+    ranges = shared(scenes, all_curves, look) if look.share else None
+    for number, ((_, scene), plan, curves, each) in enumerate(zip(runs, plans, all_curves, looks, strict=True)):
+        x = (number % columns) * (width + APART) + (width + APART - plan.width) / 2
+        y = whole[1] - (number // columns + 1) * (height + APART) + APART / 2
+        sheet = Sheet(figure, scale * x, scale * y, scale)
+        draw_on(sheet, plan, scene, curves, each, None if ranges is None else ranges[number])
+    draw_legend(Sheet(figure, scale=scale), scenes, look, whole[0])
+    return figure
+
+
+def shared(scenes: Sequence[Scene], all_curves: Sequence[Sequence[Curves]], look: Figures) -> list[list[Ranges]] | None:
+    """The ranges of the frames of each run and layer; None where the runs' widths differ."""
+    if len({scene.first.width for scene in scenes}) > 1:
+        return None
+    found: list[list[Ranges]] = [[] for _ in scenes]
+    for layer in range(len(all_curves[0])):
+        own = [ranges_of(curves[layer], look) for curves in all_curves]
+        low = _least([each.low for each in own])
+        high = -_least([-each.high for each in own])
+        left = np.fmin.reduce([_finite(scene.scopes[layer].low) for scene in scenes])
+        right = np.fmax.reduce([_finite(scene.scopes[layer].high) for scene in scenes])
+        for ranges, curves in zip(found, all_curves, strict=True):
+            sources = curves[layer].sources
+            like = np.ones((len(sources), 1))
+            ranges.append(Ranges(left[sources, None], right[sources, None], low * like, high * like))
+    return found
+
+
+def _finite(values: Array) -> Array:
+    return np.where(np.isfinite(values), values, 0.0)
+
+
+def _least(values: Sequence[Array]) -> float:
+    return float(np.fmin.reduce(np.concatenate(values), axis=None))

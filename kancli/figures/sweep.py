@@ -1,0 +1,180 @@
+"""Each verdict's number over the runs of a sweep: against one swept key with bands over seeds, or over two keys as a
+heat map."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kancli.figures.panels import label, line, logarithmic, panels
+from kancli.figures.scene import NothingToDrawError
+from kancli.figures.style import PALETTES, Palette
+from kancli.schema import keys
+from kancli.settings import Verdicts
+from kancli.stats.over_members import summarise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from kancli.figures import Figures
+
+Array = np.ndarray
+
+SEED = "seed"
+WIDE = 20.0  # numbers whose greatest is so many times the least go on a log scale
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of a sweep: the swept keys as they were typed, and its verdicts as in stats.json."""
+
+    keys: Mapping[str, str]
+    verdicts: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One statistic over the runs, those that differ by their seed taken together.
+
+    Axes are the swept keys, one or two, and their values in the order in which they came; `numbers` are mean, and where
+    there are several seeds or members low and high, the 95 % interval of the mean, of the shape of the axes; NaN where
+    nothing was measured.
+    """
+
+    axes: Mapping[str, list[str]]
+    numbers: Mapping[str, Array]
+
+
+def tables(rows: Sequence[Row]) -> dict[str, Table]:
+    """The table of each verdict that has numbers.
+
+    Raises:
+        NothingToDrawError: no key is swept besides the seed, or more than two are.
+    """
+    values = {name: list(dict.fromkeys(row.keys.get(name, "") for row in rows)) for row in rows for name in row.keys}
+    axes = {name: each for name, each in values.items() if len(each) > 1 and name != SEED}
+    if not 1 <= len(axes) <= 2:
+        told = ", ".join(axes) or "nothing besides the seed"
+        raise NothingToDrawError(f"sweep: {told} differs; a figure is drawn over one key or two")
+    shape = tuple(map(len, axes.values()))
+    found: dict[str, dict[tuple[int, ...], list[Mapping[str, Any]]]] = {}
+    for row in rows:
+        place = tuple(each.index(row.keys.get(name, "")) for name, each in axes.items())
+        for verdict in row.verdicts:
+            if verdict["value"] is not None:
+                found.setdefault(verdict["name"], {}).setdefault(place, []).append(verdict)
+    return {name: Table(axes, _numbers(cells, shape)) for name, cells in found.items()}
+
+
+def _numbers(cells: Mapping[tuple[int, ...], list[Mapping[str, Any]]], shape: tuple[int, ...]) -> dict[str, Array]:
+    numbers = {name: np.full(shape, np.nan) for name in ("mean", "low", "high")}
+    for place, verdicts in cells.items():
+        if len(verdicts) > 1:
+            told = summarise(np.array([each["value"] for each in verdicts], dtype=float))
+        else:  # of one run: over its members, where it has several
+            (verdict,) = verdicts
+            told = {"mean": verdict["value"], "low": verdict.get("low"), "high": verdict.get("high")}
+        for name, each in numbers.items():
+            each[place] = np.nan if told[name] is None else told[name]
+    if np.isnan(numbers["low"]).all():
+        return {"mean": numbers["mean"]}
+    return numbers
+
+
+def draw(rows: Sequence[Row], look: Figures) -> Figure:
+    """A panel for each verdict whose number is not the same in all runs.
+
+    Raises:
+        NothingToDrawError: no key is swept besides the seed, or more than two are, or all numbers are the same.
+    """
+    found = {name: each for name, each in tables(rows).items() if _differ(each.numbers["mean"])}
+    if not found:
+        raise NothingToDrawError("sweep: all statistics are the same in all runs")
+    palette = PALETTES[look.style]
+    figure, all_axes = panels(len(found), palette, look.dpi)
+    for (name, table), axes in zip(found.items(), all_axes, strict=True):
+        title = "\n".join(textwrap.wrap(_meaning(name), 48))
+        if len(table.axes) == 1:
+            ((key, values),) = table.axes.items()
+            _draw_line(axes, values, table.numbers, palette)
+            label(axes, palette, title=title, x=key, y=name)
+        else:
+            key, other = table.axes
+            _draw_map(figure, axes, name, table, palette)
+            label(axes, palette, title=title, x=other, y=key)
+    return figure
+
+
+def _differ(numbers: Array) -> bool:
+    """Whether numbers differ by more than rounding."""
+    finite = numbers[np.isfinite(numbers)]
+    return len(finite) > 1 and bool(np.ptp(finite) > 1e-6 * np.abs(finite).max())
+
+
+def _wide(numbers: Array) -> bool:
+    """Whether numbers are for a log scale: all above 0, and far apart."""
+    finite = numbers[np.isfinite(numbers)]
+    return len(finite) > 0 and bool(finite.min() > 0) and bool(finite.max() > WIDE * finite.min())
+
+
+def _meaning(name: str) -> str:
+    """What the number of a verdict is, in the words of its help."""
+    declared = keys(Verdicts)
+    name = name.replace("_explodes", "_vanishes")  # the same number, seen from the other side
+    return declared[name].metadata["help"].partition(",")[0].partition(":")[0] if name in declared else "count"
+
+
+def _places(values: Sequence[str]) -> tuple[Array, bool]:
+    """Where values lie on an axis: at their numbers, if they all are; else in their order."""
+    try:
+        return np.array([float(each) for each in values]), True
+    except ValueError:
+        return np.arange(len(values), dtype=float), False
+
+
+def _draw_line(axes: Axes, values: Sequence[str], numbers: Mapping[str, Array], palette: Palette) -> None:
+    x, numeric = _places(values)
+    order = np.argsort(x, kind="stable")
+    told = {name: each[order] for name, each in numbers.items()}
+    if _wide(told["mean"]):
+        told = logarithmic(axes, told)
+    if numeric:
+        line(axes, x[order], told, palette.lines[0])
+        if _wide(x):
+            axes.set_xscale("log")
+        return
+    spread = [told["mean"] - told["low"], told["high"] - told["mean"]] if "low" in told else None
+    axes.errorbar(x, told["mean"], spread, color=palette.lines[0], fmt="o", markersize=5, capsize=3)
+    axes.set_xlim(-0.5, len(x) - 0.5)
+    _write_values(axes.set_xticks, x, values, rotate=max(map(len, values)) * len(values) > 36)
+
+
+def _draw_map(figure: Figure, axes: Axes, name: str, table: Table, palette: Palette) -> None:
+    mean = table.numbers["mean"]
+    shown = np.ma.masked_invalid(mean)
+    norm = "log" if _wide(mean) else "linear"
+    image = axes.imshow(shown, cmap="viridis", norm=norm, interpolation="nearest", aspect="auto", origin="lower")
+    bar = figure.colorbar(image, ax=axes)
+    bar.set_label(name, fontsize=9, color=palette.ink)
+    bar.ax.tick_params(colors=palette.ink, labelsize=8)
+    rows, columns = table.axes.values()
+    _write_values(axes.set_xticks, np.arange(len(columns)), columns, max(map(len, columns)) * len(columns) > 30)
+    _write_values(axes.set_yticks, np.arange(len(rows)), rows, False)
+    if mean.size > 64:
+        return
+    for (i, j), value in np.ndenumerate(mean):
+        if np.isfinite(value):
+            red, green, blue, _ = image.cmap(image.norm(value))
+            bright = 0.3 * red + 0.59 * green + 0.11 * blue > 0.5
+            axes.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=7, color="black" if bright else "white")
+
+
+def _write_values(set_ticks: Any, places: Array, values: Sequence[str], rotate: bool) -> None:
+    every = -(-len(values) // 24)
+    more = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"} if rotate else {}
+    set_ticks(places[::every], list(values)[::every], **more)

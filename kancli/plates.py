@@ -1,0 +1,140 @@
+"""Several finished runs, or all of a sweep, drawn side by side: read from their folders alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kancli.drawing import knows_scheme, read_run, read_scene, read_stats, settings_of_run
+from kancli.errors import ConfigError
+from kancli.figures import compare, encode_all, sweep
+from kancli.figures.compare import MOST_RUNS
+from kancli.figures.scene import NothingToDrawError
+from kancli.run_folder import RunFolder
+from kancli.schema import show
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from kancli.presets import Presets
+
+log = logging.getLogger("kancli")
+
+PLAN = "multirun.yaml"  # what Hydra leaves in a sweep's folder
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run as far as its place among others goes."""
+
+    folder: Path
+    record: Mapping[str, Any]  # run.json
+    overrides: Mapping[str, str]  # what was typed for it, by key
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether a folder is a sweep's."""
+    return (folder / PLAN).exists()
+
+
+def draw_plates(folders: Sequence[Path], typed: Sequence[str], presets: Presets) -> list[Path]:
+    """Draw several runs side by side, and their statistics over what differs; return the files written.
+
+    Args:
+        folders: one sweep's, whose `figures` folder takes the files; or several runs', and the current folder does.
+        typed: overrides of the keys of `figures`.
+
+    Raises:
+        ConfigError: a folder holds no finished run, a file is damaged, or there is nothing to draw.
+    """
+    swept = len(folders) == 1
+    runs = runs_of(folders[0]) if swept else [_read(folder) for folder in folders]
+    first = settings_of_run(runs[0].folder, runs[0].record["config"], typed, presets)
+    if any(each.startswith("figures=") for each in typed):
+        raise ConfigError(["figures=: of several runs the figures are compare and sweep; choose only how they look"])
+    look = dataclasses.replace(first.figures, title=None)
+    plates: dict[str, Callable[[], Figure]] = {
+        "compare": lambda: compare.draw(_scenes(runs[:MOST_RUNS], typed, presets), look),
+        "sweep": lambda: sweep.draw(_rows(runs), look),
+    }
+    if len(runs) > MOST_RUNS:
+        log.warning("compare: shows the first %d of %d runs", MOST_RUNS, len(runs))
+    target = RunFolder(folders[0] / "figures" if swept else Path(), {})
+    for name, draw in plates.items():
+        try:
+            figure = draw()
+        except NothingToDrawError as error:
+            log.warning("%s", error)
+            continue
+        for file, content in encode_all(name, figure, look).items():
+            target.write(file, content)
+    if not target.files:
+        raise ConfigError([f"{folders[0]}: nothing to draw"])
+    return [target.path / name for name in target.files]
+
+
+def runs_of(folder: Path) -> list[Run]:
+    """The finished runs of a sweep, in the order of its jobs; those that are not are named and left out.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    jobs = sorted((each.parent for each in folder.glob("*/run.json")), key=lambda path: (len(path.name), path.name))
+    runs = []
+    for job in jobs:
+        try:
+            runs.append(_read(job))
+        except ConfigError as error:
+            log.warning("%s", error)
+    if not runs:
+        raise ConfigError([f"{folder}: a sweep without a finished run"])
+    return runs
+
+
+def names_of(runs: Sequence[Run]) -> list[str]:
+    """What tells each run from the others: the overrides that not all share; where that is not enough, the folder."""
+    everywhere = set.intersection(*(set(run.overrides.items()) for run in runs))
+    names = []
+    for run in runs:
+        own = [f"{key}={value}" for key, value in run.overrides.items() if (key, value) not in everywhere]
+        names.append(" ".join(own))
+    unique = len(set(names)) == len(names) and "" not in names
+    return names if unique else [f"{run.folder.name} {name}".strip() for run, name in zip(runs, names, strict=True)]
+
+
+def _read(folder: Path) -> Run:
+    record = read_run(folder)
+    overrides = record.get("overrides")
+    if not isinstance(overrides, list) or not all(isinstance(each, str) for each in overrides):
+        raise ConfigError([f"{folder}/run.json: damaged: its overrides are {show(overrides)}"])
+    split = (each.partition("=") for each in overrides)
+    return Run(folder, record, {key.lstrip("+~"): value for key, _, value in split})
+
+
+def _scenes(runs: Sequence[Run], typed: Sequence[str], presets: Presets) -> list[tuple[str, Any]]:
+    scenes = []
+    for run in runs:
+        config = run.record["config"]
+        settings = settings_of_run(run.folder, config, typed, presets)
+        scenes.append(read_scene(run.folder, settings, with_laws=knows_scheme(config, presets)))
+    return list(zip(names_of(runs), scenes, strict=True))
+
+
+def _rows(runs: Sequence[Run]) -> list[sweep.Row]:
+    rows = []
+    for run in runs:
+        verdicts = read_stats(run.folder / "stats.json").get("verdicts")
+        sound = isinstance(verdicts, list) and all(isinstance(each, Mapping) and _sound(each) for each in verdicts)
+        if not sound:
+            raise ConfigError([f"{run.folder}/stats.json: damaged: its verdicts are {show(verdicts)}"])
+        rows.append(sweep.Row(run.overrides, verdicts))  # pyright: ignore[reportArgumentType]
+    return rows
+
+
+def _sound(verdict: Mapping[str, Any]) -> bool:
+    numbers = [verdict.get(name) for name in ("value", "low", "high")]
+    return isinstance(verdict.get("name"), str) and all(isinstance(each, (int, float, type(None))) for each in numbers)
