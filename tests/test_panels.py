@@ -222,6 +222,62 @@ def test_a_sweep_that_cannot_be_drawn_says_why(swept, says):
         sweep.draw(rows(**swept), LOOK)
 
 
+def assert_nothing_overlaps(figure):
+    """Panels with all that is written round them lie on the paper, and not over one another."""
+    figure.canvas.draw()
+    renderer, paper = figure.canvas.get_renderer(), figure.bbox.padded(1)
+    bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
+    plain = [axes for axes in figure.axes if axes not in bars]
+    boxes = [axes.get_tightbbox(renderer) for axes in plain]
+    for box in [*boxes, *(axes.get_tightbbox(renderer) for axes in bars)]:
+        assert paper.x0 <= box.x0
+        assert box.x1 <= paper.x1
+        assert paper.y0 <= box.y0
+        assert box.y1 <= paper.y1
+    for one, other in itertools.combinations(boxes, 2):
+        assert not one.padded(-1).overlaps(other.padded(-1))
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            written = [each.get_window_extent(renderer) for each in axis.get_ticklabels() if each.get_text()]
+            for one, other in itertools.pairwise(written):
+                assert not one.padded(-0.5).overlaps(other.padded(-0.5))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"width": [2, 5, 1]},
+        {"width": [2] * 21, "n_seeds": 3},
+        {"width": [64, 64, 10], "n_seeds": 2},
+        {"width": [4, 5, 3], "init": {"scheme": "pykan_0_2_8", "sparse_init": True}},
+        {"width": [3, 3, 3], "init": {"scheme": "glorot_fine"}, "inputs": {"kind": "normal", "std": 1e6}},
+        {"width": [1, 1], "inputs": {"kind": "normal", "mean": 1234567.0, "std": 1e-3}, "dtype": "float64"},
+    ],
+)
+def test_no_panel_lies_over_another_or_off_the_paper(config):
+    made = scene(stats={"level": "full", "ntk": {"n": 10}}, **config)
+    for name in figures.NAMES[1:]:
+        try:
+            figure = figures.draw(name, made, LOOK)
+        except NothingToDrawError:
+            continue
+        assert_nothing_overlaps(figure)
+
+
+def test_no_panel_of_a_sweep_lies_over_another():
+    long = ["2-32-32-32-1", "a_preset_with_a_very_long_name", *"abcdefgh"]
+    for swept in ({"width": long}, {"width": long, "grid": [3, 5]}, {"grid": [3, 5], "width": long}):
+        made = rows(**{name: each if name == "grid" else range(len(each)) for name, each in swept.items()})
+        named = [
+            sweep.Row({**row.keys, "width": long[int(row.keys["width"])]}, [
+                {**row.verdicts[0], "name": name, "value": row.verdicts[0]["value"] + 3.7 * int(row.keys["width"])}
+                for name in ("rough", "nodes_degenerate", "spline_inert", "off_law")
+            ])
+            for row in made
+        ]  # fmt: skip
+        assert_nothing_overlaps(sweep.draw(named, LOOK))
+
+
 def test_what_is_lacking_is_told():
     plain = scene(width=[2, 3, 1])
     with pytest.raises(NothingToDrawError, match="take stats=full"):

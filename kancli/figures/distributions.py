@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kancli.figures.panels import label, legend, panels, shade_off_grid
+from kancli.figures.panels import label, legend, panels, room_for, shade_off_grid
 from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.figures.style import PALETTES, Palette
 from kancli.inits.laws import Constant, Masked
@@ -26,7 +26,7 @@ TENSORS = ("scale_base", "scale_sp", "coef", "bias")
 MOST_LAYERS = 6
 MOST_BINS = 60
 FINE = 400  # points of a law's curve
-LINE = 48  # letters of a title's line
+LINE, LINES = 48, 2  # letters of a line of a law, and lines
 
 
 def density_of(law: Law, x: Array, bin: float) -> Array:
@@ -46,7 +46,8 @@ def draw(scene: Scene, look: Figures) -> Figure:
     kept = scene.samples(0) is not None
     if not columns and not kept:
         raise NothingToDrawError("figures=distributions: nothing was drawn at random and no activations were kept")
-    figure, all_axes = panels(len(shown) * (len(columns) + kept), palette, look.dpi, per_row=len(columns) + kept)
+    per_row = len(columns) + kept
+    figure, all_axes = panels(len(shown) * per_row, palette, look.dpi, per_row=per_row, top=room_for("\n" * LINES))
     left = iter(all_axes)
     for number in shown:
         for name in columns:
@@ -54,7 +55,11 @@ def draw(scene: Scene, look: Figures) -> Figure:
             law = law if hasattr(law, "cdf") else None  # one that somebody else wrote may have none
             axes = next(left)
             _draw_parameters(axes, _drawn(scene, number, name), law, palette)
-            told = "\n".join(textwrap.wrap(str(law), LINE)) if law is not None else "no declared law"
+            told = (
+                "\n".join(textwrap.wrap(str(law), LINE, max_lines=LINES, placeholder=" …"))
+                if law is not None
+                else "no declared law"
+            )
             label(axes, palette, title=f"layer {number}, {name}\n{told}", x=name, y="density")
         if (samples := scene.samples(number)) is not None:
             axes = next(left)

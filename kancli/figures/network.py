@@ -230,19 +230,23 @@ def _write_ticks(sheet: Sheet, plan: Plan, number: int, frames: Ranges, palette:
 
 
 def _write_groups(sheet: Sheet, plan: Plan, number: int, curves: Curves, palette: Palette) -> None:
-    """What the groups of a large layer are, and which edge each frame is."""
+    """What the groups of a large layer are, and which edge each frame is; links pass under the words."""
     left, right, _, top = _sides(plan, number)
-    box = {"facecolor": palette.paper, "edgecolor": "none", "pad": 0.6}
-    size = float(np.clip(12 * plan.frame(number), 4, 6.5))
-    for e, (source, target) in enumerate(zip(curves.sources, curves.targets, strict=True)):
-        words, fit = fitted(f"{source}→{target}", size, 1.15 * plan.frame(number), least=4)
-        style = {"color": palette.quiet, "ha": "center", "va": "bottom", "zorder": 2.8, "bbox": box}
-        sheet.text((left[e] + right[e]) / 2, top[e] + 0.03, words, fit, **style)
-    per_group = len(left) // len(GROUPS)
-    for group, name in enumerate(GROUPS):
-        first, last = group * per_group, (group + 1) * per_group - 1
-        style = {"color": palette.ink, "ha": "center", "va": "bottom", "zorder": 2.8, "bbox": box}
-        sheet.text((left[first] + right[last]) / 2, top[first] + 0.2, name, 8, **style)
+    middle, width = (left + right) / 2, 1.15 * plan.frame(number)
+    edges = [f"{source}→{target}" for source, target in zip(curves.sources, curves.targets, strict=True)]
+    words = [fitted(each, min(6.5, 12 * plan.frame(number)), width, least=4) for each in edges]
+    starts = np.arange(0, len(left), len(left) // len(GROUPS))
+    heads = (left[starts] + right[starts + len(left) // len(GROUPS) - 1]) / 2
+    half = np.array([width_of(each, size) / 2 for each, size in words] + [width_of(name, 8) / 2 for name in GROUPS])
+    x = np.concatenate([middle, heads])
+    y = np.concatenate([top + 0.03, top[starts] + 0.2])
+    height = np.where(np.arange(len(x)) < len(left), 0.11, 0.14)
+    under = rectangles(x - half, x + half, y, y + height)
+    sheet.polygons(under, f"layer {number} labels", facecolors=palette.paper, zorder=2.8)
+    style = {"ha": "center", "va": "bottom", "zorder": 2.9}
+    for place, height, (each, size) in zip(x, y, [*words, *((name, 8.0) for name in GROUPS)], strict=True):
+        color = palette.ink if each in GROUPS else palette.quiet
+        sheet.text(place, height, each, size, color=color, **style)
 
 
 def blocks_of(scores: Array) -> Array:

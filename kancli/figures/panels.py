@@ -8,29 +8,54 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from kancli.figures.style import Palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
     from kancli.model import KANLayer
 
-WIDTH, HEIGHT = 4.2, 3.2  # of a panel, inches
+WIDTH, HEIGHT = 4.2, 3.2  # of a panel with what is written round it, inches
+LEFT, RIGHT, BOTTOM, TOP = 0.8, 0.14, 0.48, 0.34  # what is left free round its axes, inches
+BAR = 0.85  # at the right, for a colour bar
 
 
 def panels(
-    count: int, palette: Palette, dpi: float, *, per_row: int = 3, height: float = HEIGHT
+    count: int,
+    palette: Palette,
+    dpi: float,
+    *,
+    per_row: int = 3,
+    left: float = LEFT,
+    right: float = RIGHT,
+    bottom: float = BOTTOM,
+    top: float = TOP,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with so many empty panels, side by side in rows."""
+    """A figure with so many empty panels, side by side in rows.
+
+    Places are set, not found by trial layouts, which would take longer than the drawing.
+
+    Args:
+        left, right, bottom, top: what is left free there in each panel, inches.
+    """
     columns = min(count, per_row)
     rows = -(-count // columns)
-    figure = Figure((WIDTH * columns, height * rows), dpi, facecolor=palette.paper, layout="constrained")
+    # What is written needs more room, not a smaller plot.
+    width, height = WIDTH + left - LEFT + right - RIGHT, HEIGHT + bottom - BOTTOM + top - TOP
+    whole = columns * width, rows * height
+    figure = Figure(whole, dpi, facecolor=palette.paper)
     FigureCanvasAgg(figure)
     made = []
     for number in range(count):
-        axes = figure.add_subplot(rows, columns, number + 1, facecolor=palette.paper)
+        x, y = number % columns * width + left, (rows - 1 - number // columns) * height + bottom
+        size = (width - left - right) / whole[0], (height - bottom - top) / whole[1]
+        axes = figure.add_axes((x / whole[0], y / whole[1], *size), facecolor=palette.paper)
         axes.tick_params(which="both", colors=palette.ink, labelsize=8)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
         for side, spine in axes.spines.items():
             spine.set_color(palette.ink)
             spine.set_visible(side in ("left", "bottom"))
@@ -38,9 +63,24 @@ def panels(
     return figure, made
 
 
+def colour_bar(figure: Figure, axes: Axes, image: AxesImage, palette: Palette, words: str) -> None:
+    """What the colours of a panel stand for, in the room of `BAR` at its right."""
+    place, (width, _) = axes.get_position(), figure.get_size_inches()
+    beside = figure.add_axes((place.x1 + 0.08 / width, place.y0, 0.1 / width, place.height))
+    bar = figure.colorbar(image, cax=beside)
+    bar.set_label(words, fontsize=8, color=palette.ink)
+    beside.tick_params(which="both", colors=palette.ink, labelsize=7)
+
+
+def room_for(title: str) -> float:
+    """The room at the top, inches, that a title of several lines needs."""
+    return TOP + 0.16 * title.count("\n")
+
+
 def label(axes: Axes, palette: Palette, *, title: str, x: str, y: str) -> None:
     """Say what a panel shows and in what units."""
-    axes.set_title(title, fontsize=10, color=palette.ink, loc="left")
+    # A place of its own: else matplotlib would look for one, for as long as all else takes.
+    axes.set_title(title, fontsize=10, color=palette.ink, loc="left", y=1.02)
     axes.set_xlabel(x, fontsize=9, color=palette.ink)
     axes.set_ylabel(y, fontsize=9, color=palette.ink)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 Array = np.ndarray
 
-PER_ROW = 32
+PER_ROW = 16
 MOST_DOTS = 64  # nodes of a layer drawn one by one; beyond, they are a bar
 PER_COLUMN = 8  # layers above one another
 MARGIN = 0.45
@@ -53,7 +53,7 @@ class Plan:
         pitch = max(0.8, 1.3 * self.least_frame)
         dots = max(n if n <= MOST_DOTS else 0 for n in self.widths)
         most = max(*(min(edges, self.per_row) * pitch for edges in self.n_shown), min(dots, 8) * pitch)
-        return float(np.clip(most, least, 14 if self.least_frame == 0 else 40))
+        return float(np.clip(most, least, 9 if self.least_frame == 0 else 40))
 
     @property
     def column(self) -> float:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kancli.figures.panels import label, line, logarithmic, panels
+from kancli.figures.panels import BAR, BOTTOM, LEFT, RIGHT, colour_bar, label, line, logarithmic, panels, room_for
 from kancli.figures.scene import NothingToDrawError
+from kancli.figures.sheet import width_of
 from kancli.figures.style import PALETTES, Palette
 from kancli.schema import keys
 from kancli.settings import Verdicts
@@ -96,17 +97,21 @@ def draw(rows: Sequence[Row], look: Figures) -> Figure:
     if not found:
         raise NothingToDrawError("sweep: all statistics are the same in all runs")
     palette = PALETTES[look.style]
-    figure, all_axes = panels(len(found), palette, look.dpi)
+    titles = {name: "\n".join(textwrap.wrap(_meaning(name), 48)) for name in found}
+    axes_of = next(iter(found.values())).axes
+    over = list(axes_of.items())
+    upright = _upright(over[-1][1])
+    right, top = RIGHT if len(over) == 1 else BAR, max(map(room_for, titles.values()))
+    bottom = BOTTOM + (_length(over[-1][1]) if upright else 0.0)
+    left = LEFT + (_length(over[0][1]) if len(over) == 2 else 0.0)
+    figure, all_axes = panels(len(found), palette, look.dpi, left=left, right=right, bottom=bottom, top=top)
     for (name, table), axes in zip(found.items(), all_axes, strict=True):
-        title = "\n".join(textwrap.wrap(_meaning(name), 48))
-        if len(table.axes) == 1:
-            ((key, values),) = table.axes.items()
-            _draw_line(axes, values, table.numbers, palette)
-            label(axes, palette, title=title, x=key, y=name)
+        if len(over) == 1:
+            _draw_line(axes, over[0][1], table.numbers, palette)
+            label(axes, palette, title=titles[name], x=over[0][0], y=name)
         else:
-            key, other = table.axes
             _draw_map(figure, axes, name, table, palette)
-            label(axes, palette, title=title, x=other, y=key)
+            label(axes, palette, title=titles[name], x=over[1][0], y=over[0][0])
     return figure
 
 
@@ -151,7 +156,7 @@ def _draw_line(axes: Axes, values: Sequence[str], numbers: Mapping[str, Array], 
     spread = [told["mean"] - told["low"], told["high"] - told["mean"]] if "low" in told else None
     axes.errorbar(x, told["mean"], spread, color=palette.lines[0], fmt="o", markersize=5, capsize=3)
     axes.set_xlim(-0.5, len(x) - 0.5)
-    _write_values(axes.set_xticks, x, values, rotate=max(map(len, values)) * len(values) > 36)
+    _write_values(axes.set_xticks, x, values, _upright(values))
 
 
 def _draw_map(figure: Figure, axes: Axes, name: str, table: Table, palette: Palette) -> None:
@@ -159,11 +164,9 @@ def _draw_map(figure: Figure, axes: Axes, name: str, table: Table, palette: Pale
     shown = np.ma.masked_invalid(mean)
     norm = "log" if _wide(mean) else "linear"
     image = axes.imshow(shown, cmap="viridis", norm=norm, interpolation="nearest", aspect="auto", origin="lower")
-    bar = figure.colorbar(image, ax=axes)
-    bar.set_label(name, fontsize=9, color=palette.ink)
-    bar.ax.tick_params(colors=palette.ink, labelsize=8)
+    colour_bar(figure, axes, image, palette, name)
     rows, columns = table.axes.values()
-    _write_values(axes.set_xticks, np.arange(len(columns)), columns, max(map(len, columns)) * len(columns) > 30)
+    _write_values(axes.set_xticks, np.arange(len(columns)), columns, _upright(columns))
     _write_values(axes.set_yticks, np.arange(len(rows)), rows, False)
     if mean.size > 64:
         return
@@ -174,7 +177,20 @@ def _draw_map(figure: Figure, axes: Axes, name: str, table: Table, palette: Pale
             axes.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=7, color="black" if bright else "white")
 
 
-def _write_values(set_ticks: Any, places: Array, values: Sequence[str], rotate: bool) -> None:
+MOST_LETTERS = 18  # of a value, written at an axis
+
+
+def _upright(values: Sequence[str]) -> bool:
+    """Whether values that are no numbers, or stand under a map, are written upright for want of room."""
+    return max(map(len, values)) * min(len(values), 24) > 36
+
+
+def _length(values: Sequence[str]) -> float:
+    """How long the longest of them is, inches."""
+    return width_of("x" * min(MOST_LETTERS, max(map(len, values))), 8)
+
+
+def _write_values(set_ticks: Any, places: Array, values: Sequence[str], upright: bool) -> None:
     every = -(-len(values) // 24)
-    more = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"} if rotate else {}
-    set_ticks(places[::every], list(values)[::every], **more)
+    short = [each if len(each) <= MOST_LETTERS else each[: MOST_LETTERS - 1] + "…" for each in values]
+    set_ticks(places[::every], short[::every], rotation=90 if upright else 0)

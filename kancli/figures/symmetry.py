@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kancli.figures.panels import panels
+from kancli.figures.panels import BAR, colour_bar, label, panels
 from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.figures.style import PALETTES
 
@@ -45,19 +45,14 @@ def draw(scene: Scene, look: Figures) -> Figure:
         raise NothingToDrawError("figures=symmetry: no layer has several nodes")
     palette = PALETTES[look.style]
     shown = list(found)[:MOST_LAYERS]
-    figure, all_axes = panels(len(shown), palette, look.dpi, per_row=4)
-    image = None
+    figure, all_axes = panels(len(shown), palette, look.dpi, per_row=4, right=BAR)
     for axes, number in zip(all_axes, shown, strict=True):
         image = axes.imshow(found[number], vmin=-1, vmax=1, cmap="cividis", interpolation="nearest")
         more = f" of {max(found)}" if len(shown) < len(found) else ""
-        axes.set_title(f"values of layer {number}{more}, {len(found[number])} nodes", fontsize=9, color=palette.ink)
         ticks = np.arange(0, len(found[number]), max(1, len(found[number]) // 5))
         axes.set_xticks(ticks)
         axes.set_yticks(ticks)
-        axes.set_xlabel("node", fontsize=9, color=palette.ink)
-        axes.set_ylabel("node", fontsize=9, color=palette.ink)
-    assert image is not None
-    bar = figure.colorbar(image, ax=all_axes, shrink=0.8)
-    bar.set_label("correlation over samples", fontsize=9, color=palette.ink)
-    bar.ax.tick_params(colors=palette.ink, labelsize=8)
+        title = f"values of layer {number}{more}, {len(found[number])} nodes"
+        label(axes, palette, title=title, x="node", y="node")
+        colour_bar(figure, axes, image, palette, "correlation over samples")
     return figure
