@@ -43,9 +43,10 @@ def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Pat
     scene = read_scene(folder, settings, with_laws=knows_scheme(run["config"], presets))
     target = RunFolder(folder, {})
     try:
-        for _, files in figures.files(scene, settings.figures):
-            for path, content in files.items():
-                target.write(path, content)
+        with figures.drawing_in(folder):
+            for _, files in figures.files(scene, settings.figures):
+                for path, content in files.items():
+                    target.write(path, content)
     except (KeyError, TypeError, IndexError) as error:
         raise ConfigError([f"{folder}/stats.json: damaged: lacks what is to be drawn: {one_line(error)}"]) from None
     if not target.files:

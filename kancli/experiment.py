@@ -259,12 +259,14 @@ def record(result: Result, folder: RunFolder) -> None:
         folder.write_members(result.members)
     laws = laws_of(settings, result.model)
     scene = Scene(result.shown, result.scopes, result.stats, result.activations, laws)
-    start = time.perf_counter()
-    for name, files in figures.files(scene, settings.figures):
-        for path, content in files.items():
-            folder.write(path, content)
-        now = time.perf_counter()
-        result.seconds[f"figure {name}"], start = now - start, now
+    if settings.figures.names:
+        start = time.perf_counter()
+        with figures.drawing_in(folder.path):
+            for name, files in figures.files(scene, settings.figures):
+                for path, content in files.items():
+                    folder.write(path, content)
+                now = time.perf_counter()
+                result.seconds[f"figure {name}"], start = now - start, now
     if result.scopes:
         folder.write_tensors("figures.safetensors", scope_tensors(result.shown, result.scopes))
 

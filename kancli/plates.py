@@ -9,21 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kancli import figures
 from kancli.drawing import knows_scheme, read_run, read_scene, read_stats, settings_of_run
 from kancli.errors import ConfigError
-from kancli.figures import compare, encode_all, sweep
-from kancli.figures.compare import MOST_RUNS
-from kancli.figures.scene import NothingToDrawError
+from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.run_folder import RunFolder
 from kancli.schema import show
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from kancli.figures import Figures
     from kancli.presets import Presets
 
 log = logging.getLogger("kancli")
 
+MOST_RUNS = 12  # side by side
 PLAN = "multirun.yaml"  # what Hydra leaves in a sweep's folder
 
 
@@ -57,24 +58,38 @@ def draw_plates(folders: Sequence[Path], typed: Sequence[str], presets: Presets)
     if any(each.startswith("figures=") for each in typed):
         raise ConfigError(["figures=: of several runs the figures are compare and sweep; choose only how they look"])
     look = dataclasses.replace(first.figures, title=None)
-    plates: dict[str, Callable[[], Figure]] = {
-        "compare": lambda: compare.draw(_scenes(runs[:MOST_RUNS], typed, presets), look),
-        "sweep": lambda: sweep.draw(_rows(runs), look),
-    }
     if len(runs) > MOST_RUNS:
         log.warning("compare: shows the first %d of %d runs", MOST_RUNS, len(runs))
     target = RunFolder(folders[0] / "figures" if swept else Path(), {})
-    for name, draw in plates.items():
-        try:
-            figure = draw()
-        except NothingToDrawError as error:
-            log.warning("%s", error)
-            continue
-        for file, content in encode_all(name, figure, look).items():
-            target.write(file, content)
+    try:
+        target.path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ConfigError([f"{target.path}: {error.strerror}"]) from None
+    with figures.drawing_in(target.path):
+        for name, draw in (("compare", _draw_compare), ("sweep", _draw_sweep)):
+            try:
+                figure = draw(runs, look, lambda run: _scene(run, typed, presets))
+            except NothingToDrawError as error:
+                log.warning("%s", error)
+                continue
+            for file, content in figures.encode_all(name, figure, look).items():
+                target.write(file, content)
     if not target.files:
         raise ConfigError([f"{folders[0]}: nothing to draw"])
     return [target.path / name for name in target.files]
+
+
+def _draw_compare(runs: Sequence[Run], look: Figures, scene: Callable[[Run], Scene]) -> Figure:
+    from kancli.figures import compare
+
+    shown = runs[:MOST_RUNS]
+    return compare.draw(list(zip(names_of(shown), map(scene, shown), strict=True)), look)
+
+
+def _draw_sweep(runs: Sequence[Run], look: Figures, _: object) -> Figure:
+    from kancli.figures import sweep
+
+    return sweep.draw([sweep.Row(run.overrides, _verdicts(run)) for run in runs], look)
 
 
 def runs_of(folder: Path) -> list[Run]:
@@ -115,24 +130,17 @@ def _read(folder: Path) -> Run:
     return Run(folder, record, {key.lstrip("+~"): value for key, _, value in split})
 
 
-def _scenes(runs: Sequence[Run], typed: Sequence[str], presets: Presets) -> list[tuple[str, Any]]:
-    scenes = []
-    for run in runs:
-        config = run.record["config"]
-        settings = settings_of_run(run.folder, config, typed, presets)
-        scenes.append(read_scene(run.folder, settings, with_laws=knows_scheme(config, presets)))
-    return list(zip(names_of(runs), scenes, strict=True))
+def _scene(run: Run, typed: Sequence[str], presets: Presets) -> Scene:
+    config = run.record["config"]
+    settings = settings_of_run(run.folder, config, typed, presets)
+    return read_scene(run.folder, settings, with_laws=knows_scheme(config, presets))
 
 
-def _rows(runs: Sequence[Run]) -> list[sweep.Row]:
-    rows = []
-    for run in runs:
-        verdicts = read_stats(run.folder / "stats.json").get("verdicts")
-        sound = isinstance(verdicts, list) and all(isinstance(each, Mapping) and _sound(each) for each in verdicts)
-        if not sound:
-            raise ConfigError([f"{run.folder}/stats.json: damaged: its verdicts are {show(verdicts)}"])
-        rows.append(sweep.Row(run.overrides, verdicts))  # pyright: ignore[reportArgumentType]
-    return rows
+def _verdicts(run: Run) -> list[Mapping[str, Any]]:
+    verdicts = read_stats(run.folder / "stats.json").get("verdicts")
+    if not isinstance(verdicts, list) or not all(isinstance(each, Mapping) and _sound(each) for each in verdicts):
+        raise ConfigError([f"{run.folder}/stats.json: damaged: its verdicts are {show(verdicts)}"])
+    return verdicts
 
 
 def _sound(verdict: Mapping[str, Any]) -> bool:

@@ -81,7 +81,7 @@ class RunFolder:
         self.files[name] = hashlib.sha256(content).hexdigest()
 
     def write_json(self, name: str, content: Any) -> None:
-        self.write(name, (_json(content) + "\n").encode())
+        self.write(name, (pretty(content) + "\n").encode())
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         """Write a safetensors file, and keep each tensor's hash for run.json."""
@@ -189,14 +189,14 @@ def unwritable(path: Path | str, error: OSError, key: str = "hydra.run.dir") -> 
     return f"{key}={path}: {error.strerror}; name a folder elsewhere with {key}=DIR"
 
 
-def _json(content: Any, indent: str = "") -> str:
+def pretty(content: Any, indent: str = "") -> str:
     """JSON with an entry a line, but lists of plain values on one: as json.dumps writes it with an indent, each of a
     million numbers would have a line and take ten times as long."""
     inner = indent + "  "
     if isinstance(content, Mapping) and content:
-        entries = [f"{json.dumps(name, ensure_ascii=False)}: {_json(each, inner)}" for name, each in content.items()]
+        entries = [f"{json.dumps(name, ensure_ascii=False)}: {pretty(each, inner)}" for name, each in content.items()]
     elif isinstance(content, (list, tuple)) and any(isinstance(each, (Mapping, list, tuple)) for each in content):
-        entries = [_json(each, inner) for each in content]
+        entries = [pretty(each, inner) for each in content]
     else:
         return json.dumps(content, allow_nan=False, ensure_ascii=False)
     opening, closing = "{}" if isinstance(content, Mapping) else "[]"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import logging
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.schema import Choice, Integer, Optional, Real, Several, Text, Truth, key
@@ -70,6 +74,35 @@ def files(scene: Scene, look: Figures) -> Iterator[tuple[str, dict[str, bytes]]]
             log.warning("%s", error)
             continue
         yield name, {f"figures/{file}": content for file, content in encode_all(name, figure, look).items()}
+
+
+@contextlib.contextmanager
+def drawing_in(folder: Path) -> Iterator[None]:
+    """Draw within. matplotlib wants a folder for its list of fonts; where it finds none that it can write to, it has
+    one in `folder` meanwhile, and says nothing of it."""
+    speaks = logging.getLogger("matplotlib")
+    level = speaks.level
+    speaks.setLevel(logging.ERROR)
+    try:
+        if _has_temporary_folder():  # matplotlib makes its own there, where it may not at home
+            yield
+            return
+        with tempfile.TemporaryDirectory(prefix=".matplotlib-", dir=folder) as cache:
+            os.environ["MPLCONFIGDIR"] = cache
+            try:
+                yield
+            finally:
+                del os.environ["MPLCONFIGDIR"]
+    finally:
+        speaks.setLevel(level)
+
+
+def _has_temporary_folder() -> bool:
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def encode_all(name: str, figure: Figure, look: Figures) -> dict[str, bytes]:

@@ -18,7 +18,6 @@ from kancli.figures.style import PALETTES
 if TYPE_CHECKING:
     from kancli.figures import Figures
 
-MOST_RUNS = 12
 APART = 0.25  # inches between diagrams
 COMPACT = 6  # frames side by side
 
@@ -34,7 +33,6 @@ def draw(runs: Sequence[tuple[str, Scene]], look: Figures) -> Diagram:
     """
     if len(runs) < 2:
         raise NothingToDrawError("compare: give two or more runs")
-    runs = runs[:MOST_RUNS]
     looks = [dataclasses.replace(look, title=name) for name, _ in runs]
     all_curves = [curves_of(scene, look) for _, scene in runs]
     plans = [

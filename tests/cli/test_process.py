@@ -212,3 +212,36 @@ def test_a_style_of_the_surroundings_changes_no_picture(tmp_path):
     env = {"MPLBACKEND": "module://no_such_backend"}
     assert process(tmp_path, "hydra.run.dir=b", env=env).returncode == 0
     assert (tmp_path / "a/figures/network.png").read_bytes() == (tmp_path / "b/figures/network.png").read_bytes()
+
+
+WITHOUT = """
+import sys, tempfile
+
+def none():
+    raise FileNotFoundError("no usable temporary directory")
+
+tempfile._get_default_tempdir = none
+from kancli.cli import main
+
+code = main(sys.argv[1:])
+windows = {"matplotlib.pyplot", "tkinter", "PyQt5", "gi"} & set(sys.modules)
+assert not windows, windows
+sys.exit(code)
+"""
+
+
+def test_figures_need_no_home_no_display_and_no_temporary_folder(tmp_path):
+    """Nothing but the run's folder is written to, and no window system is loaded."""
+    env = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "MPLCONFIGDIR", "MPLBACKEND")}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, "figures=all", "stats=full", "hydra.run.dir=run"],
+        cwd=tmp_path,
+        env={**env, "HOME": "/dev/null/none", "XDG_CONFIG_HOME": "/dev/null/a", "XDG_CACHE_HOME": "/dev/null/b"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert len(list((tmp_path / "run" / "figures").iterdir())) == 6
+    assert [each.name for each in tmp_path.iterdir()] == ["run"]
+    assert not [each for each in (tmp_path / "run").iterdir() if "matplotlib" in each.name]
