@@ -14,7 +14,8 @@ from kancli.drawing import knows_scheme, read_run, read_scene, read_stats, setti
 from kancli.errors import ConfigError
 from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.run_folder import RunFolder
-from kancli.schema import show
+from kancli.schema import keys, show
+from kancli.settings import Verdicts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,7 +90,7 @@ def _draw_compare(runs: Sequence[Run], look: Figures, scene: Callable[[Run], Sce
 def _draw_sweep(runs: Sequence[Run], look: Figures, _: object) -> Figure:
     from kancli.figures import sweep
 
-    return sweep.draw([sweep.Row(run.overrides, _verdicts(run)) for run in runs], look)
+    return sweep.draw([sweep.Row(run.overrides, _verdicts(run)) for run in runs], look, meanings())
 
 
 def runs_of(folder: Path) -> list[Run]:
@@ -128,6 +129,14 @@ def _read(folder: Path) -> Run:
         raise ConfigError([f"{folder}/run.json: damaged: its overrides are {show(overrides)}"])
     split = (each.partition("=") for each in overrides)
     return Run(folder, record, {key.lstrip("+~"): value for key, _, value in split})
+
+
+def meanings() -> dict[str, str]:
+    """What the number of each verdict is, in the words of its help."""
+    words = {name: field.metadata["help"].partition(",")[0].partition(":")[0] for name, field in keys(Verdicts).items()}
+    # Of a pair on one number, seen from both sides, the second says "the same".
+    pairs = {name: name.replace("_explodes", "_vanishes") for name in words}
+    return {"non_finite": "values that are not finite", **{name: words[first] for name, first in pairs.items()}}
 
 
 def _scene(run: Run, typed: Sequence[str], presets: Presets) -> Scene:

@@ -14,6 +14,7 @@ from kancli.figures import sweep
 from kancli.figures.activations import overlay
 from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.figures.symmetry import correlations
+from kancli.plates import meanings
 
 LOOK = figures.Figures()
 
@@ -185,7 +186,7 @@ def rows(**swept):
 
 def test_a_statistic_against_one_key_with_bands_over_seeds():
     made = rows(noise_scale=[3, 1, 2], seed=range(5))
-    (axes,) = sweep.draw(made, LOOK).axes
+    (axes,) = sweep.draw(made, LOOK, meanings()).axes
     (line,) = drawn(axes)
     np.testing.assert_allclose(line, [[1, 1.2], [2, 2.2], [3, 3.2]])
     ends = np.asarray(axes.collections[0].get_paths()[0].vertices)
@@ -197,7 +198,7 @@ def test_a_statistic_against_one_key_with_bands_over_seeds():
 
 
 def test_a_statistic_over_two_keys_is_a_heat_map():
-    figure = sweep.draw(rows(grid=[3, 5], noise_scale=[0, 1, 2]), LOOK)
+    figure = sweep.draw(rows(grid=[3, 5], noise_scale=[0, 1, 2]), LOOK, meanings())
     axes = figure.axes[0]
     np.testing.assert_array_equal(axes.get_images()[0].get_array(), [[30, 31, 32], [50, 51, 52]])
     assert [each.get_text() for each in axes.get_xticklabels()] == ["0", "1", "2"]
@@ -207,7 +208,7 @@ def test_a_statistic_over_two_keys_is_a_heat_map():
 
 def test_words_stand_in_their_order():
     made = [sweep.Row({"init": name}, [{"name": "rough", "value": value}]) for name, value in (("b", 2.0), ("a", 1.0))]
-    (axes,) = sweep.draw(made, LOOK).axes
+    (axes,) = sweep.draw(made, LOOK, meanings()).axes
     assert [each.get_text() for each in axes.get_xticklabels()] == ["b", "a"]
     np.testing.assert_array_equal(drawn(axes)[0], [[0, 2], [1, 1]])
 
@@ -219,7 +220,7 @@ def test_words_stand_in_their_order():
 )  # fmt: skip
 def test_a_sweep_that_cannot_be_drawn_says_why(swept, says):
     with pytest.raises(NothingToDrawError, match=says):
-        sweep.draw(rows(**swept), LOOK)
+        sweep.draw(rows(**swept), LOOK, {})
 
 
 def assert_nothing_overlaps(figure):
@@ -275,7 +276,7 @@ def test_no_panel_of_a_sweep_lies_over_another():
             ])
             for row in made
         ]  # fmt: skip
-        assert_nothing_overlaps(sweep.draw(named, LOOK))
+        assert_nothing_overlaps(sweep.draw(named, LOOK, meanings()))
 
 
 def test_what_is_lacking_is_told():

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kancli.figures.curves import Array, Curves
-from kancli.figures.network import Ranges, curves_of, draw_legend, draw_on, legend_height, plan_of, ranges_of
+from kancli.figures.legend import draw_legend, legend_height
+from kancli.figures.network import Ranges, curves_of, draw_on, plan_of, ranges_of
 from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.figures.sheet import Diagram, Sheet
 from kancli.figures.style import PALETTES

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
+METRICS = {"mean_abs": "mean |φ|", "std": "std of φ"}  # scores of an edge
 MOST_EDGES = 64  # of a layer, all shown; of a larger one, some of the strongest, of the middle and of the weakest
 GROUPS = ("strongest", "median", "weakest")
 PER_GROUP = 4

@@ -13,19 +13,20 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from kancli.figures.curves import GROUPS, POINTS, Array, Curves, opacity, sample_curves, samples_of
+from kancli.figures.curves import GROUPS, METRICS, POINTS, Array, Curves, opacity, sample_curves, samples_of
+from kancli.figures.legend import draw_legend, legend_height
+from kancli.figures.node_names import room_for_names, write_names
 from kancli.figures.plan import MOST_DOTS, PER_ROW, Plan
 from kancli.figures.sheet import Diagram, Sheet, fitted, rectangles, segments, width_of
-from kancli.figures.style import PALETTES, Palette
+from kancli.figures.style import DASHED, PALETTES, Palette
 
 if TYPE_CHECKING:
     from kancli.figures import Figures
     from kancli.figures.scene import Scene
 
-METRICS = {"mean_abs": "mean |φ|", "std": "std of φ"}
 FLAT = 1e-6  # a curve whose range is a smaller share of its size is drawn as a level line
 MAP_CELLS = 64  # along each side of a map of scores; larger layers are shown by means over blocks
-LEGEND, LINE, TITLE = 8.0, 0.24, 12.0  # text sizes in points; the height of a line of the legend
+TITLE = 12.0  # points
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def plan_of(scene: Scene, curves: Sequence[Curves], look: Figures, foot: float =
 
     bare = plan(0, 0)
     feet, heads = (
-        _room(names, bare.nodes(layer, number))
+        room_for_names(names, bare.nodes(layer, number))
         for names, layer, number in ((look.in_vars, 0, 0), (look.out_vars, len(curves) - 1, len(curves)))
     )
     return plan(foot + feet, heads + (0.38 if look.title else 0.0))
@@ -106,8 +107,8 @@ def draw_on(
             _draw_nodes(sheet, plan, layer, layer, plan.bottom(layer), palette)
         _draw_nodes(sheet, plan, layer, layer + 1, plan.top(layer), palette)
     last = len(curves) - 1
-    _write_names(sheet, look.in_vars, plan.nodes(0, 0), plan.bottom(0) - 0.13, "top", palette)
-    _write_names(sheet, look.out_vars, plan.nodes(last, last + 1), plan.top(last) + 0.13, "bottom", palette)
+    write_names(sheet, look.in_vars, plan.nodes(0, 0), plan.bottom(0) - 0.13, "top", palette)
+    write_names(sheet, look.out_vars, plan.nodes(last, last + 1), plan.top(last) + 0.13, "bottom", palette)
     if look.title:
         words, size = fitted(look.title, TITLE, plan.width - 0.3, least=7)
         sheet.text(plan.width / 2, plan.height - 0.1, words, size, color=palette.ink, ha="center", va="top")
@@ -294,111 +295,3 @@ def _draw_nodes(sheet: Sheet, plan: Plan, layer: int, number: int, y: float, pal
         sheet.text(float(x.mean()), y, f"{len(x):,} nodes", 8, **style)
     if plan.n_columns > 1 and number % plan.per_column == 0 and 0 < number < len(plan.widths) - 1:
         sheet.text(x[0] - 0.15, y, f"layer {number}", 7, color=palette.quiet, ha="right", va="center")
-
-
-def _room(names: Sequence[str] | None, x: Array) -> float:
-    """The height that the names of some nodes take."""
-    if not names:
-        return 0.0
-    _, size, upright = _name_style(names, x)
-    return 0.1 + (max(width_of(name, size) for name in _cut(names)) if upright else 1.3 * size / 72)
-
-
-def _cut(names: Sequence[str]) -> list[str]:
-    return [name if len(name) <= 24 else name[:23] + "…" for name in names]
-
-
-def _name_style(names: Sequence[str], x: Array) -> tuple[int, float, bool]:
-    """Every how manieth name is written, its size, and whether it stands upright."""
-    space = float(x[1] - x[0]) if len(x) > 1 else 4.0
-    longest = max(map(len, _cut(names)))
-    size = min(11.0, 11.0 * 0.92 * space / width_of("x" * longest, 11.0))
-    if size >= 7:
-        return 1, size, False
-    size = float(np.clip(0.75 * space * 72, 5.5, 9))
-    return int(np.ceil(1.25 * size / 72 / space)), size, True
-
-
-def _write_names(sheet: Sheet, names: Sequence[str] | None, x: Array, y: float, va: str, palette: Palette) -> None:
-    """Names of nodes, from the first on, under or over them."""
-    if not names:
-        return
-    every, size, upright = _name_style(names, x)
-    style = {"color": palette.ink, "ha": "center", "va": va, "rotation": 90 if upright else 0, "zorder": 4}
-    for place, name in list(zip(x, _cut(names)))[::every]:
-        sheet.text(place, y, name, size, **style)
-
-
-MARK, APART = 0.5, 0.3  # the width of a mark of the legend; from one entry to the next
-DASHED = (0, (3, 1.5))
-
-
-def legend_height(scenes: Sequence[Scene], look: Figures, width: float) -> float:
-    """What the legend takes at the foot of a figure of that width."""
-    return 0.12 + LINE * len(_rows(_legend(scenes, look), width))
-
-
-def draw_legend(sheet: Sheet, scenes: Sequence[Scene], look: Figures, width: float) -> None:
-    """What the marks stand for, at the foot of a sheet of that width."""
-    palette = PALETTES[look.style]
-    rows = _rows(_legend(scenes, look), width)
-    for number, row in enumerate(rows):
-        y = 0.08 + LINE * (len(rows) - number - 0.5)
-        needs = [MARK + width_of(words, LEGEND) + APART for _, words in row]
-        x = (width - sum(needs) + APART) / 2
-        for (mark, words), need in zip(row, needs, strict=True):
-            _draw_mark(sheet, mark, x, y, palette)
-            sheet.text(x + MARK, y, words, LEGEND, color=palette.quiet, va="center_baseline")
-            x += need
-
-
-def _legend(scenes: Sequence[Scene], look: Figures) -> list[tuple[str, str]]:
-    """The kinds of marks in these scenes, and words for each."""
-    layers = [scene.first.layers[0] for scene in scenes]
-    grids = {None if layer.own_knots else layer.grid_range for layer in layers}
-    (low, high) = grids.pop() or (None, None) if len(grids) == 1 else (None, None)
-    grid = "its input's grid" if low is None else f"the grid [{low:g}, {high:g}]"
-    entries = [("opacity", f"opacity tanh({look.beta:g} · {METRICS[look.metric]})"), ("shade", f"off {grid}")]
-    if look.sample and any(scene.activations for scene in scenes):
-        entries.append(("rug", "samples"))
-    if look.parts:
-        entries += [("base", "scale_base · b(x)"), ("spline", "scale_sp · spline(x)")]
-    return entries
-
-
-def _rows(entries: Sequence[tuple[str, str]], width: float) -> list[list[tuple[str, str]]]:
-    """The legend's entries, as many to a line as have room."""
-    rows, used = [[]], 0.0
-    for each in entries:
-        need = MARK + width_of(each[1], LEGEND) + APART
-        if rows[-1] and used + need > width - 0.2:
-            rows.append([])
-            used = 0.0
-        rows[-1].append(each)
-        used += need
-    return rows
-
-
-def _draw_mark(sheet: Sheet, mark: str, x: float, y: float, palette: Palette) -> None:
-    name = f"legend {mark}"
-    place = np.array([x])
-    if mark == "opacity":  # from faint to full
-        ends = x + 0.42 * np.linspace(0, 1, 9)
-        ink = np.tile((*to_rgb(palette.ink), 1.0), (8, 1))
-        ink[:, 3] = np.linspace(0.08, 1, 8)
-        sheet.lines(segments(ends[:-1], y, ends[1:], y), name, width=2.5, colors=ink, capstyle="butt")
-    elif mark == "shade":
-        box = rectangles(place + 0.1, place + 0.42, np.array([y - 0.07]), np.array([y + 0.07]))
-        sheet.polygons(box, name, width=0.5, facecolors=palette.shade, edgecolors=palette.ghost)
-    elif mark == "rug":
-        ticks = x + np.array([0.2, 0.24, 0.33, 0.36, 0.42])
-        sheet.strokes(segments(ticks, y - 0.05, ticks, y + 0.05), name, width=0.5, edgecolor=palette.quiet)
-    else:
-        colour = palette.lines[1] if mark == "base" else palette.lines[0]
-        sheet.lines(
-            segments(place + 0.1, y, place + 0.42, y),
-            name,
-            width=1.0,
-            colors=colour,
-            linestyles="-" if mark == "base" else DASHED,
-        )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 # paper the bright ones first. In grey, lines are told apart by their dashes and markers.
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
+DASHED = (0, (3, 1.5))
+
 
 @dataclass(frozen=True)
 class Palette:

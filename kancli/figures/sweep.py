@@ -14,8 +14,6 @@ from kancli.figures.panels import BAR, BOTTOM, LEFT, RIGHT, colour_bar, label, l
 from kancli.figures.scene import NothingToDrawError
 from kancli.figures.sheet import width_of
 from kancli.figures.style import PALETTES, Palette
-from kancli.schema import keys
-from kancli.settings import Verdicts
 from kancli.stats.over_members import summarise
 
 if TYPE_CHECKING:
@@ -87,8 +85,11 @@ def _numbers(cells: Mapping[tuple[int, ...], list[Mapping[str, Any]]], shape: tu
     return numbers
 
 
-def draw(rows: Sequence[Row], look: Figures) -> Figure:
+def draw(rows: Sequence[Row], look: Figures, meanings: Mapping[str, str]) -> Figure:
     """A panel for each verdict whose number is not the same in all runs.
+
+    Args:
+        meanings: what the number of each verdict is, in words.
 
     Raises:
         NothingToDrawError: no key is swept besides the seed, or more than two are, or all numbers are the same.
@@ -97,7 +98,7 @@ def draw(rows: Sequence[Row], look: Figures) -> Figure:
     if not found:
         raise NothingToDrawError("sweep: all statistics are the same in all runs")
     palette = PALETTES[look.style]
-    titles = {name: "\n".join(textwrap.wrap(_meaning(name), 48)) for name in found}
+    titles = {name: "\n".join(textwrap.wrap(meanings.get(name, name), 48)) for name in found}
     axes_of = next(iter(found.values())).axes
     over = list(axes_of.items())
     upright = _upright(over[-1][1])
@@ -125,13 +126,6 @@ def _wide(numbers: Array) -> bool:
     """Whether numbers are for a log scale: all above 0, and far apart."""
     finite = numbers[np.isfinite(numbers)]
     return len(finite) > 0 and bool(finite.min() > 0) and bool(finite.max() > WIDE * finite.min())
-
-
-def _meaning(name: str) -> str:
-    """What the number of a verdict is, in the words of its help."""
-    declared = keys(Verdicts)
-    name = name.replace("_explodes", "_vanishes")  # the same number, seen from the other side
-    return declared[name].metadata["help"].partition(",")[0].partition(":")[0] if name in declared else "count"
 
 
 def _places(values: Sequence[str]) -> tuple[Array, bool]:
