@@ -25,7 +25,14 @@ from kancli.stats import SCHEMA, LayerScope
 if TYPE_CHECKING:
     from kancli.presets import Presets
 
-MODEL_KEYS = ("width", "k", "base_fun", "dtype", "grid")  # what of a config the functions on the edges depend on
+MODEL_KEYS = (
+    "width",
+    "k",
+    "base_fun",
+    "dtype",
+    "grid",
+    "n_seeds",
+)  # what of a config the functions on the edges depend on
 
 
 def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Path]:
@@ -44,15 +51,16 @@ def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Pat
     target = RunFolder(folder, {})
     try:
         with figures.drawing_in(folder):
-            for _, files in figures.files(scene, settings.figures):
-                for path, content in files.items():
-                    target.write(path, content)
-    except (KeyError, TypeError, IndexError) as error:
-        raise ConfigError([f"{folder}/stats.json: damaged: lacks what is to be drawn: {one_line(error)}"]) from None
-    if not target.files:
+            made = [files for _, files in figures.files(scene, settings.figures)]  # all, before any is replaced
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+        raise ConfigError([f"{folder}/stats.json: damaged: not what is to be drawn: {one_line(error)}"]) from None
+    if not made:
         raise ConfigError([f"{folder}: nothing to draw; type for example figures=all"])
+    for files in made:
+        for path, content in files.items():
+            target.write(path, content)
     written = [folder / name for name in target.files]
-    run.setdefault("sha256", {}).setdefault("files", {}).update(target.files)
+    run["sha256"]["files"].update(target.files)
     target.write_json("run.json", run)
     return written
 
@@ -66,6 +74,9 @@ def read_run(folder: Path) -> dict[str, Any]:
     run = read_json(folder / "run.json")
     if run.get("status") not in ("complete", "failed") or not isinstance(run.get("config"), Mapping):
         raise ConfigError([f"{folder}: not the folder of a finished run: run.json says {run.get('status')!r}"])
+    hashes = run.get("sha256")
+    if not isinstance(hashes, Mapping) or not isinstance(hashes.get("files"), Mapping):
+        raise ConfigError([f"{folder}/run.json: damaged: it has no hashes of files"])
     return run
 
 
@@ -134,7 +145,10 @@ def read_scene(folder: Path, settings: Settings, *, with_laws: bool = True) -> S
             [f"{folder}: its tensors are not those of its config: {' '.join(str(error).split())}"]
         ) from None
     laws = laws_of(settings, model) if with_laws else ()
-    return Scene(model, scopes, read_stats(folder / "stats.json"), activations, laws)
+    stats = read_stats(folder / "stats.json")
+    if not isinstance(stats.get("layers"), list) or len(stats["layers"]) not in (0, len(model.layers)):
+        raise ConfigError([f"{folder}/stats.json: damaged: not the statistics of {len(model.layers)} layers"])
+    return Scene(model, scopes, stats, activations, laws, settings.n_seeds)
 
 
 def read_stats(path: Path) -> dict[str, Any]:

@@ -258,7 +258,7 @@ def record(result: Result, folder: RunFolder) -> None:
     if result.members:
         folder.write_members(result.members)
     laws = laws_of(settings, result.model)
-    scene = Scene(result.shown, result.scopes, result.stats, result.activations, laws)
+    scene = Scene(result.shown, result.scopes, result.stats, result.activations, laws, settings.n_seeds)
     if settings.figures.names:
         start = time.perf_counter()
         with figures.drawing_in(folder.path):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kancli import figures
 from kancli.drawing import knows_scheme, read_run, read_scene, read_stats, settings_of_run
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kancli")
 
+T = TypeVar("T")
+U = TypeVar("U")
 MOST_RUNS = 12  # side by side
 PLAN = "multirun.yaml"  # what Hydra leaves in a sweep's folder
 
@@ -36,6 +38,7 @@ class Run:
     folder: Path
     record: Mapping[str, Any]  # run.json
     overrides: Mapping[str, str]  # what was typed for it, by key
+    verdicts: Sequence[Mapping[str, Any]] = ()
 
 
 def is_sweep(folder: Path) -> bool:
@@ -53,62 +56,61 @@ def draw_plates(folders: Sequence[Path], typed: Sequence[str], presets: Presets)
     Raises:
         ConfigError: a folder holds no finished run, a file is damaged, or there is nothing to draw.
     """
-    swept = len(folders) == 1
-    runs = runs_of(folders[0]) if swept else [_read(folder) for folder in folders]
-    first = settings_of_run(runs[0].folder, runs[0].record["config"], typed, presets)
     if any(each.startswith("figures=") for each in typed):
         raise ConfigError(["figures=: of several runs the figures are compare and sweep; choose only how they look"])
+    swept = len(folders) == 1
+    runs = _each(_jobs(folders[0]) if swept else folders, _read, forgiving=swept)
+    if not runs:
+        raise ConfigError([f"{folders[0]}: a sweep without a finished run"])
+    first = settings_of_run(runs[0].folder, runs[0].record["config"], typed, presets)
     look = dataclasses.replace(first.figures, title=None)
     if len(runs) > MOST_RUNS:
         log.warning("compare: shows the first %d of %d runs", MOST_RUNS, len(runs))
-    target = RunFolder(folders[0] / "figures" if swept else Path(), {})
-    try:
-        target.path.mkdir(exist_ok=True)
-    except OSError as error:
-        raise ConfigError([f"{target.path}: {error.strerror}"]) from None
+    shown = _each(runs[:MOST_RUNS], lambda run: (run, _scene(run, typed, presets)), forgiving=swept)
+    target = RunFolder(folders[0] if swept else Path(), {})
+    made: dict[str, bytes] = {}
     with figures.drawing_in(target.path):
-        for name, draw in (("compare", _draw_compare), ("sweep", _draw_sweep)):
+        for name, draw in (("compare", lambda: _compare(shown, look)), ("sweep", lambda: _sweep(runs, look))):
             try:
-                figure = draw(runs, look, lambda run: _scene(run, typed, presets))
+                made |= figures.encode_all(name, draw(), look)
             except NothingToDrawError as error:
                 log.warning("%s", error)
-                continue
-            for file, content in figures.encode_all(name, figure, look).items():
-                target.write(file, content)
-    if not target.files:
+    if not made:
         raise ConfigError([f"{folders[0]}: nothing to draw"])
+    for file, content in made.items():
+        target.write(f"figures/{file}" if swept else file, content)
     return [target.path / name for name in target.files]
 
 
-def _draw_compare(runs: Sequence[Run], look: Figures, scene: Callable[[Run], Scene]) -> Figure:
+def _each(items: Iterable[T], make: Callable[[T], U], *, forgiving: bool) -> list[U]:
+    """What is made of each; one that cannot be is named and left out, where that is forgiven."""
+    made = []
+    for item in items:
+        try:
+            made.append(make(item))
+        except ConfigError as error:
+            if not forgiving:
+                raise
+            log.warning("%s; left out", error)
+    return made
+
+
+def _jobs(sweep: Path) -> list[Path]:
+    """The folders of a sweep's jobs, in their order."""
+    return sorted((each.parent for each in sweep.glob("*/run.json")), key=lambda path: (len(path.name), path.name))
+
+
+def _compare(shown: Sequence[tuple[Run, Scene]], look: Figures) -> Figure:
     from kancli.figures import compare
 
-    shown = runs[:MOST_RUNS]
-    return compare.draw(list(zip(names_of(shown), map(scene, shown), strict=True)), look)
+    names = names_of([run for run, _ in shown]) if shown else []
+    return compare.draw([(name, scene) for name, (_, scene) in zip(names, shown, strict=True)], look)
 
 
-def _draw_sweep(runs: Sequence[Run], look: Figures, _: object) -> Figure:
+def _sweep(runs: Sequence[Run], look: Figures) -> Figure:
     from kancli.figures import sweep
 
-    return sweep.draw([sweep.Row(run.overrides, _verdicts(run)) for run in runs], look, meanings())
-
-
-def runs_of(folder: Path) -> list[Run]:
-    """The finished runs of a sweep, in the order of its jobs; those that are not are named and left out.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    jobs = sorted((each.parent for each in folder.glob("*/run.json")), key=lambda path: (len(path.name), path.name))
-    runs = []
-    for job in jobs:
-        try:
-            runs.append(_read(job))
-        except ConfigError as error:
-            log.warning("%s", error)
-    if not runs:
-        raise ConfigError([f"{folder}: a sweep without a finished run"])
-    return runs
+    return sweep.draw([sweep.Row(run.overrides, run.verdicts) for run in runs], look, meanings())
 
 
 def names_of(runs: Sequence[Run]) -> list[str]:
@@ -123,20 +125,29 @@ def names_of(runs: Sequence[Run]) -> list[str]:
 
 
 def _read(folder: Path) -> Run:
+    if is_sweep(folder):
+        raise ConfigError([f"{folder}: a sweep is drawn alone: kan-run draw {folder}"])
     record = read_run(folder)
     overrides = record.get("overrides")
     if not isinstance(overrides, list) or not all(isinstance(each, str) for each in overrides):
         raise ConfigError([f"{folder}/run.json: damaged: its overrides are {show(overrides)}"])
+    verdicts = read_stats(folder / "stats.json").get("verdicts")
+    if not isinstance(verdicts, list) or not all(isinstance(each, Mapping) and _sound(each) for each in verdicts):
+        raise ConfigError([f"{folder}/stats.json: damaged: its verdicts are {show(verdicts)}"])
     split = (each.partition("=") for each in overrides)
-    return Run(folder, record, {key.lstrip("+~"): value for key, _, value in split})
+    return Run(folder, record, {key.lstrip("+~"): value for key, _, value in split}, verdicts)
 
 
 def meanings() -> dict[str, str]:
     """What the number of each verdict is, in the words of its help."""
     words = {name: field.metadata["help"].partition(",")[0].partition(":")[0] for name, field in keys(Verdicts).items()}
     # Of a pair on one number, seen from both sides, the second says "the same".
-    pairs = {name: name.replace("_explodes", "_vanishes") for name in words}
-    return {"non_finite": "values that are not finite", **{name: words[first] for name, first in pairs.items()}}
+    words |= {name: words[name.replace("_explodes", "_vanishes")] for name in words}
+    worst = {name: "least" if field.metadata["kind"].falling else "greatest" for name, field in keys(Verdicts).items()}
+    return {
+        "non_finite": "values that are not finite",
+        **{name: f"{worst[name]} {each}" for name, each in words.items()},
+    }
 
 
 def _scene(run: Run, typed: Sequence[str], presets: Presets) -> Scene:
@@ -145,13 +156,10 @@ def _scene(run: Run, typed: Sequence[str], presets: Presets) -> Scene:
     return read_scene(run.folder, settings, with_laws=knows_scheme(config, presets))
 
 
-def _verdicts(run: Run) -> list[Mapping[str, Any]]:
-    verdicts = read_stats(run.folder / "stats.json").get("verdicts")
-    if not isinstance(verdicts, list) or not all(isinstance(each, Mapping) and _sound(each) for each in verdicts):
-        raise ConfigError([f"{run.folder}/stats.json: damaged: its verdicts are {show(verdicts)}"])
-    return verdicts
-
-
 def _sound(verdict: Mapping[str, Any]) -> bool:
     numbers = [verdict.get(name) for name in ("value", "low", "high")]
-    return isinstance(verdict.get("name"), str) and all(isinstance(each, (int, float, type(None))) for each in numbers)
+    return (
+        isinstance(verdict.get("name"), str)
+        and "value" in verdict
+        and all(isinstance(each, (int, float, type(None))) for each in numbers)
+    )

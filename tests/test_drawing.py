@@ -110,11 +110,24 @@ def test_a_run_that_is_not_finished_is_refused(kan_run):
     ("name", "content", "says"),
     [
         ("run.json", "[1, 2]", "not an object"),
-        ("run.json", '{"status": "complete", "config": {"figures": 3}}', "figures are no section"),
-        ("run.json", '{"status": "complete", "config": {"width": "a", "grid": [], "figures": {}}}', "width=a: allowed"),
+        (
+            "run.json",
+            '{"status": "complete", "sha256": {"files": {}}, "config": {"figures": 3}}',
+            "figures are no section",
+        ),
+        (
+            "run.json",
+            '{"status": "complete", "sha256": {"files": {}}, "config": {"width": "a", "grid": [], "figures": {}}}',
+            "width=a: allowed",
+        ),
+        ("run.json", '{"status": "complete", "config": {}, "sha256": "x"}', "it has no hashes of files"),
+        ("run.json", '{"status": "complete", "config": {}, "sha256": {"files": []}}', "it has no hashes of files"),
         ("run.json", '{"status": "complete"}', "not the folder of a finished run"),
         ("stats.json", '{"schema": 1}', "has schema 1; this kancli reads 2"),
-        ("stats.json", '{"schema": 2, "layers": [{}]}', "lacks what is to be drawn"),
+        ("stats.json", '{"schema": 2, "layers": [{}]}', "not the statistics of 2 layers"),
+        ("stats.json", '{"schema": 2, "layers": null}', "not the statistics of 2 layers"),
+        ("stats.json", '{"schema": 2, "layers": [{}, {}]}', "not what is to be drawn"),
+        ("stats.json", '{"schema": 2, "layers": [{"preacts": {"rms": "big"}}, {}]}', "not what is to be drawn"),
         ("stats.json", "[" * 100_000, "damaged"),
     ],
 )
@@ -182,6 +195,42 @@ def test_a_sweep_is_drawn_from_its_folder(kan_run, tmp_path):
     assert all((folder / "figures" / name).read_bytes()[:4] == b"\x89PNG" for name in ("compare.png", "sweep.png"))
 
 
+@pytest.mark.parametrize("name", ["stats.json", "params.safetensors", "run.json"])
+def test_a_damaged_job_of_a_sweep_is_named_and_left_out(kan_run, tmp_path, name):
+    assert kan_run("-m", "noise_scale=0.1,1,10", "figures=none").code == 0
+    folder = next((tmp_path / "multirun").glob("*/*"))
+    (folder / "1" / name).write_text("")
+    made = kan_run("draw", str(folder), "figures.dpi=50")
+    assert made.code == 0, made.err
+    assert f"{folder}/1/{name}" in made.err
+    assert len(made.out.splitlines()) == 2
+
+
+def test_a_sweep_among_runs_is_told(kan_run, tmp_path):
+    kan_run("-m", "seed=0,1", "figures=none")
+    folder = next((tmp_path / "multirun").glob("*/*"))
+    answer = kan_run("draw", str(folder / "0"), str(folder))
+    assert (answer.code, answer.err) == (2, f"kan-run: {folder}: a sweep is drawn alone: kan-run draw {folder}\n")
+
+
+def test_nothing_is_replaced_where_one_figure_fails(kan_run):
+    run = kan_run("figures=[network,propagation]")
+    before = {path.name: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    stats = run.json("stats.json")
+    stats["layers"][0]["output"]["rms"] = "big"
+    (run.folder / "stats.json").write_text(json.dumps(stats))
+    answer = kan_run("draw", run.out.splitlines()[-1], "figures.style=dark")
+    assert answer.code == 2
+    after = {path.name: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    assert {name for name in before if before[name] != after[name]} == {"stats.json"}
+
+
+def test_letters_that_the_font_lacks_are_told_in_one_line(kan_run):
+    run = kan_run("figures.in_vars=['日本',x]")
+    assert (run.code, run.err.count("\n")) == (0, 1)
+    assert "the font lacks some letters" in run.err
+
+
 def test_names_of_runs_tell_them_apart():
     def run(folder, **overrides):
         return Run(Path(folder), {}, overrides)
@@ -194,8 +243,13 @@ def test_names_of_runs_tell_them_apart():
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("run.json", '{"status": "complete", "config": {}, "overrides": 3}', "its overrides are 3"),
+        (
+            "run.json",
+            '{"status": "complete", "config": {}, "sha256": {"files": {}}, "overrides": 3}',
+            "its overrides are 3",
+        ),
         ("stats.json", '{"schema": 2, "verdicts": [{"name": "rough", "value": "x"}]}', "its verdicts are"),
+        ("stats.json", '{"schema": 2, "verdicts": [{"name": "rough"}]}', "its verdicts are"),
         ("run.json", "[", "damaged"),
     ],
 )

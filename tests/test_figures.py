@@ -18,6 +18,7 @@ from kancli import KAN, figures
 from kancli.figures import compare, curves, network
 from kancli.figures.plan import Plan
 from kancli.figures.scene import Scene
+from kancli.figures.sheet import fitted, width_of
 from kancli.figures.style import PALETTES
 from kancli.stats import Collector
 
@@ -56,7 +57,7 @@ def texts(figure):
 
 
 def sample(scene, number=0, metric="mean_abs"):
-    return curves.sample_curves(scene.model.layers[number], scene.scopes[number], metric)
+    return curves.sample_curves(scene, number, metric)
 
 
 def test_curves_are_the_edge_functions_over_the_sampled_range():
@@ -263,6 +264,32 @@ def test_non_finite_functions_are_marked():
     figure = draw(seen(made.model, made.activations["inputs"]))
     figure.savefig(io.BytesIO(), dpi=30)
     assert "not\nfinite" in [each.get_text() for each in texts(figure)]
+
+
+def test_a_range_that_is_not_finite_is_that_of_the_finite_samples():
+    model = KAN(width=[1, 2, 1], seed=0, base_fun="exp", dtype="float64")
+    made = seen(model, torch.tensor([[-1.0], [0.5], [2.0], [1e4]], dtype=torch.float64))
+    values = made.activations["layers.1.preacts"].numpy()
+    low, high = made.range(1)
+    np.testing.assert_array_equal(low, values[:3].min(0))
+    np.testing.assert_array_equal(high, values[:3].max(0))
+    written = [each.get_text() for each in texts(draw(made))]
+    assert written.count("partly\nnot finite") == 2, "of layer 0, whose curves overflow"
+
+
+def test_a_title_that_fits_is_not_cut():
+    for length in range(5, 80):
+        words = "x" * length
+        cut, size = fitted(words, 12, 4.7, least=4)
+        assert cut == words
+        assert width_of(cut, size) <= 4.7 + 1e-6
+
+
+def test_the_legend_names_what_is_there():
+    on_grid = seen(KAN(width=[2, 3], seed=0), torch.rand(50, 2) * 2 - 1)
+    assert not any("off the grid" in each.get_text() for each in texts(draw(on_grid)))
+    ensemble = Scene(on_grid.model, on_grid.scopes, n_members=20)
+    assert "first of 20 members" in [each.get_text() for each in texts(draw(ensemble))]
 
 
 @pytest.mark.parametrize("width", [(4, 16), (2, 32), (2, 5, 1), (30, 30)])

@@ -8,6 +8,7 @@ import io
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -115,8 +116,15 @@ def encode(figure: Figure, format: str, dpi: float) -> bytes:
     buffer = io.BytesIO()
     # The fastest compression: a third of the time, a few per cent more bytes.
     more: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}} if format == "png" else {}
-    with _own_style():
+    with _own_style(), warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", "Glyph")
         figure.savefig(buffer, format=format, dpi=dpi, metadata=WITHOUT_DATES[format], **more)
+    glyphs = [each for each in caught if "Glyph" in str(each.message)]
+    for each in caught:
+        if each not in glyphs:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    if glyphs:
+        log.warning("figures: the font lacks some letters of a name or title; boxes stand for them")
     return buffer.getvalue()
 
 

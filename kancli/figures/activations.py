@@ -48,8 +48,8 @@ class Overlay:
 @torch.no_grad()
 def overlay(scene: Scene, number: int) -> Overlay:
     """The curves of layer `number`; the range is that of the first member's samples."""
-    scope, layer = scene.scopes[number], scene.model.layers[number]
-    finite = [each[np.isfinite(each)] for each in (scope.low, scope.high)]
+    layer = scene.model.layers[number]
+    finite = [each[np.isfinite(each)] for each in scene.range(number)]
     low, high = (float(find(each)) if len(each) else 0.0 for find, each in zip((np.min, np.max), finite, strict=True))
     x = np.linspace(low, high, POINTS)
     n_edges = layer.n_in * layer.n_out
@@ -81,14 +81,19 @@ def draw(scene: Scene, look: Figures) -> Figure:
             axes.plot(found.x, median, color=colour, linewidth=1.6, label="median", zorder=3)
         lines = found.curves[0][np.unique(np.linspace(0, len(found.curves[0]) - 1, MOST_LINES).astype(int))]
         faint = float(np.clip(6 / len(lines), 0.25, 0.9))
+        whose = "edges of the first member" if scene.n_members > 1 else "edges"
         for count, y in enumerate(lines):
-            axes.plot(found.x, y, color=palette.ink, alpha=faint, linewidth=0.6, label=None if count else "edges")
+            axes.plot(found.x, y, color=palette.ink, alpha=faint, linewidth=0.6, label=None if count else whose)
+        if not np.isfinite(found.curves).any():
+            style = {"ha": "center", "color": palette.ink, "transform": axes.transAxes}
+            axes.text(0.5, 0.5, "not finite", **style)
         shade_off_grid(axes, scene.first.layers[number], found.x, palette)
         if number == 0 and bands is not None:
             legend(axes, palette)
         members, edges = found.curves.shape[:2]
         of = f"{edges:,} of {found.n_edges:,}" if edges < found.n_edges else f"{edges:,}"
-        over = f", {members} members" if members > 1 else ""
+        whole = f" of {scene.n_members:,}" if members < scene.n_members else ""
+        over = f", {members}{whole} members" if scene.n_members > 1 else ""
         last = f" of {len(scene.scopes)}" if shown < len(scene.scopes) else ""
         label(axes, palette, title=f"layer {number}{last}: {of} edges{over}", x="x", y="φ(x)")
     return figure

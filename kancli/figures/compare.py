@@ -67,17 +67,13 @@ def shared(scenes: Sequence[Scene], all_curves: Sequence[Sequence[Curves]], look
         own = [ranges_of(curves[layer], look) for curves in all_curves]
         low = _least([each.low for each in own])
         high = -_least([-each.high for each in own])
-        left = np.fmin.reduce([_finite(scene.scopes[layer].low) for scene in scenes])
-        right = np.fmax.reduce([_finite(scene.scopes[layer].high) for scene in scenes])
+        lows, highs = zip(*(scene.range(layer) for scene in scenes), strict=True)
+        left, right = np.fmin.reduce(lows), np.fmax.reduce(highs)
         for ranges, curves in zip(found, all_curves, strict=True):
             sources = curves[layer].sources
             like = np.ones((len(sources), 1))
             ranges.append(Ranges(left[sources, None], right[sources, None], low * like, high * like))
     return found
-
-
-def _finite(values: Array) -> Array:
-    return np.where(np.isfinite(values), values, 0.0)
 
 
 def _least(values: Sequence[Array]) -> float:

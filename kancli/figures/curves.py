@@ -9,10 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kancli.model import KANLayer
-
 if TYPE_CHECKING:
-    from kancli.stats import LayerScope
+    from kancli.figures.scene import Scene
 
 Array = np.ndarray
 
@@ -58,15 +56,15 @@ def shown(scores: Array) -> Array:
 
 
 @torch.no_grad()
-def sample_curves(layer: KANLayer, scope: LayerScope, metric: str) -> Curves:
-    """The functions of a layer's edges, over the range of the samples that entered each.
+def sample_curves(scene: Scene, number: int, metric: str) -> Curves:
+    """The functions of the edges of layer `number`, over the range of the samples that entered each.
 
     Args:
         metric: "mean_abs" or "std" of the postacts, the score of an edge.
     """
-    scores = getattr(scope, metric)
+    layer, scores = scene.first.layers[number], getattr(scene.scopes[number], metric)
     sources, targets = np.unravel_index(shown(scores), scores.shape)
-    low, high = (np.where(np.isfinite(each), each, 0.0)[sources] for each in (scope.low, scope.high))
+    low, high = (each[sources] for each in scene.range(number))
     x = np.linspace(low, high, POINTS)  # [p, e]
     places = torch.from_numpy(x).to(layer.coef)
     parts = layer.edge_parts(places, torch.from_numpy(sources), torch.from_numpy(targets))

@@ -49,6 +49,9 @@ def draw(scene: Scene, look: Figures) -> Figure:
     per_row = len(columns) + kept
     figure, all_axes = panels(len(shown) * per_row, palette, look.dpi, per_row=per_row, top=room_for("\n" * LINES))
     left = iter(all_axes)
+    last = f" of {len(scene.scopes)}" if len(shown) < len(scene.scopes) else ""
+    members = scene.model.n_members or 1
+    over = f", {members} of {scene.n_members:,} members" if members < scene.n_members else ""
     for number in shown:
         for name in columns:
             law = scene.laws[number].get(name) if scene.laws else None
@@ -60,13 +63,14 @@ def draw(scene: Scene, look: Figures) -> Figure:
                 if law is not None
                 else "no declared law"
             )
-            label(axes, palette, title=f"layer {number}, {name}\n{told}", x=name, y="density")
+            label(axes, palette, title=f"layer {number}{last}, {name}{over}\n{told}", x=name, y="density")
         if (samples := scene.samples(number)) is not None:
             axes = next(left)
             values = _finite(samples.double().numpy())
             _histogram(axes, values, palette)
             _mark_grid(axes, scene.first.layers[number], values, palette)
-            label(axes, palette, title=f"layer {number}, preacts", x="x", y="density")
+            whose = " of the first member" if scene.n_members > 1 else ""
+            label(axes, palette, title=f"layer {number}{last}, preacts{whose}", x="x", y="density")
     legend(all_axes[0], palette)
     return figure
 
@@ -108,7 +112,8 @@ def _draw_parameters(axes: Axes, values: Array, law: Law | None, palette: Palett
     if isinstance(law, (Constant, Masked)):  # some values are taken by many entries
         axes.stairs(density_of(law, (beyond[1:] + beyond[:-1]) / 2, bin), beyond, **style)
     else:
-        x = np.linspace(beyond[0], beyond[-1], FINE)
+        reach = 0.15 * (edges[-1] - edges[0])
+        x = np.linspace(edges[0] - reach, edges[-1] + reach, FINE)
         axes.plot(x, density_of(law, x, bin), **style)
 
 

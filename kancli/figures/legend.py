@@ -45,12 +45,26 @@ def _legend(scenes: Sequence[Scene], look: Figures) -> list[tuple[str, str]]:
     grids = {None if layer.own_knots else layer.grid_range for layer in layers}
     (low, high) = grids.pop() or (None, None) if len(grids) == 1 else (None, None)
     grid = "its input's grid" if low is None else f"the grid [{low:g}, {high:g}]"
-    entries = [("opacity", f"opacity tanh({look.beta:g} · {METRICS[look.metric]})"), ("shade", f"off {grid}")]
+    entries = [("opacity", f"opacity tanh({look.beta:g} · {METRICS[look.metric]})")]
+    if any(map(_leaves_grid, scenes)):
+        entries.append(("shade", f"off {grid}"))
     if look.sample and any(scene.activations for scene in scenes):
         entries.append(("rug", "samples"))
     if look.parts:
         entries += [("base", "scale_base · b(x)"), ("spline", "scale_sp · spline(x)")]
+    members = max(scene.n_members for scene in scenes)
+    if members > 1:
+        entries.append(("", f"first of {members:,} members"))
     return entries
+
+
+def _leaves_grid(scene: Scene) -> bool:
+    """Whether a sample went off the grid anywhere."""
+    for number, layer in enumerate(scene.first.layers):
+        (low, high), (start, end) = scene.range(number), (each.cpu().numpy() for each in layer.grid_ends())
+        if ((low < start) | (high > end)).any():
+            return True
+    return False
 
 
 def _rows(entries: Sequence[tuple[str, str]], width: float) -> list[list[tuple[str, str]]]:
@@ -80,7 +94,7 @@ def _draw_mark(sheet: Sheet, mark: str, x: float, y: float, palette: Palette) ->
     elif mark == "rug":
         ticks = x + np.array([0.2, 0.24, 0.33, 0.36, 0.42])
         sheet.strokes(segments(ticks, y - 0.05, ticks, y + 0.05), name, width=0.5, edgecolor=palette.quiet)
-    else:
+    elif mark:
         colour = palette.lines[1] if mark == "base" else palette.lines[0]
         sheet.lines(
             segments(place + 0.1, y, place + 0.42, y),

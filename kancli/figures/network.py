@@ -5,6 +5,7 @@ The idiom is that of Liu et al., "KAN: Kolmogorov-Arnold Networks" (2024), figur
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -57,9 +58,7 @@ def draw(scene: Scene, look: Figures) -> Diagram:
 
 def curves_of(scene: Scene, look: Figures) -> list[Curves]:
     """The curves of each layer."""
-    return [
-        sample_curves(layer, scope, look.metric) for layer, scope in zip(scene.first.layers, scene.scopes, strict=True)
-    ]
+    return [sample_curves(scene, number, look.metric) for number in range(len(scene.scopes))]
 
 
 def plan_of(scene: Scene, curves: Sequence[Curves], look: Figures, foot: float = 0.0, per_row: int = PER_ROW) -> Plan:
@@ -110,8 +109,9 @@ def draw_on(
     write_names(sheet, look.in_vars, plan.nodes(0, 0), plan.bottom(0) - 0.13, "top", palette)
     write_names(sheet, look.out_vars, plan.nodes(last, last + 1), plan.top(last) + 0.13, "bottom", palette)
     if look.title:
-        words, size = fitted(look.title, TITLE, plan.width - 0.3, least=7)
-        sheet.text(plan.width / 2, plan.height - 0.1, words, size, color=palette.ink, ha="center", va="top")
+        middle = (plan.part if plan.n_columns == 1 else plan.width) / 2
+        words, size = fitted(" ".join(look.title.split()), TITLE, 2 * middle - 0.3)
+        sheet.text(middle, plan.height - 0.1, words, size, color=palette.ink, ha="center", va="top")
 
 
 def ranges_of(curves: Curves, look: Figures) -> Ranges:
@@ -174,10 +174,12 @@ def _draw_layer(sheet: Sheet, plan: Plan, number: int, curves: Curves, frames: R
     whole = lines(curves.y)
     sheet.lines(whole, name + "pale curves", width=1.2, colors=palette.ghost, zorder=2.4)
     sheet.lines(whole, name + "curves", width=1.2, colors=ink, zorder=2.5)
-    for e in np.flatnonzero(~np.isfinite(curves.y).any(axis=1)):
-        size = min(7, 14 * side)
+    bad = ~np.isfinite(curves.y)
+    for e in np.flatnonzero(bad.any(axis=1)):
+        words = "not\nfinite" if bad[e].all() else "partly\nnot finite"
+        size = min(7, (14 if bad[e].all() else 9) * side)
         style = {"ha": "center", "va": "center", "zorder": 2.6}
-        sheet.text(middle[e], (bottom[e] + top[e]) / 2, "not\nfinite", size, color=palette.ink, **style)
+        sheet.text(middle[e], (bottom[e] + top[e]) / 2, words, size, color=palette.ink, **style)
     if curves.chosen:
         _write_groups(sheet, plan, number, curves, palette)
 
@@ -215,19 +217,29 @@ def _draw_rug(
 
 
 def _write_ticks(sheet: Sheet, plan: Plan, number: int, frames: Ranges, palette: Palette) -> None:
-    """The range of x under each frame, that of y inside it."""
+    """The range of x under each frame, that of y at its left, where it lies."""
     side = plan.frame(number)
+    left, right, bottom, _ = _sides(plan, number)
     size = float(np.clip(8 * side, 2, 6))
-    left, right, bottom, top = _sides(plan, number)
-    box = {"facecolor": palette.paper, "edgecolor": "none", "alpha": 0.7, "pad": 0.3}
-    style = {"color": palette.quiet, "zorder": 2.7, "bbox": box}
+    style = {"color": palette.quiet, "zorder": 2.7}
     for e in range(len(left)):
         ends = frames.left[e, 0], frames.right[e, 0], frames.low[e, 0], frames.high[e, 0]
-        x_low, x_high, y_low, y_high = (f"{each:.2g}" for each in ends)
-        sheet.text(left[e], bottom[e] - 0.02, x_low, size, ha="left", va="top", **style)
-        sheet.text(right[e], bottom[e] - 0.02, x_high, size, ha="right", va="top", **style)
-        sheet.text(left[e] + 0.02, top[e] - 0.02, y_high, size, ha="left", va="top", **style)
-        sheet.text(left[e] + 0.02, bottom[e] + 0.02, y_low, size, ha="left", va="bottom", **style)
+        if not np.isfinite(ends).all():
+            continue
+        x_low, x_high, y_low, y_high = map(short, ends)
+        _, small = fitted(x_low + x_high, size, 0.95 * side, least=2)
+        sheet.text(left[e], bottom[e] - 0.02, x_low, small, ha="left", va="top", **style)
+        sheet.text(right[e], bottom[e] - 0.02, x_high, small, ha="right", va="top", **style)
+        for words, height in ((y_low, 0.08), (y_high, 0.92)):
+            _, small = fitted(words, size, 0.55 * side, least=2)
+            place = bottom[e] + height * side
+            sheet.text(left[e] - 0.03, place, words, small, ha="right", va="center_baseline", **style)
+
+
+def short(value: float) -> str:
+    """A number in few letters: 1.2e3, not 1.2e+03."""
+    digits, e, exponent = f"{value:.2g}".partition("e")
+    return digits + (f"e{int(exponent)}" if e else "")
 
 
 def _write_groups(sheet: Sheet, plan: Plan, number: int, curves: Curves, palette: Palette) -> None:
@@ -278,7 +290,9 @@ def _draw_map(sheet: Sheet, plan: Plan, number: int, curves: Curves, look: Figur
     sheet.text(left - 0.05, (bottom + top) / 2, f"into node 0 to {n_out - 1:,}", 7, **side)
     note = f"{len(curves.sources)} of {curves.scores.size:,} edges shown"
     sheet.text(left, top + 0.22, note, 8, color=palette.ink, va="bottom", zorder=3)
-    sheet.text(left, top + 0.06, f"all edges: {METRICS[look.metric]}", 7, va="bottom", **quiet)
+    across, along = (math.ceil(count / cell) for count, cell in zip(curves.scores.T.shape, cells.shape, strict=True))
+    means = "" if (across, along) == (1, 1) else f", means over {along} × {across}"
+    sheet.text(left, top + 0.06, f"all edges: {METRICS[look.metric]}{means}", 7, va="bottom", **quiet)
 
 
 def _draw_nodes(sheet: Sheet, plan: Plan, layer: int, number: int, y: float, palette: Palette) -> None:

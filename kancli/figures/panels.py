@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import Formatter, MaxNLocator
 
 from kancli.figures.style import Palette
 
@@ -56,11 +58,57 @@ def panels(
         axes.tick_params(which="both", colors=palette.ink, labelsize=8)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+            axis.set_major_formatter(Distinct())
+            axis.get_offset_text().set(fontsize=7, color=palette.ink, va="top")  # inside, under the title
         for side, spine in axes.spines.items():
             spine.set_color(palette.ink)
             spine.set_visible(side in ("left", "bottom"))
         made.append(axes)
     return figure, made
+
+
+class Distinct(Formatter):
+    """Whole numbers at every tick, no multiplier over the axis: as many digits as tell them apart. Where that is very
+    many, what they are above the first, which then is told at the end of the axis."""
+
+    def __init__(self) -> None:
+        self.first = ""
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        self.first = ""
+        for digits in range(3, 7):
+            told = [self._write(value, digits) for value in values]
+            if len(set(told)) == len(told):
+                return told
+        self.first = f"{values[0]:.12g} +"
+        return [self._write(value - values[0], 3) for value in values]
+
+    def get_offset(self) -> str:
+        return self.first
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return self._write(x, 6)
+
+    def _write(self, value: float, digits: int) -> str:
+        mantissa, e, exponent = f"{value:.{digits}g}".partition("e")
+        return self.fix_minus(mantissa + (f"e{int(exponent)}" if e else ""))
+
+
+def write_cells(axes: Axes, image: AxesImage) -> None:
+    """The number of each cell of a map in it, where it is small; a dash for none."""
+    values = np.ma.filled(image.get_array().astype(float), np.nan)  # pyright: ignore[reportOptionalMemberAccess]
+    if values.size > 64:
+        return
+    for (i, j), value in np.ndenumerate(values):
+        red, green, blue, _ = image.cmap(image.norm(value))
+        bright = not np.isfinite(value) or 0.3 * red + 0.59 * green + 0.11 * blue > 0.5
+        words = f"{value:.3g}" if np.isfinite(value) else "–"
+        axes.text(j, i, words, ha="center", va="center", fontsize=7, color="black" if bright else "white")
+
+
+def colours(name: str, palette: Palette) -> Colormap:
+    """A colour map in which what has no value looks like none of its colours."""
+    return mpl.colormaps[name].with_extremes(bad=palette.shade)
 
 
 def colour_bar(figure: Figure, axes: Axes, image: AxesImage, palette: Palette, words: str) -> None:
@@ -86,7 +134,8 @@ def label(axes: Axes, palette: Palette, *, title: str, x: str, y: str) -> None:
 
 
 def legend(axes: Axes, palette: Palette) -> None:
-    axes.legend(fontsize=8, frameon=False, labelcolor=palette.ink)
+    style = {"facecolor": palette.paper, "edgecolor": "none", "framealpha": 0.8}
+    axes.legend(fontsize=8, labelcolor=palette.ink, **style)
 
 
 def shade_off_grid(axes: Axes, layer: KANLayer, x: np.ndarray, palette: Palette) -> None:
@@ -117,11 +166,19 @@ def line(
         axes.fill_between(x, told["low"], told["high"], color=colour, alpha=0.25, linewidth=0)
 
 
-def logarithmic(axes: Axes, told: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Set a log scale, if there is something above 0 to show on it; then intervals that reach 0 or less end at a
-    hundredth of their mean."""
-    if not (told["mean"] > 0).any():
-        return dict(told)
+def logarithmic(axes: Axes, *tolds: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Set a log scale for lines, if there is something above 0 to show on it, and give them back ready for it.
+
+    Intervals that reach 0 or less run off the foot of the panel; that a mean is 0 is said.
+    """
+    above = [each[name][each[name] > 0] for each in tolds for name in ("mean", "low") if name in each]
+    least = min((float(each.min()) for each in above if len(each)), default=None)
+    if least is None:
+        return [dict(each) for each in tolds]
     axes.set_yscale("log", nonpositive="mask")
-    low = {"low": np.maximum(told["low"], told["mean"] / 100)} if "low" in told else {}
-    return {**told, **low}
+    if any((each["mean"] <= 0).any() for each in tolds):
+        axes.text(0.02, 0.02, "0 is not shown", transform=axes.transAxes, fontsize=7, color="0.5")
+    if any((each["low"] <= 0).any() for each in tolds if "low" in each):
+        axes.set_ymargin(0)  # the panel ends where these intervals are cut
+    return [{**each, "low": np.where(each["low"] <= 0, least / 3, each["low"])} if "low" in each else dict(each)
+            for each in tolds]  # fmt: skip

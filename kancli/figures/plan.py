@@ -50,7 +50,7 @@ class Plan:
     def part(self) -> float:
         """The width of a column, but for its gutter."""
         least = 8.6 if any(self.chosen) else 5.0
-        pitch = max(0.8, 1.3 * self.least_frame)
+        pitch = max(0.8, self.least_frame / self._fill)
         dots = max(n if n <= MOST_DOTS else 0 for n in self.widths)
         most = max(*(min(edges, self.per_row) * pitch for edges in self.n_shown), min(dots, 8) * pitch)
         return float(np.clip(most, least, 9 if self.least_frame == 0 else 40))
@@ -82,7 +82,12 @@ class Plan:
     def frame(self, layer: int) -> float:
         """The side of a frame."""
         room = self.part - 2 * MARGIN - BETWEEN_GROUPS * (self.n_groups - 1) * self.chosen[layer]
-        return min(0.8 * room * self.rows(layer) / self.n_shown[layer], max(0.85, self.least_frame))
+        return min(self._fill * room * self.rows(layer) / self.n_shown[layer], max(0.85, self.least_frame))
+
+    @property
+    def _fill(self) -> float:
+        """How much of the room in a row its frames take; less where something is written between them."""
+        return 0.58 if self.least_frame else 0.8
 
     def dot(self, layer: int) -> float:
         """The diameter of a node."""

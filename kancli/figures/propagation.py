@@ -28,12 +28,13 @@ def draw(scene: Scene, look: Figures) -> Figure:
     layers = scene.stats["layers"]
     figure, (sizes, off) = panels(2, palette, look.dpi)
     depth = np.arange(len(layers) + 1)
-    signal = logarithmic(sizes, values([layers[0]["preacts"]["rms"], *(layer["output"]["rms"] for layer in layers)]))
+    signal = values([layers[0]["preacts"]["rms"], *(layer["output"]["rms"] for layer in layers)])
+    back = values([layer["gradient"]["values"] for layer in layers]) if "gradient" in layers[0] else {}
+    backward = bool(back) and bool(np.isfinite(back["mean"]).any())
+    signal, *gradient = logarithmic(sizes, signal, *([back] if backward else []))
     line(sizes, depth, signal, palette.lines[0], label="values")
-    backward = "gradient" in layers[0]
     if backward:
-        gradient = logarithmic(sizes, values([layer["gradient"]["values"] for layer in layers]))
-        line(sizes, depth[:-1], gradient, palette.lines[1], label="gradient by them", marker="s")
+        line(sizes, depth[:-1], gradient[0], palette.lines[1], label="gradient by them", marker="s")
         legend(sizes, palette)
     label(sizes, palette, title="signal and gradient" if backward else "signal", x="layer", y="rms")
     shares = {name: 100 * each for name, each in values([layer["off_grid"] for layer in layers]).items()}

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 class NothingToDrawError(ValueError):
     """A figure cannot be drawn from this run; the message says what it lacks and what to type."""
 
+
+Array = np.ndarray
 
 MOST_MEMBERS = 50  # of an ensemble, shown by figures that show members
 
@@ -31,6 +35,7 @@ class Scene:
     stats: Mapping[str, Any] = field(default_factory=dict)  # the contents of stats.json
     activations: Mapping[str, Tensor] = field(default_factory=dict)  # as they were kept
     laws: Sequence[Mapping[str, Law]] = ()  # per layer, that of each tensor where there is one
+    n_members: int = 1  # of the whole ensemble
 
     # Scopes and activations are of the first member.
 
@@ -45,6 +50,19 @@ class Scene:
             yield self.model
         else:
             yield from (self.model.member(number) for number in range(self.model.n_members))
+
+    def range(self, number: int) -> tuple[Array, Array]:
+        """Least and greatest value that entered each node of layer `number`, `[i]` each. Where the samples were not all
+        finite, of those kept that are; NaN where there is none."""
+        scope, samples = self.scopes[number], self.samples(number)
+        low, high = scope.low, scope.high
+        bad = ~(np.isfinite(low) & np.isfinite(high))
+        if not bad.any():
+            return low, high
+        values = np.full((1, len(low)), np.nan) if samples is None else samples.double().cpu().numpy()
+        finite = np.where(np.isfinite(values), values, np.nan)
+        least, most = (find.reduce(finite) for find in (np.fmin, np.fmax))  # both pass over NaN
+        return np.where(bad, least, low), np.where(bad, most, high)
 
     def samples(self, number: int) -> Tensor | None:
         """What entered layer `number`, `[n, i]`, where it was kept."""

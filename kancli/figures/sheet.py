@@ -111,5 +111,5 @@ def width_of(words: str, size: float) -> float:
 def fitted(words: str, size: float, width: float, least: float = 6.0) -> tuple[str, float]:
     """The text, smaller and at last cut off, so that it fits; and its size."""
     size = max(least, min(size, size * width / max(width_of(words, size), 1e-9)))
-    most = max(1, int(width / width_of("x", size)))
+    most = max(1, int(width / width_of("x", size) + 1e-6))
     return (words if len(words) <= most else words[: most - 1] + "…"), size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from kancli.figures.panels import label, line, logarithmic, panels, values
 from kancli.figures.scene import NothingToDrawError, Scene
@@ -28,12 +29,16 @@ def draw(scene: Scene, look: Figures) -> Figure:
     palette = PALETTES[look.style]
     figure, (left, right) = panels(2, palette, look.dpi)
     told = values(ntk["eigenvalues"] if isinstance(ntk["eigenvalues"], list) else _rows(ntk["eigenvalues"]))
-    told = logarithmic(left, told)
+    (told,) = logarithmic(left, told)
+    singular = values([jacobian[name] for name in ("min", "median", "max")])
+    if not np.isfinite(told["mean"]).any() and not np.isfinite(singular["mean"]).any():
+        raise NothingToDrawError("figures=spectrum: kernel and Jacobian are not finite")
+    left.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     kept = np.nan_to_num(told["mean"]) > 1e-9 * np.nanmax(told["mean"], initial=0.0)
     rank = np.arange(1, len(kept) + 1)
     line(left, rank[kept], {name: each[kept] for name, each in told.items()}, palette.lines[0], markersize=2)
     label(left, palette, title="neural tangent kernel", x="rank", y="eigenvalue")
-    spread = logarithmic(right, values([jacobian[name] for name in ("min", "median", "max")]))
+    (spread,) = logarithmic(right, singular)
     ends = np.abs([spread["mean"] - spread["low"], spread["high"] - spread["mean"]]) if "low" in spread else None
     right.errorbar([0, 1, 2], spread["mean"], ends, color=palette.lines[1], fmt="o", markersize=5, capsize=3)
     right.set_xticks([0, 1, 2], ["least", "median", "greatest"])

@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kancli.figures.panels import BAR, BOTTOM, LEFT, RIGHT, colour_bar, label, line, logarithmic, panels, room_for
+from kancli.figures.panels import (
+    BAR,
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    colour_bar,
+    colours,
+    label,
+    legend,
+    line,
+    logarithmic,
+    panels,
+    room_for,
+    write_cells,
+)
 from kancli.figures.scene import NothingToDrawError
 from kancli.figures.sheet import width_of
 from kancli.figures.style import PALETTES, Palette
@@ -25,6 +39,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 SEED = "seed"
+RATIOS = ("_vanishes", "_explodes")
 WIDE = 20.0  # numbers whose greatest is so many times the least go on a log scale
 
 
@@ -74,7 +89,7 @@ def _numbers(cells: Mapping[tuple[int, ...], list[Mapping[str, Any]]], shape: tu
     numbers = {name: np.full(shape, np.nan) for name in ("mean", "low", "high")}
     for place, verdicts in cells.items():
         if len(verdicts) > 1:
-            told = summarise(np.array([each["value"] for each in verdicts], dtype=float))
+            told = _over_seeds(str(verdicts[0]["name"]), [float(each["value"]) for each in verdicts])
         else:  # of one run: over its members, where it has several
             (verdict,) = verdicts
             told = {"mean": verdict["value"], "low": verdict.get("low"), "high": verdict.get("high")}
@@ -83,6 +98,14 @@ def _numbers(cells: Mapping[tuple[int, ...], list[Mapping[str, Any]]], shape: tu
     if np.isnan(numbers["low"]).all():
         return {"mean": numbers["mean"]}
     return numbers
+
+
+def _over_seeds(name: str, values: Sequence[float]) -> dict[str, Any]:
+    """Mean and interval; of ratios geometric, as over the members of a run. Those are judged by the mean's worst layer,
+    and this is the mean of each seed's worst: the two differ where the worst layer does."""
+    ratio = name.endswith(RATIOS) and min(values) > 0
+    told = summarise(np.log(values) if ratio else np.array(values))
+    return {end: np.exp(told[end]) if ratio else told[end] for end in ("mean", "low", "high")}
 
 
 def draw(rows: Sequence[Row], look: Figures, meanings: Mapping[str, str]) -> Figure:
@@ -98,7 +121,7 @@ def draw(rows: Sequence[Row], look: Figures, meanings: Mapping[str, str]) -> Fig
     if not found:
         raise NothingToDrawError("sweep: all statistics are the same in all runs")
     palette = PALETTES[look.style]
-    titles = {name: "\n".join(textwrap.wrap(meanings.get(name, name), 48)) for name in found}
+    titles = {name: "\n".join(textwrap.wrap(meanings.get(name, name), 42)) for name in found}
     axes_of = next(iter(found.values())).axes
     over = list(axes_of.items())
     upright = _upright(over[-1][1])
@@ -109,6 +132,8 @@ def draw(rows: Sequence[Row], look: Figures, meanings: Mapping[str, str]) -> Fig
     for (name, table), axes in zip(found.items(), all_axes, strict=True):
         if len(over) == 1:
             _draw_line(axes, over[0][1], table.numbers, palette)
+            if "low" in table.numbers and axes is all_axes[0]:
+                legend(axes, palette)
             label(axes, palette, title=titles[name], x=over[0][0], y=name)
         else:
             _draw_map(figure, axes, name, table, palette)
@@ -141,14 +166,15 @@ def _draw_line(axes: Axes, values: Sequence[str], numbers: Mapping[str, Array], 
     order = np.argsort(x, kind="stable")
     told = {name: each[order] for name, each in numbers.items()}
     if _wide(told["mean"]):
-        told = logarithmic(axes, told)
+        (told,) = logarithmic(axes, told)
     if numeric:
-        line(axes, x[order], told, palette.lines[0])
+        line(axes, x[order], told, palette.lines[0], label="mean, 95 % interval")
         if _wide(x):
             axes.set_xscale("log")
         return
     spread = [told["mean"] - told["low"], told["high"] - told["mean"]] if "low" in told else None
-    axes.errorbar(x, told["mean"], spread, color=palette.lines[0], fmt="o", markersize=5, capsize=3)
+    axes.errorbar(x, told["mean"], spread, color=palette.lines[0], fmt="o", markersize=5, capsize=3,
+                  label="mean, 95 % interval")  # fmt: skip
     axes.set_xlim(-0.5, len(x) - 0.5)
     _write_values(axes.set_xticks, x, values, _upright(values))
 
@@ -157,18 +183,14 @@ def _draw_map(figure: Figure, axes: Axes, name: str, table: Table, palette: Pale
     mean = table.numbers["mean"]
     shown = np.ma.masked_invalid(mean)
     norm = "log" if _wide(mean) else "linear"
-    image = axes.imshow(shown, cmap="viridis", norm=norm, interpolation="nearest", aspect="auto", origin="lower")
+    image = axes.imshow(
+        shown, cmap=colours("viridis", palette), norm=norm, interpolation="nearest", aspect="auto", origin="lower"
+    )
     colour_bar(figure, axes, image, palette, name)
     rows, columns = table.axes.values()
     _write_values(axes.set_xticks, np.arange(len(columns)), columns, _upright(columns))
     _write_values(axes.set_yticks, np.arange(len(rows)), rows, False)
-    if mean.size > 64:
-        return
-    for (i, j), value in np.ndenumerate(mean):
-        if np.isfinite(value):
-            red, green, blue, _ = image.cmap(image.norm(value))
-            bright = 0.3 * red + 0.59 * green + 0.11 * blue > 0.5
-            axes.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=7, color="black" if bright else "white")
+    write_cells(axes, image)
 
 
 MOST_LETTERS = 18  # of a value, written at an axis

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kancli.figures.panels import BAR, colour_bar, label, panels
+from kancli.figures.panels import BAR, colour_bar, colours, label, panels, write_cells
 from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.figures.style import PALETTES
 
@@ -43,16 +43,20 @@ def draw(scene: Scene, look: Figures) -> Figure:
     found = correlations(scene)
     if not found:
         raise NothingToDrawError("figures=symmetry: no layer has several nodes")
+    if not any(np.isfinite(each).any() for each in found.values()):
+        raise NothingToDrawError("figures=symmetry: no node's values vary, or none are finite")
     palette = PALETTES[look.style]
     shown = list(found)[:MOST_LAYERS]
     figure, all_axes = panels(len(shown), palette, look.dpi, per_row=4, right=BAR)
     for axes, number in zip(all_axes, shown, strict=True):
-        image = axes.imshow(found[number], vmin=-1, vmax=1, cmap="cividis", interpolation="nearest")
-        more = f" of {max(found)}" if len(shown) < len(found) else ""
+        image = axes.imshow(found[number], vmin=-1, vmax=1, cmap=colours("cividis", palette), interpolation="nearest")
+        write_cells(axes, image)
         ticks = np.arange(0, len(found[number]), max(1, len(found[number]) // 5))
         axes.set_xticks(ticks)
         axes.set_yticks(ticks)
-        title = f"values of layer {number}{more}, {len(found[number])} nodes"
+        last = f" of {len(scene.scopes)}" if len(shown) < len(found) else ""
+        whose = ", first member" if scene.n_members > 1 else ""
+        title = f"layer {number + 1}{last}: {len(found[number])} nodes{whose}"
         label(axes, palette, title=title, x="node", y="node")
         colour_bar(figure, axes, image, palette, "correlation over samples")
     return figure
