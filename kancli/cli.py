@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from kancli import errors, signals
 from kancli.errors import ConfigError, KanError
+from kancli.progress import progress
+from kancli.verbs import VERBS
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from kancli.presets import Presets
 
 log = logging.getLogger("kancli")
-
-VERBS = ("explain", "draw")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,18 +80,17 @@ def _dispatch(argv: list[str]) -> int:
 
         print(f"kan-run {__version__}")
         return 0
-    verb = argv.pop(0) if argv and argv[0] in VERBS else "run"
-    args = _parser().parse_intermixed_args(argv)
+    verb = VERBS.get(argv[0]) if argv else None
+    own, rest = _config_dir().parse_known_args(argv if verb is None else argv[1:])
 
     from kancli import hydra_shell
 
-    presets = Presets(hydra_shell.folders(args.config_dir))
-    if args.config_dir:
+    presets = Presets(hydra_shell.folders(own.config_dir))
+    if own.config_dir:
         sys.path.append(str(presets.folders[-1]))  # schemes of the user's own lie beside the presets that name them
-    if verb == "explain":
-        return _explain_stats() if args.overrides == ["stats"] else _explain(args.overrides, presets)
-    if verb == "draw":
-        return _draw(args.overrides, presets)
+    if verb is not None:
+        return verb(rest, presets)
+    args = _parser().parse_intermixed_args(rest)
     if args.shell_completion:
         return _complete(hydra_shell.create(presets, hydra_shell.CompletionLoader), args)
     if args.multirun and (args.cfg or args.info):
@@ -108,6 +107,12 @@ def _dispatch(argv: list[str]) -> int:
     return _run(hydra, args.overrides)
 
 
+def _config_dir() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("kan-run", add_help=False, allow_abbrev=False)
+    parser.add_argument("-cd", "--config-dir")
+    return parser
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "kan-run", add_help=False, allow_abbrev=False, usage="kan-run [-m] [KEY=VALUE ...]; kan-run --help"
@@ -118,7 +123,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-p", "--package")
     parser.add_argument("--resolve", action="store_true")
     parser.add_argument("--info", nargs="?", const="all")
-    parser.add_argument("-cd", "--config-dir")
     parser.add_argument("-sc", "--shell-completion", action="store_true")
     return parser
 
@@ -136,40 +140,6 @@ def _answer_mistakes(args: argparse.Namespace, presets: Presets) -> None:
         raise ConfigError(faults)
     if (swept := made.settled.swept_by_experiment) and not (args.cfg or args.info):
         raise ConfigError([f"{' '.join(args.overrides)}: this experiment is a sweep over {', '.join(swept)}; add -m"])
-
-
-def _explain(overrides: list[str], presets: Presets) -> int:
-    with _progress("loading"), signals.held():
-        from kancli.explain import explain
-        from kancli.report import show
-    show(explain(overrides, presets), sys.stdout)
-    return 0
-
-
-def _explain_stats() -> int:
-    from kancli.glossary import glossary
-    from kancli.report import show
-
-    show(glossary(), sys.stdout)
-    return 0
-
-
-def _draw(typed: list[str], presets: Presets) -> int:
-    folders = [Path(word) for word in typed if "=" not in word or Path(word).is_dir()]
-    overrides = [word for word in typed if Path(word) not in folders]
-    if not folders:
-        raise ConfigError(["draw: name the folder of a run, several, or a sweep's: kan-run draw RUN [figures=all]"])
-    with _progress("drawing"):
-        with signals.held():
-            from kancli.drawing import draw_again
-            from kancli.plates import draw_plates, is_sweep
-        if len(folders) == 1 and not is_sweep(folders[0]):
-            written = draw_again(folders[0], overrides, presets)
-        else:
-            written = draw_plates(folders, overrides, presets)
-    for path in written:
-        print(path)
-    return 0
 
 
 def _complete(hydra: Hydra, args: argparse.Namespace) -> int:
@@ -207,7 +177,7 @@ def _run(hydra: Hydra, overrides: list[str]) -> int:
 
     config = hydra.compose_config(CONFIG_NAME, overrides, run_mode=RunMode.RUN, with_log_configuration=False)
     check_fresh(Path(config.hydra.run.dir))
-    with _progress("loading"), signals.held():
+    with progress("loading"), signals.held():
         from kancli import experiment
     experiment.device_of(config.device)
     callbacks = Callbacks(config)
@@ -251,21 +221,9 @@ def task(config: DictConfig) -> None:
         record_of(config, hydra),
         overrides=list(hydra.overrides.task),
         brief=hydra.mode is not None and hydra.mode.name == "MULTIRUN",
-        progress=_progress,
+        progress=progress,
     )
     signals.raise_received()
-
-
-@contextlib.contextmanager
-def _progress(what: str) -> Iterator[None]:
-    """A spinner on stderr, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(what):
-        yield
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ INTERNAL = 1
 USAGE = 2
 NON_FINITE = 3
 DRIFT = 4
+INCONCLUSIVE = 5
 SWEEP = 6
 SIGNALLED = 128  # plus the signal's number, as shells do: 130 for SIGINT, 143 for SIGTERM
 
@@ -45,6 +46,12 @@ class VerdictError(KanError):
     """A verdict failed where none may; the message names each with its number and its bound."""
 
     exit_code = DRIFT
+
+
+class InconclusiveError(KanError):
+    """Nothing can be said: what was to be compared is missing, damaged, or not of this kind."""
+
+    exit_code = INCONCLUSIVE
 
 
 def one_line(error: BaseException) -> str:

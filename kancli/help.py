@@ -24,6 +24,9 @@ Usage: kan-run [-m] [KEY=VALUE ...]
        kan-run explain [KEY=VALUE ...]   the law with its numbers, and where each value
                                          came from; no run
        kan-run draw RUN [figures=...]    a finished run's figures anew
+       kan-run check BASELINE ...        a run made again from its record, and compared
+       kan-run bless RUN -o FILE         the record as a small file to keep
+       kan-run diff A B                  what differs between two runs
        kan-run explain stats             what each number in stats.json is
   -m, --multirun          sweep over keys that have several values
   -c, --cfg job           print the config that a run would have, and stop
@@ -45,8 +48,9 @@ VALUES = {
 FOOT = """\
 EXIT CODES
   0 fine   1 internal error   2 wrong config or usage   3 non-finite values
-  4 a verdict failed, with strict=true   6 some jobs of a sweep failed
-  130, 143 interrupted
+  4 drift: found by check or diff, or a verdict failed with strict=true
+  5 inconclusive: a baseline is missing, damaged or not comparable
+  6 some jobs of a sweep failed   130, 143 interrupted
 
 Results go to outputs/DATE/TIME-ID/, sweeps to multirun/; hydra.run.dir=DIR and
 hydra.sweep.dir=DIR name another place."""

@@ -1,17 +1,13 @@
-"""What makes two runs the same: a hash of the settings that can change a result; and the record of where it ran."""
+"""What makes two runs the same: a hash of the settings that can change a result."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
-import platform
-import sys
 from pathlib import Path
 from typing import Any
 
-from kancli import __version__
 from kancli.config import VARIANTS
 from kancli.inits.outside import TARGET, name_of, source_hash
 from kancli.inputs import File
@@ -45,15 +41,3 @@ def identity(settings: Settings) -> str:
         whole["scheme_source"] = source_hash(type(settings.init))
     canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def environment() -> dict[str, Any]:
-    """Versions, platform and threads of this process."""
-    import torch
-
-    versions = {name: importlib.metadata.version(name) for name in ("hydra-core", "matplotlib", "numpy", "torch")}
-    return {
-        "versions": {"kancli": __version__, "python": platform.python_version(), **versions},
-        "platform": {"system": platform.platform(), "machine": platform.machine(), "python": sys.implementation.name},
-        "threads": torch.get_num_threads(),
-    }

@@ -13,13 +13,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from kancli import signals
+from kancli.environment import environment
 from kancli.errors import KanError, NonFiniteError, VerdictError
 from kancli.experiment import Result, compute, record
-from kancli.identity import config_of, environment, identity
+from kancli.identity import config_of, identity
 from kancli.inits.outside import TARGET
+from kancli.ladder import ladder
 from kancli.report import brief_line, number, show, summary
 from kancli.run_folder import RunFolder
 from kancli.schema import show as show_value
+from kancli.seeding import SEMANTICS
 from kancli.settings import Settings
 
 log = logging.getLogger("kancli")
@@ -50,6 +53,7 @@ def record_run(
     start = time.perf_counter()
     head = {
         "identity": identity(settings),
+        "semantics": SEMANTICS,
         "argv": sys.argv,
         "overrides": list(overrides),
         "seed": settings.seed,
@@ -73,7 +77,12 @@ def record_run(
         failed = [each for each in result.stats["verdicts"] if each["verdict"] == "fail"]
         for each in failed:
             log.info("verdict failed: %s: %s", each["name"], each["detail"])
-        folder.close(**closing, failed_verdicts=[each["name"] for each in failed], seconds=seconds)
+        folder.close(
+            **closing,
+            failed_verdicts=[each["name"] for each in failed],
+            seconds=seconds,
+            ladder=ladder(head["identity"], folder.tensor_hashes(), result.stats),
+        )
     except BaseException as error:
         with contextlib.suppress(OSError, KanError):  # on a full disk not even this can be said
             if signals.received(error) is not None:

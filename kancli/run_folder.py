@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError, KanError, one_line
+from kancli.ladder import hash_of
 from kancli.tables import csv_of_edges, csv_of_rows, flat
 
 if TYPE_CHECKING:
@@ -88,8 +89,14 @@ class RunFolder:
         from safetensors.torch import save
 
         for key, tensor in tensors.items():
-            self.tensors[f"{name}:{key}"] = hashlib.sha256(tensor.contiguous().numpy().data).hexdigest()
+            self.tensors[f"{name}:{key}"] = hash_of(tensor)
         self.write(name, save({key: tensor.contiguous() for key, tensor in tensors.items()}))
+
+    def tensor_hashes(self) -> dict[str, str]:
+        """Of parameters and activations, by name."""
+        files = ("params.safetensors", "activations.safetensors")
+        split = ((*key.partition(":"), digest) for key, digest in self.tensors.items())
+        return {name: digest for file, _, name, digest in split if file in files}
 
     def write_stats(self, stats: Mapping[str, Any]) -> None:
         """Write stats.json, and the same as tables: layers.csv and edges.csv."""

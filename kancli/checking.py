@@ -1,0 +1,146 @@
+"""`kan-run check`: a baseline's run made again from its record alone, and held against it."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from kancli import baseline, experiment
+from kancli.baseline import Record
+from kancli.comparing import Comparison, compare
+from kancli.config import validate
+from kancli.environment import environment
+from kancli.errors import DRIFT, INCONCLUSIVE, ConfigError, InconclusiveError, KanError
+from kancli.identity import config_of, identity
+from kancli.inits.outside import TARGET
+from kancli.ladder import hash_of, ladder
+from kancli.seeding import SEMANTICS
+
+if TYPE_CHECKING:
+    from kancli.settings import Settings
+
+
+@dataclass(frozen=True)
+class Check:
+    """One baseline's answer: a comparison, or why there is none."""
+
+    name: str
+    comparison: Comparison | None
+    reason: str | None = None
+
+    @property
+    def answer(self) -> str:
+        """ "match", "match within tier", "drift" or "inconclusive"."""
+        return "inconclusive" if self.comparison is None else self.comparison.answer
+
+
+def exit_code(checks: Sequence[Check]) -> int:
+    """4 if any run drifted, else 5 if any is inconclusive, else 0."""
+    answers = {each.answer for each in checks}
+    return DRIFT if "drift" in answers else INCONCLUSIVE if "inconclusive" in answers else 0
+
+
+def paths_of(patterns: Sequence[str]) -> list[Path]:
+    """The baselines named, those of a pattern in order of name; one that names nothing stands for itself."""
+    paths: dict[Path, None] = {}
+    for pattern in patterns:
+        found = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else []
+        paths |= dict.fromkeys(map(Path, found or [pattern]))
+    return list(paths)
+
+
+def check_all(paths: Sequence[Path], *, own_schemes: bool, jobs: int = 1) -> list[Check]:
+    """Check several baselines, in so many processes, which divide the threads among them.
+
+    Args:
+        own_schemes: whether schemes that are not kancli's own may be imported: the user has said where they lie.
+    """
+    if jobs == 1 or len(paths) == 1:
+        return [check(path, own_schemes=own_schemes) for path in paths]
+    workers = min(jobs, len(paths))
+    threads = max(1, torch.get_num_threads() // workers)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+        futures = [pool.submit(check, path, own_schemes=own_schemes) for path in paths]
+        return [each.result() for each in futures]
+
+
+def check(path: Path, *, own_schemes: bool) -> Check:
+    """Make the run of a baseline again, and compare."""
+    try:
+        record = baseline.read(path)
+        if record.semantics != SEMANTICS:
+            raise InconclusiveError(
+                f"{path}: made with semantics {record.semantics}, this kancli has {SEMANTICS} (see CHANGELOG.md):"
+                " look at the change, then bless it anew"
+            )
+        return Check(str(path), compare(record, again(record, own_schemes=own_schemes)))
+    except KanError as error:
+        return Check(str(path), None, str(error))
+
+
+def again(record: Record, *, own_schemes: bool) -> Record:
+    """The run of a record, made again here. No file is written.
+
+    Raises:
+        InconclusiveError: its config cannot be run here.
+    """
+    init = record.config.get("init")
+    if isinstance(init, dict) and TARGET in init and not own_schemes:
+        raise InconclusiveError(f"{record.name}: its scheme {init[TARGET]} is not kancli's own; give --config-dir DIR")
+    try:
+        settings = validate(record.config)
+        return record_of(settings, record.name)
+    except ConfigError as error:
+        raise InconclusiveError("\n".join(f"{record.name}: {fault}" for fault in error.faults)) from None
+
+
+def record_of(settings: Settings, name: str) -> Record:
+    """What a run of these settings computes here, without its figures."""
+    plain = dataclasses.replace(settings, figures=dataclasses.replace(settings.figures, names=()))
+    result = experiment.compute(plain)
+    hashes = {name: hash_of(each) for name, each in {**result.parameters(), **result.activations}.items()}
+    rungs = ladder(identity(settings), hashes, result.stats)
+    return Record(name, SEMANTICS, config_of(settings), environment(), rungs, result.stats)
+
+
+def bless(run: Path, target: Path) -> None:
+    """Write a run's record to a file that can be reviewed and kept.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    text = baseline.blessed(baseline.read(run))
+    write_whole(target, text)
+
+
+def update(target: Path, *, own_schemes: bool) -> None:
+    """Make the run of a blessed file again, and put what it is now in its place."""
+    record = baseline.read(target)
+    if target.is_dir():
+        raise ConfigError([f"{target}: bless --update FILE: a run's folder stays as it is"])
+    write_whole(target, baseline.blessed(again(record, own_schemes=own_schemes)))
+
+
+def write_whole(target: Path, text: str) -> None:
+    """Write a file under a temporary name, then rename it.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ConfigError([f"{target}: cannot be written: {error.strerror}"]) from None

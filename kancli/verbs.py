@@ -1,0 +1,150 @@
+"""The other jobs of kan-run, `kan-run VERB ...`: what each is given, and what it prints. torch is loaded late."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kancli import signals
+from kancli.errors import DRIFT, ConfigError
+from kancli.progress import progress
+
+if TYPE_CHECKING:
+    from kancli.presets import Presets
+
+
+def explain(typed: list[str], presets: Presets) -> int:
+    """The law with its numbers, or what each statistic is."""
+    words = _words("explain [KEY=VALUE ...]", typed)
+    from kancli.report import show
+
+    if words == ["stats"]:
+        from kancli.glossary import glossary
+
+        show(glossary(), sys.stdout)
+        return 0
+    with progress("loading"), signals.held():
+        from kancli.explain import explain
+    show(explain(words, presets), sys.stdout)
+    return 0
+
+
+def draw(typed: list[str], presets: Presets) -> int:
+    """A finished run's figures anew; or several runs side by side."""
+    words = _words("draw RUN ... [figures=...]", typed)
+    folders = [Path(word) for word in words if "=" not in word or Path(word).is_dir()]
+    overrides = [word for word in words if Path(word) not in folders]
+    if not folders:
+        raise ConfigError(["draw: name the folder of a run, several, or a sweep's: kan-run draw RUN [figures=all]"])
+    with progress("drawing"):
+        with signals.held():
+            from kancli.drawing import draw_again
+            from kancli.plates import draw_plates, is_sweep
+        if len(folders) == 1 and not is_sweep(folders[0]):
+            written = draw_again(folders[0], overrides, presets)
+        else:
+            written = draw_plates(folders, overrides, presets)
+    for path in written:
+        print(path)
+    return 0
+
+
+def check(typed: list[str], presets: Presets) -> int:
+    """Baselines' runs made again and compared."""
+    parser = _parser("check BASELINE ... [--json] [--junit FILE] [--jobs N]")
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--junit", type=Path)
+    parser.add_argument("--jobs", type=int, default=1)
+    args = parser.parse_intermixed_args(typed)
+    if not args.words:
+        raise ConfigError(["check: name a baseline, a run's folder or a blessed file: kan-run check BASELINE"])
+    if args.jobs < 1:
+        raise ConfigError([f"--jobs {args.jobs}: allowed: 1 or more processes"])
+    with progress("checking"):
+        with signals.held():
+            from kancli import checking
+        from kancli import check_report
+
+        paths = checking.paths_of(args.words)
+        checks = checking.check_all(paths, own_schemes=len(presets.folders) > 1, jobs=args.jobs)
+    if args.junit is not None:
+        checking.write_whole(args.junit, check_report.as_junit(checks).decode())
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with open(summary, "a", encoding="utf-8") as file:
+            file.write(check_report.as_markdown(checks))
+    if args.json:
+        print(check_report.as_json(checks))
+    else:
+        for each in checks:
+            print("\n".join(check_report.lines(each)))
+    return checking.exit_code(checks)
+
+
+def bless(typed: list[str], presets: Presets) -> int:
+    """A run's record as a file to be kept; or such files made anew."""
+    parser = _parser("bless RUN -o FILE, or bless --update FILE ... [--force]")
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--update", action="store_true")
+    parser.add_argument("--force", action="store_true")
+    args = parser.parse_intermixed_args(typed)
+    if args.update == (args.output is not None) or not args.words or (args.output and len(args.words) > 1):
+        raise ConfigError(["bless: kan-run bless RUN -o FILE, or kan-run bless --update FILE ..."])
+    if args.update and os.environ.get("CI", "").lower() == "true" and not args.force:
+        raise ConfigError(["bless --update: not under CI=true, where a baseline judges and is not judged; or --force"])
+    with progress("blessing"):
+        with signals.held():
+            from kancli import checking
+        if args.update:
+            written = checking.paths_of(args.words)
+            for path in written:
+                checking.update(path, own_schemes=len(presets.folders) > 1)
+        else:
+            written = [args.output]
+            checking.bless(Path(args.words[0]), args.output)
+    for path in written:
+        print(path)
+    return 0
+
+
+def diff(typed: list[str], presets: Presets) -> int:
+    """What differs between two runs."""
+    parser = _parser("diff A B [--json]")
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_intermixed_args(typed)
+    if len(args.words) != 2:
+        raise ConfigError(["diff: name two runs' folders or blessed files: kan-run diff A B"])
+    with signals.held():
+        from kancli import diff as differences
+    found = differences.diff(*map(Path, args.words))
+    if args.json:
+        print(differences.as_json(found))
+    else:
+        print("\n".join(differences.lines(found)))
+    return DRIFT if found.differs else 0
+
+
+VERBS: dict[str, Callable[[list[str], Presets], int]] = {
+    "explain": explain,
+    "draw": draw,
+    "check": check,
+    "bless": bless,
+    "diff": diff,
+}
+
+
+def _words(usage: str, typed: list[str]) -> list[str]:
+    """What is typed for a verb without options of its own."""
+    parser = _parser(usage)
+    parser.add_argument("words", nargs="*")
+    return parser.parse_intermixed_args(typed).words
+
+
+def _parser(usage: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser("kan-run", add_help=False, allow_abbrev=False, usage=f"kan-run {usage}")
