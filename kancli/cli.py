@@ -90,6 +90,10 @@ def _dispatch(argv: list[str]) -> int:
         sys.path.append(str(presets.folders[-1]))  # schemes of the user's own lie beside the presets that name them
     if verb is not None:
         return verb(rest, presets)
+    if rest and rest[0] == "rerun":
+        from kancli.rerun import words_of
+
+        rest = words_of(rest[1:], presets)
     args = _parser().parse_intermixed_args(rest)
     if args.shell_completion:
         return _complete(hydra_shell.create(presets, hydra_shell.CompletionLoader), args)

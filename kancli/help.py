@@ -27,6 +27,7 @@ Usage: kan-run [-m] [KEY=VALUE ...]
        kan-run check BASELINE ...        a run made again from its record, and compared
        kan-run bless RUN -o FILE         the record as a small file to keep
        kan-run diff A B                  what differs between two runs
+       kan-run rerun RUN [KEY=VALUE ...] a run as it was recorded, or with other values
        kan-run explain stats             what each number in stats.json is
   -m, --multirun          sweep over keys that have several values
   -c, --cfg job           print the config that a run would have, and stop

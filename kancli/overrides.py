@@ -132,7 +132,7 @@ def take(key: str, value: Any, presets: Presets, settled: Settled) -> None:
 
 def _take_group(group: str, value: Any, presets: Presets, settled: Settled) -> None:
     if isinstance(value, Mapping):
-        for path, entry in _flatten(value, group):
+        for path, entry in flatten(value, group):
             take(path, entry, presets, settled)
     elif isinstance(value, str) and value in presets.options(group):
         # A preset chosen later replaces a value given earlier, as a later value would.
@@ -154,18 +154,19 @@ def _choose(group: str, option: str, presets: Presets, settled: Settled) -> None
     # What an experiment file set gives way to a preset that is typed; typed values do not.
     preset = presets.load(group, option)
     prefix = "" if preset.package == "_global_" else f"{group}."
-    sets = {prefix + path for path, _ in _flatten(preset.body, "")}
+    sets = {prefix + path for path, _ in flatten(preset.body, "")}
     before = settled.values[: settled.by_experiment]
     kept = [entry for entry in before if entry[0] not in sets]
     settled.values = kept + settled.values[settled.by_experiment :]
     settled.by_experiment = len(kept)
 
 
-def _flatten(value: Mapping[Any, Any], prefix: str) -> Iterable[tuple[str, Any]]:
+def flatten(value: Mapping[Any, Any], prefix: str) -> Iterable[tuple[str, Any]]:
+    """The values of nested sections, each with its dotted path."""
     for name, entry in value.items():
         path = f"{prefix}.{name}" if prefix else str(name)
         if isinstance(entry, Mapping) and entry and path != "hydra.sweeper.params":
-            yield from _flatten(entry, path)
+            yield from flatten(entry, path)
         else:
             yield path, entry
 
@@ -242,9 +243,9 @@ def _take_experiment(name: Any, presets: Presets, settled: Settled) -> None:
         return
     for key, value in preset.body.items():
         if key == "hydra" and isinstance(value, Mapping):
-            settled.values += _flatten(value, "hydra")
+            settled.values += flatten(value, "hydra")
         elif isinstance(value, Mapping) and key not in presets.groups():
-            settled.values += _flatten(value, str(key))
+            settled.values += flatten(value, str(key))
         else:
             take(str(key), value, presets, settled)
 

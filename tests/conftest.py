@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from kancli.cli import main
 from kancli.presets import Presets, builtin_folder
+
+# The same examples every time, and no folder of what failed before: a test run is repeatable too.
+settings.register_profile("repeatable", database=None, deadline=None, derandomize=True)
+settings.load_profile("repeatable")
 
 
 @dataclass

@@ -1,0 +1,96 @@
+"""A run made again from its record, as it was or with other values."""
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as some
+
+from kancli.rerun import literal
+
+CASES = [
+    [],
+    ["init=glorot", "gain=1.5", "width=2-3-1", "grid=7", "inputs=uniform", "inputs.n=50"],
+    ["figures.title='a, \"b\" it\\'s'", "figures.in_vars=[x,y]", "verdicts.rough=[3,null]", "stats=full", "n_seeds=2"],
+    ["init=linear", "grid.adapt=samples", "grid.range=[-2,1.5]", "dtype=float64", "activations.n=3"],
+    ["init=pykan_0_2_8", "sparse_init=true", "stream=source", "stats=none", "inputs=sobol"],
+]
+
+
+@pytest.mark.parametrize("typed", CASES, ids=" ".join)
+def test_a_run_made_again_is_the_run(kan_run, typed):
+    first = kan_run(*typed, "figures=none")
+    again = kan_run("rerun", first.out.splitlines()[-1])
+    assert again.code == 0, again.err
+    one, other = (each.json("run.json") for each in (first, again))
+    assert other["config"] == one["config"]
+    assert other["ladder"] == one["ladder"]
+    assert first.folder != again.folder
+
+
+def test_later_edits_of_presets_do_not_leak_in(kan_run, tmp_path):
+    (tmp_path / "own/init").mkdir(parents=True)
+    preset = tmp_path / "own/init/mine.yaml"
+    preset.write_text("scheme: default\nnoise_scale: 0.5\nnoise_scale_base: 0.1\n")
+    run = kan_run("--config-dir", "own", "init=mine", "figures=none")
+    preset.unlink()
+    again = kan_run("rerun", run.out.splitlines()[-1])
+    assert again.json("run.json")["ladder"] == run.json("run.json")["ladder"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "same_as"),
+    [
+        (["seed=3"], ["init=glorot", "gain=2", "seed=3"]),
+        (["gain=1"], ["init=glorot", "gain=1"]),
+        (["init=linear"], ["init=linear"]),
+        (["init=lecun", "width=2-2"], ["init=lecun", "width=2-2"]),
+        (["inputs=sobol"], ["init=glorot", "gain=2", "inputs=sobol"]),
+        (["grid=9"], ["init=glorot", "gain=2", "grid=9"]),
+    ],
+)
+def test_what_is_typed_wins_over_the_record(kan_run, typed, same_as):
+    folder = kan_run("init=glorot", "gain=2", "figures=none").out.splitlines()[-1]
+    found, wanted = kan_run("rerun", folder, *typed), kan_run(*same_as, "figures=none")
+    assert found.code == 0, found.err
+    assert found.json("run.json")["config"] == wanted.json("run.json")["config"]
+
+
+def test_a_sweep_from_a_record(kan_run):
+    folder = kan_run("init=glorot", "figures=none").out.splitlines()[-1]
+    assert kan_run("rerun", folder, "-m", "seed=0,1").out.splitlines()[-1].startswith("2 of 2 runs complete")
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        ([], "name the folder of a run"),
+        (["seed=1"], "name the folder of a run"),
+        (["nowhere"], "no such file"),
+        (["RUN", "nois=1"], "nois=1: no such key"),
+        (["RUN", "seed=x"], "seed=x: allowed"),
+    ],
+)
+def test_a_mistake_is_answered(kan_run, argv, says):
+    folder = kan_run("figures=none").out.splitlines()[-1]
+    answer = kan_run("rerun", *(folder if each == "RUN" else each for each in argv))
+    assert answer.code == 2
+    assert says in answer.err
+    assert len(answer.err.splitlines()) <= 3
+
+
+PLAIN = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False, allow_infinity=False)
+    | some.text(some.characters(codec="utf-8", exclude_characters="$", exclude_categories=["C"])),
+    lambda inner: some.lists(inner, max_size=4),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@given(PLAIN)
+def test_values_survive_the_grammar(value):
+    (parsed,) = OverridesParser.create().parse_overrides([f"key={literal(value)}"])
+
+    def plain(each):
+        return [plain(one) for one in each] if isinstance(each, list) else getattr(each, "text", each)
+
+    assert plain(parsed.value()) == value
