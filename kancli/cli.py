@@ -180,7 +180,7 @@ def _run(hydra: Hydra, overrides: list[str]) -> int:
     from kancli.run_folder import check_fresh, unwritable
 
     config = hydra.compose_config(CONFIG_NAME, overrides, run_mode=RunMode.RUN, with_log_configuration=False)
-    check_fresh(Path(config.hydra.run.dir))
+    check_fresh(Path(config.hydra.run.dir), overwrite=bool(config.overwrite))
     with progress("loading"), signals.held():
         from kancli import experiment
     experiment.device_of(config.device)

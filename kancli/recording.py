@@ -61,7 +61,7 @@ def record_run(
         "config": config_of(settings),
         **environment(),
     }
-    folder = RunFolder.claim(path, hydra_record, head)
+    folder = RunFolder.claim(path, hydra_record, head, overwrite=settings.overwrite)
     try:
         log.info("identity %s", head["identity"])
         with progress("computing"):

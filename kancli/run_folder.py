@@ -7,6 +7,8 @@ import hashlib
 import json
 import logging
 import os
+import shutil
+import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("kancli")
 
 HYDRA_RECORD = ".hydra"
+MOST_JSON = 2**30  # bytes: 1.8 kB an edge are 300 MB for [64, 2500]
 
 
 class RunFolder:
@@ -36,10 +39,13 @@ class RunFolder:
         self.head = dict(head)
         self.files: dict[str, str] = {}  # sha256 by name
         self.tensors: dict[str, str] = {}
+        self.replaced: Path | None = None  # where the run is whose place this one takes
         self._handler: logging.Handler | None = None
 
     @classmethod
-    def claim(cls, path: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any]) -> RunFolder:
+    def claim(
+        cls, path: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any], *, overwrite: bool = False
+    ) -> RunFolder:
         """Make the folder this run's own, or fail before anything in it is touched.
 
         Making `.hydra` inside is the claim: of two processes only one can.
@@ -47,10 +53,12 @@ class RunFolder:
         Args:
             hydra_record: the files of `.hydra`, by name.
             head: what run.json says from the start.
+            overwrite: whether a finished run that is there may be set aside; it is removed once this one is complete.
 
         Raises:
             ConfigError: the folder holds something already, or cannot be written.
         """
+        replaced = _set_aside(path) if overwrite else None
         check_fresh(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -58,8 +66,12 @@ class RunFolder:
         except FileExistsError:
             raise ConfigError([_taken(path)]) from None
         except OSError as error:
+            if replaced is not None:
+                with contextlib.suppress(OSError):
+                    replaced.rename(path)
             raise ConfigError([unwritable(path, error)]) from None
         folder = cls(path, head)
+        folder.replaced = replaced
         for name, text in hydra_record.items():
             folder.write(f"{HYDRA_RECORD}/{name}", text.encode())
         folder._open_log()
@@ -71,7 +83,8 @@ class RunFolder:
         target = self.path / name
         temporary = target.with_name(f".{target.name}.part")
         try:
-            target.parent.mkdir(exist_ok=True)
+            if target.parent != self.path:  # which was claimed, and is not made anew where somebody removed it
+                target.parent.mkdir(exist_ok=True)
             with temporary.open("wb") as file:
                 file.write(content)
             temporary.replace(target)
@@ -121,6 +134,10 @@ class RunFolder:
             self._handler = None
         self.files["run.log"] = hashlib.sha256((self.path / "run.log").read_bytes()).hexdigest()
         self._write_run(status, more)
+        if self.replaced is not None and status == "complete":
+            shutil.rmtree(self.replaced, ignore_errors=True)
+        elif self.replaced is not None:
+            log.warning("overwrite=true: the run that was there is kept in %s", self.replaced)
 
     def _write_run(self, status: str, more: Mapping[str, Any]) -> None:
         hashes = {"files": self.files, "tensors": self.tensors}
@@ -138,8 +155,9 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON file that a run left.
 
     Raises:
-        ConfigError: it is missing, damaged, or no object.
+        ConfigError: it is missing, damaged, no object, too large, or no plain file.
     """
+    _check_plain(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -160,6 +178,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    _check_plain(path, most=None)
     try:
         return load_file(path)
     except FileNotFoundError:
@@ -168,16 +187,38 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
 
 
-def check_fresh(path: Path, key: str = "hydra.run.dir") -> None:
+def _check_plain(path: Path, most: int | None = MOST_JSON) -> None:
+    """Check that a file is a plain one that can be read whole: no device, and no link out of its folder.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    try:
+        if path.is_symlink() and path.resolve().parent != path.parent.resolve():
+            raise ConfigError([f"{path}: damaged: a symbolic link out of its folder"])
+        if path.exists() and not path.is_file():
+            raise ConfigError([f"{path}: damaged: no plain file"])
+        if most is not None and path.exists() and path.stat().st_size > most:
+            raise ConfigError([f"{path}: damaged: larger than {most >> 20} MB"])
+    except OSError as error:
+        raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
+
+
+def check_fresh(path: Path, key: str = "hydra.run.dir", *, overwrite: bool = False) -> None:
     """Check, without touching anything, that a run could have this folder for its own.
+
+    Args:
+        overwrite: whether it may hold a finished run.
 
     Raises:
         ConfigError: it holds something already, is no folder, or cannot be written.
     """
     try:
         if path.is_dir():
-            if any(path.iterdir()):
+            if any(path.iterdir()) and not overwrite:
                 raise ConfigError([_taken(path, key)])
+            if any(path.iterdir()):
+                _check_finished(path)
         elif path.exists():
             raise ConfigError([f"{key}={path}: is a file; name a folder that is new or empty"])
     except OSError as error:
@@ -187,8 +228,39 @@ def check_fresh(path: Path, key: str = "hydra.run.dir") -> None:
         raise ConfigError([f"{key}={path}: {parent} cannot be written; name a folder elsewhere with {key}=DIR"])
 
 
+def _check_finished(path: Path) -> None:
+    """Check that a folder is a run's which has come to its end: nothing else is ever overwritten.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    try:
+        status = read_json(path / "run.json").get("status")
+    except ConfigError:
+        status = None
+    if status not in ("complete", "failed", "interrupted"):
+        reason = "its run is not finished, or was killed" if status == "running" else "it is not the folder of a run"
+        raise ConfigError(
+            [f"overwrite=true hydra.run.dir={path}: {reason}; name another folder, or remove it yourself"]
+        )
+
+
+def _set_aside(path: Path) -> Path | None:
+    """Move a finished run's folder to a hidden name beside it."""
+    if not path.is_dir() or not any(path.iterdir()):
+        return None
+    _check_finished(path)
+    aside = path.with_name(f".{path.name}.replaced-{uuid.uuid4().hex[:8]}")
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise ConfigError([unwritable(path, error)]) from None
+    return aside
+
+
 def _taken(path: Path, key: str = "hydra.run.dir") -> str:
-    return f"{key}={path}: is not empty; a run writes to a fresh folder, name another or leave {key} out"
+    also = ", or add overwrite=true" if key == "hydra.run.dir" else ""
+    return f"{key}={path}: is not empty; a run writes to a fresh folder: name another, leave {key} out{also}"
 
 
 def unwritable(path: Path | str, error: OSError, key: str = "hydra.run.dir") -> str:

@@ -123,6 +123,9 @@ class Settings:
     dtype: str = key("float32", Choice(("float32", "float64")), "number type of model and samples")
     device: str = key("cpu", Choice(("cpu", "cuda", "auto")), "where the model runs; draws are the same on all")
     strict: bool = key(False, Truth(), "end with exit code 4 where a verdict fails")
+    overwrite: bool = key(
+        False, Truth(), "take the place of the finished run in hydra.run.dir, once this one is complete"
+    )
     grid: Grid = dataclasses.field(default_factory=Grid)
     init: Scheme = dataclasses.field(default_factory=SCHEMES["default"])
     inputs: Sampler = dataclasses.field(default_factory=SAMPLERS["normal"])

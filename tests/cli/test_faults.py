@@ -1,0 +1,145 @@
+"""Faults tried for real: many processes at once, kill -9 at any moment, no room on the disk, files of any kind."""
+
+import hashlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from kancli import recording
+from kancli.run_folder import read_tensors
+
+KAN_RUN = [sys.executable, "-m", "kancli"]
+PROCESSES, AT_ONCE, KILLS = 50, 10, 8
+
+
+def assert_whole(folder):
+    """Every file of a complete run is the one that its record tells of."""
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "complete"
+    for name, digest in record["sha256"]["files"].items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest, name
+    assert {path.name for path in folder.iterdir()} >= {"params.safetensors", "stats.json", "run.log", ".hydra"}
+
+
+@pytest.mark.slow
+def test_fifty_processes_on_one_root_leave_fifty_folders(tmp_path):
+    """Ten at a time, all with one start of the clock's second in common with others."""
+    waiting, running = list(range(PROCESSES)), []
+    while waiting or running:
+        while waiting and len(running) < AT_ONCE:
+            argv = [*KAN_RUN, f"seed={waiting.pop()}", "figures=none"]
+            running.append(
+                subprocess.Popen(
+                    argv, cwd=tmp_path, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
+                )
+            )
+        running[0].wait()
+        assert all(each.returncode in (0, None) for each in running)
+        running = [each for each in running if each.poll() is None]
+    folders = [path.parent for path in tmp_path.glob("outputs/*/*/run.json")]
+    assert len(folders) == PROCESSES
+    assert {json.loads((folder / "run.json").read_text())["seed"] for folder in folders} == set(range(PROCESSES))
+    for folder in folders:
+        assert_whole(folder)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_no_run_says_more_than_it_has(tmp_path, kan_run):
+    moments = random.Random(0)
+    for number in range(KILLS):
+        process = subprocess.Popen([*KAN_RUN, f"hydra.run.dir=run{number}", "figures=all", "stats=full"], cwd=tmp_path,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        begun = tmp_path / f"run{number}" / "run.json"
+        deadline = time.monotonic() + 60
+        while not begun.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 1.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    statuses = []
+    for number in range(KILLS):
+        folder = tmp_path / f"run{number}"
+        status = json.loads((folder / "run.json").read_text())["status"]
+        statuses.append(status)
+        for path in folder.glob("*.safetensors"):
+            read_tensors(path)
+        for path in folder.glob("*.json"):
+            json.loads(path.read_text())
+        if status == "complete":
+            assert_whole(folder)
+        else:
+            found = kan_run("check", f"run{number}")
+            assert (found.code, status) == (5, "running")
+            assert "not a complete run: run.json says running" in found.out
+    assert "running" in statuses
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [4096, 30_000])
+def test_no_room_on_the_disk(tmp_path, limit):
+    done = subprocess.run(
+        [*KAN_RUN, "hydra.run.dir=run", "inputs.n=2000", "figures=none"],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "cannot be written: File too large" in line
+    record = tmp_path / "run/run.json"
+    if record.exists():
+        assert json.loads(record.read_text())["status"] in ("failed", "running")
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_folder_removed_in_mid_run(kan_run, tmp_path, monkeypatch):
+    compute = recording.compute
+
+    def removing(settings):
+        shutil.rmtree(tmp_path / "run")
+        return compute(settings)
+
+    monkeypatch.setattr(recording, "compute", removing)
+    answer = kan_run("hydra.run.dir=run", "figures=none")
+    assert answer.code == 1
+    (line,) = answer.err.splitlines()
+    assert "cannot be written: No such file or directory" in line
+
+
+@pytest.mark.parametrize("name", ["run.json", "stats.json", "params.safetensors", "figures.safetensors"])
+@pytest.mark.parametrize("kind", ["link out", "device", "folder", "huge", "swapped"])
+def test_files_of_any_kind_in_a_folder_are_answered(kan_run, tmp_path, monkeypatch, name, kind):
+    run = kan_run()
+    path = run.folder / name
+    elsewhere = tmp_path / "elsewhere"
+    path.rename(elsewhere)
+    if kind == "link out":
+        path.symlink_to(elsewhere)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "huge":
+        with path.open("wb") as file:
+            file.truncate(2**31)
+    else:
+        path.write_bytes((run.folder / ("layers.csv" if name.endswith("json") else "stats.json")).read_bytes()
+                         if name != "stats.json" else b"layer,n_in\n")  # fmt: skip
+    folder = run.out.splitlines()[-1]
+    for verb, code in (("draw", 2), ("check", 5)):
+        if verb == "check" and name.endswith(".safetensors"):
+            continue  # not read: the run is made again from its record
+        answer = kan_run(verb, folder)
+        told = answer.err + answer.out
+        assert answer.code == code, told
+        assert name in told
+        assert len(told.splitlines()) == 1
