@@ -81,12 +81,12 @@ def _dispatch(argv: list[str]) -> int:
         print(f"kan-run {__version__}")
         return 0
     verb = VERBS.get(argv[0]) if argv else None
-    own, rest = _config_dir().parse_known_args(argv if verb is None else argv[1:])
+    own, rest = _split_config_dir(argv if verb is None else argv[1:])
 
     from kancli import hydra_shell
 
-    presets = Presets(hydra_shell.folders(own.config_dir))
-    if own.config_dir:
+    presets = Presets(hydra_shell.folders(own))
+    if own:
         sys.path.append(str(presets.folders[-1]))  # schemes of the user's own lie beside the presets that name them
     if verb is not None:
         return verb(rest, presets)
@@ -111,10 +111,18 @@ def _dispatch(argv: list[str]) -> int:
     return _run(hydra, args.overrides)
 
 
-def _config_dir() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("kan-run", add_help=False, allow_abbrev=False)
-    parser.add_argument("-cd", "--config-dir")
-    return parser
+def _split_config_dir(argv: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The folder of --config-dir or -cd, if it is given, and the other words: what there is to read depends on it."""
+    folder, rest, words = None, [], iter(argv)
+    for word in words:
+        name, given, value = word.partition("=")
+        if name not in ("-cd", "--config-dir"):
+            rest.append(word)
+            continue
+        folder = value if given else next(words, None)
+        if not folder:
+            raise ConfigError([f"{name}: name a folder that holds init/, experiment/, ..."])
+    return folder, rest
 
 
 def _parser() -> argparse.ArgumentParser:

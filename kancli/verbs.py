@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from kancli.progress import progress
 
 if TYPE_CHECKING:
     from kancli.presets import Presets
+
+log = logging.getLogger("kancli")
 
 
 def explain(typed: list[str], presets: Presets) -> int:
@@ -75,8 +78,11 @@ def check(typed: list[str], presets: Presets) -> int:
     if args.junit is not None:
         checking.write_whole(args.junit, check_report.as_junit(checks).decode())
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with open(summary, "a", encoding="utf-8") as file:
-            file.write(check_report.as_markdown(checks))
+        try:
+            with open(summary, "a", encoding="utf-8") as file:
+                file.write(check_report.as_markdown(checks))
+        except OSError as error:  # the answer does not depend on it
+            log.warning("GITHUB_STEP_SUMMARY=%s: cannot be written: %s", summary, error.strerror)
     if args.json:
         print(check_report.as_json(checks))
     else:

@@ -275,6 +275,13 @@ def test_answers_for_programs(kan_run, kept, tmp_path, monkeypatch):
     assert "| kept.json | match |" in summary
 
 
+def test_a_summary_that_cannot_be_written_changes_no_answer(kan_run, kept, monkeypatch, tmp_path):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "none" / "summary.md"))
+    found = kan_run("check", kept(lambda _: None))
+    assert found.code == 0
+    assert found.err.startswith("kan-run: GITHUB_STEP_SUMMARY=")
+
+
 def test_a_baseline_is_made_anew_only_where_no_machine_judges(kan_run, kept, tmp_path, monkeypatch):
     name = kept(lambda content: content["config"].update(seed=1), "a.json")
     before = (tmp_path / name).read_bytes()

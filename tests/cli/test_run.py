@@ -398,3 +398,24 @@ def test_one_bad_job_stops_a_sweep_before_it_begins(kan_run, tmp_path):
     assert "did you mean noisy?" in outcome.err
     assert len(outcome.err.splitlines()) == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("argv", [["-c", "job"], ["--cfg", "job"], ["--cfg=job"]])
+def test_the_config_is_shown(kan_run, argv):
+    answer = kan_run(*argv, "grid=7")
+    assert answer.code == 0, answer.err
+    assert "size: 7" in answer.out
+
+
+@pytest.mark.parametrize("argv", [["-cd", "own"], ["--config-dir", "own"], ["--config-dir=own"], ["-cd=own"]])
+def test_presets_of_ones_own_by_any_spelling(kan_run, tmp_path, argv):
+    (tmp_path / "own/init").mkdir(parents=True)
+    (tmp_path / "own/init/mine.yaml").write_text("scheme: default\nnoise_scale: 0.5\n")
+    assert "noise_scale: 0.5" in kan_run(*argv, "init=mine", "--cfg", "job").out
+
+
+@pytest.mark.parametrize("word", ["-cd", "--config-dir", "--config-dir="])
+def test_a_folder_of_presets_must_be_named(kan_run, word):
+    answer = kan_run("init=linear", word)
+    assert answer.code == 2
+    assert "name a folder" in answer.err
