@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
@@ -35,9 +34,7 @@ def as_json(checks: Sequence[Check]) -> str:
 
 def as_junit(checks: Sequence[Check]) -> bytes:
     """One test case a baseline: a failure for drift, an error where nothing can be said."""
-    counts = {"drift": 0, "inconclusive": 0} | {}
-    for each in checks:
-        counts[each.answer] = counts.get(each.answer, 0) + 1
+    counts = Counter(each.answer for each in checks)
     suite = ElementTree.Element("testsuite", name="kan-run check", tests=str(len(checks)),
                                 failures=str(counts["drift"]), errors=str(counts["inconclusive"]))  # fmt: skip
     for check in checks:
@@ -69,7 +66,7 @@ def _parting(found: Comparison) -> str:
 
 
 def _row(row: Row) -> str:
-    difference = "" if math.isinf(row.difference) else f", {row.difference:.2g} sampling errors"
+    difference = f", {row.apart}" if row.apart else ""
     return f"{row.name}: {_number(row.baseline)} was, {_number(row.now)} is{difference}"
 
 
@@ -81,10 +78,6 @@ def _plain(check: Check) -> dict[str, Any]:
     found = check.comparison
     told: dict[str, Any] = {"baseline": check.name, "answer": check.answer, "reason": check.reason}
     if found is not None:
-        rows = [
-            {**dataclasses.asdict(row), "difference": row.difference if math.isfinite(row.difference) else None}
-            for row in found.rows
-        ]
         told |= {"tier": found.tier.name, "why": list(found.tier.reasons), "first": found.first,
-                 "equal": list(found.equal), "rows": rows}  # fmt: skip
+                 "equal": list(found.equal), "rows": [row.plain() for row in found.rows]}  # fmt: skip
     return told

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import glob
 import multiprocessing
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from kancli.errors import DRIFT, INCONCLUSIVE, ConfigError, InconclusiveError, K
 from kancli.identity import config_of, identity
 from kancli.inits.outside import TARGET
 from kancli.ladder import hash_of, ladder
+from kancli.run_folder import write_whole
 from kancli.seeding import SEMANTICS
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def bless(run: Path, target: Path) -> None:
         ConfigError: the file cannot be written.
     """
     text = baseline.blessed(baseline.read(run))
-    write_whole(target, text)
+    write(target, text)
 
 
 def update(target: Path, *, own_schemes: bool) -> None:
@@ -128,19 +128,16 @@ def update(target: Path, *, own_schemes: bool) -> None:
     record = baseline.read(target)
     if target.is_dir():
         raise ConfigError([f"{target}: bless --update FILE: a run's folder stays as it is"])
-    write_whole(target, baseline.blessed(again(record, own_schemes=own_schemes)))
+    write(target, baseline.blessed(again(record, own_schemes=own_schemes)))
 
 
-def write_whole(target: Path, text: str) -> None:
-    """Write a file under a temporary name, then rename it.
+def write(target: Path, content: str) -> None:
+    """Write a file of the user's choice.
 
     Raises:
         ConfigError: it cannot be written.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
+        write_whole(target, content.encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise ConfigError([f"{target}: cannot be written: {error.strerror}"]) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from kancli.baseline import Record
@@ -47,6 +47,15 @@ class Row:
         if self.baseline is None or self.now is None:
             return math.inf
         return abs(self.now - self.baseline) / self.error if self.error else math.inf
+
+    @property
+    def apart(self) -> str:
+        """The difference in words."""
+        return "" if math.isinf(self.difference) else f"{self.difference:.2g} sampling errors"
+
+    def plain(self) -> dict[str, Any]:
+        """Its numbers by name, as JSON has them: null for an infinite difference."""
+        return {**asdict(self), "difference": self.difference if math.isfinite(self.difference) else None}
 
     @property
     def agrees(self) -> bool:
@@ -105,9 +114,7 @@ def compare(baseline: Record, now: Record) -> Comparison:
     within the tier's tolerance; the rungs tell where the bits first part.
     """
     tier = tier_of(baseline, now)
-    rungs = {**baseline.ladder, **now.ladder}
-    order = [*baseline.ladder, *(name for name in rungs if name not in baseline.ladder)]
-    order.sort(key=lambda name: {"config": 0, "output": 2, "statistics": 3}.get(name, 1))
+    order = rungs_of(baseline, now)
     differ = [name for name in order if baseline.ladder.get(name) != now.ladder.get(name)]
     if not differ:
         return Comparison(tier, "match", None, tuple(order), ())
@@ -118,10 +125,16 @@ def compare(baseline: Record, now: Record) -> Comparison:
     return Comparison(tier, answer, differ[0], tuple(order[: order.index(differ[0])]), tuple(rows))
 
 
+def rungs_of(one: Record, other: Record) -> list[str]:
+    """The rungs of both, in the order of the computation."""
+    last = {"config": 0, "output": 2, "statistics": 3}
+    return sorted({**one.ladder, **other.ladder}, key=lambda name: last.get(name, 1))
+
+
 def differing(baseline: Record, now: Record, tolerance: Tolerance) -> Iterator[Row]:
     """The statistics that are not the same in both, as far as the baseline has them."""
     n = samples_of(baseline)
-    new = dict(numbers(now.stats))
+    new = {name: value for name, value, _ in with_errors(now.stats, n)}
     for name, value, error in with_errors(baseline.stats, n):
         other = new.get(name)
         if value == other:
@@ -137,26 +150,15 @@ def samples_of(record: Record) -> int:
     return n if isinstance(n, int) and n > 0 else 100
 
 
-def numbers(content: Any, path: str = "") -> Iterator[tuple[str, float | None]]:
-    """Every number of a tree of plain values, and every null, by its path."""
-    if isinstance(content, Mapping):
-        for name, each in content.items():
-            yield from numbers(each, f"{path}.{name}" if path else str(name))
-    elif isinstance(content, (list, tuple)):
-        for number, each in enumerate(content):
-            yield from numbers(each, f"{path}.{_label(each, number)}")
-    elif content is None or (isinstance(content, (int, float)) and not isinstance(content, bool)):
-        yield path, content
-
-
 def _label(entry: Any, number: int) -> str:
     """Verdicts by their name, layers and nodes by their number."""
     return str(entry["name"]) if isinstance(entry, Mapping) and "name" in entry else str(number)
 
 
 def with_errors(content: Any, n: int, path: str = "") -> Iterator[tuple[str, float | None, float]]:
-    """As `numbers`, each with its sampling error: of a mean over members sd/sqrt(members), of a parameter's moments
-    that which its law declares, and of any other about |number|/sqrt(n) for n samples."""
+    """Every number of a tree of plain values, and every null, by its path, with its sampling error: of a mean over
+    members sd/sqrt(members), of a parameter's moments that which its law declares, and of any other about
+    |number|/sqrt(n) for n samples."""
     errors: dict[str, float] = {}
     if isinstance(content, Mapping):
         told = {name: each for name, each in content.items() if _is_number(each)}
@@ -175,9 +177,8 @@ def with_errors(content: Any, n: int, path: str = "") -> Iterator[tuple[str, flo
     elif isinstance(content, (list, tuple)):
         for number, each in enumerate(content):
             yield from with_errors(each, n, f"{path}.{_label(each, number)}")
-    else:
-        for name, value in numbers(content, path):
-            yield name, value, abs(value or 0.0) / math.sqrt(n)
+    elif content is None or _is_number(content):
+        yield path, content, abs(content or 0.0) / math.sqrt(n)
 
 
 def _is_number(value: Any) -> bool:

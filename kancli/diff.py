@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kancli import baseline
 from kancli.baseline import Record
-from kancli.comparing import Row, Tolerance, differing
+from kancli.comparing import Row, Tolerance, differing, rungs_of
 from kancli.schema import show
 
 MOST_ROWS = 20  # statistics told on the terminal
@@ -42,13 +41,12 @@ def diff(one: Path, other: Path) -> Difference:
         InconclusiveError: one of them is missing, damaged, not finished, or of another schema.
     """
     a, b = baseline.read(one), baseline.read(other)
-    rungs = {**a.ladder, **b.ladder}
     rows = [*differing(a, b, NONE)] if _same_shape(a, b) else []
     return Difference(
         (a.name, b.name),
         tuple(_changes(a.config, b.config)),
         tuple(_changes(a.environment, b.environment)),
-        tuple(name for name in rungs if a.ladder.get(name) != b.ladder.get(name)),
+        tuple(name for name in rungs_of(a, b) if a.ladder.get(name) != b.ladder.get(name)),
         tuple(sorted(rows, key=lambda row: -row.difference)),
     )
 
@@ -66,7 +64,7 @@ def lines(found: Difference) -> list[str]:
     if found.rows:
         told.append("statistics")
         for row in found.rows[:MOST_ROWS]:
-            errors = "" if math.isinf(row.difference) else f"  ({row.difference:.2g} sampling errors)"
+            errors = f"  ({row.apart})" if row.apart else ""
             told.append(f"  {row.name}: {show(row.baseline)} | {show(row.now)}{errors}")
         if len(found.rows) > MOST_ROWS:
             told.append(f"  ... and {len(found.rows) - MOST_ROWS} more")
@@ -75,9 +73,7 @@ def lines(found: Difference) -> list[str]:
 
 def as_json(found: Difference) -> str:
     """The same, whole."""
-    rows = [
-        {**asdict(row), "difference": row.difference if math.isfinite(row.difference) else None} for row in found.rows
-    ]
+    rows = [row.plain() for row in found.rows]
     content = {"runs": found.names, "config": found.config, "environment": found.environment, "rungs": found.rungs}
     return json.dumps({**content, "statistics": rows}, indent=2, ensure_ascii=False)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError, KanError, one_line
-from kancli.ladder import hash_of
+from kancli.ladder import hash_of, hash_of_file
 from kancli.tables import csv_of_edges, csv_of_rows, flat
 
 if TYPE_CHECKING:
@@ -79,18 +79,13 @@ class RunFolder:
         return folder
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file whole, whenever the process may be killed: under a temporary name first, then renamed."""
+        """Write a file whole, and keep its hash for run.json."""
         target = self.path / name
-        temporary = target.with_name(f".{target.name}.part")
         try:
             if target.parent != self.path:  # which was claimed, and is not made anew where somebody removed it
                 target.parent.mkdir(exist_ok=True)
-            with temporary.open("wb") as file:
-                file.write(content)
-            temporary.replace(target)
+            write_whole(target, content)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
             raise KanError(f"{target}: cannot be written: {error.strerror}") from error
         self.files[name] = hashlib.sha256(content).hexdigest()
 
@@ -132,7 +127,7 @@ class RunFolder:
             log.removeHandler(self._handler)
             self._handler.close()
             self._handler = None
-        self.files["run.log"] = hashlib.sha256((self.path / "run.log").read_bytes()).hexdigest()
+        self.files["run.log"] = hash_of_file(self.path / "run.log")
         self._write_run(status, more)
         if self.replaced is not None and status == "complete":
             shutil.rmtree(self.replaced, ignore_errors=True)
@@ -149,6 +144,23 @@ class RunFolder:
         self._handler = logging.FileHandler(self.path / "run.log", encoding="utf-8")
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(self._handler)
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a file whole, whenever the process may be killed: under a temporary name first, then renamed.
+
+    Raises:
+        OSError: it cannot be written; then nothing is left.
+    """
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+        temporary.replace(target)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def check(typed: list[str], presets: Presets) -> int:
         paths = checking.paths_of(args.words)
         checks = checking.check_all(paths, own_schemes=len(presets.folders) > 1, jobs=args.jobs)
     if args.junit is not None:
-        checking.write_whole(args.junit, check_report.as_junit(checks).decode())
+        checking.write(args.junit, check_report.as_junit(checks).decode())
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with open(summary, "a", encoding="utf-8") as file:
