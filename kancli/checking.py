@@ -39,7 +39,7 @@ class Check:
 
     @property
     def answer(self) -> str:
-        """ "match", "match within tier", "drift" or "inconclusive"."""
+        """One of "match", "match within tier", "drift" and "inconclusive"."""
         return "inconclusive" if self.comparison is None else self.comparison.answer
 
 

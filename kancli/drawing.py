@@ -25,14 +25,8 @@ from kancli.stats import SCHEMA, LayerScope
 if TYPE_CHECKING:
     from kancli.presets import Presets
 
-MODEL_KEYS = (
-    "width",
-    "k",
-    "base_fun",
-    "dtype",
-    "grid",
-    "n_seeds",
-)  # what of a config the functions on the edges depend on
+# What of a config the functions on the edges depend on.
+MODEL_KEYS = ("width", "k", "base_fun", "dtype", "grid", "n_seeds")
 
 
 def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Path]:
@@ -46,8 +40,7 @@ def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Pat
             or there is nothing that can be drawn.
     """
     run = read_run(folder)
-    settings = settings_of_run(folder, run["config"], typed, presets)
-    scene = read_scene(folder, settings, with_laws=knows_scheme(run["config"], presets))
+    settings, scene = scene_of_run(folder, run["config"], typed, presets)
     target = RunFolder(folder, {})
     try:
         with figures.drawing_in(folder):
@@ -103,7 +96,7 @@ def settings_of_run(folder: Path, config: Mapping[str, Any], typed: Sequence[str
         look |= presets.load("figures", choice).body
     look |= {key.removeprefix("figures."): value for key, value in settled.values}
     known = {name: config[name] for name in MODEL_KEYS if name in config}
-    if knows_scheme(config, presets):
+    if _knows_scheme(config, presets):
         known["init"] = config["init"]
     try:
         return validate({**known, "inputs": {"kind": "normal", "n": 2}, "figures": look})
@@ -111,10 +104,19 @@ def settings_of_run(folder: Path, config: Mapping[str, Any], typed: Sequence[str
         raise ConfigError([f"{folder}: {fault}" for fault in error.faults]) from None
 
 
-def knows_scheme(config: Mapping[str, Any], presets: Presets) -> bool:
+def scene_of_run(
+    folder: Path, config: Mapping[str, Any], typed: Sequence[str], presets: Presets
+) -> tuple[Settings, Scene]:
+    """What figures need of a run, and how they are to look; the arguments and errors are those of `settings_of_run` and
+    `read_scene`."""
+    settings = settings_of_run(folder, config, typed, presets)
+    return settings, read_scene(folder, settings, with_laws=_knows_scheme(config, presets))
+
+
+def _knows_scheme(config: Mapping[str, Any], presets: Presets) -> bool:
     """Whether a run's scheme may be looked up: one of kancli's own, or one that lies where the user points."""
     init = config.get("init")
-    return isinstance(init, Mapping) and (TARGET not in init or len(presets.folders) > 1)
+    return isinstance(init, Mapping) and (TARGET not in init or presets.has_own)
 
 
 def read_scene(folder: Path, settings: Settings, *, with_laws: bool = True) -> Scene:

@@ -257,9 +257,9 @@ def record(result: Result, folder: RunFolder) -> None:
     folder.write_stats(result.stats)
     if result.members:
         folder.write_members(result.members)
-    laws = laws_of(settings, result.model)
-    scene = Scene(result.shown, result.scopes, result.stats, result.activations, laws, settings.n_seeds)
     if settings.figures.names:
+        laws = laws_of(settings, result.model)
+        scene = Scene(result.shown, result.scopes, result.stats, result.activations, laws, settings.n_seeds)
         start = time.perf_counter()
         with figures.drawing_in(folder.path):
             for name, files in figures.files(scene, settings.figures):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kancli import figures
-from kancli.drawing import knows_scheme, read_run, read_scene, read_stats, settings_of_run
+from kancli.drawing import read_run, read_stats, scene_of_run, settings_of_run
 from kancli.errors import ConfigError
 from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.run_folder import RunFolder
@@ -66,7 +66,11 @@ def draw_plates(folders: Sequence[Path], typed: Sequence[str], presets: Presets)
     look = dataclasses.replace(first.figures, title=None)
     if len(runs) > MOST_RUNS:
         log.warning("compare: shows the first %d of %d runs", MOST_RUNS, len(runs))
-    shown = _each(runs[:MOST_RUNS], lambda run: (run, _scene(run, typed, presets)), forgiving=swept)
+
+    def with_scene(run: Run) -> tuple[Run, Scene]:
+        return run, scene_of_run(run.folder, run.record["config"], typed, presets)[1]
+
+    shown = _each(runs[:MOST_RUNS], with_scene, forgiving=swept)
     target = RunFolder(folders[0] if swept else Path(), {})
     made: dict[str, bytes] = {}
     with figures.drawing_in(target.path):
@@ -148,12 +152,6 @@ def meanings() -> dict[str, str]:
         "non_finite": "values that are not finite",
         **{name: f"{worst[name]} {each}" for name, each in words.items()},
     }
-
-
-def _scene(run: Run, typed: Sequence[str], presets: Presets) -> Scene:
-    config = run.record["config"]
-    settings = settings_of_run(run.folder, config, typed, presets)
-    return read_scene(run.folder, settings, with_laws=knows_scheme(config, presets))
 
 
 def _sound(verdict: Mapping[str, Any]) -> bool:

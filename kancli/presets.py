@@ -35,12 +35,17 @@ class Presets:
     """The options of every group, over one or more folders; the first folder that has an option gives it.
 
     Args:
-        folders: folders that hold one folder a group.
+        folders: folders that hold one folder a group: kancli's own, and where the user points with --config-dir.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = list(folders)
         self._loaded: dict[Path, Preset] = {}
+
+    @property
+    def has_own(self) -> bool:
+        """Whether the user points to a folder: only then is a scheme that a file names looked up there."""
+        return len(self.folders) > 1
 
     def defaults(self) -> dict[str, str | None]:
         """The option that each group starts from, in the order of the defaults list."""

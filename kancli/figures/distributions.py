@@ -42,7 +42,8 @@ def draw(scene: Scene, look: Figures) -> Figure:
     """
     palette = PALETTES[look.style]
     shown = range(min(len(scene.scopes), MOST_LAYERS))
-    columns = [name for name in TENSORS if any(_varies(_drawn(scene, each, name)) for each in shown)]
+    drawn = {name: [_drawn(scene, number, name) for number in shown] for name in TENSORS}
+    columns = [name for name, layers in drawn.items() if any(map(_varies, layers))]
     kept = scene.samples(0) is not None
     if not columns and not kept:
         raise NothingToDrawError("figures=distributions: nothing was drawn at random and no activations were kept")
@@ -57,7 +58,7 @@ def draw(scene: Scene, look: Figures) -> Figure:
             law = scene.laws[number].get(name) if scene.laws else None
             law = law if hasattr(law, "cdf") else None  # one that somebody else wrote may have none
             axes = next(left)
-            _draw_parameters(axes, _drawn(scene, number, name), law, palette)
+            _draw_parameters(axes, drawn[name][number], law, palette)
             told = (
                 "\n".join(textwrap.wrap(str(law), LINE, max_lines=LINES, placeholder=" …"))
                 if law is not None

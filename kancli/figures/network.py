@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_rgb
 
@@ -19,7 +18,7 @@ from kancli.figures.legend import draw_legend, legend_height
 from kancli.figures.node_names import room_for_names, write_names
 from kancli.figures.plan import MOST_DOTS, PER_ROW, Plan
 from kancli.figures.sheet import Diagram, Sheet, fitted, rectangles, segments, width_of
-from kancli.figures.style import DASHED, PALETTES, Palette
+from kancli.figures.style import DASHED, PALETTES, Palette, colours, short
 
 if TYPE_CHECKING:
     from kancli.figures import Figures
@@ -236,12 +235,6 @@ def _write_ticks(sheet: Sheet, plan: Plan, number: int, frames: Ranges, palette:
             sheet.text(left[e] - 0.03, place, words, small, ha="right", va="center_baseline", **style)
 
 
-def short(value: float) -> str:
-    """A number in few letters: 1.2e3, not 1.2e+03."""
-    digits, e, exponent = f"{value:.2g}".partition("e")
-    return digits + (f"e{int(exponent)}" if e else "")
-
-
 def _write_groups(sheet: Sheet, plan: Plan, number: int, curves: Curves, palette: Palette) -> None:
     """What the groups of a large layer are, and which edge each frame is; links pass under the words."""
     left, right, _, top = _sides(plan, number)
@@ -276,7 +269,7 @@ def _draw_map(sheet: Sheet, plan: Plan, number: int, curves: Curves, look: Figur
     palette = PALETTES[look.style]
     cells = blocks_of(curves.scores)
     left, bottom, right, top = plan.map_box(number)
-    cmap = mpl.colormaps["viridis"].with_extremes(bad=palette.shade)
+    cmap = colours("viridis", palette)
     most = float(np.nanmax(np.where(np.isfinite(cells), cells, np.nan), initial=0.0)) or 1.0
     sheet.mesh(cells, (left, bottom, right, top), f"layer {number} scores", top=most, cmap=cmap)
     sheet.mesh(np.linspace(0, most, 64)[:, None], (right + 0.12, bottom, right + 0.22, top),

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter, MaxNLocator
 
-from kancli.figures.style import Palette
+from kancli.figures.style import Palette, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,8 +88,7 @@ class Distinct(Formatter):
         return self._write(x, 6)
 
     def _write(self, value: float, digits: int) -> str:
-        mantissa, e, exponent = f"{value:.{digits}g}".partition("e")
-        return self.fix_minus(mantissa + (f"e{int(exponent)}" if e else ""))
+        return self.fix_minus(short(value, digits))
 
 
 def write_cells(axes: Axes, image: AxesImage) -> None:
@@ -104,11 +101,6 @@ def write_cells(axes: Axes, image: AxesImage) -> None:
         bright = not np.isfinite(value) or 0.3 * red + 0.59 * green + 0.11 * blue > 0.5
         words = f"{value:.3g}" if np.isfinite(value) else "–"
         axes.text(j, i, words, ha="center", va="center", fontsize=7, color="black" if bright else "white")
-
-
-def colours(name: str, palette: Palette) -> Colormap:
-    """A colour map in which what has no value looks like none of its colours."""
-    return mpl.colormaps[name].with_extremes(bad=palette.shade)
 
 
 def colour_bar(figure: Figure, axes: Axes, image: AxesImage, palette: Palette, words: str) -> None:

@@ -16,7 +16,6 @@ from kancli.figures.panels import (
     LEFT,
     RIGHT,
     colour_bar,
-    colours,
     label,
     legend,
     line,
@@ -27,7 +26,7 @@ from kancli.figures.panels import (
 )
 from kancli.figures.scene import NothingToDrawError
 from kancli.figures.sheet import width_of
-from kancli.figures.style import PALETTES, Palette
+from kancli.figures.style import PALETTES, Palette, colours
 from kancli.stats.over_members import summarise
 
 if TYPE_CHECKING:

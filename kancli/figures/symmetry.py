@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kancli.figures.panels import BAR, colour_bar, colours, label, panels, write_cells
+from kancli.figures.panels import BAR, colour_bar, label, panels, write_cells
 from kancli.figures.scene import NothingToDrawError, Scene
-from kancli.figures.style import PALETTES
+from kancli.figures.style import PALETTES, colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
