@@ -20,7 +20,7 @@ from kancli.config import validate
 from kancli.environment import environment
 from kancli.errors import DRIFT, INCONCLUSIVE, ConfigError, InconclusiveError, KanError
 from kancli.identity import config_of, identity
-from kancli.inits.outside import TARGET
+from kancli.inits.outside import Trust, trust, trusting
 from kancli.ladder import hash_of, ladder
 from kancli.run_folder import write_whole
 from kancli.seeding import SEMANTICS
@@ -58,23 +58,24 @@ def paths_of(patterns: Sequence[str]) -> list[Path]:
     return list(paths)
 
 
-def check_all(paths: Sequence[Path], *, own_schemes: bool, jobs: int = 1) -> list[Check]:
-    """Check several baselines, in so many processes, which divide the threads among them.
-
-    Args:
-        own_schemes: whether schemes that are not kancli's own may be imported: the user has said where they lie.
-    """
+def check_all(paths: Sequence[Path], *, jobs: int = 1) -> list[Check]:
+    """Check several baselines, in so many processes, which divide the threads among them."""
     if jobs == 1 or len(paths) == 1:
-        return [check(path, own_schemes=own_schemes) for path in paths]
+        return [check(path) for path in paths]
     workers = min(jobs, len(paths))
     threads = max(1, torch.get_num_threads() // workers)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-        futures = [pool.submit(check, path, own_schemes=own_schemes) for path in paths]
+        futures = [pool.submit(_check_trusting, trust(), path) for path in paths]
         return [each.result() for each in futures]
 
 
-def check(path: Path, *, own_schemes: bool) -> Check:
+def _check_trusting(given: Trust, path: Path) -> Check:
+    with trusting(given):
+        return check(path)
+
+
+def check(path: Path) -> Check:
     """Make the run of a baseline again, and compare."""
     try:
         record = baseline.read(path)
@@ -83,20 +84,17 @@ def check(path: Path, *, own_schemes: bool) -> Check:
                 f"{path}: made with semantics {record.semantics}, this kancli has {SEMANTICS} (see CHANGELOG.md):"
                 " look at the change, then bless it anew"
             )
-        return Check(str(path), compare(record, again(record, own_schemes=own_schemes)))
+        return Check(str(path), compare(record, again(record)))
     except KanError as error:
         return Check(str(path), None, str(error))
 
 
-def again(record: Record, *, own_schemes: bool) -> Record:
+def again(record: Record) -> Record:
     """The run of a record, made again here. No file is written.
 
     Raises:
         InconclusiveError: its config cannot be run here.
     """
-    init = record.config.get("init")
-    if isinstance(init, dict) and TARGET in init and not own_schemes:
-        raise InconclusiveError(f"{record.name}: its scheme {init[TARGET]} is not kancli's own; give --config-dir DIR")
     try:
         settings = validate(record.config)
         return record_of(settings, record.name)
@@ -123,12 +121,12 @@ def bless(run: Path, target: Path) -> None:
     write(target, text)
 
 
-def update(target: Path, *, own_schemes: bool) -> None:
+def update(target: Path) -> None:
     """Make the run of a blessed file again, and put what it is now in its place."""
     record = baseline.read(target)
     if target.is_dir():
         raise ConfigError([f"{target}: bless --update FILE: a run's folder stays as it is"])
-    write(target, baseline.blessed(again(record, own_schemes=own_schemes)))
+    write(target, baseline.blessed(again(record)))
 
 
 def write(target: Path, content: str) -> None:

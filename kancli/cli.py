@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kancli")
 
+ALLOW_CODE = "allow_code"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
@@ -81,20 +83,26 @@ def _dispatch(argv: list[str]) -> int:
         print(f"kan-run {__version__}")
         return 0
     verb = VERBS.get(argv[0]) if argv else None
-    own, rest = _split_config_dir(argv if verb is None else argv[1:])
+    own, allow_code, rest = _split_trust(argv if verb is None else argv[1:])
 
     from kancli import hydra_shell
+    from kancli.inits.outside import Trust, trusting
 
     presets = Presets(hydra_shell.folders(own))
-    if own:
-        sys.path.append(str(presets.folders[-1]))  # schemes of the user's own lie beside the presets that name them
-    if verb is not None:
-        return verb(rest, presets)
-    if rest and rest[0] == "rerun":
+    with trusting(Trust(presets.own, allow_code)):
+        return verb(rest, presets) if verb is not None else _compose_and_run(rest, presets)
+
+
+def _compose_and_run(words: list[str], presets: Presets) -> int:
+    """What is no verb's business: a run, a sweep, or a look at what it would be made from."""
+    from kancli import hydra_shell
+
+    words = ["deterministic=true" if word == "--deterministic" else word for word in words]
+    if words and words[0] == "rerun":
         from kancli.rerun import words_of
 
-        rest = words_of(rest[1:], presets)
-    args = _parser().parse_intermixed_args(rest)
+        words = words_of(words[1:], presets)
+    args = _parser().parse_intermixed_args(words)
     if args.shell_completion:
         return _complete(hydra_shell.create(presets, hydra_shell.CompletionLoader), args)
     if args.multirun and (args.cfg or args.info):
@@ -111,18 +119,24 @@ def _dispatch(argv: list[str]) -> int:
     return _run(hydra, args.overrides)
 
 
-def _split_config_dir(argv: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The folder of --config-dir or -cd, if it is given, and the other words: what there is to read depends on it."""
-    folder, rest, words = None, [], iter(argv)
+def _split_trust(argv: Sequence[str]) -> tuple[str | None, bool, list[str]]:
+    """What the user has of his own: the folder of --config-dir or -cd, if it is given, and whether allow_code is true;
+    and the other words. What there is to read depends on it, so that no file can say it."""
+    folder, allow_code, rest, words = None, False, [], iter(argv)
     for word in words:
         name, given, value = word.partition("=")
+        if name == ALLOW_CODE:
+            if value.lower() not in ("true", "false"):
+                raise ConfigError([f"{word}: allowed: true or false"])
+            allow_code = value.lower() == "true"
+            continue
         if name not in ("-cd", "--config-dir"):
             rest.append(word)
             continue
         folder = value if given else next(words, None)
         if not folder:
             raise ConfigError([f"{name}: name a folder that holds init/, experiment/, ..."])
-    return folder, rest
+    return folder, allow_code, rest
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from kancli.config import validate
 from kancli.errors import ConfigError, one_line
 from kancli.experiment import laws_of, layer_options
 from kancli.figures.scene import MOST_MEMBERS, Scene
-from kancli.inits.outside import TARGET
+from kancli.inits.outside import TARGET, Trust, trust
 from kancli.model import KAN, Standard
 from kancli.overrides import parse, settle
 from kancli.run_folder import RunFolder, read_json, read_tensors
@@ -96,7 +96,7 @@ def settings_of_run(folder: Path, config: Mapping[str, Any], typed: Sequence[str
         look |= presets.load("figures", choice).body
     look |= {key.removeprefix("figures."): value for key, value in settled.values}
     known = {name: config[name] for name in MODEL_KEYS if name in config}
-    if _knows_scheme(config, presets):
+    if _knows_scheme(config):
         known["init"] = config["init"]
     try:
         return validate({**known, "inputs": {"kind": "normal", "n": 2}, "figures": look})
@@ -110,13 +110,13 @@ def scene_of_run(
     """What figures need of a run, and how they are to look; the arguments and errors are those of `settings_of_run` and
     `read_scene`."""
     settings = settings_of_run(folder, config, typed, presets)
-    return settings, read_scene(folder, settings, with_laws=_knows_scheme(config, presets))
+    return settings, read_scene(folder, settings, with_laws=_knows_scheme(config))
 
 
-def _knows_scheme(config: Mapping[str, Any], presets: Presets) -> bool:
-    """Whether a run's scheme may be looked up: one of kancli's own, or one that lies where the user points."""
+def _knows_scheme(config: Mapping[str, Any]) -> bool:
+    """Whether a run's scheme may be looked up: one of kancli's own, or one whose code the user trusts."""
     init = config.get("init")
-    return isinstance(init, Mapping) and (TARGET not in init or presets.has_own)
+    return isinstance(init, Mapping) and (TARGET not in init or trust() != Trust())
 
 
 def read_scene(folder: Path, settings: Settings, *, with_laws: bool = True) -> Scene:

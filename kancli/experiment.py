@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +98,26 @@ def compute(settings: Settings) -> Result:
     Members go through in groups, and samples in chunks of a size that does not depend on the number of members: one
     member's numbers are those of a run of its own.
     """
+    with deterministic() if settings.deterministic else contextlib.nullcontext():
+        return _compute(settings)
+
+
+@contextlib.contextmanager
+def deterministic() -> Iterator[None]:
+    """Within, torch takes its repeatable algorithms, and raises RuntimeError for an operation that has none."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    tuning = torch.backends.cudnn.benchmark
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for; read at its first use
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cudnn.benchmark = tuning
+
+
+def _compute(settings: Settings) -> Result:
     seconds = {"model": 0.0, "inputs": 0.0, "forward": 0.0, "stats": 0.0}
     start = time.perf_counter()
     model = build(settings)

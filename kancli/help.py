@@ -32,6 +32,8 @@ Usage: kan-run [-m] [KEY=VALUE ...]
   -m, --multirun          sweep over keys that have several values
   -c, --cfg job           print the config that a run would have, and stop
   -cd, --config-dir DIR   presets of your own: DIR/init/mine.yaml is init=mine
+  --deterministic         deterministic=true: torch's own flags too
+  allow_code=true         let a config name code from anywhere, not only from DIR
   -sc install=bash        shell completion: eval "$(kan-run -sc install=bash)"
   -h, --help  --version
 

@@ -8,7 +8,9 @@ with the composed config checked last.
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from kancli.compose import draft, settings_of
 from kancli.errors import ConfigError
+from kancli.inits.outside import trust
 from kancli.overrides import LITERALS, parse, settle
 from kancli.presets import Presets
 from kancli.schema import show
@@ -70,6 +73,8 @@ class KanConfigLoader(ConfigLoaderImpl):
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError([_one_line(error)]) from error
 
+        check_code(config)
+
         # Nothing but run_folder writes to a run's folder, and paths are those of the caller's folder.
         config.hydra.output_subdir = None
         config.hydra.job.chdir = False
@@ -99,6 +104,46 @@ class KanConfigLoader(ConfigLoaderImpl):
             ConfigError: with all faults.
         """
         return settings_of(plain(config))
+
+
+# Hydra makes whatever object its own part of a config names. Without more ado these: classes that lie where they are
+# looked for, since a dotted path goes on through whatever a module has imported (logging.handlers.os.system).
+KNOWN_CODE = re.compile(
+    r"(hydra\._internal\.core_plugins|hydra_plugins\.\w+)\.\w+\.[A-Z]\w*"
+    r"|(hydra\.experimental\.callbacks|logging|logging\.handlers|colorlog)\.[A-Z]\w*"
+    r"|ext://sys\.std(out|err)"
+)
+NAMES_CODE = ("_target_", "()", "class", "queue", "listener")  # Hydra's key, and those of logging
+
+
+def check_code(config: DictConfig) -> None:
+    """Check that Hydra's part of a config names no code but Hydra's own and Python's loggers.
+
+    Raises:
+        ConfigError: it does, and the user has not said that it may.
+    """
+    if trust().anywhere:
+        return
+    faults = [
+        f"{path}={value}: names code that is not Hydra's; to have it run add allow_code=true"
+        for path, value in _leaves(OmegaConf.to_container(config.hydra), "hydra")
+        if (path.rpartition(".")[2] in NAMES_CODE or str(value).startswith("ext://"))
+        and not KNOWN_CODE.fullmatch(str(value))
+    ]
+    if faults:
+        raise ConfigError(faults)
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The values of nested sections and lists, each with its path."""
+    if isinstance(value, dict):
+        for name, entry in value.items():
+            yield from _leaves(entry, f"{path}.{name}")
+    elif isinstance(value, list):
+        for number, entry in enumerate(value):
+            yield from _leaves(entry, f"{path}.{number}")
+    else:
+        yield path, value
 
 
 class CompletionLoader(KanConfigLoader):

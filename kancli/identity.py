@@ -15,7 +15,7 @@ from kancli.seeding import SEMANTICS
 from kancli.settings import Settings
 
 # Keys that do not change what is computed: where it runs, what is drawn, measured, judged and kept.
-NOT_IDENTITY = ("device", "strict", "overwrite", "figures", "activations", "stats", "verdicts")
+NOT_IDENTITY = ("device", "deterministic", "strict", "overwrite", "figures", "activations", "stats", "verdicts")
 
 
 def config_of(settings: Settings) -> dict[str, Any]:

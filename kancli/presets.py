@@ -43,9 +43,9 @@ class Presets:
         self._loaded: dict[Path, Preset] = {}
 
     @property
-    def has_own(self) -> bool:
-        """Whether the user points to a folder: only then is a scheme that a file names looked up there."""
-        return len(self.folders) > 1
+    def own(self) -> Path | None:
+        """The user's folder, where he points to one."""
+        return self.folders[-1] if len(self.folders) > 1 else None
 
     def defaults(self) -> dict[str, str | None]:
         """The option that each group starts from, in the order of the defaults list."""

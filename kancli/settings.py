@@ -122,6 +122,9 @@ class Settings:
     n_seeds: int = key(1, Integer(1, 10**6), "models drawn, with the seeds seed, seed + 1, ...")
     dtype: str = key("float32", Choice(("float32", "float64")), "number type of model and samples")
     device: str = key("cpu", Choice(("cpu", "cuda", "auto")), "where the model runs; draws are the same on all")
+    deterministic: bool = key(
+        False, Truth(), "torch's own flags too: an operation without a repeatable form is an error (--deterministic)"
+    )
     strict: bool = key(False, Truth(), "end with exit code 4 where a verdict fails")
     overwrite: bool = key(
         False, Truth(), "take the place of the finished run in hydra.run.dir, once this one is complete"

@@ -74,7 +74,7 @@ def check(typed: list[str], presets: Presets) -> int:
         from kancli import check_report
 
         paths = checking.paths_of(args.words)
-        checks = checking.check_all(paths, own_schemes=presets.has_own, jobs=args.jobs)
+        checks = checking.check_all(paths, jobs=args.jobs)
     if args.junit is not None:
         checking.write(args.junit, check_report.as_junit(checks).decode())
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
@@ -109,7 +109,7 @@ def bless(typed: list[str], presets: Presets) -> int:
         if args.update:
             written = checking.paths_of(args.words)
             for path in written:
-                checking.update(path, own_schemes=presets.has_own)
+                checking.update(path)
         else:
             written = [args.output]
             checking.bless(Path(args.words[0]), args.output)

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from kancli.config import validate
 from kancli.errors import ConfigError
 from kancli.identity import identity
+from kancli.inits.outside import Trust, trusting
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -27,6 +28,13 @@ def own(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "mine", raising=False)
     yield folder
     sys.modules.pop("mine", None)
+
+
+@pytest.fixture
+def trusted(own):
+    """That folder, with leave to import from anywhere."""
+    with trusting(Trust(own, anywhere=True)):
+        yield own
 
 
 def test_the_readmes_scheme_runs(kan_run, own):
@@ -51,12 +59,11 @@ def test_it_sweeps_and_explains_like_the_others(kan_run, own):
     assert "N(0, 0.05)" in outcome.out
 
 
-def test_its_source_is_part_of_the_identity(own, monkeypatch):
-    monkeypatch.syspath_prepend(str(own))
+def test_its_source_is_part_of_the_identity(trusted):
     config = {"init": {"_target_": "mine.Shrinking"}}
     before = identity(validate(config))
     assert before == identity(validate({"init": {"_target_": "mine.Shrinking", "spread": 1}}))
-    path = own / "mine.py"
+    path = trusted / "mine.py"
     path.write_text(path.read_text().replace("Constant(1.0)", "Constant(2.0)"))
     assert identity(validate(config)) != before
 
@@ -95,12 +102,11 @@ TARGETS = [
 
 
 @pytest.mark.parametrize(("target", "message"), TARGETS)
-def test_a_name_that_leads_to_no_scheme(own, monkeypatch, target, message):
-    monkeypatch.syspath_prepend(str(own))
-    (own / "broken.py").write_text("raise ValueError('on purpose')\n")
-    (own / "needy.py").write_text("import nowhere_else\n")
-    (own / "leaving.py").write_text("import sys\nsys.exit(5)\n")
-    (own / "partial.py").write_text(
+def test_a_name_that_leads_to_no_scheme(trusted, target, message):
+    (trusted / "broken.py").write_text("raise ValueError('on purpose')\n")
+    (trusted / "needy.py").write_text("import nowhere_else\n")
+    (trusted / "leaving.py").write_text("import sys\nsys.exit(5)\n")
+    (trusted / "partial.py").write_text(
         "from dataclasses import dataclass\nfrom kancli.inits import Scheme\n"
         "@dataclass(frozen=True)\nclass Partial(Scheme):\n    pass\n"
     )
@@ -165,16 +171,15 @@ def test_a_field_that_is_no_knob(kan_run, own):
     )
 
 
-def test_what_it_inherits_is_part_of_the_identity(own, monkeypatch):
-    monkeypatch.syspath_prepend(str(own))
-    (own / "child.py").write_text(
+def test_what_it_inherits_is_part_of_the_identity(trusted, monkeypatch):
+    (trusted / "child.py").write_text(
         "from dataclasses import dataclass\nimport mine\n"
         "@dataclass(frozen=True)\nclass Child(mine.Shrinking):\n    pass\n"
     )
     monkeypatch.delitem(sys.modules, "child", raising=False)
     config = {"init": {"_target_": "child.Child"}}
     before = identity(validate(config))
-    path = own / "mine.py"
+    path = trusted / "mine.py"
     path.write_text(path.read_text().replace("Constant(1.0)", "Constant(2.0)"))
     assert identity(validate(config)) != before
 
@@ -186,3 +191,95 @@ def test_budgets_are_not_told_for_coefficients_with_a_mean(kan_run, own):
     assert outcome.code == 0, outcome.err
     assert "no budgets: they are told for coefficients of mean 0" in outcome.out
     assert "of the spline" not in outcome.out
+
+
+@pytest.fixture
+def spy(own, monkeypatch):
+    """A module that leaves a mark when it is imported, in a folder that Python looks through; and where the mark is."""
+    folder = own.parent / "elsewhere"
+    folder.mkdir()
+    mark = folder / "imported"
+    (folder / "spy.py").write_text(f"open({str(mark)!r}, 'w').close()\n")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "spy", raising=False)
+    (own / "init" / "foreign.yaml").write_text("_target_: spy.Scheme\n")
+    yield mark
+    sys.modules.pop("spy", None)
+
+
+def test_code_outside_the_folder_is_not_imported(kan_run, own, spy):
+    outcome = kan_run("--config-dir", str(own), "init=foreign")
+    assert outcome.code == 2
+    assert "spy lies outside the folder of --config-dir; to run its code add allow_code=true" in outcome.err
+    assert not spy.exists()
+    outcome = kan_run("--config-dir", str(own), "init=foreign", "allow_code=true")
+    assert "has no Scheme" in outcome.err
+    assert spy.exists()
+
+
+def test_leave_to_import_is_given_on_the_command_line_alone(kan_run, own, spy):
+    (own / "experiment").mkdir()
+    (own / "experiment" / "sly.yaml").write_text("init: foreign\nallow_code: true\n")
+    outcome = kan_run("--config-dir", str(own), "experiment=sly")
+    assert outcome.code == 2
+    assert not spy.exists()
+    (own / "init" / "foreign.yaml").write_text("_target_: spy.Scheme\nallow_code: true\n")
+    assert kan_run("--config-dir", str(own), "init=foreign").code == 2
+    assert not spy.exists()
+    outcome = kan_run("allow_code=maybe")
+    assert outcome.code == 2
+    assert "allow_code=maybe: allowed: true or false" in outcome.err
+
+
+def test_leave_to_import_reaches_the_jobs_of_a_sweep_and_ends_with_the_command(kan_run, own, monkeypatch):
+    monkeypatch.syspath_prepend(str(own))
+    config = {"init": {"_target_": "mine.Shrinking"}}
+    outcome = kan_run("-m", "allow_code=true", "--config-dir", str(own), "init=shrinking", "seed=1,2", "figures=none")
+    assert outcome.code == 0, outcome.err
+    with pytest.raises(ConfigError, match="not kancli's own code; give --config-dir DIR, where it lies"):
+        validate(config)
+
+
+@pytest.mark.parametrize("verb", ["check", "draw", "rerun"])
+def test_a_record_does_not_get_code_run(kan_run, own, spy, verb):
+    run = kan_run("init=default")
+    record = run.folder / "run.json"
+    record.write_text(re.sub(r'"init": \{[^}]*\}', '"init": {"_target_": "spy.Scheme"}', record.read_text()))
+    for trust in ([], ["--config-dir", str(own)]):
+        kan_run(verb, str(run.folder), *trust)
+        assert not spy.exists()
+
+
+HYDRAS = [
+    ("hydra.callbacks", "{mine: {_target_: os.system, command: touch mark}}"),
+    ("hydra.callbacks", "{mine: {_target_: hydra.experimental.callbacks.pickle.loads}}"),
+    ("hydra.callbacks", "{mine: {_target_: hydra.utils.get_class, path: spy.Scheme}}"),
+    ("hydra.launcher", "{_target_: spy.Launcher}"),
+    ("hydra.sweeper", "{_target_: spy.Sweeper}"),
+    ("hydra.job_logging.handlers.file", "{'()': spy.Handler}"),
+    ("hydra.job_logging.handlers.file", "{class: logging.handlers.os.system}"),
+    ("hydra.job_logging.handlers.console.stream", "'ext://spy.stream'"),
+    ("hydra.job_logging.handlers.mine", "{class: logging.handlers.QueueHandler, queue: spy.queue}"),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), HYDRAS, ids=[" ".join(pair) for pair in HYDRAS])
+@pytest.mark.parametrize("form", ["typed", "swept", "experiment"])
+def test_hydras_part_of_a_config_names_no_code(kan_run, own, spy, form, path, value):
+    if form == "experiment":
+        (own / "experiment").mkdir()
+        (own / "experiment" / "sly.yaml").write_text(f"{path}: {value}\n")
+        words = ["experiment=sly"]
+    else:
+        words = [f"++{path}={value}"]
+        if form == "swept":
+            words += ["-m", "seed=1,2"]
+    outcome = kan_run("--config-dir", str(own), *words)
+    assert outcome.code == 2, outcome.out + outcome.err
+    unspeakable = form != "experiment" and "()" in value  # Hydra's grammar has no such key
+    assert (
+        "cannot be read" if unspeakable else "names code that is not Hydra's; to have it run add allow_code=true"
+    ) in outcome.err
+    assert not spy.exists()
+    assert not (outcome.cwd / "mark").exists()
+    assert not (outcome.cwd / "outputs").exists()

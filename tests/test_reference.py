@@ -38,7 +38,7 @@ def test_the_case_is_what_it_was(case, presets):
             "network", scene(computed(case, presets)), figures.Figures(in_vars=("x", "y"), title=case)
         )
         (FOLDER / f"{case}.png").write_bytes(figures.encode(figure, "png", 110))
-    found = check(path, own_schemes=False)
+    found = check(path)
     assert found.answer in ("match", "match within tier"), lines(found)
 
 

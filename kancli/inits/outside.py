@@ -1,12 +1,16 @@
-"""Schemes that others wrote, named by where they can be imported from."""
+"""Schemes that others wrote, named by where they can be imported from; and from where they may be."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib
+import importlib.util
 import inspect
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kancli.errors import one_line
@@ -16,6 +20,36 @@ from kancli.seeding import stream
 TARGET = "_target_"  # the key, Hydra's own for a dotted name
 NOT_OUTSIDE = ("kancli", "builtins", "abc")
 LAW = ("mean", "std", "bounds", "mean_error", "combined_variance", "rows", "draw")  # what `laws.Law` has
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whose code may be imported because a config names it. It is given on the command line, never by a config."""
+
+    folder: Path | None = None  # that of --config-dir
+    anywhere: bool = False  # allow_code=true
+
+
+_trust = Trust()
+
+
+def trust() -> Trust:
+    """What the user has said of this."""
+    return _trust
+
+
+@contextlib.contextmanager
+def trusting(given: Trust) -> Iterator[None]:
+    """Within, that code may be imported, and the folder's is found."""
+    global _trust
+    before, path = _trust, list(sys.path)
+    _trust = given
+    if given.folder is not None:
+        sys.path.append(str(given.folder))
+    try:
+        yield
+    finally:
+        _trust, sys.path[:] = before, path
 
 
 class NoSchemeError(ValueError):
@@ -32,6 +66,7 @@ def scheme_at(target: object) -> type[Scheme]:
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise NoSchemeError("allowed: MODULE.CLASS")
     module_name, name = ".".join(parts[:-1]), parts[-1]
+    _check_trusted(parts[0])
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -50,6 +85,27 @@ def scheme_at(target: object) -> type[Scheme]:
     if inspect.isabstract(found):
         raise NoSchemeError("not a whole scheme: it has no method laws(self, size)")
     return found
+
+
+def _check_trusted(package: str) -> None:
+    """Check, without importing it, that a module's or package's code may be imported.
+
+    Raises:
+        NoSchemeError: the user has not said so.
+    """
+    if _trust.anywhere or package == "kancli":
+        return
+    if _trust.folder is None:
+        raise NoSchemeError("not kancli's own code; give --config-dir DIR, where it lies, or add allow_code=true")
+    try:
+        found = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        found = None
+    if found is None:  # the import will say so
+        return
+    places = [*(found.submodule_search_locations or []), *([found.origin] if found.origin else [])]
+    if not all(Path(place).absolute().is_relative_to(_trust.folder) for place in places):
+        raise NoSchemeError(f"{package} lies outside the folder of --config-dir; to run its code add allow_code=true")
 
 
 def name_of(scheme: type[Scheme]) -> str:
