@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import glob
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,16 +58,19 @@ def paths_of(patterns: Sequence[str]) -> list[Path]:
     return list(paths)
 
 
-def check_all(paths: Sequence[Path], *, jobs: int = 1) -> list[Check]:
-    """Check several baselines, in so many processes, which divide the threads among them."""
+def check_all(paths: Sequence[Path], *, jobs: int = 1) -> Iterator[Check]:
+    """Check several baselines, in so many processes, which divide the threads among them; in order, each answer as it
+    comes."""
     if jobs == 1 or len(paths) == 1:
-        return [check(path) for path in paths]
+        yield from map(check, paths)
+        return
     workers = min(jobs, len(paths))
     threads = max(1, torch.get_num_threads() // workers)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
         futures = [pool.submit(_check_trusting, trust(), path) for path in paths]
-        return [each.result() for each in futures]
+        for each in futures:
+            yield each.result()
 
 
 def _check_trusting(given: Trust, path: Path) -> Check:

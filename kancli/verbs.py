@@ -74,7 +74,11 @@ def check(typed: list[str], presets: Presets) -> int:
         from kancli import check_report
 
         paths = checking.paths_of(args.words)
-        checks = checking.check_all(paths, jobs=args.jobs)
+        checks = []
+        for each in checking.check_all(paths, jobs=args.jobs):
+            checks.append(each)
+            if not args.json:
+                print("\n".join(check_report.lines(each)), flush=True)
     if args.junit is not None:
         checking.write(args.junit, check_report.as_junit(checks).decode())
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
@@ -85,9 +89,6 @@ def check(typed: list[str], presets: Presets) -> int:
             log.warning("GITHUB_STEP_SUMMARY=%s: cannot be written: %s", summary, error.strerror)
     if args.json:
         print(check_report.as_json(checks))
-    else:
-        for each in checks:
-            print("\n".join(check_report.lines(each)))
     return checking.exit_code(checks)
 
 

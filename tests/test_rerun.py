@@ -1,10 +1,14 @@
 """A run made again from its record, as it was or with other values."""
 
+import json
+
 import pytest
+import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as some
 
+from kancli import experiment
 from kancli.rerun import literal
 
 CASES = [
@@ -94,3 +98,38 @@ def test_values_survive_the_grammar(value):
         return [plain(one) for one in each] if isinstance(each, list) else getattr(each, "text", each)
 
     assert plain(parsed.value()) == value
+
+
+@pytest.mark.parametrize("words", [["--deterministic"], ["deterministic=true"], ["-m", "--deterministic"]])
+def test_deterministic_sets_torchs_flags_while_it_computes(kan_run, tmp_path, monkeypatch, words):
+    seen, build = [], experiment.build
+
+    def spying(settings):
+        seen.append(torch.are_deterministic_algorithms_enabled())
+        return build(settings)
+
+    monkeypatch.setattr(experiment, "build", spying)
+    place = "hydra.sweep.dir=sweep" if "-m" in words else "hydra.run.dir=sweep/0"
+    assert kan_run(*words, place, "stats=full", "figures=none").code == 0
+    assert seen == [True]
+    assert not torch.are_deterministic_algorithms_enabled()
+    record = json.loads((tmp_path / "sweep/0/run.json").read_text())
+    assert record["config"]["deterministic"] is True
+    plain = kan_run("stats=full", "figures=none").json("run.json")
+    assert (record["identity"], record["ladder"]) == (plain["identity"], plain["ladder"])
+    assert kan_run("check", "sweep/0").code == 0
+    assert seen == [True, False, True]
+
+
+def test_an_operation_that_cannot_be_repeated_is_an_error_with_deterministic(kan_run, monkeypatch):
+    build = experiment.build
+
+    def unrepeatable(settings):
+        torch.ones(4).put_(torch.tensor([0, 0]), torch.ones(2))
+        return build(settings)
+
+    monkeypatch.setattr(experiment, "build", unrepeatable)
+    assert kan_run("figures=none").code == 0
+    answer = kan_run("figures=none", "--deterministic")
+    assert answer.code == 1
+    assert "deterministic" in answer.err

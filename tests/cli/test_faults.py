@@ -1,5 +1,6 @@
 """Faults tried for real: many processes at once, kill -9 at any moment, no room on the disk, files of any kind."""
 
+import ctypes
 import hashlib
 import json
 import os
@@ -101,6 +102,29 @@ def test_no_room_on_the_disk(tmp_path, limit):
     assert not list(tmp_path.rglob("*.part"))
 
 
+def without_root_rights():
+    """Take from the superuser the right to write where nobody may; anyone else has it not."""
+    CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24  # noqa: N806 - as <linux/capability.h> and <linux/prctl.h> have them
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "argv", [["figures=none"], ["-m", "seed=1,2"], ["hydra.run.dir=run"], ["bless", "RUN", "-o", "x"]]
+)
+def test_a_folder_that_may_not_be_written(tmp_path, kan_run, argv):
+    run = kan_run("figures=none").folder
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(0o500)
+    argv = [str(run) if word == "RUN" else word for word in argv]
+    done = subprocess.run([*KAN_RUN, *argv], cwd=locked, text=True, capture_output=True, preexec_fn=without_root_rights)
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert "cannot be written" in line
+    assert list(locked.iterdir()) == []
+
+
 def test_a_folder_removed_in_mid_run(kan_run, tmp_path, monkeypatch):
     compute = recording.compute
 
@@ -115,7 +139,10 @@ def test_a_folder_removed_in_mid_run(kan_run, tmp_path, monkeypatch):
     assert "cannot be written: No such file or directory" in line
 
 
-@pytest.mark.parametrize("name", ["run.json", "stats.json", "params.safetensors", "figures.safetensors"])
+FILES = ["run.json", "stats.json", "params.safetensors", "activations.safetensors", "figures.safetensors"]
+
+
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("kind", ["link out", "device", "folder", "huge", "swapped"])
 def test_files_of_any_kind_in_a_folder_are_answered(kan_run, tmp_path, monkeypatch, name, kind):
     run = kan_run()

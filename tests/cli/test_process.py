@@ -132,32 +132,29 @@ def test_a_terminal_without_unicode(tmp_path):
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize(
-    "env", [{"PYTHONHASHSEED": "1"}, {"LC_ALL": "C", "TZ": "Asia/Tokyo"}, {"OMP_NUM_THREADS": "1"}]
-)
-def test_the_numbers_do_not_depend_on_the_environment(tmp_path, env):
-    for name, extra in (("a", {}), ("b", env)):
-        assert process(tmp_path, f"hydra.run.dir={name}", "init=noisy", env=extra).returncode == 0
-    # (the number of threads may change the last bits of activations: only draws are free of it)
-    for file in ("params.safetensors", "activations.safetensors", "stats.json", "figures/network.png"):
-        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+WORDS = ["init=noisy", "width=4-6-1", "grid=7", "stats=full", "figures=network"]
+SURROUNDINGS = {
+    "hashes of strings": {"PYTHONHASHSEED": "1"},
+    "locale and time zone": {"LC_ALL": "C", "TZ": "Asia/Tokyo"},
+    "one thread": {"OMP_NUM_THREADS": "1"},
+}
 
 
-def test_draws_do_not_depend_on_the_number_of_threads(tmp_path):
-    argv = [
-        "width=bottleneck",
-        "inputs.n=20000",
-        "activations.n=20000",
-        "stats=none",
-        "figures=none",
-        "init=pykan_0_2_8",
-    ]
-    for threads in ("1", "2"):
-        assert process(tmp_path, *argv, f"hydra.run.dir={threads}", env={"OMP_NUM_THREADS": threads}).returncode == 0
-    tensors = [json.loads((tmp_path / threads / "run.json").read_text())["sha256"]["tensors"] for threads in ("1", "2")]
-    drawn = [name for name in tensors[0] if "params" in name or name.endswith(":inputs")]
-    assert len(drawn) == 4 * 4 + 1
-    assert all(tensors[0][name] == tensors[1][name] for name in drawn)
+def test_nothing_but_the_config_decides_what_comes_out(tmp_path):
+    """To the bit, and over the order in which it is typed, and the folder it is typed in."""
+    elsewhere = tmp_path / "else where"
+    elsewhere.mkdir()
+    runs = {"plain": (WORDS, tmp_path, {})}
+    runs |= {name: (WORDS, tmp_path, env) for name, env in SURROUNDINGS.items()}
+    runs["other order, other folder"] = (WORDS[::-1], elsewhere, {})
+    identities = set()
+    for name, (words, cwd, env) in runs.items():
+        done = process(cwd, *words, f"hydra.run.dir='{tmp_path / name}'", env=env)
+        assert done.returncode == 0, done.stderr
+        identities.add(json.loads((tmp_path / name / "run.json").read_text())["identity"])
+        for file in ("params.safetensors", "activations.safetensors", "stats.json", "figures/network.png"):
+            assert (tmp_path / name / file).read_bytes() == (tmp_path / "plain" / file).read_bytes(), (name, file)
+    assert len(identities) == 1
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.002, 0.02])
@@ -245,3 +242,28 @@ def test_figures_need_no_home_no_display_and_no_temporary_folder(tmp_path):
     assert len(list((tmp_path / "run" / "figures").iterdir())) == 6
     assert [each.name for each in tmp_path.iterdir()] == ["run"]
     assert not [each for each in (tmp_path / "run").iterdir() if "matplotlib" in each.name]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_signal_ends_a_check(tmp_path, number, jobs):
+    """What was answered before stands; the rest is not made up."""
+    assert process(tmp_path, "hydra.run.dir=small", "figures=none").returncode == 0
+    assert process(tmp_path, "bless", "small", "-o", "small.json").returncode == 0
+    record = json.loads((tmp_path / "small.json").read_text())
+    record["config"]["inputs"]["n"] = 30_000_000
+    (tmp_path / "large.json").write_text(json.dumps(record))
+    argv = [*KAN_RUN, "check", "small.json", "large.json", "--jobs", jobs]
+    checking = subprocess.Popen(
+        argv, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        assert checking.stdout is not None
+        assert checking.stdout.readline().startswith("small.json: match (")
+        time.sleep(0.5)
+        os.killpg(checking.pid, number)  # as a terminal's Ctrl-C does: to every process
+        out, err = checking.communicate(timeout=60)
+    finally:
+        checking.kill()
+    assert checking.returncode == 128 + number
+    assert (out, err) == ("", f"kan-run: interrupted by {signal.Signals(number).name}\n")

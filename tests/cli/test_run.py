@@ -419,3 +419,26 @@ def test_a_folder_of_presets_must_be_named(kan_run, word):
     answer = kan_run("init=linear", word)
     assert answer.code == 2
     assert "name a folder" in answer.err
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ["width=bottleneck", "inputs.n=20000", "activations.n=20000", "init=pykan_0_2_8"],
+        ["width=64-128-10", "init=glorot", "stats=full", "activations.n=100"],
+        ["n_seeds=70", "width=8-8-1", "init=lecun_norm"],
+        ["n_seeds=3", "width=8-8-1", "grid.adapt=samples"],
+    ],
+    ids=" ".join,
+)
+def test_everything_is_the_same_with_one_two_and_four_threads(kan_run, case):
+    before, records = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 4):
+            torch.set_num_threads(threads)
+            record = kan_run(*case, "figures=none").json("run.json")
+            assert record["threads"] == threads
+            records.append((record["ladder"], record["sha256"]["tensors"]))
+    finally:
+        torch.set_num_threads(before)
+    assert records[0] == records[1] == records[2]
