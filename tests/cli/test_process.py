@@ -251,7 +251,7 @@ def test_a_signal_ends_a_check(tmp_path, number, jobs):
     assert process(tmp_path, "hydra.run.dir=small", "figures=none").returncode == 0
     assert process(tmp_path, "bless", "small", "-o", "small.json").returncode == 0
     record = json.loads((tmp_path / "small.json").read_text())
-    record["config"]["inputs"]["n"] = 30_000_000
+    record["config"]["inputs"]["n"] = 4_000_000
     (tmp_path / "large.json").write_text(json.dumps(record))
     argv = [*KAN_RUN, "check", "small.json", "large.json", "--jobs", jobs]
     checking = subprocess.Popen(
