@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import glob
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import torch
 
 from kancli import baseline, experiment
 from kancli.baseline import Record
@@ -20,10 +16,10 @@ from kancli.config import validate
 from kancli.environment import environment
 from kancli.errors import DRIFT, INCONCLUSIVE, ConfigError, InconclusiveError, KanError
 from kancli.identity import config_of, identity
-from kancli.inits.outside import Trust, trust, trusting
 from kancli.ladder import hash_of, ladder
 from kancli.run_folder import write_whole
 from kancli.seeding import SEMANTICS
+from kancli.workers import workers
 
 if TYPE_CHECKING:
     from kancli.settings import Settings
@@ -64,18 +60,9 @@ def check_all(paths: Sequence[Path], *, jobs: int = 1) -> Iterator[Check]:
     if jobs == 1 or len(paths) == 1:
         yield from map(check, paths)
         return
-    workers = min(jobs, len(paths))
-    threads = max(1, torch.get_num_threads() // workers)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-        futures = [pool.submit(_check_trusting, trust(), path) for path in paths]
-        for each in futures:
+    with workers(min(jobs, len(paths))) as pool:
+        for each in [pool.schedule(check, [path]) for path in paths]:
             yield each.result()
-
-
-def _check_trusting(given: Trust, path: Path) -> Check:
-    with trusting(given):
-        return check(path)
 
 
 def check(path: Path) -> Check:

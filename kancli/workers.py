@@ -1,0 +1,43 @@
+"""Processes that work beside this one, each with its share of the threads and with the user's trust."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import signal
+import sys
+from collections.abc import Iterator
+
+from pebble import ProcessPool
+
+from kancli.inits.outside import Trust, trust, trusting
+
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+@contextlib.contextmanager
+def workers(count: int) -> Iterator[ProcessPool]:
+    """So many processes that import torch once. Left by an exception, a signal's too, they are ended at once."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPool(count, initializer=_prepare, initargs=(count, trust()), context=context)
+    try:
+        yield pool
+        pool.close()
+    except BaseException:
+        pool.stop()
+        raise
+    finally:
+        pool.join()
+
+
+def _prepare(count: int, given: Trust) -> None:
+    if sys.platform == "linux":  # whatever becomes of the parent, no worker goes on alone
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    import torch
+
+    torch.set_num_threads(max(1, torch.get_num_threads() // count))
+    _for_good.enter_context(trusting(given))
+
+
+_for_good = contextlib.ExitStack()
