@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from kancli import figures, memory, stats
 from kancli.adapting import adapt_
 from kancli.base_functions import base_function
+from kancli.config import ITEM_BYTES
 from kancli.errors import ConfigError
 from kancli.figures.scene import MOST_MEMBERS, Scene
 from kancli.inits import declared, init_, size_of
@@ -84,11 +88,15 @@ def build(settings: Settings) -> KAN:
     Where the grid is to adapt to samples it has not done so yet.
     """
     members = settings.n_seeds if settings.n_seeds > 1 else None
+    return init_(_empty(settings, members), settings.init, seed=settings.seed)
+
+
+def _empty(settings: Settings, members: int | None) -> KAN:
     model = KAN(settings.width, **layer_options(settings), n_members=members, device=device_of(settings.device))
     if settings.grid.adapt == "samples":
         for layer in model.layers:
             layer.take_own_knots_()
-    return init_(model, settings.init, seed=settings.seed)
+    return model
 
 
 def compute(settings: Settings) -> Result:
@@ -133,7 +141,7 @@ def _compute(settings: Settings) -> Result:
         x = _sample(settings, group if ensemble else None)
         seconds["inputs"] += time.perf_counter() - start
         part = model.member(group) if ensemble else model
-        parts.append(_pass(settings, part, x, laws, seconds, keep=not parts))
+        parts.append(_pass(settings, part, x, laws, seconds, keep=None if parts else slice(0, 1)))
 
     start = time.perf_counter()
     shown = model.member(slice(0, MOST_MEMBERS) if ensemble else None)
@@ -142,10 +150,89 @@ def _compute(settings: Settings) -> Result:
     found = stats.join([each.found for each in parts])
     told, members = _told(settings, found, model.layers[0].coef.dtype)
     non_finite = stats.describe(stats.non_finite(found.layers), ensemble)
+    activations = {name: each[0] for name, each in parts[0].activations.items()}
     seconds["report"] = time.perf_counter() - start
-    return Result(
-        settings, model, shown, found, told, members, parts[0].scopes, parts[0].activations, non_finite, seconds
-    )
+    return Result(settings, model, shown, found, told, members, parts[0].scopes, activations, non_finite, seconds)
+
+
+def shape_of(settings: Settings) -> tuple[Any, ...] | None:
+    """What runs must have in common to be computed together; None for one that cannot be with any."""
+    if settings.n_seeds > 1 or settings.figures.names:
+        return None
+    init = settings.init
+    apart = {"seed": 0, "init": None, "inputs": None, "strict": False, "overwrite": False, "verdicts": None}
+    common = dataclasses.replace(settings, **apart)  # pyright: ignore[reportArgumentType]
+    return common, init.has_bias, init.standardises, settings.inputs.count()
+
+
+def most_together(settings: Settings) -> int:
+    """How many runs of this shape go together: as many as keep within what a group of members may take."""
+    n = settings.inputs.count()
+    kept = n if settings.activations.n is None else min(n, settings.activations.n)
+    each = memory.kept_bytes(settings.width, kept, ITEM_BYTES[settings.dtype])
+    group = memory.group_size(settings.width, settings.grid.size + settings.k, n)
+    return max(1, min(group, memory.GROUP_BYTES // max(1, each)))
+
+
+def compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
+    """Compute runs of one `shape_of` as the members of an ensemble: each result has the bits of `compute`.
+
+    Its `seconds` are the run's share of what they took together.
+    """
+    if len(runs) == 1:
+        yield compute(runs[0])
+        return
+    first = runs[0]
+    with deterministic() if first.deterministic else contextlib.nullcontext():
+        yield from _compute_together(runs)
+
+
+def _compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
+    first = runs[0]
+    seconds = {"model": 0.0, "inputs": 0.0, "forward": 0.0, "stats": 0.0}
+    start = time.perf_counter()
+    model = _empty(first, len(runs))
+    laws = []  # of each run
+    for which in _stretches([each.init for each in runs]):
+        init_(model.member(which), runs[which.start].init, seed=[each.seed for each in runs[which]])
+        laws += [declared(model, runs[which.start].init)] * len(runs[which])
+    seconds["model"] = time.perf_counter() - start
+    start = time.perf_counter()
+    x = torch.cat(
+        [_sample_each(runs[which.start], [each.seed for each in runs[which]])
+         for which in _stretches([each.inputs for each in runs])]
+    )  # fmt: skip
+    seconds["inputs"] = time.perf_counter() - start
+    passed = _pass(first, model, x, _joined(laws), seconds, keep=slice(None))
+    share = {name: each / len(runs) for name, each in seconds.items()}
+    for number, settings in enumerate(runs):
+        start = time.perf_counter()
+        found = passed.found.member(number)
+        told, _ = _told(settings, found, model.layers[0].coef.dtype)
+        one = model.member(number)
+        activations = {name: each[number] for name, each in passed.activations.items()}
+        non_finite = stats.describe(stats.non_finite(found.layers), ensemble=False)
+        spent = {**share, "report": time.perf_counter() - start}
+        yield Result(settings, one, one, found, told, [], [], activations, non_finite, spent)
+
+
+def _stretches(values: Sequence[Any]) -> Iterator[slice]:
+    """Of neighbours that are equal."""
+    begin = 0
+    for _, same in itertools.groupby(values):
+        end = begin + sum(1 for _ in same)
+        yield slice(begin, end)
+        begin = end
+
+
+def _joined(laws: Sequence[list[dict[str, tuple[float, ...]]]]) -> list[dict[str, stats.Declared]]:
+    """The laws of all runs, by layer and tensor."""
+
+    def together(each: Sequence[tuple[float, ...]]) -> stats.Declared:
+        return stats.Declared(*map(np.array, zip(*each, strict=True)))
+
+    return [{name: together([run[number][name] for run in laws]) for name in laws[0][number]}
+            for number in range(len(laws[0]))]  # fmt: skip
 
 
 def _of_first_members(groups: Sequence[Standard | None]) -> Standard | None:
@@ -176,11 +263,15 @@ def _told(settings: Settings, found: Found, dtype: torch.dtype) -> tuple[dict[st
 
 def _sample(settings: Settings, members: slice | None) -> Tensor:
     """The inputs, `[n, n_0]`, or `[s, n, n_0]` for some members."""
-    dtype, device = getattr(torch, settings.dtype), device_of(settings.device)
     if members is None:
-        return torch.tensor(settings.inputs.sample(settings.width[0], seed=settings.seed)).to(dtype).to(device)
-    seeds = range(settings.seed + members.start, settings.seed + members.stop)
-    return torch.from_numpy(settings.inputs.sample_each(settings.width[0], seeds=seeds)).to(dtype).to(device)
+        return _sample_each(settings, [settings.seed])[0]
+    return _sample_each(settings, range(settings.seed + members.start, settings.seed + members.stop))
+
+
+def _sample_each(settings: Settings, seeds: Sequence[int]) -> Tensor:
+    """The inputs of runs that differ by their seed, `[s, n, n_0]`."""
+    x = torch.from_numpy(settings.inputs.sample_each(settings.width[0], seeds=seeds))
+    return x.to(getattr(torch, settings.dtype)).to(device_of(settings.device))
 
 
 @dataclass(frozen=True)
@@ -190,7 +281,7 @@ class _Passed:
     found: Found
     standards: list[Standard | None]  # per layer, what its bases were standardised by
     scopes: list[LayerScope]  # of the first
-    activations: dict[str, Tensor]  # of the first
+    activations: dict[str, Tensor]  # of those kept, with the member axis
 
 
 def _pass(
@@ -200,13 +291,14 @@ def _pass(
     laws: list[dict[str, stats.Declared]],
     seconds: dict[str, float],
     *,
-    keep: bool,
+    keep: slice | None,
 ) -> _Passed:
     """Send samples through a model chunk by chunk.
 
     Args:
         seconds: what forward pass and statistics took is added here.
-        keep: whether to keep activations, as many as the settings want, and what the figures need.
+        keep: of which members to keep activations, as many as the settings want, and what the figures need of the
+            first; None for none.
     """
     clock = time.perf_counter()
 
@@ -218,7 +310,7 @@ def _pass(
     n = x.shape[-2]
     most = n if settings.activations.n is None else min(n, settings.activations.n)
     chunk = memory.chunk_size(settings.width, settings.grid.size + settings.k)
-    measures, draws = settings.stats, keep and bool(settings.figures.names)
+    measures, draws = settings.stats, keep is not None and bool(settings.figures.names)
     more: list[dict[str, Any]] = [{} for _ in laws]
     if settings.grid.adapt == "samples":
         laws, more = _adapted(settings, model, x, laws, chunk)
@@ -230,8 +322,8 @@ def _pass(
     with model.standardised_over(x, chunk):
         for begin in range(0, n, chunk):
             traces = model.trace(x[..., begin : begin + chunk, :])
-            if keep and begin < most:
-                kept.append(_activations(traces, most - begin))
+            if keep is not None and begin < most:
+                kept.append(_activations(traces, keep, most - begin))
             lap("forward")
             collector.update(traces)
             lap("stats")
@@ -239,7 +331,7 @@ def _pass(
             back = stats.backward(model, x[..., : measures.ntk.n, :])
         standards = [layer.standard for layer in model.layers]
         found, scopes = collector.found(back), collector.scopes() if draws else []
-    activations = {name: torch.cat([chunk[name] for chunk in kept]) for name in kept[0]} if kept else {}
+    activations = {name: torch.cat([chunk[name] for chunk in kept], dim=1) for name in kept[0]} if kept else {}
     lap("stats")
     return _Passed(found, standards, scopes, activations)
 
@@ -257,17 +349,20 @@ def _adapted(
     return [{name: law for name, law in each.items() if name != "coef"} for each in laws], more
 
 
-def _activations(traces: list[LayerTrace], n: int) -> dict[str, Tensor]:
-    """The first n samples of a chunk, of the first member, by the names of activations.safetensors."""
+def _activations(traces: list[LayerTrace], members: slice, n: int) -> dict[str, Tensor]:
+    """The first n samples of a chunk, by the names of activations.safetensors; each with the member axis."""
     named = {"inputs": traces[0].preacts}
     for number, trace in enumerate(traces):
         named[f"layers.{number}.preacts"] = trace.preacts
         named[f"layers.{number}.spline"] = trace.spline
         named[f"layers.{number}.postacts"] = trace.postacts
     named["output"] = traces[-1].output
-    members = traces[0].preacts.dim() - 2
+    single = traces[0].preacts.dim() == 2
     # contiguous().clone(): the file format takes neither views nor shared memory
-    return {name: (tensor[0] if members else tensor)[:n].cpu().contiguous().clone() for name, tensor in named.items()}
+    return {
+        name: (tensor.unsqueeze(0) if single else tensor)[members, :n].cpu().contiguous().clone()
+        for name, tensor in named.items()
+    }
 
 
 def record(result: Result, folder: RunFolder) -> None:

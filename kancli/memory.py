@@ -11,6 +11,8 @@ from pathlib import Path
 CHUNK_NUMBERS = 4_000_000
 # One group of members of an ensemble aims at so many: larger ones only take more memory.
 GROUP_NUMBERS = 2_000_000
+# Runs that are computed together keep their activations until they are written: at most so many bytes.
+GROUP_BYTES = 2**26
 
 
 def available() -> int:

@@ -9,6 +9,7 @@ import importlib
 import itertools
 import math
 import pkgutil
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kancli.inits.laws import Constant
@@ -56,14 +57,15 @@ def declared(model: KAN, scheme: Scheme) -> list[dict[str, tuple[float, float, f
     ]
 
 
-def init_(model: KAN, scheme: Scheme, *, seed: int) -> KAN:
+def init_(model: KAN, scheme: Scheme, *, seed: int | Sequence[int]) -> KAN:
     """Fill every parameter of `model` in place by the laws of `scheme`, and return it.
 
     Every tensor of every layer has a stream of its own, named "layer {l}/{tensor}", a large one several. Values are
     drawn on the CPU in float64, then cast and moved.
 
     Args:
-        seed: the seed of all these streams; required. Member i of an ensemble is drawn with seed + i.
+        seed: the seed of all these streams; required. Member i of an ensemble is drawn with seed + i, or with the
+            i-th of several.
 
     Raises:
         ValueError: the scheme's laws are not those of the layer's tensors.
@@ -71,7 +73,7 @@ def init_(model: KAN, scheme: Scheme, *, seed: int) -> KAN:
     import numpy as np
     import torch
 
-    seeds = range(seed, seed + (model.n_members or 1))
+    seeds = range(seed, seed + (model.n_members or 1)) if isinstance(seed, int) else seed
     sizes = [size_of(layer) for layer in model.layers]
     given = [draws for each in seeds if (draws := scheme.source_draws(sizes, each)) is not None]
     for number, (layer, size) in enumerate(zip(model.layers, sizes, strict=True)):
@@ -96,7 +98,7 @@ def init_(model: KAN, scheme: Scheme, *, seed: int) -> KAN:
     return model
 
 
-def _draw(law: Law, values: np.ndarray, seeds: range, purpose: str) -> None:
+def _draw(law: Law, values: np.ndarray, seeds: Sequence[int], purpose: str) -> None:
     """Fill `[s, ...]` in place, a member a seed.
 
     A large tensor is drawn in blocks of rows, each from a stream of its own, several at a time: the blocks depend on

@@ -47,6 +47,16 @@ class Found:
     layers: list[LayerFound]
     network: dict[str, dict[str, Array]]  # `propagation`, `jacobian`, `ntk`, where measured: names to [s], or [s, n]
 
+    def member(self, index: int) -> Found:
+        """What was found out about one of them, as if it had been alone."""
+
+        def picked(value: Any) -> Any:
+            if isinstance(value, Mapping):
+                return {name: picked(each) for name, each in value.items()}
+            return value[index : index + 1] if isinstance(value, (np.ndarray, list)) else value
+
+        return Found([LayerFound(**picked(vars(layer))) for layer in self.layers], picked(self.network))
+
 
 def join(parts: Sequence[Found]) -> Found:
     """What was found out about some members after what was found out about others."""

@@ -18,12 +18,12 @@ from kancli.stats.over_members import quantiles_of
 
 
 class Declared(NamedTuple):
-    """What a scheme's law says of one tensor."""
+    """What a scheme's law says of one tensor; `[s]` where members have schemes of their own."""
 
-    mean: float
-    std: float
-    mean_error: float  # standard error of the mean of all entries
-    variance_error: float  # standard error of the mean squared distance of all entries from the declared mean
+    mean: float | Array
+    std: float | Array
+    mean_error: float | Array  # standard error of the mean of all entries
+    variance_error: float | Array  # standard error of the mean squared distance of all entries from the declared mean
 
 
 @np.errstate(all="ignore")
@@ -47,7 +47,7 @@ def parameters(layer: KANLayer, declared: Mapping[str, Declared], *, quantiles: 
             law = declared[name]
             entry |= {f"declared_{each}": getattr(law, each) for each in ("mean", "std")}
             entry |= {each: getattr(law, each) for each in ("mean_error", "variance_error")}
-            square = ((values - law.mean) ** 2).mean(axis=1)
+            square = ((values - np.reshape(law.mean, (-1, 1))) ** 2).mean(axis=1)
             entry |= {"z": _z_of_mean(entry["mean"], law), "z_std": _z_of_std(square, law)}
         found[name] = entry
     return found
@@ -55,7 +55,8 @@ def parameters(layer: KANLayer, declared: Mapping[str, Declared], *, quantiles: 
 
 def pooled_z(entry: Mapping[str, Any]) -> tuple[float, float]:
     """`z` and `z_std` of all members together, from an entry of `parameters`."""
-    law = Declared(*(entry[each] for each in ("declared_mean", "declared_std", "mean_error", "variance_error")))
+    told = (entry[each] for each in ("declared_mean", "declared_std", "mean_error", "variance_error"))
+    law = Declared(*(float(np.mean(each)) for each in told))  # the members have one law
     mean, root = entry["mean"], math.sqrt(len(entry["mean"]))
     square = entry["std"] ** 2 + (mean - law.mean) ** 2
     law = law._replace(mean_error=law.mean_error / root, variance_error=law.variance_error / root)
@@ -63,13 +64,13 @@ def pooled_z(entry: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _z_of_mean(mean: Array, law: Declared) -> Array:
-    return (mean - law.mean) / np.float64(law.mean_error)
+    return (mean - law.mean) / np.asarray(law.mean_error, np.float64)
 
 
 def _z_of_std(square: Array, law: Declared) -> Array:
     """How far a mean square is from the law's variance, in standard errors, by the cube root that makes a chi-square
     nearly normal (Wilson and Hilferty 1931)."""
-    variance = np.float64(law.std) ** 2
+    variance = np.asarray(law.std, np.float64) ** 2
     spread = (law.variance_error / variance) ** 2 / 9  # 2/(9 nu), 2/nu being the square of the relative error
     return (np.cbrt(square / variance) - (1 - spread)) / np.sqrt(spread)
 
