@@ -108,10 +108,12 @@ def _compose_and_run(words: list[str], presets: Presets) -> int:
     if args.multirun and (args.cfg or args.info):
         raise ConfigError(["-m: --cfg and --info show one run: leave -m out and give one value each"])
     if args.multirun:
-        from kancli.sweeps import sweep
+        from kancli.sweeps.command import sweep
 
         gc.enable()
-        return sweep(presets, args.overrides, task)
+        return sweep(presets, args.overrides, task, dry_run=args.dry_run)
+    if args.dry_run:
+        raise ConfigError(["--dry-run: shows the plan of a sweep; add -m"])
     _answer_mistakes(args, presets)
     hydra = hydra_shell.create(presets)
     if args.cfg or args.info:
@@ -145,6 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("-m", "--multirun", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("-c", "--cfg", choices=("job", "hydra", "all"))
     parser.add_argument("-p", "--package")
     parser.add_argument("--resolve", action="store_true")

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kancli.config import validate
 from kancli.errors import ConfigError
 from kancli.overrides import Settled, parse, settle
 from kancli.presets import Presets
 from kancli.settings import Settings
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
 CONFIG_NAME = "config"
 MISSING = "???"  # OmegaConf's mark for a value that must be given
@@ -44,7 +47,16 @@ def draft(typed: Sequence[str], presets: Presets) -> Draft:
     Raises:
         ConfigError: an override or a preset file cannot be read.
     """
-    settled = settle(parse(typed), presets)
+    return draft_of(parse(typed), presets)
+
+
+def draft_of(parsed: Sequence[Override], presets: Presets) -> Draft:
+    """The same of overrides that were parsed before.
+
+    Raises:
+        ConfigError: a preset file cannot be read.
+    """
+    settled = settle(parsed, presets)
     primary = presets.load("", CONFIG_NAME)
     config: dict[str, Any] = {}
     plain = not settled.hydra or all(text.startswith("hydra") for text in settled.hydra)

@@ -30,6 +30,7 @@ from kancli.settings import (
     Ntk,
     Settings,
     Stats,
+    Sweep,
     Verdicts,
 )
 
@@ -45,6 +46,7 @@ SECTIONS: dict[str, type] = {
     "stats": Stats,
     "verdicts": Verdicts,
     "activations": Activations,
+    "sweep": Sweep,
 }
 SUBSECTIONS: dict[str, dict[str, type]] = {"stats": {"first": FirstSamples, "ntk": Ntk}}
 # Sections whose keys depend on one of them: the key that selects, and what it selects from.

@@ -20,11 +20,7 @@ def environment() -> dict[str, Any]:
     import torch
 
     return {
-        "versions": {
-            "kancli": __version__,
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
+        "versions": _versions(),
         "git": commit(Path(__file__).parent),
         "platform": {
             "system": " ".join([platform.system(), *platform.libc_ver()]).strip(),  # no number depends on the kernel
@@ -34,6 +30,12 @@ def environment() -> dict[str, Any]:
         "cpu": {"model": _processor(), "capability": torch.backends.cpu.get_cpu_capability()},
         "threads": torch.get_num_threads(),
     }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"kancli": __version__, "python": platform.python_version(), **packages}
 
 
 @functools.cache

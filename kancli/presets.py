@@ -41,6 +41,7 @@ class Presets:
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = list(folders)
         self._loaded: dict[Path, Preset] = {}
+        self._options: dict[str, list[str]] = {}
 
     @property
     def own(self) -> Path | None:
@@ -63,7 +64,10 @@ class Presets:
 
     def options(self, group: str) -> list[str]:
         """The names of the presets of a group, sorted."""
-        return sorted({path.stem for folder in self.folders for path in (folder / group).glob("*.yaml")})
+        if group not in self._options:
+            found = {path.stem for folder in self.folders for path in (folder / group).glob("*.yaml")}
+            self._options[group] = sorted(found)
+        return self._options[group]
 
     def load(self, group: str, option: str) -> Preset:
         """Read a preset.

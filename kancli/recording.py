@@ -7,10 +7,11 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from kancli import signals
 from kancli.environment import environment
@@ -51,38 +52,41 @@ def record_run(
         VerdictError: after everything was written, if a verdict failed and the settings are strict.
     """
     start = time.perf_counter()
-    head = {
-        "identity": identity(settings),
-        "semantics": SEMANTICS,
-        "argv": sys.argv,
-        "overrides": list(overrides),
-        "seed": settings.seed,
-        "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-        "config": config_of(settings),
-        **environment(),
-    }
+    head = head_of(config_of(settings), identity(settings), overrides, sys.argv)
     folder = RunFolder.claim(path, hydra_record, head, overwrite=settings.overwrite)
-    try:
-        log.info("identity %s", head["identity"])
+    with told_in(folder):
+        log.info("identity %s", folder.head["identity"])
         with progress("computing"):
             result = compute(settings)
             record(result, folder)
-        seconds = {**result.seconds, "total": time.perf_counter() - start}
-        log.info("seconds: %s", ", ".join(f"{name} {each:.3f}" for name, each in seconds.items()))
-        if result.non_finite is not None:
-            log.error("%s", result.non_finite)
-        closing = (
-            {"status": "complete"} if result.non_finite is None else {"status": "failed", "error": result.non_finite}
-        )
-        failed = [each for each in result.stats["verdicts"] if each["verdict"] == "fail"]
-        for each in failed:
-            log.info("verdict failed: %s: %s", each["name"], each["detail"])
-        folder.close(
-            **closing,
-            failed_verdicts=[each["name"] for each in failed],
-            seconds=seconds,
-            ladder=ladder(head["identity"], folder.tensor_hashes(), result.stats),
-        )
+        close(folder, result, total=time.perf_counter() - start)
+    try:
+        _print(result, path, brief)
+    except OSError:  # whoever read our output has gone; the run is recorded, and others may follow
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if (error := error_of(result)) is not None:
+        raise error
+
+
+def head_of(config: Mapping[str, Any], identity: str, overrides: Sequence[str], argv: Sequence[str]) -> dict[str, Any]:
+    """What run.json says from the start."""
+    return {
+        "identity": identity,
+        "semantics": SEMANTICS,
+        "argv": list(argv),
+        "overrides": list(overrides),
+        "seed": config["seed"],
+        "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "config": config,
+        **environment(),
+    }
+
+
+@contextlib.contextmanager
+def told_in(folder: RunFolder) -> Iterator[None]:
+    """Within, an exception is told of in the folder before it goes on."""
+    try:
+        yield
     except BaseException as error:
         with contextlib.suppress(OSError, KanError):  # on a full disk not even this can be said
             if signals.received(error) is not None:
@@ -90,15 +94,43 @@ def record_run(
             else:
                 folder.close("failed", error=f"{type(error).__name__}: {error}")
         raise
-    try:
-        _print(result, path, brief)
-    except OSError:  # whoever read our output has gone; the run is recorded, and others may follow
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def close(folder: RunFolder, result: Result, *, total: float) -> None:
+    """Say how a run that was recorded has ended.
+
+    Args:
+        total: how long it took, in seconds.
+    """
+    seconds = {**result.seconds, "total": total}
+    log.info("seconds: %s", ", ".join(f"{name} {each:.3f}" for name, each in seconds.items()))
     if result.non_finite is not None:
-        raise NonFiniteError(f"{result.non_finite}; what there is was saved")
-    if settings.strict and failed:
+        log.error("%s", result.non_finite)
+    closing = {"status": "complete"} if result.non_finite is None else {"status": "failed", "error": result.non_finite}
+    failed = _failed_verdicts(result)
+    for each in failed:
+        log.info("verdict failed: %s: %s", each["name"], each["detail"])
+    folder.close(
+        **closing,
+        failed_verdicts=[each["name"] for each in failed],
+        seconds=seconds,
+        ladder=ladder(folder.head["identity"], folder.tensor_hashes(), result.stats),
+    )
+
+
+def error_of(result: Result) -> KanError | None:
+    """What a run fails with although all was saved: values that are not finite, or verdicts where it is strict."""
+    if result.non_finite is not None:
+        return NonFiniteError(f"{result.non_finite}; what there is was saved")
+    failed = _failed_verdicts(result)
+    if result.settings.strict and failed:
         reasons = (f"{each['name']} {number(each['value'])}, bound {number(each['threshold'])}" for each in failed)
-        raise VerdictError(f"strict=true: {'; '.join(reasons)}; all was saved")
+        return VerdictError(f"strict=true: {'; '.join(reasons)}; all was saved")
+    return None
+
+
+def _failed_verdicts(result: Result) -> list[Mapping[str, Any]]:
+    return [each for each in result.stats["verdicts"] if each["verdict"] == "fail"]
 
 
 def _print(result: Result, path: Path, brief: bool) -> None:

@@ -110,6 +110,21 @@ class Activations:
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """How the jobs of a sweep are run; a single run takes no notice."""
+
+    workers: int | None = key(
+        None, Optional(Integer(0, 1024)), "processes beside this one; null: one a processor; 0: none, for a debugger"
+    )
+    timeout: float | None = key(
+        None, Optional(Real(low=0)), "give up a job that takes longer, and go on with the others", unit="s"
+    )
+    max_failures: int | None = key(
+        None, Optional(Integer(0, 10**9)), "begin no more jobs once more than so many failed"
+    )
+
+
+@dataclass(frozen=True)
 class Settings:
     """One run, whole: a run is a pure function of this."""
 
@@ -136,3 +151,4 @@ class Settings:
     stats: Stats = dataclasses.field(default_factory=Stats)
     verdicts: Verdicts = dataclasses.field(default_factory=Verdicts)
     activations: Activations = dataclasses.field(default_factory=Activations)
+    sweep: Sweep = dataclasses.field(default_factory=Sweep)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -137,12 +138,41 @@ def diff(typed: list[str], presets: Presets) -> int:
     return DRIFT if found.differs else 0
 
 
+def resume(typed: list[str], presets: Presets) -> int:
+    """What is missing of a sweep, run from its plan."""
+    parser = _parser("resume SWEEP [--only failed|3,7]")
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--only")
+    args = parser.parse_intermixed_args(typed)
+    if len(args.words) != 1:
+        raise ConfigError(["resume: name the folder of a sweep: kan-run resume multirun/DATE/TIME-ID"])
+    from kancli.sweeps import command
+
+    gc.enable()
+    return command.resume(Path(args.words[0]), args.only)
+
+
+def collect(typed: list[str], presets: Presets) -> int:
+    """The table of sweeps, made from their folders."""
+    parser = _parser("collect SWEEP ... [-o DIR]")
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("-o", "--output", type=Path)
+    args = parser.parse_intermixed_args(typed)
+    if not args.words:
+        raise ConfigError(["collect: name the folders of sweeps: kan-run collect SWEEP ..."])
+    from kancli.sweeps import command
+
+    return command.collect(list(map(Path, args.words)), args.output)
+
+
 VERBS: dict[str, Callable[[list[str], Presets], int]] = {
     "explain": explain,
     "draw": draw,
     "check": check,
     "bless": bless,
     "diff": diff,
+    "resume": resume,
+    "collect": collect,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
 import multiprocessing
 import signal
 import sys
@@ -34,7 +35,12 @@ def workers(count: int) -> Iterator[ProcessPool]:
 def _prepare(count: int, given: Trust) -> None:
     if sys.platform == "linux":  # whatever becomes of the parent, no worker goes on alone
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    logging.getLogger("kancli").setLevel(logging.INFO)  # for the run's own log; on the terminal this process is silent
+    logging.getLogger("kancli").propagate = False
+    logging.getLogger("kancli").addHandler(logging.NullHandler())
     import torch
+
+    import kancli.experiment  # noqa: F401 - now, and not in the time of the first task
 
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
     _for_good.enter_context(trusting(given))

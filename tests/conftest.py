@@ -34,10 +34,12 @@ class Outcome:
 
 @pytest.fixture
 def kan_run(tmp_path, monkeypatch, capfd):
-    """Call kan-run in an empty folder."""
+    """Call kan-run in an empty folder; the jobs of a sweep run in this process too, where it is not said otherwise."""
     monkeypatch.chdir(tmp_path)
 
     def run(*argv):
+        if "-m" in argv and not any(word.startswith(("sweep.workers=", "hydra/launcher=")) for word in argv):
+            argv = (*argv, "sweep.workers=0")
         capfd.readouterr()
         try:
             code = main(argv)

@@ -189,7 +189,6 @@ def test_mistakes(presets, override, wanted):
 
 def test_bad_files_are_named(tmp_path):
     (tmp_path / "experiment").mkdir()
-    mine = Presets([builtin_folder(), tmp_path])
     for name, text, words in [
         ("broken", "a: [1\n", "not YAML"),
         ("list", "- 1\n- 2\n", "KEY: VALUE"),
@@ -199,13 +198,15 @@ def test_bad_files_are_named(tmp_path):
         ("nested", "experiment: off_grid\n", "names an experiment itself"),
     ]:
         (tmp_path / "experiment" / f"{name}.yaml").write_text(text)
+        mine = Presets([builtin_folder(), tmp_path])
         (fault,) = faults(mine, f"experiment={name}")
         assert words in fault
     (tmp_path / "width").mkdir()
     (tmp_path / "width" / "mine.yaml").write_text("width: [2, 3, 1]\n")
+    (tmp_path / "experiment" / "odd.yaml").write_text("defaults:\n  - /nothing: here\n")
+    mine = Presets([builtin_folder(), tmp_path])
     (fault,) = faults(mine, "width=mine")
     assert "# @package _global_" in fault
-    (tmp_path / "experiment" / "odd.yaml").write_text("defaults:\n  - /nothing: here\n")
     assert any("nothing" in fault for fault in faults(mine, "experiment=odd"))
 
 

@@ -15,7 +15,7 @@ from kancli.base_functions import base_function
 from kancli.config import validate
 from kancli.errors import ConfigError
 from kancli.model import KAN
-from kancli.stats.over_members import summarise
+from kancli.over_members import summarise
 from kancli.tables import flat
 
 CASES = {

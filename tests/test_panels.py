@@ -14,7 +14,7 @@ from kancli.figures import sweep
 from kancli.figures.activations import overlay
 from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.figures.symmetry import correlations
-from kancli.plates import meanings
+from kancli.glossary import meanings
 
 LOOK = figures.Figures()
 

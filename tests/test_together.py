@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from kancli.config import validate
-from kancli.experiment import compute, compute_together, shape_of
+from kancli.experiment import compute, compute_together
+from kancli.sweeps.costs import shape_of
 
 BASE = {"figures": {"names": []}, "width": [3, 4, 2]}
 FAMILIES = {

@@ -27,7 +27,7 @@ from kancli.figures.panels import (
 from kancli.figures.scene import NothingToDrawError
 from kancli.figures.sheet import width_of
 from kancli.figures.style import PALETTES, Palette, colours
-from kancli.stats.over_members import summarise
+from kancli.over_members import summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 SEED = "seed"
+LACKING = "–"  # in place of the value, where a run has no such key
 RATIOS = ("_vanishes", "_explodes")
 WIDE = 20.0  # numbers whose greatest is so many times the least go on a log scale
 
@@ -69,7 +70,7 @@ def tables(rows: Sequence[Row]) -> dict[str, Table]:
     Raises:
         NothingToDrawError: no key is swept besides the seed, or more than two are.
     """
-    values = {name: list(dict.fromkeys(row.keys.get(name, "") for row in rows)) for row in rows for name in row.keys}
+    values = {name: list(dict.fromkeys(row.keys.get(name, LACKING) for row in rows)) for row in rows for name in row.keys}
     axes = {name: each for name, each in values.items() if len(each) > 1 and name != SEED}
     if not 1 <= len(axes) <= 2:
         told = ", ".join(axes) or "nothing besides the seed"
@@ -77,7 +78,7 @@ def tables(rows: Sequence[Row]) -> dict[str, Table]:
     shape = tuple(map(len, axes.values()))
     found: dict[str, dict[tuple[int, ...], list[Mapping[str, Any]]]] = {}
     for row in rows:
-        place = tuple(each.index(row.keys.get(name, "")) for name, each in axes.items())
+        place = tuple(each.index(row.keys.get(name, LACKING)) for name, each in axes.items())
         for verdict in row.verdicts:
             if verdict["value"] is not None:
                 found.setdefault(verdict["name"], {}).setdefault(place, []).append(verdict)

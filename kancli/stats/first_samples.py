@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
+from kancli.over_members import quantiles_of
 from kancli.stats.moments import Array, blocks, total
-from kancli.stats.over_members import quantiles_of
 
 VALUES = 2**17  # of edges at samples, looked at together: what a core's own cache holds
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from kancli.over_members import summarise
 from kancli.stats.moments import Array
-from kancli.stats.over_members import summarise
 from kancli.tables import flat
 
 SCHEMA = 2
@@ -51,7 +51,7 @@ class Found:
         """What was found out about one of them, as if it had been alone."""
 
         def picked(value: Any) -> Any:
-            if isinstance(value, Mapping):
+            if isinstance(value, dict):
                 return {name: picked(each) for name, each in value.items()}
             return value[index : index + 1] if isinstance(value, (np.ndarray, list)) else value
 
@@ -152,7 +152,7 @@ def _layer(number: int, layer: LayerFound, ensemble: bool, reasons: dict[str, st
 
 def _tell(values: Any, ensemble: bool, quantiles: bool = False) -> Any:
     """Arrays over members as what is told of them: the one member's number or numbers, or a summary."""
-    if isinstance(values, Mapping):
+    if isinstance(values, dict):
         return {name: _tell(each, ensemble, quantiles) for name, each in values.items()}
     if not isinstance(values, np.ndarray):
         return values
@@ -162,7 +162,7 @@ def _tell(values: Any, ensemble: bool, quantiles: bool = False) -> Any:
 def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any:
     """Numbers as int or float, arrays as flat lists of them; what is not finite becomes None, with the reason filed
     under the path of the number or the list."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {name: plain(entry, f"{path}.{name}", reasons, undefined) for name, entry in value.items()}
     array = np.asarray(value)
     if array.dtype.kind in "iu":

@@ -13,8 +13,8 @@ import numpy as np
 from torch import Tensor
 
 from kancli.model import KANLayer
+from kancli.over_members import quantiles_of
 from kancli.stats.moments import Array
-from kancli.stats.over_members import quantiles_of
 
 
 class Declared(NamedTuple):

@@ -375,7 +375,7 @@ def test_sweeps_mix_presets_values_and_ranges(kan_run, tmp_path):
 
 
 def test_a_job_of_a_sweep_is_the_single_run(kan_run, tmp_path):
-    kan_run("-m", "seed=0,3", "init=noisy")
+    kan_run("-m", "seed=0,3", "init=noisy", "figures=default")
     single = kan_run("seed=3", "init=noisy")
     (job,) = tmp_path.glob("multirun/*/*/1")
     for name in ("params.safetensors", "activations.safetensors", "stats.json", "figures/network.png"):

@@ -1,4 +1,4 @@
-"""What a number is over the members of an ensemble."""
+"""What a number is over the members of an ensemble, or over the seeds of a sweep. No torch is loaded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from kancli.stats.moments import Array
+Array = np.ndarray
 
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 

@@ -1,0 +1,158 @@
+"""The plan of a sweep, frozen in its folder before the first job: what each job is, and what has become of it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kancli.compose import settings_of
+from kancli.errors import ConfigError, one_line
+from kancli.run_folder import read_json, unwritable, write_whole
+from kancli.settings import Settings
+
+PLAN = "plan.jsonl"  # the head, then a line a job
+SCHEMA = 1
+ENDED = ("complete", "failed")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep, as it was planned."""
+
+    number: int
+    words: list[str]  # that would make it alone
+    changes: dict[str, Any]  # the sections of its config that are not those of the plan's base
+    choices: dict[str, Any]  # the option of each group
+    folder: str  # below the sweep's
+    identity: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job."""
+
+    number: int
+    failure: str | None = None  # why it failed, in one line
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep as it was planned.
+
+    Its head holds `typed`, `options` (of kan-run, besides the words), `argv`, `swept` (the values of each key that has
+    several), `notices`, `dropped` (how many jobs would have repeated another), `hydra` (the record of Hydra's own part)
+    and `base` (the config that `changes` are made to).
+    """
+
+    folder: Path
+    head: Mapping[str, Any]
+    jobs: Sequence[Job]
+
+    def config(self, job: Job) -> dict[str, Any]:
+        """A job's composed config, of plain values."""
+        return {**self.head["base"], **job.changes}
+
+    def settings(self, job: Job) -> Settings:
+        """A job's settings.
+
+        Raises:
+            ConfigError: they do not hold any more, as where a file of samples has gone.
+        """
+        return settings_of(self.config(job))
+
+    def path(self, job: Job) -> Path:
+        """A job's folder."""
+        return self.folder / job.folder
+
+    def record(self, job: Job) -> dict[str, Any] | None:
+        """What a job's run.json says; None where there is none, or one of another run."""
+        try:
+            record = read_json(self.path(job) / "run.json")
+        except ConfigError:
+            return None
+        return record if record.get("identity") == job.identity else None
+
+    def status(self, job: Job) -> str | None:
+        """How a job ended, or "running" or "interrupted"; None where it left no record."""
+        record = self.record(job)
+        return None if record is None else str(record.get("status"))
+
+    def clear(self, job: Job) -> None:
+        """Remove what an attempt at a job left that did not complete.
+
+        Raises:
+            ConfigError: it cannot be removed.
+        """
+        if self.status(job) not in (None, "complete"):
+            try:
+                shutil.rmtree(self.path(job))
+            except OSError as error:
+                raise ConfigError([f"{self.path(job)}: cannot be removed: {error.strerror}"]) from None
+
+    @contextlib.contextmanager
+    def begun(self) -> Iterator[None]:
+        """Within, this process alone works on the sweep.
+
+        Raises:
+            ConfigError: another one does.
+        """
+        with (self.folder / PLAN).open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ConfigError([f"{self.folder}: another kan-run is at work on this sweep; wait for it"]) from None
+            yield
+
+
+def freeze(plan: Plan) -> None:
+    """Write a plan to its folder, which must be there.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    lines = [json.dumps({"schema": SCHEMA, "jobs": len(plan.jobs), **plan.head}, ensure_ascii=False)]
+    lines += [json.dumps(vars(job), ensure_ascii=False) for job in plan.jobs]
+    try:
+        write_whole(plan.folder / PLAN, ("\n".join(lines) + "\n").encode())
+    except OSError as error:
+        raise ConfigError([unwritable(plan.folder, error, "hydra.sweep.dir")]) from None
+
+
+def is_planned(folder: Path) -> bool:
+    """Whether a folder is that of a planned sweep."""
+    return (folder / PLAN).is_file()
+
+
+def read(folder: Path) -> Plan:
+    """The plan of a sweep.
+
+    Raises:
+        ConfigError: there is none, or it is damaged.
+    """
+    path = folder / PLAN
+    try:
+        with path.open(encoding="utf-8") as file:
+            head = json.loads(next(file))
+            if head.get("schema") != SCHEMA:
+                raise ConfigError([f"{path}: has schema {head.get('schema')}, this kancli reads {SCHEMA}"])
+            jobs = [_job(json.loads(line)) for line in file]
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: no such file; give the folder of a sweep"]) from None
+    except (OSError, ValueError, AttributeError, TypeError, KeyError, StopIteration) as error:
+        raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
+    if len(jobs) != head["jobs"]:
+        raise ConfigError([f"{path}: damaged: {len(jobs)} jobs, {head['jobs']} were planned"])
+    return Plan(folder, head, jobs)
+
+
+def _job(line: Mapping[str, Any]) -> Job:
+    job = Job(**line)
+    if Path(job.folder).is_absolute() or ".." in Path(job.folder).parts:
+        raise ValueError(f"job {job.number} lies outside: {job.folder}")
+    return job

@@ -1,0 +1,81 @@
+"""What a process beside the sweep's own does: it makes some jobs together, or says in a job's folder why it failed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kancli import recording
+from kancli.errors import KanError, one_line
+from kancli.experiment import Result, compute_together, record
+from kancli.identity import config_of, identity
+from kancli.run_folder import RunFolder
+from kancli.settings import Settings
+from kancli.sweeps.hydra_record import record_of
+from kancli.sweeps.plan import ENDED, Job, Outcome, Plan
+
+log = logging.getLogger("kancli")
+
+
+def work(plan: Plan, jobs: Sequence[Job]) -> list[Outcome]:
+    """Make jobs of one shape together; where that fails, one by one, so that each has its own answer."""
+    runs = []
+    for job in jobs:
+        try:
+            runs.append(_settings(plan, job))
+        except KanError as error:
+            return _one_by_one(plan, jobs) if len(jobs) > 1 else [fail(plan, job, str(error))]
+    outcomes: list[Outcome] = []
+    try:
+        for job, result in zip(jobs, compute_together(runs), strict=True):
+            outcomes.append(_record(plan, job, result))
+    except (Exception, SystemExit) as error:
+        rest = jobs[len(outcomes) :]
+        if len(jobs) > 1:
+            return outcomes + _one_by_one(plan, rest)
+        return [fail(plan, jobs[0], one_line(error))]
+    return outcomes
+
+
+def _one_by_one(plan: Plan, jobs: Sequence[Job]) -> list[Outcome]:
+    return [outcome for job in jobs for outcome in work(plan, [job])]
+
+
+def fail(plan: Plan, job: Job, failure: str) -> Outcome:
+    """Say in a job's folder that it failed, and why, unless it has a record of that already."""
+    if plan.status(job) not in ENDED:
+        with contextlib.suppress(KanError, OSError):  # on a full disk: the sweep's own record tells of it
+            _folder(plan, job, plan.config(job)).close("failed", error=failure)
+    return Outcome(job.number, failure)
+
+
+def _settings(plan: Plan, job: Job) -> Settings:
+    """A job's settings, if they are those that were planned.
+
+    Raises:
+        KanError: they are not.
+    """
+    settings = plan.settings(job)
+    if identity(settings) != job.identity:
+        raise KanError("what it is made from has changed since the plan: the file of its inputs, or its scheme's code")
+    return settings
+
+
+def _record(plan: Plan, job: Job, result: Result) -> Outcome:
+    start, computed = time.perf_counter(), sum(result.seconds.values())
+    folder = _folder(plan, job, config_of(result.settings))
+    with recording.told_in(folder):
+        log.info("identity %s", job.identity)
+        record(result, folder)
+        recording.close(folder, result, total=computed + time.perf_counter() - start)
+    error = recording.error_of(result)
+    return Outcome(job.number, None if error is None else str(error))
+
+
+def _folder(plan: Plan, job: Job, config: Mapping[str, Any]) -> RunFolder:
+    path = plan.path(job).absolute()
+    head = recording.head_of(config, job.identity, job.words, plan.head["argv"])
+    return RunFolder.aside(path, record_of(plan, job, path), head)
