@@ -119,6 +119,11 @@ class Sweep:
     timeout: float | None = key(
         None, Optional(Real(low=0)), "give up a job that takes longer, and go on with the others", unit="s"
     )
+    jobs_per_task: int | None = key(
+        None,
+        Optional(Integer(1, 10**6)),
+        "with another launcher, jobs that one of its tasks does; null: half a minute's, in 100 tasks at most",
+    )
     max_failures: int | None = key(
         None, Optional(Integer(0, 10**9)), "begin no more jobs once more than so many failed"
     )

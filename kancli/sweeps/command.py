@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from hydra._internal.callbacks import Callbacks
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobStatus
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from kancli import hydra_shell, signals
 from kancli.compose import CONFIG_NAME
-from kancli.errors import SWEEP, ConfigError
+from kancli.errors import SWEEP, ConfigError, one_line
 from kancli.identity import identity
+from kancli.inits.outside import trust
 from kancli.progress import counting
 from kancli.report import show
 from kancli.run_folder import check_fresh, unwritable
-from kancli.sweeps import costs, gathering, local
+from kancli.sweeps import costs, gathering, local, tasks
 from kancli.sweeps.expansion import MOST_FAULTS, Composed, Expansion, expand
 from kancli.sweeps.hydra_record import job_of
 from kancli.sweeps.plan import ENDED, Job, Outcome, Plan, freeze, read
@@ -31,6 +35,10 @@ if TYPE_CHECKING:
 
     from kancli.presets import Presets
     from kancli.settings import Settings
+
+log = logging.getLogger("kancli")
+
+BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 
 def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], None], *, dry_run: bool = False) -> int:
@@ -77,7 +85,7 @@ def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], None], *
         print(plan.folder, flush=True)
         return 0
     if config.hydra.launcher._target_ != hydra_shell.LOCAL:
-        return _gathered(plan, lambda: _launch(hydra, config, plan, task))
+        return _gathered(plan, lambda: _launch(hydra, config, plan, runs, task))
     return _gathered(plan, lambda: _run(plan, runs))
 
 
@@ -163,7 +171,7 @@ def _told(found: Expansion, runs: Mapping[int, Settings]) -> str:
     product = f"{' × '.join(factors)} = {jobs + found.dropped}" if len(factors) > 1 else f"{jobs + found.dropped}"
     lines = [f"kan-run: {notice}" for notice in found.notices]
     each = list(runs.values())
-    gigabytes, seconds = costs.disk_bytes(each) / 1e9, costs.seconds(each, max(1, min(local.processes(sweep), jobs)))
+    gigabytes, seconds = costs.disk_bytes(each) / 1e9, costs.seconds(each, max(1, min(local.processes_of(sweep), jobs)))
     left = f", {jobs} without them" if found.dropped else ""
     lines.append(
         f"kan-run: {product} job{'' if product == '1' else 's'}, {found.dropped} duplicates{left},"
@@ -210,15 +218,32 @@ def _run(plan: Plan, runs: Mapping[int, Settings]) -> None:
         local.run(plan, runs, next(iter(runs.values())).sweep, told)
 
 
-def _launch(hydra: Hydra, config: DictConfig, plan: Plan, task: Callable[[Any], None]) -> None:
-    """By a launcher of Hydra's or others', job by job."""
+def _launch(
+    hydra: Hydra, config: DictConfig, plan: Plan, runs: Mapping[int, Settings], task: Callable[[Any], None]
+) -> None:
+    """By a launcher of Hydra's or others'. What goes wrong in a task shows in what its jobs left, or did not."""
+    calls: Callable[[Any], Any] = task
+    words = [["hydra.mode=MULTIRUN", *plan.jobs[number].words] for number in runs]  # Hydra's own takes job by job
     with open_dict(config.hydra):
         config.hydra.mode = RunMode.MULTIRUN
+        if config.hydra.launcher._target_ != BASIC:
+            calls = tasks.Task(plan.folder.absolute(), Path.cwd(), trust())
+            words = [tasks.words_of(numbers) for numbers in tasks.batches(runs)]
+            config.hydra.sweep.dir = str(plan.folder.absolute())
+            print(f"kan-run: {len(words)} task{'s' if len(words) > 1 else ''}", file=sys.stderr)
     callbacks = Callbacks(config)
     callbacks.on_multirun_start(config=config, config_name=CONFIG_NAME)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
-    launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=config)
-    launcher.launch([["hydra.mode=MULTIRUN", *job.words] for job in plan.jobs], initial_job_idx=0)
+    launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=calls, config=config)
+    try:
+        returns = launcher.launch(words, initial_job_idx=0)
+    except Exception as error:  # of the launcher's own: a process or a machine that it lost
+        log.warning("%s", one_line(error))
+        returns = []
+    for number, each in enumerate(returns if calls is not task else []):
+        if each.status == JobStatus.FAILED:
+            log.warning("task %d: %s", number, one_line(each._return_value))
+    shutil.rmtree(plan.folder / tasks.FOLDER, ignore_errors=True)
     callbacks.on_multirun_end(config=config, config_name=CONFIG_NAME)
 
 

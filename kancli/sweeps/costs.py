@@ -59,7 +59,12 @@ def groups(runs: Mapping[int, Settings], workers: int) -> Iterator[list[int]]:
 
 def seconds(runs: Sequence[Settings], workers: int) -> float:
     """About how long a sweep takes."""
-    return START + sum(map(_seconds, runs)) / workers
+    return START + seconds_of_jobs(runs) / workers
+
+
+def seconds_of_jobs(runs: Sequence[Settings]) -> float:
+    """The same for one processor, and without the start."""
+    return sum(map(_seconds, runs))
 
 
 def disk_bytes(runs: Sequence[Settings]) -> int:

@@ -27,20 +27,28 @@ class Ran:
     left: list[int] = field(default_factory=list)  # not begun, since too many had failed
 
 
-def processes(sweep: Sweep) -> int:
+def processes_of(sweep: Sweep) -> int:
     """How many work beside this one."""
     return len(os.sched_getaffinity(0)) if sweep.workers is None else sweep.workers
 
 
-def run(plan: Plan, runs: Mapping[int, Settings], sweep: Sweep, told: Callable[[Sequence[Outcome]], None]) -> Ran:
+def run(
+    plan: Plan,
+    runs: Mapping[int, Settings],
+    sweep: Sweep,
+    told: Callable[[Sequence[Outcome]], None],
+    *,
+    processes: int | None = None,
+) -> Ran:
     """Run jobs of a plan.
 
     Args:
         runs: the settings of those to run, by number.
         told: is given what became of jobs as they end.
+        processes: how many work beside this one; None for as many as the settings say.
     """
     jobs = {job.number: job for job in plan.jobs if job.number in runs}
-    count = min(processes(sweep), len(jobs))
+    count = min(processes_of(sweep) if processes is None else processes, len(jobs))
     waiting = deque([jobs[number] for number in group] for group in costs.groups(runs, max(1, count)))
     light = Plan(plan.folder, plan.head, [])  # the jobs go to the processes group by group
     found = Ran()
