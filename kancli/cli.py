@@ -21,7 +21,6 @@ from kancli.verbs import VERBS
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
-    from omegaconf import DictConfig
 
     from kancli.presets import Presets
 
@@ -109,6 +108,7 @@ def _compose_and_run(words: list[str], presets: Presets) -> int:
         raise ConfigError(["-m: --cfg and --info show one run: leave -m out and give one value each"])
     if args.multirun:
         from kancli.sweeps.command import sweep
+        from kancli.task import task
 
         gc.enable()
         return sweep(presets, args.overrides, task, dry_run=args.dry_run)
@@ -203,6 +203,7 @@ def _run(hydra: Hydra, overrides: list[str]) -> int:
 
     from kancli.compose import CONFIG_NAME
     from kancli.run_folder import check_fresh, unwritable
+    from kancli.task import task
 
     config = hydra.compose_config(CONFIG_NAME, overrides, run_mode=RunMode.RUN, with_log_configuration=False)
     check_fresh(Path(config.hydra.run.dir), overwrite=bool(config.overwrite))
@@ -226,33 +227,6 @@ def _run(hydra: Hydra, overrides: list[str]) -> int:
     with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints a line of its own before it raises
         job.return_value  # noqa: B018
     return 0
-
-
-def task(config: DictConfig) -> None:
-    """One job, by Hydra's config: compute, record, print.
-
-    Raises:
-        NonFiniteError: after everything was recorded, if a value of the forward pass is infinite or NaN.
-    """
-    from hydra.core.hydra_config import HydraConfig
-
-    from kancli.compose import settings_of
-    from kancli.hydra_shell import plain, record_of
-
-    with signals.held():
-        from kancli.recording import record_run
-
-    signals.raise_received()
-    hydra = HydraConfig.get()
-    record_run(
-        settings_of(plain(config)),
-        Path(hydra.runtime.output_dir),
-        record_of(config, hydra),
-        overrides=list(hydra.overrides.task),
-        brief=hydra.mode is not None and hydra.mode.name == "MULTIRUN",
-        progress=progress,
-    )
-    signals.raise_received()
 
 
 @contextlib.contextmanager

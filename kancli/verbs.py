@@ -140,16 +140,19 @@ def diff(typed: list[str], presets: Presets) -> int:
 
 def resume(typed: list[str], presets: Presets) -> int:
     """What is missing of a sweep, run from its plan."""
-    parser = _parser("resume SWEEP [--only failed|3,7]")
+    parser = _parser("resume SWEEP [--only failed|3,7] [sweep.KEY=VALUE ...]")
     parser.add_argument("words", nargs="*")
     parser.add_argument("--only")
     args = parser.parse_intermixed_args(typed)
-    if len(args.words) != 1:
+    folders = [word for word in args.words if "=" not in word or Path(word).is_dir()]
+    if len(folders) != 1:
         raise ConfigError(["resume: name the folder of a sweep: kan-run resume multirun/DATE/TIME-ID"])
     from kancli.sweeps import command
+    from kancli.task import task
 
     gc.enable()
-    return command.resume(Path(args.words[0]), args.only)
+    overrides = [word for word in args.words if word not in folders]
+    return command.resume(Path(folders[0]), args.only, overrides, presets, task)
 
 
 def collect(typed: list[str], presets: Presets) -> int:

@@ -187,8 +187,8 @@ class Troubled(Normal):
     kind = 0
 
     def draw(self, shape, *, generator):
-        if multiprocessing.parent_process() is None:
-            return super().draw(shape, generator=generator)  # where the plan is made
+        if multiprocessing.current_process().name != "pebble_pool_worker":
+            return super().draw(shape, generator=generator)  # where the plan is made, or a task begins
         if self.kind == 1:
             raise ValueError("on purpose")
         if self.kind == 2:

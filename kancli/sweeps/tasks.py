@@ -72,7 +72,11 @@ def batches(runs: Mapping[int, Settings]) -> Iterator[list[int]]:
 
 def words_of(numbers: Sequence[int]) -> list[str]:
     """The overrides that make a task of these jobs."""
-    return ["hydra.mode=MULTIRUN", f"hydra.sweep.subdir='{FOLDER}/${{hydra.job.num}}'", f"+hydra.job.env_set.{JOBS}='{text_of(numbers)}'"]
+    return [
+        "hydra.mode=MULTIRUN",
+        f"hydra.sweep.subdir='{FOLDER}/${{hydra.job.num}}'",
+        f"+hydra.job.env_set.{JOBS}='{text_of(numbers)}'",
+    ]
 
 
 def text_of(numbers: Sequence[int]) -> str:

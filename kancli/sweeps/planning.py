@@ -1,0 +1,77 @@
+"""From the jobs of a sweep to its plan, and the plan in words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from kancli.errors import ConfigError
+from kancli.identity import identity
+from kancli.sweeps import costs, local
+from kancli.sweeps.expansion import Composed, Expansion
+from kancli.sweeps.hydra_record import job_of
+from kancli.sweeps.plan import Job, Plan
+
+if TYPE_CHECKING:
+    from kancli.presets import Presets
+    from kancli.settings import Settings
+
+
+def planned(found: Expansion, config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:
+    """The plan of what was found, in the folder that the config names."""
+    base = found.jobs[0].config
+    hydra: dict[str, Any] = OmegaConf.to_container(config.hydra)  # pyright: ignore[reportAssignmentType]
+    options = [] if presets.own is None else ["--config-dir", str(presets.own)]
+    head = {"typed": list(typed), "options": options, "argv": sys.argv, "swept": found.swept, "notices": found.notices,
+            "dropped": found.dropped, "hydra": hydra, "base": base}  # fmt: skip
+    jobs = []
+    for number, each in enumerate(found.jobs):
+        changes = {name: value for name, value in each.config.items() if base.get(name, base) != value}
+        choices = {
+            name: value for name, value in each.choices.items() if hydra["runtime"]["choices"].get(name) != value
+        }
+        place = _place(number, each, hydra)
+        jobs.append(Job(number, each.words, changes, choices, place, identity(each.settings)))
+    places = {job.folder: job for job in reversed(jobs)}
+    if len(places) < len(jobs):
+        double = next(job for job in jobs if places[job.folder] is not job)
+        raise ConfigError(
+            [f"hydra.sweep.subdir={hydra['sweep']['subdir']}: jobs {places[double.folder].number} and {double.number}"
+             f" would share the folder {double.folder}; name one for each, or leave it out"]
+        )  # fmt: skip
+    return Plan(Path(config.hydra.sweep.dir), head, jobs)
+
+
+def _place(number: int, job: Composed, hydra: Mapping[str, Any]) -> str:
+    """A job's folder below the sweep's."""
+    template = hydra["sweep"]["subdir"]
+    if template == "${hydra.job.num}":
+        return str(number)
+    own = {"job": job_of(hydra, number, job.words), "overrides": {**hydra["overrides"], "task": job.words}}
+    return str(OmegaConf.create({**job.config, "hydra": {**hydra, **own}}).hydra.sweep.subdir)
+
+
+def in_words(found: Expansion, runs: Mapping[int, Settings]) -> str:
+    """The plan in words."""
+    factors = [str(len(values)) for values in found.swept.values()]
+    jobs, sweep = len(runs), runs[0].sweep
+    product = f"{' × '.join(factors)} = {jobs + found.dropped}" if len(factors) > 1 else f"{jobs + found.dropped}"
+    lines = [f"kan-run: {notice}" for notice in found.notices]
+    each = list(runs.values())
+    gigabytes, seconds = costs.disk_bytes(each) / 1e9, costs.seconds(each, max(1, min(local.processes_of(sweep), jobs)))
+    left = f", {jobs} without them" if found.dropped else ""
+    lines.append(
+        f"kan-run: {product} job{'' if product == '1' else 's'}, {found.dropped} duplicates{left},"
+        f" {gigabytes:.2g} GB, about {_duration(seconds)}"
+    )
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
