@@ -201,7 +201,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: it is missing, damaged, no object, too large, or no plain file.
     """
-    _check_plain(path)
+    check_plain(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -222,7 +222,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    _check_plain(path, most=None)
+    check_plain(path, most=None)
     try:
         return load_file(path)
     except FileNotFoundError:
@@ -231,7 +231,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
 
 
-def _check_plain(path: Path, most: int | None = MOST_JSON) -> None:
+def check_plain(path: Path, most: int | None = MOST_JSON) -> None:
     """Check that a file is a plain one that can be read whole: no device, and no link out of its folder.
 
     Raises:

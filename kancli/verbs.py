@@ -168,6 +168,20 @@ def collect(typed: list[str], presets: Presets) -> int:
     return command.collect(list(map(Path, args.words)), args.output)
 
 
+def report(typed: list[str], presets: Presets) -> int:
+    """A page about a sweep, a folder of runs or a run."""
+    words = _words("report DIR", typed)
+    if len(words) != 1:
+        raise ConfigError(["report: name the folder of a sweep or of a run: kan-run report multirun/DATE/TIME-ID"])
+    from kancli.page import write_report
+
+    gc.enable()
+    with progress("reading"):
+        path = write_report(Path(words[0]))
+    print(path)
+    return 0
+
+
 VERBS: dict[str, Callable[[list[str], Presets], int]] = {
     "explain": explain,
     "draw": draw,
@@ -176,6 +190,7 @@ VERBS: dict[str, Callable[[list[str], Presets], int]] = {
     "diff": diff,
     "resume": resume,
     "collect": collect,
+    "report": report,
 }
 
 

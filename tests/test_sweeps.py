@@ -280,22 +280,20 @@ def test_a_sweep_killed_and_resumed_ends_as_one_never_killed(tmp_path):
     words = ["-m", "init=default,linear", "noise_scale=0.1,1,3,7", "seed=range(50)"]
     whole = process(tmp_path, *words, "hydra.sweep.dir=whole")
     assert whole.returncode == 0
-    moments, kills = random.Random(0), 0
-    argv = [*words, "hydra.sweep.dir=killed"]
-    for _ in range(30):
+    moments, kills, argv = random.Random(0), 0, [*words, "hydra.sweep.dir=killed"]
+    while True:
         running = subprocess.Popen(
             [*KAN_RUN, *argv], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        try:
-            running.wait(moments.uniform(2.5, 6.0))
-        except subprocess.TimeoutExpired:
-            running.send_signal(signal.SIGKILL)
-            running.wait()
-            kills += 1
-        if (tmp_path / "killed/plan.jsonl").exists():
-            argv = ["resume", "killed"]
-        if running.returncode == 0:
+        enough = len(list(tmp_path.glob("killed/[0-9]*"))) + moments.randint(0, 150)
+        while running.poll() is None and len(list(tmp_path.glob("killed/[0-9]*"))) <= enough:
+            time.sleep(moments.uniform(0, 0.2))
+        if running.poll() is not None:
             break
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        kills += 1
+        argv = ["resume", "killed"]
         for path in (tmp_path / "killed").glob("[0-9]*/run.json"):
             assert record(path.parent)["status"] == "complete"
     assert running.returncode == 0

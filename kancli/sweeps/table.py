@@ -3,7 +3,6 @@ does to each statistic. No torch is loaded."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import shlex
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kancli.errors import ConfigError
+from kancli.errors import ConfigError, one_line
 from kancli.over_members import summarise
 from kancli.run_folder import read_json
 from kancli.sweeps.plan import ENDED, Plan
@@ -70,7 +69,7 @@ def rows_without_plan(sweep: Path, seen_from: Path | None = None) -> list[Row]:
     if not found:
         raise ConfigError([f"{sweep}: holds no runs"])
     records = [(path, _record(path)) for path in found]
-    words = [[word for word in record.get("overrides", []) if isinstance(word, str)] for _, record in records]
+    words = [_words(record) for _, record in records]
     typed = [dict(map(_split, each)) for each in words]
     swept = [
         key
@@ -81,6 +80,23 @@ def rows_without_plan(sweep: Path, seen_from: Path | None = None) -> list[Row]:
         _row(number, path, os.path.relpath(path, seen_from or sweep), record, own, swept, shlex.join(["kan-run", *own]))
         for number, ((path, record), own) in enumerate(zip(records, words, strict=True))
     ]
+
+
+def row_of_run(folder: Path) -> Row:
+    """The same of one run, whose folder the table lies in.
+
+    Raises:
+        ConfigError: there is none, or its run.json is damaged.
+    """
+    record = read_json(folder / "run.json")
+    words = _words(record)
+    return _row(0, folder, ".", record, words, [], shlex.join(["kan-run", *words]))
+
+
+def _words(record: Mapping[str, Any]) -> list[str]:
+    """What was typed for a run, as far as its record can be read."""
+    typed = record.get("overrides")
+    return [word for word in typed if isinstance(word, str)] if isinstance(typed, list) else []
 
 
 def _record(path: Path) -> dict[str, Any]:
@@ -99,22 +115,46 @@ def _row(
     swept: Sequence[str],
     replay: str,
 ) -> Row:
-    stats: dict[str, Any] = {}
+    cause = record.get("error")
+    verdicts: Sequence[Mapping[str, Any]] = []
+    statistics: dict[str, float | None] = {}
     if record.get("status") in ENDED:
-        with contextlib.suppress(ConfigError):  # there is none of a run that failed early
-            stats = read_json(path / "stats.json")
+        try:
+            verdicts, statistics = _found(path / "stats.json")
+        except ConfigError as error:  # there is none of a run that failed early
+            cause = cause or str(error)
     typed = dict(map(_split, words))
+    seconds = record.get("seconds")
     return Row(
         number,
         folder,
         str(record.get("status", NO_RECORD)),
-        record.get("error"),
+        None if cause is None else str(cause),
         replay,
         {key: typed[key] for key in swept if key in typed},
-        stats.get("verdicts", []),
-        _statistics(stats),
-        record.get("seconds", {}).get("total"),
+        verdicts,
+        statistics,
+        seconds.get("total") if isinstance(seconds, Mapping) else None,
     )
+
+
+def _found(path: Path) -> tuple[Sequence[Mapping[str, Any]], dict[str, float | None]]:
+    """The verdicts and the numbers of a stats.json.
+
+    Raises:
+        ConfigError: it is missing or damaged.
+    """
+    stats = read_json(path)
+    try:
+        verdicts = stats["verdicts"]
+        if not all(isinstance(each[name], str | None) for each in verdicts for name in ("name", "verdict")):
+            raise TypeError("a verdict that is no word")
+        statistics = _statistics(stats)
+        if strange := [name for name, value in statistics.items() if not isinstance(value, int | float | None)]:
+            raise TypeError(f"{strange[0]} is no number")
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
+    return verdicts, statistics
 
 
 def _split(word: str) -> tuple[str, str]:
