@@ -359,6 +359,27 @@ def test_a_sweep_at_work_is_not_resumed(kan_run, tmp_path):
     assert "another kan-run is at work on this sweep" in done.err
 
 
+def test_a_plan_of_other_laws_is_not_gone_on_with(kan_run, tmp_path):
+    kan_run("-m", "seed=0,1", "--dry-run", "hydra.sweep.dir=sweep")
+    path = tmp_path / "sweep/plan.jsonl"
+    path.write_text(path.read_text().replace('"semantics": ', '"semantics": 1000', 1))
+    done = kan_run("resume", "sweep")
+    assert done.code == 2
+    assert "planned with semantics 1000" in done.err
+    assert not (tmp_path / "sweep/0").exists()
+
+
+def test_an_input_file_that_changed_since_the_plan_is_told(kan_run, tmp_path):
+    samples = tmp_path / "x.csv"
+    samples.write_text("1,2\n3,4\n")
+    kan_run("-m", "inputs=x.csv", "seed=0,1", "--dry-run", "hydra.sweep.dir=sweep")
+    samples.write_text("1,2\n3,5\n")
+    done = kan_run("resume", "sweep")
+    assert done.code == 6
+    assert "has changed since the plan: the file of samples" in done.err
+    assert record(tmp_path / "sweep/0")["status"] == "failed"
+
+
 @pytest.mark.parametrize("harm", ["gone", "empty", "cut", "garbage", "schema", "outside"])
 def test_damaged_plans_are_named(kan_run, tmp_path, harm):
     kan_run("-m", "seed=0,1", "--dry-run", "hydra.sweep.dir=sweep")

@@ -90,6 +90,7 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
         ConfigError: there is no such sweep, it is at work, or its config is not to be changed so.
     """
     plan = read(folder)
+    plan.check_semantics()
     status = {job.number: plan.status(job) for job in plan.jobs}
     if only is None:
         numbers = [number for number, each in status.items() if each not in ENDED]

@@ -14,7 +14,6 @@ import yaml
 from kancli.sweeps.plan import Job, Plan
 
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's, eight times as fast
-OF_A_JOB = ("mode", "overrides", "job", "runtime")  # the sections that differ from job to job
 
 
 def record_of(plan: Plan, job: Job, path: Path) -> dict[str, str]:
@@ -25,6 +24,7 @@ def record_of(plan: Plan, job: Job, path: Path) -> dict[str, str]:
     """
     hydra = plan.head["hydra"]
     own = {
+        **hydra,
         "mode": "MULTIRUN",
         "overrides": {"hydra": [*hydra["overrides"]["hydra"], "hydra.mode=MULTIRUN"], "task": job.words},
         "job": job_of(hydra, job.number, job.words),
@@ -34,12 +34,27 @@ def record_of(plan: Plan, job: Job, path: Path) -> dict[str, str]:
             "choices": {**hydra["runtime"]["choices"], **job.choices},
         },
     }
-    shared = _shared(json.dumps({name: each for name, each in hydra.items() if name not in OF_A_JOB}))
     return {
-        "config.yaml": "".join(_section(json.dumps({name: value})) for name, value in plan.config(job).items()),
-        "hydra.yaml": f"hydra:\n{shared}{textwrap.indent(_dump(own), '  ')}",
-        "overrides.yaml": _dump(job.words),
+        "config.yaml": _dump(plan.config(job)),
+        "hydra.yaml": _dump({"hydra": own}),
+        "overrides.yaml": _dumped(json.dumps(job.words)),
     }
+
+
+def _dump(sections: Mapping[str, Any], depth: int = 2) -> str:
+    """YAML of nested sections, section by section: most are those of the job before, and not made again."""
+    text = []
+    for name, value in sections.items():
+        if depth and isinstance(value, dict) and value:
+            text.append(f"{name}:\n{textwrap.indent(_dump(value, depth - 1), '  ')}")
+        else:
+            text.append(_dumped(json.dumps({name: value})))
+    return "".join(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _dumped(content: str) -> str:
+    return yaml.dump(json.loads(content), Dumper=DUMPER, sort_keys=False, allow_unicode=True)
 
 
 def job_of(hydra: Mapping[str, Any], number: int, words: Sequence[str]) -> dict[str, Any]:
@@ -53,18 +68,3 @@ def job_of(hydra: Mapping[str, Any], number: int, words: Sequence[str]) -> dict[
         "id": str(number),
         "num": number,
     }
-
-
-@functools.lru_cache(maxsize=1)
-def _shared(hydra: str) -> str:
-    return textwrap.indent(_dump(json.loads(hydra)), "  ")
-
-
-@functools.lru_cache(maxsize=1024)
-def _section(section: str) -> str:
-    """A section of a config; most are those of the job before."""
-    return _dump(json.loads(section))
-
-
-def _dump(value: Mapping[str, Any] | list[str]) -> str:
-    return yaml.dump(value, Dumper=DUMPER, sort_keys=False, allow_unicode=True)

@@ -14,6 +14,7 @@ from typing import Any
 from kancli.compose import settings_of
 from kancli.errors import ConfigError, one_line
 from kancli.run_folder import read_json, unwritable, write_whole
+from kancli.seeding import SEMANTICS
 from kancli.settings import Settings
 
 PLAN = "plan.jsonl"  # the head, then a line a job
@@ -45,9 +46,9 @@ class Outcome:
 class Plan:
     """A sweep as it was planned.
 
-    Its head holds `typed`, `options` (of kan-run, besides the words), `argv`, `swept` (the values of each key that has
-    several), `notices`, `dropped` (how many jobs would have repeated another), `hydra` (the record of Hydra's own part)
-    and `base` (the config that `changes` are made to).
+    Its head holds `semantics`, `typed`, `options` (of kan-run, besides the words), `argv`, `swept` (the values of each
+    key that has several), `notices`, `dropped` (how many jobs would have repeated another), `hydra` (the record of
+    Hydra's own part) and `base` (the config that `changes` are made to).
     """
 
     folder: Path
@@ -69,6 +70,19 @@ class Plan:
     def path(self, job: Job) -> Path:
         """A job's folder."""
         return self.folder / job.folder
+
+    def check_semantics(self) -> None:
+        """Check that jobs made now are what was planned.
+
+        Raises:
+            ConfigError: the laws or the random streams have changed.
+        """
+        planned = self.head.get("semantics")
+        if planned != SEMANTICS:
+            raise ConfigError(
+                [f"{self.folder}: planned with semantics {planned}, this kancli has {SEMANTICS} (see CHANGELOG.md):"
+                 " what is missing would not fit what is there; run the sweep anew"]
+            )  # fmt: skip
 
     def record(self, job: Job) -> dict[str, Any] | None:
         """What a job's run.json says; None where there is none, or one of another run."""

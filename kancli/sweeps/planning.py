@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from kancli.errors import ConfigError
 from kancli.identity import identity
+from kancli.seeding import SEMANTICS
 from kancli.sweeps import costs, local
 from kancli.sweeps.expansion import Composed, Expansion
 from kancli.sweeps.hydra_record import job_of
@@ -26,8 +27,17 @@ def planned(found: Expansion, config: DictConfig, typed: Sequence[str], presets:
     base = found.jobs[0].config
     hydra: dict[str, Any] = OmegaConf.to_container(config.hydra)  # pyright: ignore[reportAssignmentType]
     options = [] if presets.own is None else ["--config-dir", str(presets.own)]
-    head = {"typed": list(typed), "options": options, "argv": sys.argv, "swept": found.swept, "notices": found.notices,
-            "dropped": found.dropped, "hydra": hydra, "base": base}  # fmt: skip
+    head = {
+        "semantics": SEMANTICS,
+        "typed": list(typed),
+        "options": options,
+        "argv": sys.argv,
+        "swept": found.swept,
+        "notices": found.notices,
+        "dropped": found.dropped,
+        "hydra": hydra,
+        "base": base,
+    }
     jobs = []
     for number, each in enumerate(found.jobs):
         changes = {name: value for name, value in each.config.items() if base.get(name, base) != value}

@@ -28,6 +28,7 @@ OF_LAYER = (
     "gradient_gain",
 )  # fmt: skip
 NO_RECORD = "missing"
+LACKING = "–"  # in place of a swept key's value, where a job has none
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,10 @@ def effects(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, Any]]]:
                 continue
             total = ((every - every.mean()) ** 2).sum()
             between = sum(len(each) * (each.mean() - every.mean()) ** 2 for each in known if len(each))
-            means = {str(value): float(each.mean()) if len(each) else None for value, each in zip(values, known)}
+            means = {
+                LACKING if value is None else value: float(each.mean()) if len(each) else None
+                for value, each in zip(values, known)
+            }
             found.setdefault(key, {})[name] = {"share": float(between / total) if total > 0 else None, "means": means}
     return found
 

@@ -39,6 +39,7 @@ class Task:
             os.chdir(self.cwd)
         multiprocessing.set_start_method("spawn", force=True)  # joblib's is unknown to processes that this one starts
         plan = read(self.folder)
+        plan.check_semantics()
         wanted = numbers_of(HydraConfig.get().job.env_set[JOBS])
         with trusting(self.trust):
             runs = {}

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kancli import recording
 from kancli.errors import KanError, one_line
 from kancli.experiment import Result, compute_together, record
 from kancli.identity import config_of, identity
+from kancli.inits import SCHEMES
+from kancli.inputs import File
 from kancli.run_folder import RunFolder
 from kancli.settings import Settings
 from kancli.sweeps.hydra_record import record_of
@@ -22,12 +26,10 @@ log = logging.getLogger("kancli")
 
 def work(plan: Plan, jobs: Sequence[Job]) -> list[Outcome]:
     """Make jobs of one shape together; where that fails, one by one, so that each has its own answer."""
-    runs = []
-    for job in jobs:
-        try:
-            runs.append(_settings(plan, job))
-        except KanError as error:
-            return _one_by_one(plan, jobs) if len(jobs) > 1 else [fail(plan, job, str(error))]
+    try:
+        runs = list(_settings(plan, jobs))
+    except KanError as error:
+        return _one_by_one(plan, jobs) if len(jobs) > 1 else [fail(plan, jobs[0], str(error))]
     outcomes: list[Outcome] = []
     try:
         for job, result in zip(jobs, compute_together(runs), strict=True):
@@ -52,16 +54,23 @@ def fail(plan: Plan, job: Job, failure: str) -> Outcome:
     return Outcome(job.number, failure)
 
 
-def _settings(plan: Plan, job: Job) -> Settings:
-    """A job's settings, if they are those that were planned.
+def _settings(plan: Plan, jobs: Sequence[Job]) -> Iterator[Settings]:
+    """The settings of jobs, if they are those that were planned; what differs by its seed alone is checked once.
 
     Raises:
         KanError: they are not.
     """
-    settings = plan.settings(job)
-    if identity(settings) != job.identity:
-        raise KanError("what it is made from has changed since the plan: the file of its inputs, or its scheme's code")
-    return settings
+    known: dict[str, Settings] = {}
+    for job in jobs:
+        but_seed = json.dumps({name: each for name, each in job.changes.items() if name != "seed"})
+        if but_seed not in known:
+            known[but_seed] = plan.settings(job)
+        settings = dataclasses.replace(known[but_seed], seed=plan.config(job)["seed"])
+        # A file of samples and a scheme's code lie outside the plan, which holds all else.
+        outside = isinstance(settings.inputs, File) or type(settings.init) not in SCHEMES.values()
+        if outside and identity(settings) != job.identity:
+            raise KanError("what it is made from has changed since the plan: the file of samples, or the scheme's code")
+        yield settings
 
 
 def _record(plan: Plan, job: Job, result: Result) -> Outcome:
