@@ -61,9 +61,9 @@ def test_a_job_is_the_single_run(tmp_path, kan_run):
 
 SWEEPS = [
     ["init=default,linear", "noise_scale=0.1,1", "seed=3,4"],
-    ["width=2-3-1,deep", "grid=coarse,7", "k=cubic,1", "figures=none,[network]"],
-    ["init=glorot,pykan_0_2_8", "inputs=sobol,uniform", "inputs.n=7", "stats=none,full"],
-    ["experiment=reference"],
+    ["width=2-3-1,deep", "grid=coarse,7", "k=1", "figures=[network]"],
+    ["init=glorot,pykan_0_2_8", "inputs=sobol,uniform", "inputs.n=7", "stats=full"],
+    ["experiment=reference", "figures=none"],
     ["experiment=noise", "init=default,noisy"],
     ["figures.title=a,'b c'", "verdicts.rough=[3,null]", "++hydra.job.name=x", "base_fun=silu,identity"],
 ]

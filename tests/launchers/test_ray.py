@@ -24,7 +24,8 @@ def raylets():
 @pytest.fixture
 def cluster():
     """Two nodes of one processor each; yields the address and the second node's process."""
-    start = [RAY, "start", "--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats"]
+    start = [RAY, "start", "--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats",
+             "--node-ip-address=127.0.0.1"]  # fmt: skip
     before = raylets()
     subprocess.run(
         [*start, "--head", f"--port={PORT}", "--include-dashboard=false"], check=True, stdout=subprocess.DEVNULL
