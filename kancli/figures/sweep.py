@@ -70,9 +70,8 @@ def tables(rows: Sequence[Row]) -> dict[str, Table]:
     Raises:
         NothingToDrawError: no key is swept besides the seed, or more than two are.
     """
-    values = {
-        name: list(dict.fromkeys(row.keys.get(name, LACKING) for row in rows)) for row in rows for name in row.keys
-    }
+    names = dict.fromkeys(name for row in rows for name in row.keys)
+    values = {name: list(dict.fromkeys(row.keys.get(name, LACKING) for row in rows)) for name in names}
     axes = {name: each for name, each in values.items() if len(each) > 1 and name != SEED}
     if not 1 <= len(axes) <= 2:
         told = ", ".join(axes) or "nothing besides the seed"
