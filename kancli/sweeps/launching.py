@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,8 @@ from kancli import hydra_shell
 from kancli.compose import CONFIG_NAME
 from kancli.errors import one_line
 from kancli.inits.outside import trust
-from kancli.progress import counting
 from kancli.sweeps import local, tasks
-from kancli.sweeps.plan import Outcome, Plan
+from kancli.sweeps.plan import Plan
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
@@ -40,19 +39,9 @@ def start(
     if not runs:
         return
     if config.hydra.launcher._target_ == hydra_shell.LOCAL:
-        _by_processes(plan, runs)
+        local.run(plan, runs)
     else:
         _by_launcher(hydra, config, plan, runs, task)
-
-
-def _by_processes(plan: Plan, runs: Mapping[int, Settings]) -> None:
-    """By processes of this machine."""
-    with counting(len(runs)) as count:
-
-        def told(outcomes: Sequence[Outcome]) -> None:
-            count(len(outcomes), sum(each.failure is not None for each in outcomes))
-
-        local.run(plan, runs, next(iter(runs.values())).sweep, told)
 
 
 def _by_launcher(

@@ -6,25 +6,17 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
 
 from pebble import ProcessExpired
 
 from kancli.errors import one_line
+from kancli.progress import counting
 from kancli.settings import Settings, Sweep
 from kancli.sweeps import costs
 from kancli.sweeps.plan import ENDED, Job, Outcome, Plan
 from kancli.workers import workers
-
-
-@dataclass
-class Ran:
-    """How the jobs of a sweep came out."""
-
-    failures: dict[int, str] = field(default_factory=dict)  # why, by number
-    left: list[int] = field(default_factory=list)  # not begun, since too many had failed
 
 
 def processes_of(sweep: Sweep) -> int:
@@ -32,33 +24,29 @@ def processes_of(sweep: Sweep) -> int:
     return len(os.sched_getaffinity(0)) if sweep.workers is None else sweep.workers
 
 
-def run(
-    plan: Plan,
-    runs: Mapping[int, Settings],
-    sweep: Sweep,
-    told: Callable[[Sequence[Outcome]], None],
-    *,
-    processes: int | None = None,
-) -> Ran:
-    """Run jobs of a plan.
+def run(plan: Plan, runs: Mapping[int, Settings], *, processes: int | None = None) -> dict[int, str]:
+    """Run jobs of a plan, and show how far it has come; return why those failed that did, by number.
 
     Args:
         runs: the settings of those to run, by number.
-        told: is given what became of jobs as they end.
         processes: how many work beside this one; None for as many as the settings say.
     """
+    if not runs:
+        return {}
+    sweep = next(iter(runs.values())).sweep
     jobs = {job.number: job for job in plan.jobs if job.number in runs}
     count = min(processes_of(sweep) if processes is None else processes, len(jobs))
     waiting = deque([jobs[number] for number in group] for group in costs.groups(runs, max(1, count)))
     light = Plan(plan.folder, plan.head, [])  # the jobs go to the processes group by group
-    found = Ran()
-    for outcomes in _by_processes(light, waiting, sweep, count) if count else _here(light, waiting):
-        told(outcomes)
-        found.failures |= {each.number: each.failure for each in outcomes if each.failure is not None}
-        if sweep.max_failures is not None and len(found.failures) > sweep.max_failures:
-            found.left += [job.number for group in waiting for job in group]
-            waiting.clear()
-    return found
+    failures: dict[int, str] = {}
+    with counting(len(runs)) as told:
+        for outcomes in _by_processes(light, waiting, sweep, count) if count else _here(light, waiting):
+            failed = {each.number: each.failure for each in outcomes if each.failure is not None}
+            told(len(outcomes), len(failed))
+            failures |= failed
+            if sweep.max_failures is not None and len(failures) > sweep.max_failures:
+                waiting.clear()
+    return failures
 
 
 def _here(plan: Plan, waiting: deque[list[Job]]) -> Iterator[list[Outcome]]:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from kancli.inits.outside import Trust, trusting
-from kancli.progress import counting
 from kancli.settings import Settings
 from kancli.sweeps import costs, local
-from kancli.sweeps.plan import ENDED, Outcome, read
+from kancli.sweeps.plan import ENDED, read
 
 JOBS = "KANCLI_JOBS"  # what names a task's jobs, among hydra.job.env_set
 FOLDER = ".tasks"  # below the sweep's, where Hydra has a folder for each task; nothing is put into them
@@ -47,15 +46,8 @@ class Task:
                 if plan.status(plan.jobs[number]) not in ENDED:
                     plan.clear(plan.jobs[number])
                     runs[number] = plan.settings(plan.jobs[number])
-            failed = 0
-            if runs:
-                with counting(len(runs)) as count:
-
-                    def told(outcomes: Sequence[Outcome]) -> None:
-                        count(len(outcomes), sum(each.failure is not None for each in outcomes))
-
-                    sweep = next(iter(runs.values())).sweep
-                    failed = len(local.run(plan, runs, sweep, told, processes=sweep.workers or 1).failures)
+            workers = next(iter(runs.values())).sweep.workers if runs else None
+            failed = len(local.run(plan, runs, processes=1 if workers is None else workers))
         return {"jobs": len(wanted), "failed": failed}
 
 
