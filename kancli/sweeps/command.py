@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -43,16 +44,13 @@ def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], None], *
         ConfigError: a job's config has faults; nothing was run or written.
     """
     hydra = hydra_shell.create(presets)
-    master: DictConfig | None = None
+
+    @functools.cache
+    def composed_master() -> DictConfig:
+        return hydra.compose_config(CONFIG_NAME, list(typed), run_mode=RunMode.MULTIRUN)
 
     def compose(job: list[str]) -> dict[str, Any]:
         return hydra_shell.plain(hydra.config_loader.load_sweep_config(composed_master(), job))
-
-    def composed_master() -> DictConfig:
-        nonlocal master
-        if master is None:
-            master = hydra.compose_config(CONFIG_NAME, list(typed), run_mode=RunMode.MULTIRUN)
-        return master
 
     found = expand(typed, presets, compose)
     config = composed_master()
@@ -160,21 +158,18 @@ def _gathered(plan: Plan, run: Callable[[], None]) -> int:
         try:
             run()
         finally:
-            rows = _gather(plan)
-    return 0 if all(row.status == "complete" for row in rows) else SWEEP
+            code = _gather(plan)
+    return code
 
 
-def _gather(plan: Plan) -> list[Row]:
-    """Write and print the table of a sweep."""
+def _gather(plan: Plan) -> int:
+    """Write and print the table of a sweep, and return the exit code."""
     from kancli.sweeps import gathering  # late, with numpy and rich: a mistake is answered without them
 
     rows = gathering.gather(plan)
-    tell(rows)
     if any(row.status not in ENDED for row in rows):
         print(f"kan-run: go on with: kan-run resume {shlex.quote(str(plan.folder))}", file=sys.stderr)
-    complete = sum(row.status == "complete" for row in rows)
-    print(f"{complete} of {len(rows)} runs complete: {plan.folder}", flush=True)
-    return rows
+    return tell(rows, plan.folder)
 
 
 def collect(folders: Sequence[Path], target: Path | None) -> int:
@@ -198,15 +193,11 @@ def collect(folders: Sequence[Path], target: Path | None) -> int:
         raise ConfigError([f"-o {target}: cannot be written: {error.strerror}"]) from None
     from kancli.sweeps import gathering
 
-    rows = gathering.collect(folders, target)
-    tell(rows)
-    complete = sum(row.status == "complete" for row in rows)
-    print(f"{complete} of {len(rows)} runs complete: {target}", flush=True)
-    return 0 if complete == len(rows) else SWEEP
+    return tell(gathering.collect(folders, target), target)
 
 
-def tell(rows: Sequence[Row]) -> None:
-    """Print the table, and what failed."""
+def tell(rows: Sequence[Row], folder: Path) -> int:
+    """Print the table, what failed, and last how many are complete and where; return the exit code."""
     from kancli.report import show
     from kancli.sweeps import gathering
     from kancli.sweeps.table import NO_RECORD
@@ -218,3 +209,6 @@ def tell(rows: Sequence[Row]) -> None:
         print(f"kan-run: {row.status}: {row.folder}{cause}\n  {row.replay}", file=sys.stderr)
     if len(failed) > MOST_FAULTS:
         print(f"kan-run: ... and {len(failed) - MOST_FAULTS} more: summary.json has them all", file=sys.stderr)
+    complete = sum(row.status == "complete" for row in rows)
+    print(f"{complete} of {len(rows)} runs complete: {folder}", flush=True)
+    return 0 if complete == len(rows) else SWEEP
