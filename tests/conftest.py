@@ -3,7 +3,9 @@
 import gc
 import importlib.util
 import json
-from dataclasses import dataclass
+import os
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,10 @@ from hypothesis import settings
 
 from kancli.cli import main
 from kancli.presets import Presets, builtin_folder
+
+# Before torch is loaded: workers side by side that each take every core wait for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Those of other launchers need what the README's test command does not install: .ci/run runs them.
 collect_ignore = [] if importlib.util.find_spec("submitit") else ["launchers"]
@@ -57,6 +63,36 @@ def kan_run(tmp_path, monkeypatch, capfd):
     return run
 
 
+@pytest.fixture(scope="session")
+def made_before():
+    """The runs of `kan_run_once` by their words, each with a copy of its folder."""
+    return {}
+
+
+@pytest.fixture
+def kan_run_once(kan_run, tmp_path, tmp_path_factory, made_before):
+    """A kan-run that was made before where it can be: a test gets a copy of its folder, which it may harm."""
+
+    def run(*argv):
+        if argv not in made_before:
+            made = kan_run(*argv)
+            assert made.code == 0, made.err
+            kept = tmp_path_factory.mktemp("made") / "run"
+            made_before[argv] = made, shutil.copytree(made.folder, kept)
+            return made
+        made, kept = made_before[argv]
+        copied = replace(made, cwd=tmp_path)
+        shutil.copytree(kept, copied.folder)
+        return copied
+
+    return run
+
+
 @pytest.fixture
 def presets():
     return Presets([builtin_folder()])
+
+
+def pytest_collection_finish():
+    """What is loaded by now stays: the collector of garbage need not look through it again and again."""
+    gc.freeze()
