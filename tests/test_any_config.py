@@ -7,6 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
@@ -87,7 +88,8 @@ def _chdir(folder):
         os.chdir(before)
 
 
-@settings(max_examples=60)
+@pytest.mark.slow
+@settings(max_examples=30)
 @given(some.lists(SOUND | BROKEN, max_size=6))
 @example(["noise_scale=1e30", "dtype=float32", "width=[2,2,2]"])
 def test_a_config_runs_or_is_answered(words):

@@ -1,5 +1,6 @@
 """The reference's law: what is declared is what is drawn, from streams of its own."""
 
+import functools
 import math
 import random
 
@@ -43,14 +44,21 @@ LAWS = [
 ]
 
 
+@functools.cache
+def draws(law):
+    """3000 tensors of a law, a row each."""
+    entries = law.grid + law.k if isinstance(law, KnotNoise) else 8
+    shape = (2, 2, entries) if isinstance(law, (KnotNoise, NormalByBasis)) else (2, 2)
+    return shape, np.stack([law.draw(shape, generator=stream(seed, "test")) for seed in range(3000)]).reshape(3000, -1)
+
+
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: type(law).__name__)
 def test_moments_and_bounds_of_a_law_are_those_of_its_draws(law):
-    """Over 2000 tensors: the mean of all entries, its standard error, the std of all entries, the extremes."""
-    shape = (2, 2, 8) if isinstance(law, (KnotNoise, NormalByBasis)) else (2, 2)
-    tensors = np.stack([law.draw(shape, generator=stream(seed, "test")) for seed in range(2000)])
-    means = tensors.reshape(2000, -1).mean(1)
+    """Over 3000 tensors: the mean of all entries, its standard error, the std of all entries, the extremes."""
+    shape, tensors = draws(law)
+    means = tensors.mean(1)
     error = law.mean_error(shape)
-    assert means.mean() == pytest.approx(law.mean, abs=5 * error / math.sqrt(2000) + 1e-15)
+    assert means.mean() == pytest.approx(law.mean, abs=5 * error / math.sqrt(3000) + 1e-15)
     assert means.std() == pytest.approx(error, rel=0.08, abs=1e-12)
     assert tensors.std() == pytest.approx(law.std, rel=0.03, abs=1e-12)
     assert law.bounds[0] - 1e-15 <= tensors.min()
@@ -60,6 +68,7 @@ def test_moments_and_bounds_of_a_law_are_those_of_its_draws(law):
 KNOT_NOISES = [KnotNoise(0.3, (-1.0, 1.0), 1, 0), KnotNoise(0.02, (0.0, 1.0), 30, 2), KnotNoise(0.0, (0.0, 1.0), 3, 3)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "law",
     [*LAWS, *KNOT_NOISES],
@@ -67,9 +76,7 @@ KNOT_NOISES = [KnotNoise(0.3, (-1.0, 1.0), 1, 0), KnotNoise(0.02, (0.0, 1.0), 30
 )  # fmt: skip
 def test_the_cumulative_distribution_is_that_of_the_draws(law):
     """Kolmogorov-Smirnov, one entry a tensor, as the entries of one edge hang together; and its moments."""
-    entries = law.grid + law.k if isinstance(law, KnotNoise) else 8
-    shape = (2, 2, entries) if isinstance(law, (KnotNoise, NormalByBasis)) else (2, 2)
-    tensors = np.stack([law.draw(shape, generator=stream(seed, "test")) for seed in range(3000)]).reshape(3000, -1)
+    _, tensors = draws(law)
     picked = tensors[np.arange(3000), np.random.default_rng(0).integers(tensors.shape[1], size=3000)]
     places = np.sort(picked)
     above, below = (np.searchsorted(places, places, side) / 3000 for side in ("right", "left"))

@@ -16,8 +16,8 @@ BASE_FUNCTIONS = {
 }
 
 
-def basis(x, knots, k, derivative=0):
-    """All bases on any increasing knots, 0 beyond them; x `[n]` to `[n, K]`.
+def one_basis(m, knots, k, derivative=0):
+    """The m-th basis on any increasing knots, as a function; not a number beyond them.
 
     scipy evaluates between the k-th knots from either end only: k more knots, with coefficients 0, let it see all.
     """
@@ -25,11 +25,14 @@ def basis(x, knots, k, derivative=0):
     steps = np.arange(1, k + 1)
     before, after = knots[0] - (knots[1] - knots[0]) * steps[::-1], knots[-1] + (knots[-1] - knots[-2]) * steps
     wide = np.concatenate([before, knots, after])
-    columns = []
-    for m in range(n_basis):
-        spline = BSpline(wide, np.eye(n_basis + 2 * k)[m + k], k, extrapolate=False)
-        columns.append(np.nan_to_num((spline.derivative(derivative) if derivative else spline)(x), nan=0.0))
-    values = np.stack(columns, -1)
+    spline = BSpline(wide, np.eye(n_basis + 2 * k)[m + k], k, extrapolate=False)
+    return spline.derivative(derivative) if derivative else spline
+
+
+def basis(x, knots, k, derivative=0):
+    """All bases on any increasing knots, 0 beyond them; x `[n]` to `[n, K]`."""
+    n_basis = len(knots) - k - 1
+    values = np.stack([np.nan_to_num(one_basis(m, knots, k, derivative)(x), nan=0.0) for m in range(n_basis)], -1)
     if k == 0:
         values[x == knots[n_basis]] = np.eye(n_basis)[-1]
     return values
