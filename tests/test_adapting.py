@@ -147,6 +147,7 @@ def test_ties_are_parted_by_a_larger_eps():
     assert (model.layers[0].knots.diff() > 0).all()
 
 
+@pytest.mark.slow
 def test_a_run_tells_which_inputs_kept_their_knots(kan_run):
     Path("x.csv").write_text("".join(f"{n % 2},{n}\n" for n in range(20)))
     outcome = kan_run("inputs=x.csv", "grid.adapt=samples", "grid.eps=0")

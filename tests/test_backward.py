@@ -141,6 +141,7 @@ def test_the_kernel_of_one_edge():
 BUDGETS = {"lecun": (0.3333, 2.70), "glorot": (0.0781, 0.589), "baseline": (0.4013, 2.99)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUDGETS)
 def test_an_ensemble_meets_the_exact_budgets(name):
     """Within 3 standard errors over members, each with samples of its own; the table has 3 or 4 digits."""

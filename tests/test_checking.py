@@ -27,6 +27,7 @@ def tree(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_is_what_it_was(kan_run, case, tmp_path):
     run = kan_run(*CASES[case], "figures=none")
@@ -65,9 +66,9 @@ def test_a_blessed_file_is_small_sorted_and_plain(kan_run, tmp_path):
 
 
 @pytest.fixture
-def kept(kan_run, tmp_path):
+def kept(kan_run, kan_run_once, tmp_path):
     """A blessed file, and a way to write it changed."""
-    folder = kan_run("width=2-3-1", "figures=none").out.splitlines()[-1]
+    folder = kan_run_once("width=2-3-1", "figures=none").out.splitlines()[-1]
     kan_run("bless", folder, "-o", "kept.json")
 
     def changed(change, name="changed.json"):
@@ -228,8 +229,8 @@ def test_what_cannot_be_compared_is_inconclusive(kan_run, kept, tmp_path, harm):
 
 @pytest.mark.parametrize("name", ["run.json", "stats.json"])
 @pytest.mark.parametrize("harm", [b"", b"{", b"\x00\xff", b"[]", b'{"status": "running"}', None])
-def test_a_damaged_folder_is_inconclusive(kan_run, name, harm):
-    run = kan_run("figures=none")
+def test_a_damaged_folder_is_inconclusive(kan_run, kan_run_once, name, harm):
+    run = kan_run_once("figures=none")
     if harm is None:
         (run.folder / name).unlink()
     else:
@@ -240,8 +241,8 @@ def test_a_damaged_folder_is_inconclusive(kan_run, name, harm):
     assert name in found.out
 
 
-def test_statistics_that_were_touched_are_no_baseline(kan_run):
-    run = kan_run("figures=none")
+def test_statistics_that_were_touched_are_no_baseline(kan_run, kan_run_once):
+    run = kan_run_once("figures=none")
     path = run.folder / "stats.json"
     path.write_text(path.read_text().replace('"schema": 2', '"schema":  2'))
     found = kan_run("check", run.out.splitlines()[-1])
@@ -282,6 +283,7 @@ def test_a_summary_that_cannot_be_written_changes_no_answer(kan_run, kept, monke
     assert found.err.startswith("kan-run: GITHUB_STEP_SUMMARY=")
 
 
+@pytest.mark.slow
 def test_a_baseline_is_made_anew_only_where_no_machine_judges(kan_run, kept, tmp_path, monkeypatch):
     name = kept(lambda content: content["config"].update(seed=1), "a.json")
     before = (tmp_path / name).read_bytes()
@@ -310,6 +312,7 @@ def test_bless_answers_mistakes(kan_run, argv):
     assert len(answer.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_diff_tells_only_what_differs(kan_run):
     one, other, same = (
         kan_run(*argv, "figures=none").out.splitlines()[-1]
@@ -331,6 +334,7 @@ def test_diff_tells_only_what_differs(kan_run):
     assert kan_run("diff", one, "nowhere").code == 5
 
 
+@pytest.mark.slow
 def test_runs_of_other_shapes_can_be_told_apart(kan_run):
     runs = [
         kan_run(*argv, "figures=none").out.splitlines()[-1]

@@ -99,6 +99,7 @@ def test_a_typed_preset_beats_what_an_experiment_sets(tmp_path):
     assert both(mine, "experiment=mine")["init"]["noise_scale"] == 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides", [["inputs=uniform"], ["init=linear", "grid=7"], ["init=glorot", "inputs=sobol"], []]
 )
@@ -210,6 +211,7 @@ def test_bad_files_are_named(tmp_path):
     assert any("nothing" in fault for fault in faults(mine, "experiment=odd"))
 
 
+@pytest.mark.slow
 def test_generated_overrides_compose_alike(presets):
     """Sixty random command lines; both compositions give the same config, or both refuse it."""
     choose = random.Random(0)

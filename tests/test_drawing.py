@@ -22,9 +22,11 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_the_same_bytes_from_the_folder_alone(kan_run, case):
-    run = kan_run(*(each.replace("a, b", "'a, b'") for each in CASES[case]), "figures.format=[png,svg,pdf]")
+    words = [each.replace("a, b", "'a, b'") for each in CASES[case]]
+    run = kan_run(*words, "figures.format=[png,svg,pdf]", "figures.dpi=50")
     assert run.code == 0, run.err
     before = {path.name: path.read_bytes() for path in (run.folder / "figures").iterdir()}
     for path in (run.folder / "figures").glob("*.*"):
@@ -35,6 +37,7 @@ def test_the_same_bytes_from_the_folder_alone(kan_run, case):
     assert {line.rpartition("/")[2] for line in again.out.splitlines()} == set(before)
 
 
+@pytest.mark.slow
 def test_other_figures_and_another_look(kan_run):
     run = kan_run("figures=none")
     folder = run.out.splitlines()[-1]
@@ -49,8 +52,8 @@ def test_other_figures_and_another_look(kan_run):
     assert (run.folder / "figures/network.svg").read_bytes() == (fresh.folder / "figures/network.svg").read_bytes()
 
 
-def test_what_was_not_drawn_is_not_written(kan_run):
-    run = kan_run("figures=none", "width=1-1")
+def test_what_was_not_drawn_is_not_written(kan_run, kan_run_once):
+    run = kan_run_once("figures=none", "width=1-1")
     answer = kan_run("draw", run.out.splitlines()[-1], "figures=symmetry")
     assert answer.code == 2
     assert "no layer has several nodes" in answer.err
@@ -71,8 +74,8 @@ def test_what_was_not_drawn_is_not_written(kan_run):
         (["RUN", "hydra.run.dir=x"], "only figures can be chosen"),
     ],
 )
-def test_a_mistake_is_answered(kan_run, argv, says):
-    folder = kan_run("figures=none").out.splitlines()[-1]
+def test_a_mistake_is_answered(kan_run, kan_run_once, argv, says):
+    folder = kan_run_once("figures=none").out.splitlines()[-1]
     answer = kan_run("draw", *(folder if each == "RUN" else each for each in argv))
     assert answer.code == 2
     assert says in answer.err
@@ -81,13 +84,13 @@ def test_a_mistake_is_answered(kan_run, argv, says):
 
 @pytest.mark.parametrize("name", ["run.json", "stats.json", "params.safetensors", "activations.safetensors"])
 @pytest.mark.parametrize("harm", ["cut", "garbage", "of another network"])
-def test_a_damaged_folder_names_the_file(kan_run, name, harm):
-    run = kan_run("figures=none", "width=2-3-1")
+def test_a_damaged_folder_names_the_file(kan_run, kan_run_once, name, harm):
+    run = kan_run_once("figures=none", "width=2-3-1")
     path = run.folder / name
     if harm == "of another network":
         if name == "stats.json":
             return  # nothing in it is held against the tensors by this figure
-        path.write_bytes((kan_run("figures=none", "width=3-4-1").folder / name).read_bytes())
+        path.write_bytes((kan_run_once("figures=none", "width=3-4-1").folder / name).read_bytes())
     else:
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2] if harm == "cut" else b"\x00\xff not at all" * 40)
@@ -97,8 +100,8 @@ def test_a_damaged_folder_names_the_file(kan_run, name, harm):
     assert (name if harm != "of another network" else "its tensors are not those of its config") in line
 
 
-def test_a_run_that_is_not_finished_is_refused(kan_run):
-    run = kan_run("figures=none")
+def test_a_run_that_is_not_finished_is_refused(kan_run, kan_run_once):
+    run = kan_run_once("figures=none")
     record = run.json("run.json")
     (run.folder / "run.json").write_text(json.dumps({**record, "status": "running"}))
     answer = kan_run("draw", run.out.splitlines()[-1], "figures=all")
@@ -131,8 +134,8 @@ def test_a_run_that_is_not_finished_is_refused(kan_run):
         ("stats.json", "[" * 100_000, "damaged"),
     ],
 )
-def test_files_of_another_kind_are_answered(kan_run, name, content, says):
-    run = kan_run("figures=none")
+def test_files_of_another_kind_are_answered(kan_run, kan_run_once, name, content, says):
+    run = kan_run_once("figures=none")
     (run.folder / name).write_text(content)
     answer = kan_run("draw", run.out.splitlines()[-1], "figures=propagation")
     assert answer.code == 2, answer.err
@@ -140,6 +143,7 @@ def test_files_of_another_kind_are_answered(kan_run, name, content, says):
     assert len(answer.err.splitlines()) <= 3
 
 
+@pytest.mark.slow
 def test_standardised_bases_of_a_run_without_figures(kan_run):
     """What they were standardised by is found from the samples that were kept: all."""
     run = kan_run("figures=none", "init=lecun_norm")
@@ -160,6 +164,7 @@ class Mine(Scheme):
 """
 
 
+@pytest.mark.slow
 def test_a_scheme_of_ones_own_is_looked_up_only_where_the_user_points(kan_run, tmp_path, monkeypatch):
     own = tmp_path / "own"
     (own / "init").mkdir(parents=True)
@@ -177,13 +182,15 @@ def test_a_scheme_of_ones_own_is_looked_up_only_where_the_user_points(kan_run, t
     assert path.read_bytes() == before
 
 
-def test_several_runs_are_drawn_side_by_side(kan_run, tmp_path):
-    folders = [kan_run(f"init={name}", "figures=none").out.splitlines()[-1] for name in ("linear", "glorot")]
+@pytest.mark.slow
+def test_several_runs_are_drawn_side_by_side(kan_run, kan_run_once, tmp_path):
+    folders = [kan_run_once(f"init={name}", "figures=none").out.splitlines()[-1] for name in ("linear", "glorot")]
     made = kan_run("draw", *folders, "figures.format=svg")
     assert made.out.splitlines() == ["compare.svg", "sweep.svg"], made.err
     assert 'id="layer 1 curves"' in (tmp_path / "compare.svg").read_text()
 
 
+@pytest.mark.slow
 def test_a_sweep_is_drawn_from_its_folder(kan_run, tmp_path):
     swept = kan_run("-m", "noise_scale=0.1,1", "seed=0,1", "figures=none")
     assert swept.code == 0
@@ -195,6 +202,7 @@ def test_a_sweep_is_drawn_from_its_folder(kan_run, tmp_path):
     assert all((folder / "figures" / name).read_bytes()[:4] == b"\x89PNG" for name in ("compare.png", "sweep.png"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["stats.json", "params.safetensors", "run.json"])
 def test_a_damaged_job_of_a_sweep_is_named_and_left_out(kan_run, tmp_path, name):
     assert kan_run("-m", "noise_scale=0.1,1,10", "figures=none").code == 0
@@ -253,8 +261,8 @@ def test_names_of_runs_tell_them_apart():
         ("run.json", "[", "damaged"),
     ],
 )
-def test_a_damaged_run_among_several_is_named(kan_run, name, content, says):
-    folders = [kan_run(f"seed={seed}", "figures=none") for seed in (0, 1)]
+def test_a_damaged_run_among_several_is_named(kan_run, kan_run_once, name, content, says):
+    folders = [kan_run_once(f"seed={seed}", "figures=none") for seed in (0, 1)]
     (folders[1].folder / name).write_text(content)
     answer = kan_run("draw", *(each.out.splitlines()[-1] for each in folders))
     assert answer.code == 2

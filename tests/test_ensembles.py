@@ -76,8 +76,13 @@ def at(named, path, member):
     return float(value) if np.isfinite(value) else None
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("group", [None, 2])
+QUICK = ("default", "source streams", "standardised", "adapted", "full")
+
+
+@pytest.mark.parametrize(
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
+)
+@pytest.mark.parametrize("group", [pytest.param(None, marks=pytest.mark.slow), 2])
 def test_a_member_has_the_bits_of_its_own_run(case, group, monkeypatch):
     if group:
         monkeypatch.setattr(memory, "group_size", lambda *_: group)
@@ -105,6 +110,7 @@ def test_a_member_has_the_bits_of_its_own_run(case, group, monkeypatch):
                 np.testing.assert_array_equal(one.mean_abs, other.mean_abs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["default", "fine grid", "wide", "adapted, many samples", "full"])
 def test_bits_do_not_depend_on_threads(case):
     found = {}
@@ -121,6 +127,7 @@ def test_bits_do_not_depend_on_threads(case):
             assert torch.equal(found[count].activations[name], tensor), name
 
 
+@pytest.mark.slow
 def test_the_summary_is_over_the_members():
     """Every number of stats.json, at full level, against numpy and scipy over runs one by one."""
     parts = ("layers", "propagation", "jacobian", "ntk")
@@ -171,6 +178,7 @@ def test_a_summary_leaves_out_what_is_not_finite():
     assert np.isnan(one["sd"])
 
 
+@pytest.mark.slow
 def test_the_folder_of_an_ensemble(kan_run):
     outcome = kan_run("n_seeds=4", "seed=7", "width=2-3-1", "init=pykan_0_0_5", "inputs.n=20")
     assert outcome.code == 0, outcome.err

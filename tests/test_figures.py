@@ -231,7 +231,12 @@ def test_a_very_large_layer_is_a_map_of_means():
     assert "1,000 nodes" in [each.get_text() for each in texts(draw(scene((1000, 2), n=5)))]
 
 
-@pytest.mark.parametrize("width", [(1, 1), (2, 1), (4, 10, 10, 1), (2, *[3] * 20, 1), (64, 10), (2, 64, 1)])
+def first(number, *values):
+    """The first `number` values of a parameter, and the others marked as slow."""
+    return [*values[:number], *(pytest.param(each, marks=pytest.mark.slow) for each in values[number:])]
+
+
+@pytest.mark.parametrize("width", first(2, (1, 1), (2, 1), (4, 10, 10, 1), (2, *[3] * 20, 1), (64, 10), (2, 64, 1)))
 @pytest.mark.parametrize("knobs", [{}, {"noise_scale": 0, "base_fun": "zero"}, {"noise_scale": 1e30}])
 def test_any_network_can_be_drawn(width, knobs):
     figure = draw(scene(width, **knobs), tick=True, parts=True)
@@ -241,8 +246,8 @@ def test_any_network_can_be_drawn(width, knobs):
 LONG = tuple(f"a rather long name {number}" for number in range(64))
 
 
-@pytest.mark.parametrize("width", [(1, 1), (2, 1), (2, 5, 1), (4, 10, 10, 1), (2, 32, 32, 32, 1), (64, 64, 10),
-                                   (2, *[3] * 20, 1), (100, 3)])  # fmt: skip
+@pytest.mark.parametrize("width", first(3, (1, 1), (2, 1), (2, 5, 1), (4, 10, 10, 1), (2, 32, 32, 32, 1), (64, 64, 10),
+                                        (2, *[3] * 20, 1), (100, 3)))  # fmt: skip
 @pytest.mark.parametrize("names", [None, ("x", "y"), LONG])
 def test_no_text_lies_over_another_or_off_the_paper(width, names):
     figure = draw(scene(width, n=20), in_vars=names, out_vars=names, title="A title " * 12)

@@ -24,7 +24,9 @@ CELLS = {
 }
 
 
-@pytest.mark.parametrize("case", CELLS)
+@pytest.mark.parametrize(
+    "case", [case if case in ("default", "linear") else pytest.param(case, marks=pytest.mark.slow) for case in CELLS]
+)
 def test_a_cell_gives_the_bits_of_the_command_line(kan_run, case):
     outcome = kan_run(f"init={case}")
     assert outcome.code == 0

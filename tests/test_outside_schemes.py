@@ -50,6 +50,7 @@ def test_the_readmes_scheme_runs(kan_run, own):
     assert "init mine.Shrinking (spread=3)" in " ".join(outcome.out.split())
 
 
+@pytest.mark.slow
 def test_it_sweeps_and_explains_like_the_others(kan_run, own):
     outcome = kan_run("-m", "--config-dir", str(own), "init=shrinking,default", "seed=1,2", "figures=none")
     assert outcome.code == 0, outcome.err
@@ -264,7 +265,10 @@ HYDRAS = [
 
 
 @pytest.mark.parametrize(("path", "value"), HYDRAS, ids=[" ".join(pair) for pair in HYDRAS])
-@pytest.mark.parametrize("form", ["typed", "swept", "experiment"])
+@pytest.mark.parametrize(
+    "form",
+    ["typed", pytest.param("swept", marks=pytest.mark.slow), pytest.param("experiment", marks=pytest.mark.slow)],
+)
 def test_hydras_part_of_a_config_names_no_code(kan_run, own, spy, form, path, value):
     if form == "experiment":
         (own / "experiment").mkdir()

@@ -212,6 +212,7 @@ def test_an_element_escapes_what_it_is_given():
     assert [bar(share).split('"')[-4] for share in (-1, 0.5, 2)] == ["0.0", "50.0", "100.0"]
 
 
+@pytest.mark.slow
 def test_failures_are_told_with_their_causes(kan_run):
     done = kan_run("-m", "noise_scale=1e41,0.1,0.3", "hydra.sweep.dir=sweep")
     assert done.code == 6
@@ -248,6 +249,7 @@ def test_where_jobs_differ_in_their_surroundings(kan_run, sweep):
     assert "64: job 7" in text
 
 
+@pytest.mark.slow
 def test_the_page_of_one_run(kan_run):
     done = kan_run("init=linear", "noise_scale=0.5", "hydra.run.dir=run", "n_seeds=3")
     assert done.code == 0, done.err
@@ -276,6 +278,7 @@ def test_runs_without_a_plan(kan_run, sweep):
     assert [job["status"] for job in report(kan_run).data["jobs"]].count("damaged") == 1
 
 
+@pytest.mark.slow
 def test_only_the_first_diagrams_are_shown(kan_run, tmp_path, monkeypatch):
     done = kan_run("-m", "seed=range(4)", "figures=default", "hydra.sweep.dir=sweep")
     assert done.code == 0, done.err
@@ -314,8 +317,8 @@ def test_damaged_sweeps_are_named(kan_run, name, text, sweep):
 
 @pytest.mark.parametrize("text", [None, "{", "[]", "{}", '{"verdicts": 3}', '{"verdicts": [], "layers": [{}]}',
                                   '{"verdicts": [{"name": "rough", "verdict": "pass", "value": "<b>"}]}'])  # fmt: skip
-def test_damaged_runs_are_named(kan_run, text):
-    done = kan_run("hydra.run.dir=run")
+def test_damaged_runs_are_named(kan_run, kan_run_once, text):
+    done = kan_run_once("hydra.run.dir=run")
     path = done.folder / "stats.json"
     path.unlink()
     if text is not None:

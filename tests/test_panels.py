@@ -244,6 +244,7 @@ def assert_nothing_overlaps(figure):
                 assert not one.padded(-0.5).overlaps(other.padded(-0.5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [
@@ -265,6 +266,7 @@ def test_no_panel_lies_over_another_or_off_the_paper(config):
         assert_nothing_overlaps(figure)
 
 
+@pytest.mark.slow
 def test_no_panel_of_a_sweep_lies_over_another():
     long = ["2-32-32-32-1", "a_preset_with_a_very_long_name", *"abcdefgh"]
     for swept in ({"width": long}, {"width": long, "grid": [3, 5]}, {"grid": [3, 5], "width": long}):
@@ -291,26 +293,33 @@ def test_what_is_lacking_is_told():
         figures.draw("propagation", scene(stats={"level": "none"}), LOOK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "config",
+    ("config", "style"),
     [
-        {"width": [1, 1]},
-        {"width": [2] * 21},
-        {
-            "width": [2, 3, 1],
-            "init": {"scheme": "default", "noise_scale": 0.0, "noise_scale_base": 0.0},
-            "base_fun": "zero",
-        },
-        {"width": [2, 3, 1], "inputs": {"kind": "normal", "std": 1e30}},
-        {
-            "width": [2, 3, 1],
-            "init": {"scheme": "default", "noise_scale_base": 1e38},
-            "inputs": {"kind": "normal", "std": 1e3},
-        },
-        {"width": [2, 3, 1], "inputs": {"kind": "normal", "std": 0.0}, "n_seeds": 3},
+        ({"width": [1, 1]}, "light"),
+        ({"width": [1, 1]}, "dark"),
+        ({"width": [2] * 21}, "light"),
+        (
+            {
+                "width": [2, 3, 1],
+                "init": {"scheme": "default", "noise_scale": 0.0, "noise_scale_base": 0.0},
+                "base_fun": "zero",
+            },
+            "dark",
+        ),
+        ({"width": [2, 3, 1], "inputs": {"kind": "normal", "std": 1e30}}, "light"),
+        (
+            {
+                "width": [2, 3, 1],
+                "init": {"scheme": "default", "noise_scale_base": 1e38},
+                "inputs": {"kind": "normal", "std": 1e3},
+            },
+            "dark",
+        ),
+        ({"width": [2, 3, 1], "inputs": {"kind": "normal", "std": 0.0}, "n_seeds": 3}, "light"),
     ],
 )
-@pytest.mark.parametrize("style", ["light", "dark"])
 def test_anything_can_be_drawn(config, style):
     """Flat, huge and non-finite activations, one node, twenty layers."""
     made = scene(stats={"level": "full", "ntk": {"n": 10}}, **config)
@@ -324,6 +333,7 @@ def test_anything_can_be_drawn(config, style):
         assert figures.encode(figure, "png", 40)[:4] == b"\x89PNG"
 
 
+@pytest.mark.slow
 def test_figures_that_lack_something_are_left_out_with_a_word(kan_run):
     outcome = kan_run("figures=all", "width=2-3-1")
     assert outcome.code == 0

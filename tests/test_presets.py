@@ -33,10 +33,26 @@ def test_a_file_says_what_it_is_for(presets, path):
     assert len(comment) > 15
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if len(path.parts) > 1], ids=str)
+# One of a group; all together they take half a minute.
+QUICK = ("width/default", "grid/coarse", "init/linear", "inputs/file", "experiment/off_grid")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=() if str(path.with_suffix("")) in QUICK else pytest.mark.slow)
+        for path in FILES
+        if len(path.parts) > 1
+    ],
+    ids=str,
+)
 def test_a_preset_runs(kan_run, presets, path):
     group, option = path.parts[0], path.stem
     argv = [f"{group}={option}", "dtype=float64"]
+    if group not in ("figures", "experiment", "width"):
+        argv.append("figures=none")
+    if option == "propagation":
+        argv.append("n_seeds=2")  # of 20
     if option == "file":
         Path("x.csv").write_text("1,2\n3,4\n")
         argv.append("inputs.path=x.csv")

@@ -20,6 +20,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", CASES, ids=" ".join)
 def test_a_run_made_again_is_the_run(kan_run, typed):
     first = kan_run(*typed, "figures=none")
@@ -31,6 +32,7 @@ def test_a_run_made_again_is_the_run(kan_run, typed):
     assert first.folder != again.folder
 
 
+@pytest.mark.slow
 def test_later_edits_of_presets_do_not_leak_in(kan_run, tmp_path):
     (tmp_path / "own/init").mkdir(parents=True)
     preset = tmp_path / "own/init/mine.yaml"
@@ -46,21 +48,22 @@ def test_later_edits_of_presets_do_not_leak_in(kan_run, tmp_path):
     [
         (["seed=3"], ["init=glorot", "gain=2", "seed=3"]),
         (["gain=1"], ["init=glorot", "gain=1"]),
-        (["init=linear"], ["init=linear"]),
-        (["init=lecun", "width=2-2"], ["init=lecun", "width=2-2"]),
-        (["inputs=sobol"], ["init=glorot", "gain=2", "inputs=sobol"]),
-        (["grid=9"], ["init=glorot", "gain=2", "grid=9"]),
+        pytest.param(["init=linear"], ["init=linear"], marks=pytest.mark.slow),
+        pytest.param(["init=lecun", "width=2-2"], ["init=lecun", "width=2-2"], marks=pytest.mark.slow),
+        pytest.param(["inputs=sobol"], ["init=glorot", "gain=2", "inputs=sobol"], marks=pytest.mark.slow),
+        pytest.param(["grid=9"], ["init=glorot", "gain=2", "grid=9"], marks=pytest.mark.slow),
     ],
 )
-def test_what_is_typed_wins_over_the_record(kan_run, typed, same_as):
-    folder = kan_run("init=glorot", "gain=2", "figures=none").out.splitlines()[-1]
+def test_what_is_typed_wins_over_the_record(kan_run, kan_run_once, typed, same_as):
+    folder = kan_run_once("init=glorot", "gain=2", "figures=none").out.splitlines()[-1]
     found, wanted = kan_run("rerun", folder, *typed), kan_run(*same_as, "figures=none")
     assert found.code == 0, found.err
     assert found.json("run.json")["config"] == wanted.json("run.json")["config"]
 
 
-def test_a_sweep_from_a_record(kan_run):
-    folder = kan_run("init=glorot", "figures=none").out.splitlines()[-1]
+@pytest.mark.slow
+def test_a_sweep_from_a_record(kan_run, kan_run_once):
+    folder = kan_run_once("init=glorot", "figures=none").out.splitlines()[-1]
     assert kan_run("rerun", folder, "-m", "seed=0,1").out.splitlines()[-1].startswith("2 of 2 runs complete")
 
 
@@ -74,8 +77,8 @@ def test_a_sweep_from_a_record(kan_run):
         (["RUN", "seed=x"], "seed=x: allowed"),
     ],
 )
-def test_a_mistake_is_answered(kan_run, argv, says):
-    folder = kan_run("figures=none").out.splitlines()[-1]
+def test_a_mistake_is_answered(kan_run, kan_run_once, argv, says):
+    folder = kan_run_once("figures=none").out.splitlines()[-1]
     answer = kan_run("rerun", *(folder if each == "RUN" else each for each in argv))
     assert answer.code == 2
     assert says in answer.err
@@ -100,6 +103,7 @@ def test_values_survive_the_grammar(value):
     assert plain(parsed.value()) == value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["--deterministic"], ["deterministic=true"], ["-m", "--deterministic"]])
 def test_deterministic_sets_torchs_flags_while_it_computes(kan_run, tmp_path, monkeypatch, words):
     seen, build = [], experiment.build
@@ -121,6 +125,7 @@ def test_deterministic_sets_torchs_flags_while_it_computes(kan_run, tmp_path, mo
     assert seen == [True, False, True]
 
 
+@pytest.mark.slow
 def test_an_operation_that_cannot_be_repeated_is_an_error_with_deterministic(kan_run, monkeypatch):
     build = experiment.build
 

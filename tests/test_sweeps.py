@@ -69,6 +69,7 @@ SWEEPS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", SWEEPS, ids=" ".join)
 def test_what_is_composed_and_recorded_is_what_hydra_itself_makes_of_it(kan_run, presets, typed):
     """Hydra's basic launcher composes every job whole."""
@@ -95,6 +96,7 @@ def test_what_is_composed_and_recorded_is_what_hydra_itself_makes_of_it(kan_run,
         assert record(mine)["config"] == record(theirs)["config"]
 
 
+@pytest.mark.slow
 def test_generated_sweeps_expand_as_hydra_composes_them(presets):
     choose = random.Random(1)
     values = {
@@ -123,6 +125,7 @@ def test_generated_sweeps_expand_as_hydra_composes_them(presets):
     assert compared == 36
 
 
+@pytest.mark.slow
 def test_the_plan_counts_drops_and_tells(kan_run, tmp_path):
     done = kan_run("-m", "init=default,glorot", "noise_scale=0.1,1,1.0", "seed=0,1", "--dry-run")
     assert done.code == 0
@@ -161,6 +164,7 @@ def test_one_bad_job_stops_the_sweep_before_it_begins(kan_run, tmp_path, words, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_folders_of_a_users_own_naming(kan_run, tmp_path):
     words = [
         "init=default,linear",
@@ -327,6 +331,7 @@ def test_the_table_is_made_after_an_interruption_too(tmp_path, number):
     assert len(rows) == 3000
 
 
+@pytest.mark.slow
 def test_later_edits_of_presets_do_not_leak_into_a_plan(kan_run, tmp_path):
     own = tmp_path / "own/init"
     own.mkdir(parents=True)
@@ -337,6 +342,7 @@ def test_later_edits_of_presets_do_not_leak_into_a_plan(kan_run, tmp_path):
     assert record(tmp_path / "sweep/0")["config"]["init"]["noise_scale"] == 0.5
 
 
+@pytest.mark.slow
 def test_only_what_is_named_is_made_again(kan_run, tmp_path):
     kan_run("-m", "noise_scale=1e41,0.1", "seed=0,1", "hydra.sweep.dir=sweep")
     before = {path.parent.name: path.stat().st_mtime_ns for path in tmp_path.glob("sweep/*/run.json")}
@@ -369,6 +375,7 @@ def test_a_plan_of_other_laws_is_not_gone_on_with(kan_run, tmp_path):
     assert not (tmp_path / "sweep/0").exists()
 
 
+@pytest.mark.slow
 def test_an_input_file_that_changed_since_the_plan_is_told(kan_run, tmp_path):
     samples = tmp_path / "x.csv"
     samples.write_text("1,2\n3,4\n")
@@ -441,6 +448,7 @@ def test_the_table_tells_what_the_jobs_found(kan_run, tmp_path):
     assert len(list(rows_of(read(tmp_path / "sweep")))) == 12
 
 
+@pytest.mark.slow
 def test_a_table_over_several_sweeps_is_made_from_their_folders(kan_run, tmp_path):
     kan_run("-m", "noise_scale=0.1,1", "seed=0,1", "hydra.sweep.dir=one")
     kan_run("-m", "noise_scale=3", "seed=0,1", "hydra.sweep.dir=two", "hydra/launcher=basic")

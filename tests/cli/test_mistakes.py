@@ -124,5 +124,6 @@ def test_an_output_folder_that_cannot_be_written(kan_run, tmp_path):
     assert list(locked.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_options_may_stand_anywhere(kan_run):
     assert kan_run("init=linear", "-m", "seed=1,2", "figures=none").code == 0

@@ -20,6 +20,7 @@ def test_a_folder_in_use_is_refused_and_told_how(kan_run, tmp_path):
     assert (tmp_path / "here/run.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_finished_run_gives_way(kan_run, tmp_path):
     kan_run("hydra.run.dir=here", "figures=network")
     again = kan_run("hydra.run.dir=here", "overwrite=true", "figures=none", "seed=1")

@@ -44,10 +44,11 @@ def test_the_command_of_the_readme(kan_run):
     assert outcome.folder.parent.parent.name == "outputs"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_reference_case_follows_its_law_word_for_word(kan_run, case):
     noise_scale, noise_scale_base, base = CASES[case]
-    outcome = kan_run(f"init={case}", "dtype=float64", "width=[3,40,40]")
+    outcome = kan_run(f"init={case}", "dtype=float64", "width=[3,40,40]", "figures=none")
     params = load_file(outcome.folder / "params.safetensors")
     for layer, n_in in ((0, 3), (1, 40)):
         scale_base = params[f"layers.{layer}.scale_base"].numpy()
@@ -77,7 +78,7 @@ def test_kan_run_alone_is_the_default_case(kan_run):
 
 
 def test_names_and_shapes_of_the_tensors(kan_run):
-    outcome = kan_run("width=3-4-2", "grid=6", "k=2", "inputs.n=10")
+    outcome = kan_run("width=3-4-2", "grid=6", "k=2", "inputs.n=10", "figures=none")
     shapes = {name: tuple(t.shape) for name, t in load_file(outcome.folder / "params.safetensors").items()}
     assert shapes == {
         "layers.0.coef": (3, 4, 8), "layers.0.scale_base": (3, 4), "layers.0.scale_sp": (3, 4), "layers.0.knots": (11,),
@@ -92,7 +93,7 @@ def test_names_and_shapes_of_the_tensors(kan_run):
 
 
 def test_tables_say_what_stats_json_says(kan_run):
-    outcome = kan_run("width=3-4-2")
+    outcome = kan_run("width=3-4-2", "figures=none")
     stats = outcome.json("stats.json")
     assert {"schema", "epsilon", "layers", "propagation", "jacobian", "ntk", "verdicts", "reasons"} == set(stats)
     with (outcome.folder / "edges.csv").open() as file:
@@ -114,8 +115,9 @@ def verdicts_of(outcome):
     return {each["name"]: each["verdict"] for each in outcome.json("stats.json")["verdicts"]}
 
 
+@pytest.mark.slow
 def test_the_linear_case_says_so(kan_run):
-    outcome = kan_run("init=linear")
+    outcome = kan_run("init=linear", "figures=none")
     for layer in outcome.json("stats.json")["layers"]:
         assert layer["nonlinearity"]["max"] < 1e-12
         assert layer["monotone"] == 1
@@ -138,12 +140,14 @@ SIX = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SIX)
 def test_the_six_cases_get_the_verdicts_of_their_captions(kan_run, case):
     found = verdicts_of(kan_run(f"init={case}", "figures=none"))
     assert {name: each for name, each in found.items() if each not in ("pass", None)} == SIX[case]
 
 
+@pytest.mark.slow
 def test_strict_turns_a_failed_verdict_into_exit_code_4(kan_run):
     outcome = kan_run("init=symmetric", "strict=true", "figures=none")
     assert outcome.code == 4
@@ -198,6 +202,7 @@ def _no_space(*_, **__):
     raise OSError(28, "No space left on device")
 
 
+@pytest.mark.slow
 def test_hydras_own_files_and_folders_are_left_out(kan_run, tmp_path):
     outcome = kan_run(
         "hydra.output_subdir=foo", "hydra/job_logging=default", "hydra.job.chdir=true", "hydra.run.dir=run"
@@ -207,19 +212,22 @@ def test_hydras_own_files_and_folders_are_left_out(kan_run, tmp_path):
     assert outcome.out.splitlines()[-1] == "run"
 
 
+@pytest.mark.slow
 def test_titles_and_names_are_text_not_markup(kan_run):
     assert kan_run("figures.title='$\\frac{1$'", "figures.in_vars=['$x_$',b]").code == 0
 
 
+@pytest.mark.slow
 def test_all_presets_of_a_group_by_glob(kan_run, tmp_path):
     outcome = kan_run("-m", "init=glob(*symmetric)", "figures=none")
     assert outcome.code == 0, outcome.err
     assert "2 of 2 runs complete" in outcome.out
 
 
+@pytest.mark.slow
 def test_symmetric_and_asymmetric_are_what_they_are_called(kan_run):
     spread = {
-        case: kan_run(f"init={case}").json("stats.json")["layers"][0]["scale_base"]["std"]
+        case: kan_run(f"init={case}", "figures=none").json("stats.json")["layers"][0]["scale_base"]["std"]
         for case in ("symmetric", "default", "asymmetric")
     }
     assert spread["symmetric"] < 1e-7
@@ -248,6 +256,7 @@ def test_hydras_record(kan_run):
     assert (folder / ".hydra" / "hydra.yaml").read_text().startswith("hydra:\n")
 
 
+@pytest.mark.slow
 def test_hydra_run_dir_is_honoured_once(kan_run):
     outcome = kan_run("hydra.run.dir=here/it is")
     assert outcome.code == 0
@@ -260,35 +269,40 @@ def test_hydra_run_dir_is_honoured_once(kan_run):
     assert outcome.json("run.json")["seed"] == 0
 
 
+@pytest.mark.slow
 def test_two_runs_have_two_folders(kan_run):
-    assert kan_run().folder != kan_run().folder
+    assert kan_run("figures=none").folder != kan_run("figures=none").folder
 
 
+@pytest.mark.slow
 def test_the_same_numbers_twice(kan_run):
     first, second = kan_run("init=noisy"), kan_run("init=noisy")
     for name in ("stats.json", "params.safetensors", "activations.safetensors", "edges.csv", "figures/network.png"):
         assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_more_samples_leave_the_first_as_they_are(kan_run):
-    few, many = (kan_run(f"inputs.n={n}") for n in (100, 200))
+    few, many = (kan_run(f"inputs.n={n}", "figures=none") for n in (100, 200))
     inputs = [load_file(each.folder / "activations.safetensors")["inputs"] for each in (few, many)]
     assert torch.equal(inputs[0], inputs[1][:100])
     params = [(each.folder / "params.safetensors").read_bytes() for each in (few, many)]
     assert params[0] == params[1]
 
 
+@pytest.mark.slow
 def test_activations_can_be_limited_or_left_out(kan_run):
-    outcome = kan_run("activations.n=7")
+    outcome = kan_run("activations.n=7", "figures=none")
     assert load_file(outcome.folder / "activations.safetensors")["layers.1.postacts"].shape == (7, 5, 1)
-    outcome = kan_run("activations.n=0")
+    outcome = kan_run("activations.n=0", "figures=none")
     assert not (outcome.folder / "activations.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_chunks_do_not_change_the_statistics(kan_run, monkeypatch):
-    whole = kan_run("inputs.n=1000", "dtype=float64")
+    whole = kan_run("inputs.n=1000", "dtype=float64", "figures=none")
     monkeypatch.setattr("kancli.memory.CHUNK_NUMBERS", 1000)
-    parts = kan_run("inputs.n=1000", "dtype=float64")
+    parts = kan_run("inputs.n=1000", "dtype=float64", "figures=none")
     for a, b in zip(whole.json("stats.json")["layers"], parts.json("stats.json")["layers"], strict=True):
         assert a["postacts"] == pytest.approx(b["postacts"], rel=1e-10)
         assert a["spline_share"] == pytest.approx(b["spline_share"], rel=1e-10)
@@ -308,10 +322,11 @@ def test_no_figures_no_statistics(kan_run):
     assert "layers" in stats["reasons"]
 
 
+@pytest.mark.slow
 def test_a_file_of_samples(kan_run, tmp_path):
     (tmp_path / "x.csv").write_text("a,b\n0.5,1\n-0.25,2\n3,4\n")
     for argv in (["inputs=file", "inputs.path=x.csv"], ["inputs=x.csv"]):
-        outcome = kan_run(*argv)
+        outcome = kan_run(*argv, "figures=none")
         inputs = load_file(outcome.folder / "activations.safetensors")["inputs"]
         assert inputs.tolist() == [[0.5, 1], [-0.25, 2], [3, 4]]
 
@@ -344,6 +359,7 @@ def test_version_and_cfg(kan_run, tmp_path):
     assert kan_run("--cfg", "job", "k=-1").code == 2
 
 
+@pytest.mark.slow
 def test_sweep_of_the_six_reference_cases(kan_run, tmp_path):
     outcome = kan_run("-m", "experiment=reference")
     assert outcome.code == 0, outcome.err
@@ -360,6 +376,7 @@ def test_sweep_of_the_six_reference_cases(kan_run, tmp_path):
     assert "6 of 6 runs complete" in outcome.out
 
 
+@pytest.mark.slow
 def test_sweeps_mix_presets_values_and_ranges(kan_run, tmp_path):
     outcome = kan_run(
         "-m", "init=linear,default", "grid=coarse,7", "width=[2,1],2-3-1", "seed=range(2)", "figures=none"
@@ -374,6 +391,7 @@ def test_sweeps_mix_presets_values_and_ranges(kan_run, tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_job_of_a_sweep_is_the_single_run(kan_run, tmp_path):
     kan_run("-m", "seed=0,3", "init=noisy", "figures=default")
     single = kan_run("seed=3", "init=noisy")
@@ -382,6 +400,7 @@ def test_a_job_of_a_sweep_is_the_single_run(kan_run, tmp_path):
         assert (job / name).read_bytes() == (single.folder / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_failed_job_is_told_and_the_others_finish(kan_run, tmp_path):
     outcome = kan_run("-m", "noise_scale=1e41,0.1", "figures=none")
     assert outcome.code == 6
@@ -421,6 +440,7 @@ def test_a_folder_of_presets_must_be_named(kan_run, word):
     assert "name a folder" in answer.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [
