@@ -107,16 +107,17 @@ class KanConfigLoader(ConfigLoaderImpl):
         return settings_of(plain(config))
 
 
-LOCAL = "hydra_plugins.kancli.launcher.KanLauncher"  # kancli's own, which `sweeps.command` stands for
+LOCAL = "hydra_plugins.kancli.launcher.KanLauncher"  # kancli's own, `sweeps.launcher.KanLauncher`
 
 # Hydra makes whatever object its own part of a config names. Without more ado these: classes that lie where they are
 # looked for, since a dotted path goes on through whatever a module has imported (logging.handlers.os.system).
 KNOWN_CODE = re.compile(
     r"(hydra\._internal\.core_plugins|hydra_plugins\.\w+)\.\w+\.[A-Z]\w*"
-    r"|(hydra\.experimental\.callbacks|logging|logging\.handlers|colorlog)\.[A-Z]\w*"
+    r"|(hydra\.experimental\.callbacks|logging|logging\.handlers|colorlog|optuna\.samplers)\.[A-Z]\w*"
     r"|ext://sys\.std(out|err)"
 )
-NAMES_CODE = ("_target_", "()", "class", "queue", "listener")  # Hydra's key, and those of logging
+# Hydra's key, those of logging, and one of Optuna's sweeper
+NAMES_CODE = ("_target_", "()", "class", "queue", "listener", "custom_search_space")
 
 
 def check_code(config: DictConfig) -> None:
@@ -130,7 +131,8 @@ def check_code(config: DictConfig) -> None:
     faults = [
         f"{path}={value}: names code that is not Hydra's; to have it run add allow_code=true"
         for path, value in _leaves(OmegaConf.to_container(config.hydra), "hydra")
-        if (path.rpartition(".")[2] in NAMES_CODE or str(value).startswith("ext://"))
+        if value is not None
+        and (path.rpartition(".")[2] in NAMES_CODE or str(value).startswith("ext://"))
         and not KNOWN_CODE.fullmatch(str(value))
     ]
     if faults:

@@ -20,6 +20,7 @@ NOT_IDENTITY = (
     "deterministic",
     "strict",
     "overwrite",
+    "objective",
     "figures",
     "activations",
     "stats",

@@ -37,8 +37,8 @@ def record_run(
     overrides: Sequence[str],
     brief: bool,
     progress: Callable[[str], AbstractContextManager[None]],
-) -> None:
-    """Compute a run, write its folder, print its summary and last the folder's path.
+) -> dict[str, Any]:
+    """Compute a run, write its folder, print its summary and last the folder's path; return the contents of stats.json.
 
     Args:
         path: the folder to make.
@@ -66,6 +66,7 @@ def record_run(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if (error := error_of(result)) is not None:
         raise error
+    return result.stats
 
 
 def head_of(config: Mapping[str, Any], identity: str, overrides: Sequence[str], argv: Sequence[str]) -> dict[str, Any]:

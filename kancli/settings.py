@@ -9,7 +9,7 @@ from kancli import base_functions
 from kancli.figures import Figures
 from kancli.inits import SCHEMES, Scheme
 from kancli.inputs import SAMPLERS, Sampler
-from kancli.schema import Bounds, Choice, Integer, Interval, Optional, Real, Several, Truth, key
+from kancli.schema import Bounds, Choice, Integer, Interval, Optional, Real, Several, Text, Truth, key
 
 GREATEST_SEED = 2**63 - 1
 
@@ -148,6 +148,11 @@ class Settings:
     strict: bool = key(False, Truth(), "end with exit code 4 where a verdict fails")
     overwrite: bool = key(
         False, Truth(), "take the place of the finished run in hydra.run.dir, once this one is complete"
+    )
+    objective: tuple[str, ...] | None = key(
+        None,
+        Optional(Several(Text("a column of sweep.csv"), at_least=1, example="rough or [rough,linear]", bare=True)),
+        "statistics, by their names in sweep.csv, that a sweeper such as Optuna's optimises",
     )
     grid: Grid = dataclasses.field(default_factory=Grid)
     init: Scheme = dataclasses.field(default_factory=SCHEMES["default"])

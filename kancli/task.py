@@ -16,19 +16,22 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-def task(config: DictConfig) -> None:
-    """One job, by Hydra's config: compute, record, print.
+def task(config: DictConfig) -> float | tuple[float, ...] | None:
+    """One job, by Hydra's config: compute, record, print; return the objective, where the config names one.
 
     Raises:
         NonFiniteError: after everything was recorded, if a value of the forward pass is infinite or NaN.
+        ConfigError: after everything was recorded, if there is no such statistic as the objective.
+        KanError: the same, if it has no value.
     """
     with signals.held():
         from kancli.recording import record_run
 
     signals.raise_received()
     hydra = HydraConfig.get()
-    record_run(
-        settings_of(plain(config)),
+    settings = settings_of(plain(config))
+    stats = record_run(
+        settings,
         Path(hydra.runtime.output_dir),
         record_of(config, hydra),
         overrides=list(hydra.overrides.task),
@@ -36,3 +39,9 @@ def task(config: DictConfig) -> None:
         progress=progress,
     )
     signals.raise_received()
+    if settings.objective is None:
+        return None
+    from kancli.sweeps.objective import objective_of
+    from kancli.sweeps.table import statistics_of
+
+    return objective_of(statistics_of(stats), settings.objective)

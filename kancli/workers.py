@@ -20,6 +20,33 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 @contextlib.contextmanager
 def workers(count: int) -> Iterator[ProcessPool]:
     """So many processes that import torch once. Left by an exception, a signal's too, they are ended at once."""
+    if _kept is None:
+        with _started(count) as pool:
+            yield pool
+        return
+    stack, pools = _kept
+    if not any(size >= count for size in pools):
+        pools[count] = stack.enter_context(_started(count))
+    yield pools[min(size for size in pools if size >= count)]
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """Within, processes wait for their next use instead of ending after each."""
+    global _kept
+    with contextlib.ExitStack() as stack:
+        _kept = stack, {}
+        try:
+            yield
+        finally:
+            _kept = None
+
+
+_kept: tuple[contextlib.ExitStack, dict[int, ProcessPool]] | None = None
+
+
+@contextlib.contextmanager
+def _started(count: int) -> Iterator[ProcessPool]:
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(count, initializer=_prepare, initargs=(count, trust()), context=context)
     try:

@@ -257,6 +257,8 @@ HYDRAS = [
     ("hydra.callbacks", "{mine: {_target_: hydra.utils.get_class, path: spy.Scheme}}"),
     ("hydra.launcher", "{_target_: spy.Launcher}"),
     ("hydra.sweeper", "{_target_: spy.Sweeper}"),
+    ("hydra.sweeper.custom_search_space", "spy.space"),
+    ("hydra.sweeper.sampler", "{_target_: optuna.samplers.os.system}"),
     ("hydra.job_logging.handlers.file", "{'()': spy.Handler}"),
     ("hydra.job_logging.handlers.file", "{class: logging.handlers.os.system}"),
     ("hydra.job_logging.handlers.console.stream", "'ext://spy.stream'"),

@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 import yaml
+from hydra.experimental.callback import Callback
 from pyarrow import parquet
 
 from kancli import hydra_shell
@@ -480,3 +481,41 @@ def test_jobs_that_fail_are_in_the_table(kan_run, tmp_path):
     assert first["cause"] in done.err
     assert first["layer1_output_std"] == ""
     assert first["non_finite"] == "1"
+
+
+def test_an_experiment_may_sweep_over_the_seed(kan_run, tmp_path):
+    (tmp_path / "own/experiment").mkdir(parents=True)
+    (tmp_path / "own/experiment/seeds.yaml").write_text("hydra: {sweeper: {params: {seed: 'range(3)', grid: '2,3'}}}")
+    done = kan_run("-m", "--config-dir", "own", "experiment=seeds")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1].startswith("6 of 6 runs complete")
+    done = kan_run("-m", "--config-dir", "own", "experiment=seeds,reference")
+    assert done.code == 2
+    assert "is a sweep over seed itself; give it alone" in done.err
+
+
+class Telling(Callback):
+    """Says what of it is called."""
+
+    def on_multirun_start(self, config, **more):
+        print("on_multirun_start")
+
+    def on_multirun_end(self, config, **more):
+        print("on_multirun_end")
+
+    def on_job_end(self, config, job_return, **more):
+        print("on_job_end")
+
+
+@pytest.mark.parametrize("launcher", ["kancli", "basic"])
+def test_hydras_callbacks(kan_run, launcher):
+    done = kan_run("-m", "seed=1,2", "++hydra.callbacks.mine._target_=tests.test_sweeps.Telling", "allow_code=true",
+                   "hydra.sweep.dir=told", "sweep.workers=0", f"hydra/launcher={launcher}")  # fmt: skip
+    assert done.code == 0, done.err
+    heard = [line for line in done.out.splitlines() if line.startswith("on_")]
+    notice = "hydra.callbacks: on_job_end: not called where jobs are computed together; hydra/launcher=basic calls it"
+    if launcher == "basic":
+        assert heard == ["on_multirun_start", "on_job_end", "on_job_end", "on_multirun_end"]
+    else:
+        assert heard == ["on_multirun_start", "on_multirun_end"]
+    assert (notice in done.err) == (launcher == "kancli")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import functools
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -20,17 +20,21 @@ from kancli.errors import SWEEP, ConfigError
 from kancli.overrides import parse
 from kancli.rerun import literal
 from kancli.run_folder import check_fresh, unwritable
+from kancli.sweeps import launching, search
 from kancli.sweeps.expansion import MOST_FAULTS, expand
-from kancli.sweeps.launching import start
-from kancli.sweeps.plan import ENDED, Plan, freeze, read
+from kancli.sweeps.plan import ENDED, PLAN, Plan, freeze, is_planned, read
 from kancli.sweeps.planning import in_words, planned
 
 if TYPE_CHECKING:
+    from hydra._internal.hydra import Hydra
+
     from kancli.presets import Presets
     from kancli.sweeps.table import Row
 
+MASTER = "multirun.yaml"  # Hydra's own record of a sweep
 
-def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], None], *, dry_run: bool = False) -> int:
+
+def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], Any], *, dry_run: bool = False) -> int:
     """Plan the product of the values given, freeze the plan, and run it.
 
     Args:
@@ -44,25 +48,17 @@ def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], None], *
         ConfigError: a job's config has faults; nothing was run or written.
     """
     hydra = hydra_shell.create(presets)
-
-    @functools.cache
-    def composed_master() -> DictConfig:
-        return hydra.compose_config(CONFIG_NAME, list(typed), run_mode=RunMode.MULTIRUN)
+    config = hydra.compose_config(CONFIG_NAME, list(typed), run_mode=RunMode.MULTIRUN)
+    if search.is_search(config):
+        return _searched(hydra, config, typed, presets, task, dry_run=dry_run)
 
     def compose(job: list[str]) -> dict[str, Any]:
-        return hydra_shell.plain(hydra.config_loader.load_sweep_config(composed_master(), job))
+        return hydra_shell.plain(hydra.config_loader.load_sweep_config(config, job))
 
     found = expand(typed, presets, compose)
-    config = composed_master()
     plan = planned(found, config, typed, presets)
     _check_devices({each.settings.device for each in found.jobs})
-    check_fresh(plan.folder, "hydra.sweep.dir")
-    try:
-        plan.folder.mkdir(parents=True, exist_ok=True)
-        with (plan.folder / "multirun.yaml").open("x") as file:  # of two sweeps on one folder only one can
-            file.write(OmegaConf.to_yaml(config))
-    except OSError as error:
-        raise ConfigError([unwritable(plan.folder, error, "hydra.sweep.dir")]) from None
+    _claim(config)
     freeze(plan)
     runs = {job.number: each.settings for job, each in zip(plan.jobs, found.jobs, strict=True)}
     print(in_words(found, runs), file=sys.stderr)
@@ -70,10 +66,58 @@ def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], None], *
         print(f"planned: start it with kan-run resume {plan.folder}", file=sys.stderr)
         print(plan.folder, flush=True)
         return 0
-    return _gathered(plan, lambda: start(hydra, config, plan, runs, task))
+    return _gathered(plan, lambda: launching.start(hydra, config, plan, runs, task))
 
 
-def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Presets, task: Callable[[Any], None]) -> int:
+def _claim(config: DictConfig) -> None:
+    """Make the sweep's folder its own.
+
+    Raises:
+        ConfigError: it is there and not empty, or cannot be made.
+    """
+    folder = Path(config.hydra.sweep.dir)
+    check_fresh(folder, "hydra.sweep.dir")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / MASTER).open("x") as file:  # of two sweeps on one folder only one can
+            file.write(OmegaConf.to_yaml(config))
+    except OSError as error:
+        raise ConfigError([unwritable(folder, error, "hydra.sweep.dir")]) from None
+
+
+def _searched(
+    hydra: Hydra,
+    config: DictConfig,
+    typed: Sequence[str],
+    presets: Presets,
+    task: Callable[[Any], Any],
+    *,
+    dry_run: bool,
+) -> int:
+    """A sweep whose jobs another sweeper decides on, and its table, whatever happens."""
+    if dry_run:
+        raise ConfigError(["--dry-run: this sweeper decides on its jobs as it goes: there is no plan to show"])
+    search.check(config)
+    _claim(config)
+    folder, code = Path(config.hydra.sweep.dir), SWEEP
+    own = search.begin(config, typed, presets).begun() if launching.is_own(config) else contextlib.nullcontext()
+    with own:
+        try:
+            ended = search.search(hydra, config, typed, presets, task)
+        finally:
+            if is_planned(folder) and (plan := read(folder)).jobs:
+                code = _gather(plan)
+            elif any(folder.glob("**/run.json")):  # of another launcher, which keeps no plan
+                code = collect([folder], None)
+            else:  # a mistake in the first job leaves nothing, as everywhere
+                for name in (MASTER, PLAN):
+                    (folder / name).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+    return code if ended else SWEEP
+
+
+def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Presets, task: Callable[[Any], Any]) -> int:
     """Run what is missing of a sweep, from its frozen plan, by the launcher that it had.
 
     Args:
@@ -89,6 +133,8 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
     """
     plan = read(folder)
     plan.check_semantics()
+    if not plan.jobs:
+        raise ConfigError([f"{folder}: came to no job; start the sweep anew"])
     status = {job.number: plan.status(job) for job in plan.jobs}
     if only is None:
         numbers = [number for number, each in status.items() if each not in ENDED]
@@ -111,7 +157,7 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
     def run() -> None:
         for number in numbers:
             plan.clear(plan.jobs[number])
-        start(hydra, config, plan, runs, task)
+        launching.start(hydra, config, plan, runs, task)
 
     return _gathered(plan, run)
 
@@ -169,7 +215,7 @@ def _gather(plan: Plan) -> int:
     rows = gathering.gather(plan)
     if any(row.status not in ENDED for row in rows):
         print(f"kan-run: go on with: kan-run resume {shlex.quote(str(plan.folder))}", file=sys.stderr)
-    return tell(rows, plan.folder)
+    return tell(rows, plan.folder, plan.head["base"].get("objective"))
 
 
 def collect(folders: Sequence[Path], target: Path | None) -> int:
@@ -196,13 +242,14 @@ def collect(folders: Sequence[Path], target: Path | None) -> int:
     return tell(gathering.collect(folders, target), target)
 
 
-def tell(rows: Sequence[Row], folder: Path) -> int:
+def tell(rows: Sequence[Row], folder: Path, objective: str | Sequence[str] | None = None) -> int:
     """Print the table, what failed, and last how many are complete and where; return the exit code."""
     from kancli.report import show
     from kancli.sweeps import gathering
     from kancli.sweeps.table import NO_RECORD
 
-    show(gathering.show(rows), sys.stdout)
+    names = [objective] if isinstance(objective, str) else objective or []
+    show(gathering.show(rows, names), sys.stdout)
     failed = [row for row in rows if row.status not in ("complete", NO_RECORD)]
     for row in failed[:MOST_FAULTS]:
         cause = f": {row.cause}" if row.cause else ""

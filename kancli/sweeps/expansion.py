@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,21 +62,45 @@ def expand(typed: Sequence[str], presets: Presets, compose: Callable[[list[str]]
         ConfigError: with the faults of all jobs.
     """
     words, swept = words_of(typed, presets)
-    composer = _Composer(presets, compose)
+    composer = Composer(presets, compose)
     fits, notices = _without_foreign_knobs(words, composer)
-    jobs, faults, seen = [], dict[str, None](), set[str]()
-    for each in fits:
+    jobs, seen = [], set[str]()
+    for made in _checked(fits, composer):
+        same = json.dumps(config_of(made.settings), sort_keys=True)
+        if same not in seen:
+            seen.add(same)
+            jobs.append(made)
+    return Expansion(swept, jobs, len(words) - len(jobs), notices)
+
+
+def jobs_of(words: Sequence[Sequence[str]], composer: Composer) -> tuple[list[Composed], list[str]]:
+    """The jobs of words that a sweeper came upon, without the knobs that their schemes lack; and what to say of these.
+
+    Raises:
+        ConfigError: with the faults of all jobs.
+    """
+    variants = ((section, each) for section, (_, table) in VARIANTS.items() for each in table.values())
+    known = {f"{section}.{name}" for section, variant in variants for name in keys(variant)}
+    fits, notices = _without_foreign_knobs([list(each) for each in words], composer, known)
+    return _checked(fits, composer), notices
+
+
+def _checked(words: Sequence[list[str]], composer: Composer) -> list[Composed]:
+    """The job of each.
+
+    Raises:
+        ConfigError: with the faults of all jobs.
+    """
+    jobs, faults = [], dict[str, None]()
+    for each in words:
         made, wrong = composer.job(each)
         faults.update(dict.fromkeys(wrong))
         if made is not None:
-            same = json.dumps(config_of(made.settings), sort_keys=True)
-            if same not in seen:
-                seen.add(same)
-                jobs.append(made)
+            jobs.append(made)
     if faults:
         more = [f"... and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
         raise ConfigError([*list(faults)[:MOST_FAULTS], *more])
-    return Expansion(swept, jobs, len(words) - len(jobs), notices)
+    return jobs
 
 
 def words_of(typed: Sequence[str], presets: Presets) -> tuple[list[list[str]], dict[str, list[str]]]:
@@ -87,22 +111,18 @@ def words_of(typed: Sequence[str], presets: Presets) -> tuple[list[list[str]], d
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
-    parsed = parse(typed)
-    settled = settle(parsed, presets, sweeping=True)
-    if settled.faults:
-        raise ConfigError(settled.faults)
-    by_experiment = [f"{name}={values}" for name, values in settled.swept_by_experiment.items()]
-    given = [each.input_line or "" for each in parsed if not each.is_hydra_override()]
-    asks = any(each.key_or_group.split(".")[0] == "figures" for each in parsed) or "figures" in {
-        *settled.choices, *(key.split(".")[0] for key, _ in settled.values), *settled.swept_by_experiment
-    }  # fmt: skip
-    overrides = parse([*by_experiment, *given, *([] if asks else [NO_FIGURES])], presets)
+    overrides = overrides_of(typed, presets)
     swept = {}
     for each in overrides:
         if not each.is_sweep_override():
             continue
         if not each.is_discrete_sweep():
-            raise ConfigError([f"{each.input_line}: not a list of values; type {each.key_or_group}=1,2,3 or =range(3)"])
+            raise ConfigError(
+                [
+                    f"{each.input_line}: not a list of values; type {each.key_or_group}=1,2,3 or =range(3)"
+                    ", or have a sweeper choose: hydra/sweeper=optuna"
+                ]
+            )
         if each.key_or_group.split(".")[0] == "sweep":
             raise ConfigError([f"{each.input_line}: is the same for the whole sweep; give one value"])
         swept[each.key_or_group] = [str(value) for value in each.sweep_string_iterator()]
@@ -112,7 +132,25 @@ def words_of(typed: Sequence[str], presets: Presets) -> tuple[list[list[str]], d
     return [list(job) for job in jobs], swept
 
 
-class _Composer:
+def overrides_of(typed: Sequence[str], presets: Presets) -> list[Override]:
+    """What makes a sweep's jobs: an experiment's swept keys, what was typed, and figures=none where none is asked for.
+
+    Raises:
+        ConfigError: an override cannot be read or swept over.
+    """
+    parsed = parse(typed)
+    settled = settle(parsed, presets, sweeping=True)
+    if settled.faults:
+        raise ConfigError(settled.faults)
+    by_experiment = [f"{name}={values}" for name, values in settled.swept_by_experiment.items()]
+    given = [each.input_line or "" for each in parsed if not each.is_hydra_override()]
+    asks = any(each.key_or_group.split(".")[0] == "figures" for each in parsed) or "figures" in {
+        *settled.choices, *(key.split(".")[0] for key, _ in settled.values), *settled.swept_by_experiment
+    }  # fmt: skip
+    return parse([*by_experiment, *given, *([] if asks else [NO_FIGURES])], presets)
+
+
+class Composer:
     """Composes and checks job after job; what differs by its seed alone is composed and checked once."""
 
     def __init__(self, presets: Presets, compose: Callable[[list[str]], dict[str, Any]]) -> None:
@@ -132,23 +170,24 @@ class _Composer:
         """The job, or its faults."""
         rest, seed = _without_seed(words)
         if seed is None:
-            return self._job(words)
+            return self._job(words, words)
         key = tuple(rest)
         if key not in self._jobs:
-            self._jobs[key] = self._job(rest)
+            self._jobs[key] = self._job(rest, words)
         first, faults = self._jobs[key]
         if first is None:
             return None, faults
         if not 0 <= seed <= GREATEST_SEED - first.settings.n_seeds + 1:
-            return self._job(words)
+            return self._job(words, words)
         config, settings = {**first.config, "seed": seed}, dataclasses.replace(first.settings, seed=seed)
         return Composed(words, config, first.choices, settings), []
 
-    def _job(self, words: list[str]) -> tuple[Composed | None, list[str]]:
+    def _job(self, words: list[str], given: Sequence[str]) -> tuple[Composed | None, list[str]]:
+        """The job of words, which may lack the seed that was given."""
         made = self._draft(words)
         for swept in made.settled.swept_by_experiment:
-            if not any(word.startswith(f"{swept}=") for word in words):
-                return None, [f"{' '.join(words)}: this experiment is a sweep over {swept} itself; give it alone"]
+            if not any(word.startswith(f"{swept}=") for word in given):
+                return None, [f"{' '.join(given)}: this experiment is a sweep over {swept} itself; give it alone"]
         try:
             config = made.config if made.plain else self.compose(words)
             settings = settings_of(config)
@@ -183,14 +222,19 @@ def _choices(made: Draft, presets: Presets) -> dict[str, Any]:
     return choices
 
 
-def _without_foreign_knobs(jobs: list[list[str]], composer: _Composer) -> tuple[list[list[str]], list[str]]:
-    """Leave knobs out of jobs whose scheme, or sampler, lacks them, where that of another job has them."""
-    known: set[str] = set()
+def _without_foreign_knobs(
+    jobs: list[list[str]], composer: Composer, known: Set[str] = frozenset()
+) -> tuple[list[list[str]], list[str]]:
+    """Leave knobs out of jobs whose scheme, or sampler, lacks them, where that of another job has them.
+
+    Args:
+        known: knobs that are left out although no other job has them.
+    """
     in_vain: dict[str, list[int]] = {}  # jobs, by the knob that they set
     lacking: dict[str, dict[str, None]] = {}  # what was chosen there
     for number, words in enumerate(jobs):
         for section in composer.knobs(words):
-            known |= section.given & section.own
+            known = known | (section.given & section.own)
             for knob in section.given - section.own:
                 in_vain.setdefault(knob, []).append(number)
                 lacking.setdefault(knob, {})[section.chosen] = None

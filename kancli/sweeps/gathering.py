@@ -143,20 +143,25 @@ def _texts(values: Sequence[Any]) -> bool:
     return any(isinstance(value, str) for value in values)
 
 
-def show(rows: Sequence[Row]) -> list[Table | str]:
-    """The sweep for the terminal: a line for each combination of the swept keys, seeds taken together."""
+def show(rows: Sequence[Row], objective: Sequence[str] = ()) -> list[Table | str]:
+    """The sweep for the terminal: a line for each combination of the swept keys, seeds taken together.
+
+    Args:
+        objective: statistics that have columns besides those which always do.
+    """
+    picks = {**SHOWN, **{name: lambda _, name=name: name for name in objective}}
     groups = list(table.by_keys(rows).values())
     swept = list(dict.fromkeys(key for row in rows for key in row.keys if key != table.SEED))
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
     for key in swept:
         shown.add_column(key, no_wrap=True)
     shown.add_column("jobs", justify="right", no_wrap=True)
-    for title in SHOWN:
+    for title in picks:
         shown.add_column(title, justify="right", no_wrap=True)
     shown.add_column("FAIL, warn")
     for same in groups[:MOST_ROWS]:
         keys = [same[0].keys.get(key, "") for key in swept]
-        numbers = [_spread(table.numbers(same, pick(same))) for pick in SHOWN.values()]
+        numbers = [_spread(table.numbers(same, pick(same))) for pick in picks.values()]
         ended = sum(row.status == "complete" for row in same)
         count = str(len(same)) if ended == len(same) else f"{ended} of {len(same)}"
         shown.add_row(*keys, count, *numbers, ", ".join(_judged(same)))

@@ -130,7 +130,7 @@ def freeze(plan: Plan) -> None:
     Raises:
         ConfigError: it cannot be written.
     """
-    lines = [json.dumps({"schema": SCHEMA, "jobs": len(plan.jobs), **plan.head}, ensure_ascii=False)]
+    lines = [json.dumps({**plan.head, "schema": SCHEMA, "jobs": len(plan.jobs)}, ensure_ascii=False)]
     lines += [json.dumps(vars(job), ensure_ascii=False) for job in plan.jobs]
     try:
         write_whole(plan.folder / PLAN, ("\n".join(lines) + "\n").encode())

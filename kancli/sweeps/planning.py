@@ -24,36 +24,53 @@ if TYPE_CHECKING:
 
 def planned(found: Expansion, config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:
     """The plan of what was found, in the folder that the config names."""
-    base = found.jobs[0].config
-    hydra: dict[str, Any] = OmegaConf.to_container(config.hydra)  # pyright: ignore[reportAssignmentType]
-    options = [] if presets.own is None else ["--config-dir", str(presets.own)]
-    head = {
+    head = {**head_of(config, typed, presets, found.jobs[0].config), "swept": found.swept, "notices": found.notices,
+            "dropped": found.dropped}  # fmt: skip
+    jobs = [planned_job(number, each, head) for number, each in enumerate(found.jobs)]
+    check_places(jobs, head)
+    return Plan(Path(config.hydra.sweep.dir), head, jobs)
+
+
+def head_of(config: DictConfig, typed: Sequence[str], presets: Presets, base: Mapping[str, Any]) -> dict[str, Any]:
+    """The head of a plan that holds no jobs yet.
+
+    Args:
+        base: a config near that of all jobs.
+    """
+    return {
         "semantics": SEMANTICS,
         "typed": list(typed),
-        "options": options,
+        "options": [] if presets.own is None else ["--config-dir", str(presets.own)],
         "argv": sys.argv,
-        "swept": found.swept,
-        "notices": found.notices,
-        "dropped": found.dropped,
-        "hydra": hydra,
+        "swept": {},
+        "notices": [],
+        "dropped": 0,
+        "hydra": OmegaConf.to_container(config.hydra, enum_to_str=True),
         "base": base,
     }
-    jobs = []
-    for number, each in enumerate(found.jobs):
-        changes = {name: value for name, value in each.config.items() if base.get(name, base) != value}
-        choices = {
-            name: value for name, value in each.choices.items() if hydra["runtime"]["choices"].get(name) != value
-        }
-        place = _place(number, each, hydra)
-        jobs.append(Job(number, each.words, changes, choices, place, identity(each.settings)))
+
+
+def planned_job(number: int, job: Composed, head: Mapping[str, Any]) -> Job:
+    """A job as the plan holds it."""
+    base, hydra = head["base"], head["hydra"]
+    changes = {name: value for name, value in job.config.items() if base.get(name, base) != value}
+    choices = {name: value for name, value in job.choices.items() if hydra["runtime"]["choices"].get(name) != value}
+    return Job(number, job.words, changes, choices, _place(number, job, hydra), identity(job.settings))
+
+
+def check_places(jobs: Sequence[Job], head: Mapping[str, Any]) -> None:
+    """Check that each job has a folder of its own.
+
+    Raises:
+        ConfigError: two would share one.
+    """
     places = {job.folder: job for job in reversed(jobs)}
     if len(places) < len(jobs):
         double = next(job for job in jobs if places[job.folder] is not job)
         raise ConfigError(
-            [f"hydra.sweep.subdir={hydra['sweep']['subdir']}: jobs {places[double.folder].number} and {double.number}"
-             f" would share the folder {double.folder}; name one for each, or leave it out"]
+            [f"hydra.sweep.subdir={head['hydra']['sweep']['subdir']}: jobs {places[double.folder].number} and"
+             f" {double.number} would share the folder {double.folder}; name one for each, or leave it out"]
         )  # fmt: skip
-    return Plan(Path(config.hydra.sweep.dir), head, jobs)
 
 
 def _place(number: int, job: Composed, hydra: Mapping[str, Any]) -> str:

@@ -150,7 +150,7 @@ def _found(path: Path) -> tuple[Sequence[Mapping[str, Any]], dict[str, float | N
         verdicts = stats["verdicts"]
         if not all(isinstance(each[name], str | None) for each in verdicts for name in ("name", "verdict")):
             raise TypeError("a verdict that is no word")
-        statistics = _statistics(stats)
+        statistics = statistics_of(stats)
         if strange := [name for name, value in statistics.items() if not isinstance(value, int | float | None)]:
             raise TypeError(f"{strange[0]} is no number")
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -163,7 +163,7 @@ def _split(word: str) -> tuple[str, str]:
     return key.lstrip("+"), value
 
 
-def _statistics(stats: Mapping[str, Any]) -> dict[str, float | None]:
+def statistics_of(stats: Mapping[str, Any]) -> dict[str, float | None]:
     """The numbers of a run that a row tells: over members, their mean."""
     found: dict[str, float | None] = {}
     for verdict in stats.get("verdicts", []):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,31 +23,41 @@ MOST_TASKS = 100
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a launcher calls with the config of a task, on whatever machine."""
+class Elsewhere:
+    """What a launcher calls on whatever machine: a task, in the place and with the trust of the caller's."""
 
-    folder: Path  # the sweep's, absolute
     cwd: Path  # where kan-run was called: files of samples are named from there
     trust: Trust
+    task: Callable[[Any], Any]
+
+    def __call__(self, config: Any) -> Any:
+        if self.cwd.is_dir():
+            os.chdir(self.cwd)
+        multiprocessing.set_start_method("spawn", force=True)  # joblib's is unknown to processes that this one starts
+        with trusting(self.trust):
+            return self.task(config)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A batch of jobs, by the config of a task."""
+
+    folder: Path  # the sweep's, absolute
 
     def __call__(self, config: Any) -> dict[str, int]:
         """Run those jobs that have not ended. A task that is sent again, where its machine was lost, goes on."""
         from hydra.core.hydra_config import HydraConfig
 
-        if self.cwd.is_dir():
-            os.chdir(self.cwd)
-        multiprocessing.set_start_method("spawn", force=True)  # joblib's is unknown to processes that this one starts
         plan = read(self.folder)
         plan.check_semantics()
         wanted = numbers_of(HydraConfig.get().job.env_set[JOBS])
-        with trusting(self.trust):
-            runs = {}
-            for number in wanted:
-                if plan.status(plan.jobs[number]) not in ENDED:
-                    plan.clear(plan.jobs[number])
-                    runs[number] = plan.settings(plan.jobs[number])
-            workers = next(iter(runs.values())).sweep.workers if runs else None
-            failed = len(local.run(plan, runs, processes=1 if workers is None else workers))
+        runs = {}
+        for number in wanted:
+            if plan.status(plan.jobs[number]) not in ENDED:
+                plan.clear(plan.jobs[number])
+                runs[number] = plan.settings(plan.jobs[number])
+        workers = next(iter(runs.values())).sweep.workers if runs else None
+        failed = len(local.run(plan, runs, processes=1 if workers is None else workers))
         return {"jobs": len(wanted), "failed": failed}
 
 
@@ -66,7 +76,6 @@ def batches(runs: Mapping[int, Settings]) -> Iterator[list[int]]:
 def words_of(numbers: Sequence[int]) -> list[str]:
     """The overrides that make a task of these jobs."""
     return [
-        "hydra.mode=MULTIRUN",
         f"hydra.sweep.subdir='{FOLDER}/${{hydra.job.num}}'",
         f"+hydra.job.env_set.{JOBS}='{text_of(numbers)}'",
     ]

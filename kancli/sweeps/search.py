@@ -1,0 +1,103 @@
+"""Sweeps by a sweeper that is not Hydra's basic one, such as Optuna's: it decides on jobs as it goes, by the objectives
+of those before."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.plugins import Plugins
+from omegaconf import DictConfig
+
+from kancli import hydra_shell
+from kancli.errors import ConfigError, KanError, one_line
+from kancli.sweeps import launcher, launching
+from kancli.sweeps.expansion import overrides_of
+from kancli.sweeps.plan import Plan, freeze
+from kancli.sweeps.planning import head_of
+from kancli.workers import kept
+
+if TYPE_CHECKING:
+    from hydra._internal.hydra import Hydra
+
+    from kancli.presets import Presets
+
+log = logging.getLogger("kancli")
+
+BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+
+
+def is_search(config: DictConfig) -> bool:
+    """Whether the config of a sweep leaves its jobs to a sweeper of others'."""
+    return config.hydra.sweeper._target_ != BASIC
+
+
+def check(config: DictConfig) -> None:
+    """Check that the sweeper can be told how good a run is.
+
+    Raises:
+        ConfigError: no objective is named.
+    """
+    if config.objective is None:
+        raise ConfigError(
+            [f"{_name(config)}: name what it is told of each run, a column of sweep.csv: objective=propagation_signal"]
+        )
+
+
+def begin(config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:
+    """Freeze a plan without jobs in the sweep's folder: kancli's launcher adds to it."""
+    head = head_of(config, typed, presets, hydra_shell.plain(config))
+    plan = Plan(Path(config.hydra.sweep.dir), head, [])
+    freeze(plan)
+    return plan
+
+
+def search(
+    hydra: Hydra, config: DictConfig, typed: Sequence[str], presets: Presets, task: Callable[[Any], Any]
+) -> bool:
+    """Have the sweeper run its jobs; return whether it came to its end.
+
+    Raises:
+        ConfigError: the sweeper's own config has faults, or that of a job which it came upon.
+    """
+    arguments = [each.input_line for each in overrides_of(typed, presets)]
+    launcher.register()
+    own = launching.is_own(config)
+    calls = task if own else launching.for_others(config, task)
+    telling = _told() if own else contextlib.nullcontext()  # other launchers make Hydra's loggers print
+    with launching.multirun(hydra, config) as context, kept(), telling:
+        try:
+            sweeper = Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=calls, config=config)
+            sweeper.sweep(arguments)  # pyright: ignore[reportArgumentType]
+        except ConfigError:
+            raise
+        except KanError as error:  # of a job
+            print(f"kan-run: {_name(config)}: gave up: {error}", file=sys.stderr)
+            return False
+        except Exception as error:
+            raise ConfigError([f"{_name(config)}: {one_line(error)}"]) from error
+    return True
+
+
+def _name(config: DictConfig) -> str:
+    return f"hydra/sweeper={config.hydra.runtime.choices['hydra/sweeper']}"
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Within, what the sweeper logs is told on stderr, such as the best that it found."""
+    theirs = logging.getLogger("hydra_plugins")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("kan-run: %(message)s"))
+    before = theirs.level
+    theirs.setLevel(logging.INFO)
+    theirs.addHandler(handler)
+    try:
+        yield
+    finally:
+        theirs.removeHandler(handler)
+        theirs.setLevel(before)

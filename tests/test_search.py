@@ -1,0 +1,142 @@
+"""Sweeps by a sweeper that is not Hydra's basic one, here one that narrows an interval; Optuna's is in launchers."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+
+from kancli.errors import KanError
+from kancli.sweeps.objective import objective_of
+from kancli.sweeps.plan import read
+
+TARGET = "hydra_plugins.thirds.thirds.Thirds"
+
+
+class Thirds(Sweeper):
+    """Finds where the objective passes a goal, for a knob with which it rises: two runs a step, at the thirds."""
+
+    def __init__(self, knob, low, high, goal, steps):
+        self.knob, self.low, self.high, self.goal, self.steps = knob, low, high, goal, steps
+
+    def setup(self, *, hydra_context, task_function, config):
+        self.folder = config.hydra.sweep.dir
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments):
+        for step in range(self.steps):
+            third = (self.high - self.low) / 3
+            tried = self.low + third, self.high - third
+            returned = self.launcher.launch([(f"{self.knob}={each}", *arguments) for each in tried], 2 * step)
+            below = sum(each.return_value <= self.goal for each in returned)
+            self.low, self.high = [(self.low, tried[0]), tried, (tried[1], self.high)][below]
+        Path(self.folder, "found.json").write_text(json.dumps([self.low, self.high]))
+
+
+@pytest.fixture(autouse=True)
+def thirds():
+    node = {"_target_": TARGET, "knob": "noise_scale", "low": 0.1, "high": 10.0, "goal": 1.0, "steps": 4}
+    ConfigStore.instance().store(group="hydra/sweeper", name="thirds", node=node)
+    Plugins.instance().class_name_to_class[TARGET] = Thirds
+    yield
+    del Plugins.instance().class_name_to_class[TARGET]
+
+
+SEARCH = ["-m", "hydra/sweeper=thirds", "init=noisy", "hydra.sweep.dir=found"]
+
+
+@pytest.mark.parametrize("launcher", ["kancli", "basic"])
+def test_a_statistic_is_brought_to_a_value(kan_run, tmp_path, launcher):
+    more = ["sweep.workers=0"] if launcher == "kancli" else []
+    done = kan_run(*SEARCH, "objective=layer0_output_std", f"hydra/launcher={launcher}", *more)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == "8 of 8 runs complete: found"
+    low, high = json.loads((tmp_path / "found/found.json").read_text())
+    assert high - low == pytest.approx(9.9 / 3**4)
+    stds = []
+    for each in (low, high):
+        alone = kan_run("init=noisy", f"noise_scale={each}", "figures=none")
+        stds.append(alone.json("stats.json")["layers"][0]["output"]["std"])
+    assert stds[0] <= 1.0 <= stds[1]
+    table = list(csv.DictReader((tmp_path / "found/sweep.csv").read_text().splitlines()))
+    assert len({each["noise_scale"] for each in table}) == 8
+
+
+def test_jobs_are_planned_as_they_come_and_have_the_bits_of_single_runs(kan_run, tmp_path):
+    done = kan_run(*SEARCH, "objective=layer0_output_std", "hydra.sweeper.steps=2")
+    header = done.out.splitlines()[0]
+    assert "noise_scale" in header
+    assert "layer0_output_std" in header
+    plan = read(tmp_path / "found")
+    assert [job.folder for job in plan.jobs] == ["0", "1", "2", "3"]
+    for job in plan.jobs:
+        alone = kan_run(*job.words)
+        for name in ("params.safetensors", "activations.safetensors"):
+            assert (alone.folder / name).read_bytes() == (plan.path(job) / name).read_bytes()
+        assert alone.json("run.json")["identity"] == job.identity
+    shutil.rmtree(plan.folder / "2")
+    assert kan_run("resume", "found", "sweep.workers=0").code == 0
+    assert (plan.folder / "2/run.json").is_file()
+
+
+def test_a_job_that_fails_ends_a_search_that_cannot_do_without(kan_run, tmp_path):
+    done = kan_run(*SEARCH, "objective=layer0_output_std", "hydra.sweeper.high=1e41")
+    assert done.code == 6
+    assert "hydra/sweeper=thirds: gave up: 0: failed: " in done.err
+    assert json.loads((tmp_path / "found/summary.json").read_text())["status"] == {"failed": 2}
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ([], "hydra/sweeper=thirds: name what it is told of each run"),
+        (["objective=rough", "--dry-run"], "no plan to show"),
+        (["objective=rough", "hydra.sweeper.knob=noise_scal"], "no such key; did you mean noise_scale?"),
+        (["objective=rough", "hydra.sweeper.low=x"], "hydra/sweeper=thirds: TypeError"),
+        (["objective=[]"], "objective=[]: allowed: "),
+    ],
+)
+def test_mistakes_leave_nothing(kan_run, tmp_path, words, answer):
+    done = kan_run(*SEARCH, *words)
+    assert done.code == 2
+    assert answer in done.err
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_an_objective_that_is_none_is_told_of_with_the_one_that_was_meant(kan_run, tmp_path):
+    done = kan_run(*SEARCH, "objective=rugh")
+    assert done.code == 2
+    assert (
+        "objective=rugh: no such statistic of this run; allowed: a column of sweep.csv; did you mean rough?" in done.err
+    )
+    assert (tmp_path / "found/sweep.csv").is_file()
+    alone = kan_run("objective=rugh")
+    assert alone.code == 2
+    assert alone.json("run.json")["status"] == "complete"
+
+
+def test_an_objective_without_a_value_is_no_number(kan_run):
+    done = kan_run(*SEARCH, "objective=gradient_vanishes")
+    assert done.code == 6
+    assert "objective=gradient_vanishes: has no value in this run" in done.err
+
+
+def test_a_knob_that_a_scheme_lacks_is_left_out(kan_run, tmp_path):
+    done = kan_run(*SEARCH, "init=glorot", "objective=rough", "hydra.sweeper.steps=1")
+    assert done.code == 0, done.err
+    assert "noise_scale: glorot has no such knob; left out there" in done.err
+    assert all("noise_scale" not in word for job in read(tmp_path / "found").jobs for word in job.words)
+
+
+def test_several_objectives_are_returned_together(presets):
+    statistics = {"rough": 1.5, "linear": 0.25, "off_grid": None}
+    assert objective_of(statistics, ["linear"]) == 0.25
+    assert objective_of(statistics, ["linear", "rough"]) == (0.25, 1.5)
+    with pytest.raises(KanError, match="no value"):
+        objective_of(statistics, ["off_grid"])
