@@ -111,7 +111,7 @@ def _compose_and_run(words: list[str], presets: Presets) -> int:
         from kancli.task import task
 
         gc.enable()
-        return sweep(presets, args.overrides, task, dry_run=args.dry_run)
+        return sweep(presets, args.overrides, task, dry_run=args.dry_run)[0]
     if args.dry_run:
         raise ConfigError(["--dry-run: shows the plan of a sweep; add -m"])
     _answer_mistakes(args, presets)

@@ -30,6 +30,7 @@ Usage: kan-run [-m] [KEY=VALUE ...]
        kan-run rerun RUN [KEY=VALUE ...] a run as it was recorded, or with other values
        kan-run resume SWEEP [--only failed|3,7]  what is missing of a sweep, by its plan
        kan-run collect SWEEP ... [-o DIR]  the table of sweeps, from their folders
+       kan-run compare RUN|SWEEP|PRESET ...  side by side: a table, compare.csv and .png
        kan-run report DIR                a sweep or a run as one page: DIR/report.html
        kan-run explain stats             what each number in stats.json is
   -m, --multirun          sweep over keys that have several values

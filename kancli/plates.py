@@ -14,8 +14,10 @@ from kancli.drawing import read_run, read_stats, scene_of_run, settings_of_run
 from kancli.errors import ConfigError
 from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.glossary import meanings
+from kancli.naming import names_of, typed_in
 from kancli.run_folder import RunFolder
 from kancli.schema import show
+from kancli.sweeps.plan import MASTER, is_planned, read
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +30,6 @@ log = logging.getLogger("kancli")
 T = TypeVar("T")
 U = TypeVar("U")
 MOST_RUNS = 12  # side by side
-PLAN = "multirun.yaml"  # what Hydra leaves in a sweep's folder
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Run:
 
 def is_sweep(folder: Path) -> bool:
     """Whether a folder is a sweep's."""
-    return (folder / PLAN).exists()
+    return (folder / MASTER).exists() or is_planned(folder)
 
 
 def draw_plates(folders: Sequence[Path], typed: Sequence[str], presets: Presets) -> list[Path]:
@@ -56,25 +57,17 @@ def draw_plates(folders: Sequence[Path], typed: Sequence[str], presets: Presets)
     Raises:
         ConfigError: a folder holds no finished run, a file is damaged, or there is nothing to draw.
     """
-    if any(each.startswith("figures=") for each in typed):
-        raise ConfigError(["figures=: of several runs the figures are compare and sweep; choose only how they look"])
     swept = len(folders) == 1
     runs = _each(_jobs(folders[0]) if swept else folders, _read, forgiving=swept)
     if not runs:
         raise ConfigError([f"{folders[0]}: a sweep without a finished run"])
-    first = settings_of_run(runs[0].folder, runs[0].record["config"], typed, presets)
-    look = dataclasses.replace(first.figures, title=None)
-    if len(runs) > MOST_RUNS:
-        log.warning("compare: shows the first %d of %d runs", MOST_RUNS, len(runs))
-
-    def with_scene(run: Run) -> tuple[Run, Scene]:
-        return run, scene_of_run(run.folder, run.record["config"], typed, presets)[1]
-
-    shown = _each(runs[:MOST_RUNS], with_scene, forgiving=swept)
+    look = _look(runs[0], typed, presets)
+    scenes = _scenes(runs, typed, presets, forgiving=swept)
+    names = names_of([(run.folder.name, run.overrides) for run, _ in scenes])
     target = RunFolder(folders[0] if swept else Path(), {})
     made: dict[str, bytes] = {}
     with figures.drawing_in(target.path):
-        for name, draw in (("compare", lambda: _compare(shown, look)), ("sweep", lambda: _sweep(runs, look))):
+        for name, draw in (("compare", lambda: _compare(names, scenes, look)), ("sweep", lambda: _sweep(runs, look))):
             try:
                 made |= figures.encode_all(name, draw(), look)
             except NothingToDrawError as error:
@@ -84,6 +77,50 @@ def draw_plates(folders: Sequence[Path], typed: Sequence[str], presets: Presets)
     for file, content in made.items():
         target.write(f"figures/{file}" if swept else file, content)
     return [target.path / name for name in target.files]
+
+
+def compared(
+    folders: Sequence[Path], names: Sequence[str], typed: Sequence[str], presets: Presets, target: Path
+) -> dict[str, bytes]:
+    """The files of runs drawn side by side under given names, by name; none where a run kept too little to be drawn.
+
+    Args:
+        typed: overrides of the keys of `figures`.
+        target: where matplotlib may keep what it needs.
+
+    Raises:
+        ConfigError: an override is of something else.
+    """
+    runs = [_read(folder) for folder in folders]
+    look = _look(runs[0], typed, presets)
+    named = dict(zip(folders, names, strict=True))
+    scenes = _scenes(runs, typed, presets, forgiving=True)
+    with figures.drawing_in(target):
+        try:
+            drawn = _compare([named[run.folder] for run, _ in scenes], scenes, look)
+        except NothingToDrawError as error:
+            log.warning("%s", error)
+            return {}
+        return figures.encode_all("compare", drawn, look)
+
+
+def _look(run: Run, typed: Sequence[str], presets: Presets) -> Figures:
+    """How figures are to look: as the first run's, and as it is typed."""
+    if any(each.startswith("figures=") for each in typed):
+        raise ConfigError(["figures=: of several runs the figures are compare and sweep; choose only how they look"])
+    settings = settings_of_run(run.folder, run.record["config"], typed, presets)
+    return dataclasses.replace(settings.figures, title=None)
+
+
+def _scenes(runs: Sequence[Run], typed: Sequence[str], presets: Presets, *, forgiving: bool) -> list[tuple[Run, Scene]]:
+    """What is to be drawn of the first runs."""
+    if len(runs) > MOST_RUNS:
+        log.warning("compare: shows the first %d of %d runs", MOST_RUNS, len(runs))
+
+    def with_scene(run: Run) -> tuple[Run, Scene]:
+        return run, scene_of_run(run.folder, run.record["config"], typed, presets)[1]
+
+    return _each(runs[:MOST_RUNS], with_scene, forgiving=forgiving)
 
 
 def _each(items: Iterable[T], make: Callable[[T], U], *, forgiving: bool) -> list[U]:
@@ -101,31 +138,22 @@ def _each(items: Iterable[T], make: Callable[[T], U], *, forgiving: bool) -> lis
 
 def _jobs(sweep: Path) -> list[Path]:
     """The folders of a sweep's jobs, in their order."""
-    return sorted((each.parent for each in sweep.glob("*/run.json")), key=lambda path: (len(path.name), path.name))
+    if is_planned(sweep):
+        plan = read(sweep)
+        return [path for job in plan.jobs if ((path := plan.path(job)) / "run.json").exists()]
+    return sorted((each.parent for each in sweep.glob("**/run.json")), key=lambda path: (len(path.name), str(path)))
 
 
-def _compare(shown: Sequence[tuple[Run, Scene]], look: Figures) -> Figure:
+def _compare(names: Sequence[str], scenes: Sequence[tuple[Run, Scene]], look: Figures) -> Figure:
     from kancli.figures import compare
 
-    names = names_of([run for run, _ in shown]) if shown else []
-    return compare.draw([(name, scene) for name, (_, scene) in zip(names, shown, strict=True)], look)
+    return compare.draw([(name, scene) for name, (_, scene) in zip(names, scenes, strict=True)], look)
 
 
 def _sweep(runs: Sequence[Run], look: Figures) -> Figure:
     from kancli.figures import sweep
 
     return sweep.draw([sweep.Row(run.overrides, run.verdicts) for run in runs], look, meanings())
-
-
-def names_of(runs: Sequence[Run]) -> list[str]:
-    """What tells each run from the others: the overrides that not all share; where that is not enough, the folder."""
-    everywhere = set.intersection(*(set(run.overrides.items()) for run in runs))
-    names = []
-    for run in runs:
-        own = [f"{key}={value}" for key, value in run.overrides.items() if (key, value) not in everywhere]
-        names.append(" ".join(own))
-    unique = len(set(names)) == len(names) and "" not in names
-    return names if unique else [f"{run.folder.name} {name}".strip() for run, name in zip(runs, names, strict=True)]
 
 
 def _read(folder: Path) -> Run:
@@ -138,8 +166,7 @@ def _read(folder: Path) -> Run:
     verdicts = read_stats(folder / "stats.json").get("verdicts")
     if not isinstance(verdicts, list) or not all(isinstance(each, Mapping) and _sound(each) for each in verdicts):
         raise ConfigError([f"{folder}/stats.json: damaged: its verdicts are {show(verdicts)}"])
-    split = (each.partition("=") for each in overrides)
-    return Run(folder, record, {key.lstrip("+~"): value for key, _, value in split}, verdicts)
+    return Run(folder, record, typed_in(overrides), verdicts)
 
 
 def _sound(verdict: Mapping[str, Any]) -> bool:

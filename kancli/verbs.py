@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kancli import signals
 from kancli.errors import DRIFT, ConfigError
 from kancli.progress import progress
+from kancli.schema import nearest
 
 if TYPE_CHECKING:
     from kancli.presets import Presets
@@ -168,6 +169,50 @@ def collect(typed: list[str], presets: Presets) -> int:
     return command.collect(list(map(Path, args.words)), args.output)
 
 
+def compare(typed: list[str], presets: Presets) -> int:
+    """Runs side by side: those of folders, or made for it, one for each preset of init that is named."""
+    parser = _parser("compare RUN|SWEEP|PRESET ... [KEY=VALUE ...] [-o DIR]")
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("-o", "--output", type=Path)
+    args = parser.parse_intermixed_args(typed)
+    folders = [Path(word) for word in args.words if Path(word).is_dir()]
+    names = [word for word in args.words if "=" not in word and Path(word) not in folders]
+    overrides = [word for word in args.words if word not in names and Path(word) not in folders]
+    code, target = 0, args.output or Path()
+    if names or not folders:
+        code, target = _sweep_over(names, overrides, args.output, presets)
+        folders, overrides = [*folders, target], []
+    with progress("comparing"):
+        with signals.held():
+            from kancli import side_by_side
+            from kancli.report import show
+        columns = side_by_side.columns_of(folders)
+        written = side_by_side.write(columns, overrides, presets, target)
+    show(side_by_side.show(columns), sys.stdout)
+    for path in written:
+        print(path)
+    return code
+
+
+def _sweep_over(names: list[str], overrides: list[str], output: Path | None, presets: Presets) -> tuple[int, Path]:
+    """Runs of some presets of init, or of what the overrides sweep over; the exit code and the sweep's folder."""
+    schemes = presets.options("init")
+    strange = [name for name in names if name not in schemes]
+    if strange or not (names or overrides):
+        raise ConfigError(
+            [f"{name}: neither a folder nor a preset of init{nearest(name, schemes)}" for name in strange]
+            or ["compare: name folders of runs, a sweep's, or presets: kan-run compare default glorot width=2-8-1"]
+        )
+    from kancli.rerun import literal
+    from kancli.sweeps import command
+    from kancli.task import task
+
+    gc.enable()
+    words = [f"init={','.join(names)}"] if names else []
+    where = [] if output is None else [f"hydra.sweep.dir={literal(str(output))}"]
+    return command.sweep(presets, [*words, *overrides, *where], task)
+
+
 def report(typed: list[str], presets: Presets) -> int:
     """A page about a sweep, a folder of runs or a run."""
     words = _words("report DIR", typed)
@@ -190,6 +235,7 @@ VERBS: dict[str, Callable[[list[str], Presets], int]] = {
     "diff": diff,
     "resume": resume,
     "collect": collect,
+    "compare": compare,
     "report": report,
 }
 

@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-from pathlib import Path
 
 import pytest
 
-from kancli.plates import Run, names_of
+from kancli.naming import names_of
 
 CASES = {
     "default": [],
@@ -241,7 +240,7 @@ def test_letters_that_the_font_lacks_are_told_in_one_line(kan_run):
 
 def test_names_of_runs_tell_them_apart():
     def run(folder, **overrides):
-        return Run(Path(folder), {}, overrides)
+        return folder, overrides
 
     assert names_of([run("0", init="a", seed="1"), run("1", init="b", seed="1")]) == ["init=a", "init=b"]
     assert names_of([run("x"), run("y", grid="3")]) == ["x", "y grid=3"]

@@ -18,8 +18,8 @@ import pytest
 from kancli.cli import main
 from kancli.page.content import data_of
 from kancli.page.document import document
-from kancli.page.found import Found
 from kancli.page.markup import bar, link, tag
+from kancli.sweeps.found import Found
 from kancli.sweeps.plan import read
 from kancli.sweeps.table import rows_of
 from tests import chromium

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from kancli.errors import ConfigError
 from kancli.page.document import document
-from kancli.page.found import look
 from kancli.run_folder import write_whole
+from kancli.sweeps.found import look
 
 NAME = "report.html"
 

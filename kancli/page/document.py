@@ -13,9 +13,9 @@ from kancli import __version__
 from kancli.errors import ConfigError, one_line
 from kancli.page import pictures, tables, words
 from kancli.page.content import data_of, script_of
-from kancli.page.found import Found
 from kancli.page.markup import Markup, tag, together
 from kancli.page.surroundings import environment
+from kancli.sweeps.found import Found
 
 HERE = Path(__file__).parent
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from kancli.page.found import Found
 from kancli.page.markup import Markup, command, grid, link, tag, together
 from kancli.sweeps import table
+from kancli.sweeps.found import Found
 from kancli.sweeps.plan import ENDED
 from kancli.sweeps.table import Row
 

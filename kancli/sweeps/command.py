@@ -22,7 +22,7 @@ from kancli.rerun import literal
 from kancli.run_folder import check_fresh, unwritable
 from kancli.sweeps import launching, search
 from kancli.sweeps.expansion import MOST_FAULTS, expand
-from kancli.sweeps.plan import ENDED, PLAN, Plan, freeze, is_planned, read
+from kancli.sweeps.plan import ENDED, MASTER, PLAN, Plan, freeze, is_planned, read
 from kancli.sweeps.planning import in_words, planned
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from kancli.presets import Presets
     from kancli.sweeps.table import Row
 
-MASTER = "multirun.yaml"  # Hydra's own record of a sweep
 
-
-def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], Any], *, dry_run: bool = False) -> int:
+def sweep(
+    presets: Presets, typed: Sequence[str], task: Callable[[Any], Any], *, dry_run: bool = False
+) -> tuple[int, Path]:
     """Plan the product of the values given, freeze the plan, and run it.
 
     Args:
@@ -42,7 +42,7 @@ def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], Any], *,
         dry_run: end with the plan.
 
     Returns:
-        0, or `errors.SWEEP` if a job failed.
+        0, or `errors.SWEEP` if a job failed; and the sweep's folder.
 
     Raises:
         ConfigError: a job's config has faults; nothing was run or written.
@@ -50,7 +50,9 @@ def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], Any], *,
     hydra = hydra_shell.create(presets)
     config = hydra.compose_config(CONFIG_NAME, list(typed), run_mode=RunMode.MULTIRUN)
     if search.is_search(config):
-        return _searched(hydra, config, typed, presets, task, dry_run=dry_run)
+        if dry_run:
+            raise ConfigError(["--dry-run: this sweeper decides on its jobs as it goes: there is no plan to show"])
+        return _searched(hydra, config, typed, presets, task), Path(config.hydra.sweep.dir)
 
     def compose(job: list[str]) -> dict[str, Any]:
         return hydra_shell.plain(hydra.config_loader.load_sweep_config(config, job))
@@ -65,8 +67,8 @@ def sweep(presets: Presets, typed: Sequence[str], task: Callable[[Any], Any], *,
     if dry_run:
         print(f"planned: start it with kan-run resume {plan.folder}", file=sys.stderr)
         print(plan.folder, flush=True)
-        return 0
-    return _gathered(plan, lambda: launching.start(hydra, config, plan, runs, task))
+        return 0, plan.folder
+    return _gathered(plan, lambda: launching.start(hydra, config, plan, runs, task)), plan.folder
 
 
 def _claim(config: DictConfig) -> None:
@@ -91,12 +93,8 @@ def _searched(
     typed: Sequence[str],
     presets: Presets,
     task: Callable[[Any], Any],
-    *,
-    dry_run: bool,
 ) -> int:
     """A sweep whose jobs another sweeper decides on, and its table, whatever happens."""
-    if dry_run:
-        raise ConfigError(["--dry-run: this sweeper decides on its jobs as it goes: there is no plan to show"])
     search.check(config)
     _claim(config)
     folder, code = Path(config.hydra.sweep.dir), SWEEP

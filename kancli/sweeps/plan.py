@@ -18,6 +18,7 @@ from kancli.seeding import SEMANTICS
 from kancli.settings import Settings
 
 PLAN = "plan.jsonl"  # the head, then a line a job
+MASTER = "multirun.yaml"  # Hydra's own record of a sweep
 SCHEMA = 1
 ENDED = ("complete", "failed")
 

@@ -1,4 +1,4 @@
-"""What a folder tells for its page: which kind it is, its plan, and of each job its row and its record."""
+"""What any folder of runs tells: which kind it is, its plan, and of each run its row and its record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEAD = {"typed": list, "options": list, "swept": dict, "notices": list, "dropped
 
 @dataclass(frozen=True)
 class Found:
-    """A folder of runs as far as its page tells of it."""
+    """A folder of runs, of a sweep, or a single run's."""
 
     folder: Path
     rows: Sequence[Row]
