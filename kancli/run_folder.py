@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import logging
+import math
 import os
 import shutil
 import uuid
@@ -318,14 +320,25 @@ def pretty(content: Any, indent: str = "") -> str:
     inner = indent + "  "
     if isinstance(content, dict) and content:
         entries = [
-            f"{_encode(name)}: {pretty(each, inner) if isinstance(each, _NESTED) else _encode(each)}"
+            f"{_encoded_name(name)}: {pretty(each, inner) if isinstance(each, _NESTED) else _encoded(each)}"
             for name, each in content.items()
         ]
         return f"{{\n{inner}" + f",\n{inner}".join(entries) + f"\n{indent}}}"
     if isinstance(content, (list, tuple)) and any(isinstance(each, _NESTED) for each in content):
         entries = [pretty(each, inner) for each in content]
         return f"[\n{inner}" + f",\n{inner}".join(entries) + f"\n{indent}]"
+    return _encoded(content)
+
+
+def _encoded(content: Any) -> str:
+    if type(content) is float and math.isfinite(content):  # the encoder takes ten times as long over a single number
+        return repr(content)
     return _encode(content)
+
+
+@functools.lru_cache(maxsize=4096)
+def _encoded_name(name: str) -> str:
+    return _encode(name)
 
 
 _NESTED = (dict, list, tuple)

@@ -6,6 +6,7 @@ Shapes: s members (1 for a single model), i inputs, o outputs.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -164,6 +165,8 @@ def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any
     under the path of the number or the list."""
     if isinstance(value, dict):
         return {name: plain(entry, f"{path}.{name}", reasons, undefined) for name, entry in value.items()}
+    if isinstance(value, float) and math.isfinite(value):  # most are; an array of one takes ten times as long
+        return float(value)
     array = np.asarray(value)
     if array.dtype.kind in "iu":
         return array.ravel().tolist() if array.ndim else int(array)

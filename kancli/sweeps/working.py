@@ -18,7 +18,7 @@ from kancli.inits import SCHEMES
 from kancli.inputs import File
 from kancli.run_folder import RunFolder
 from kancli.settings import Settings
-from kancli.sweeps.hydra_record import record_of
+from kancli.sweeps.hydra_record import HydraRecord
 from kancli.sweeps.plan import ENDED, Job, Outcome, Plan
 
 log = logging.getLogger("kancli")
@@ -31,9 +31,10 @@ def work(plan: Plan, jobs: Sequence[Job]) -> list[Outcome]:
     except KanError as error:
         return _one_by_one(plan, jobs) if len(jobs) > 1 else [fail(plan, jobs[0], str(error))]
     outcomes: list[Outcome] = []
+    hydra = HydraRecord(plan)
     try:
         for job, result in zip(jobs, compute_together(runs), strict=True):
-            outcomes.append(_record(plan, job, result))
+            outcomes.append(_record(plan, hydra, job, result))
     except (Exception, SystemExit) as error:
         rest = jobs[len(outcomes) :]
         if len(jobs) > 1:
@@ -50,7 +51,7 @@ def fail(plan: Plan, job: Job, failure: str) -> Outcome:
     """Say in a job's folder that it failed, and why, unless it has a record of that already."""
     if plan.status(job) not in ENDED:
         with contextlib.suppress(KanError, OSError):  # on a full disk: the sweep's own record tells of it
-            _folder(plan, job, plan.config(job)).close("failed", error=failure)
+            _folder(plan, HydraRecord(plan), job, plan.config(job)).close("failed", error=failure)
     return Outcome(job.number, failure)
 
 
@@ -73,9 +74,9 @@ def _settings(plan: Plan, jobs: Sequence[Job]) -> Iterator[Settings]:
         yield settings
 
 
-def _record(plan: Plan, job: Job, result: Result) -> Outcome:
+def _record(plan: Plan, hydra: HydraRecord, job: Job, result: Result) -> Outcome:
     start, computed = time.perf_counter(), sum(result.seconds.values())
-    folder = _folder(plan, job, config_of(result.settings))
+    folder = _folder(plan, hydra, job, config_of(result.settings))
     with recording.told_in(folder):
         log.info("identity %s", job.identity)
         record(result, folder)
@@ -84,7 +85,7 @@ def _record(plan: Plan, job: Job, result: Result) -> Outcome:
     return Outcome(job.number, None if error is None else str(error))
 
 
-def _folder(plan: Plan, job: Job, config: Mapping[str, Any]) -> RunFolder:
+def _folder(plan: Plan, hydra: HydraRecord, job: Job, config: Mapping[str, Any]) -> RunFolder:
     path = plan.path(job).absolute()
     head = recording.head_of(config, job.identity, job.words, plan.head["argv"])
-    return RunFolder.aside(path, record_of(plan, job, path), head)
+    return RunFolder.aside(path, hydra.files(job, path), head)
