@@ -8,12 +8,14 @@ import logging
 import multiprocessing
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
-from pebble import ProcessPool
+from pebble import ProcessExpired, ProcessPool
 
 from kancli.inits.outside import Trust, trust, trusting
 
+T = TypeVar("T")
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -24,25 +26,72 @@ def workers(count: int) -> Iterator[ProcessPool]:
         with _started(count) as pool:
             yield pool
         return
-    stack, pools = _kept
-    if not any(size >= count for size in pools):
-        pools[count] = stack.enter_context(_started(count))
-    yield pools[min(size for size in pools if size >= count)]
+    pool = _kept.of(count)
+    try:
+        yield pool
+    except BaseException:
+        _kept.stop(pool)
+        raise
 
 
 @contextlib.contextmanager
-def kept() -> Iterator[None]:
-    """Within, processes wait for their next use instead of ending after each."""
+def kept(ahead: int = 0) -> Iterator[None]:
+    """Within, processes wait for their next use instead of ending after each.
+
+    Args:
+        ahead: how many start at once, while this process goes on.
+    """
     global _kept
     with contextlib.ExitStack() as stack:
-        _kept = stack, {}
+        _kept = _Kept(stack)
         try:
+            if ahead:
+                _kept.of(ahead).schedule(_start)
             yield
         finally:
             _kept = None
 
 
-_kept: tuple[contextlib.ExitStack, dict[int, ProcessPool]] | None = None
+def beside(function: Callable[..., T], *args: Any) -> Callable[[], T]:
+    """Have a process that is kept work out a function, which this one does if there is none; return what waits for the
+    result."""
+    if _kept is None or not _kept.pools:
+        return lambda: function(*args)
+    future = next(iter(_kept.pools.values())).schedule(function, args)
+
+    def result() -> T:
+        try:
+            return future.result()
+        except ProcessExpired:
+            return function(*args)
+
+    return result
+
+
+class _Kept:
+    """Pools of processes by their size."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self.stack = stack
+        self.pools: dict[int, ProcessPool] = {}
+
+    def of(self, count: int) -> ProcessPool:
+        """So many processes, or more."""
+        enough = [size for size in self.pools if size >= count]
+        if not enough:
+            self.pools[count] = self.stack.enter_context(_started(count))
+        return self.pools[min(enough, default=count)]
+
+    def stop(self, pool: ProcessPool) -> None:
+        self.pools = {size: each for size, each in self.pools.items() if each is not pool}
+        pool.stop()
+
+
+_kept: _Kept | None = None
+
+
+def _start() -> None:
+    """Nothing: a pool starts its processes when it has something to do."""
 
 
 @contextlib.contextmanager
@@ -51,7 +100,8 @@ def _started(count: int) -> Iterator[ProcessPool]:
     pool = ProcessPool(count, initializer=_prepare, initargs=(count, trust()), context=context)
     try:
         yield pool
-        pool.close()
+        if pool.active:
+            pool.close()
     except BaseException:
         pool.stop()
         raise

@@ -16,7 +16,7 @@ from hydra.experimental.callback import Callback
 from pyarrow import parquet
 
 from kancli import hydra_shell
-from kancli.sweeps.expansion import expand
+from kancli.sweeps.expansion import expand, product_of
 from kancli.sweeps.plan import read
 from kancli.sweeps.table import rows_of
 
@@ -118,7 +118,7 @@ def test_generated_sweeps_expand_as_hydra_composes_them(presets):
         typed = [f"{key}={','.join(choose.sample(values[key], 2))}" for key in keys]
         hydra = hydra_shell.create(presets)
         master = hydra.compose_config("config", [*typed], run_mode=hydra_shell.RunMode.MULTIRUN)
-        for job in choose.sample(expand(typed, presets, None).jobs, 3):
+        for job in choose.sample(expand(product_of(typed, presets), presets, None).jobs, 3):
             theirs = hydra.config_loader.load_sweep_config(master, job.words)
             assert job.config == hydra_shell.plain(theirs)
             assert list(job.config) == [name for name in theirs if name != "hydra"]

@@ -20,10 +20,11 @@ from kancli.errors import SWEEP, ConfigError
 from kancli.overrides import parse
 from kancli.rerun import literal
 from kancli.run_folder import check_fresh, unwritable
-from kancli.sweeps import launching, search
-from kancli.sweeps.expansion import MOST_FAULTS, expand
+from kancli.sweeps import launching, local, search
+from kancli.sweeps.expansion import MOST_FAULTS, expand, product_of
 from kancli.sweeps.plan import ENDED, MASTER, PLAN, Plan, freeze, is_planned, read
 from kancli.sweeps.planning import in_words, planned
+from kancli.workers import kept
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
@@ -57,18 +58,28 @@ def sweep(
     def compose(job: list[str]) -> dict[str, Any]:
         return hydra_shell.plain(hydra.config_loader.load_sweep_config(config, job))
 
-    found = expand(typed, presets, compose)
-    plan = planned(found, config, typed, presets)
-    _check_devices({each.settings.device for each in found.jobs})
-    _claim(config)
-    freeze(plan)
-    runs = {job.number: each.settings for job, each in zip(plan.jobs, found.jobs, strict=True)}
-    print(in_words(found, runs), file=sys.stderr)
-    if dry_run:
-        print(f"planned: start it with kan-run resume {plan.folder}", file=sys.stderr)
-        print(plan.folder, flush=True)
-        return 0, plan.folder
-    return _gathered(plan, lambda: launching.start(hydra, config, plan, runs, task)), plan.folder
+    product = product_of(typed, presets)
+    with kept(ahead=0 if dry_run else _ahead(config, len(product.words))):
+        found = expand(product, presets, compose)
+        plan = planned(found, config, typed, presets)
+        _check_devices({each.settings.device for each in found.jobs})
+        _claim(config)
+        freeze(plan)
+        runs = {job.number: each.settings for job, each in zip(plan.jobs, found.jobs, strict=True)}
+        print(in_words(found, runs), file=sys.stderr)
+        if dry_run:
+            print(f"planned: start it with kan-run resume {plan.folder}", file=sys.stderr)
+            print(plan.folder, flush=True)
+            return 0, plan.folder
+        return _gathered(plan, lambda: launching.start(hydra, config, plan, runs, task)), plan.folder
+
+
+def _ahead(config: DictConfig, jobs: int) -> int:
+    """How many processes may start while the jobs are planned, which takes about as long."""
+    workers = config.sweep.workers
+    if not launching.is_own(config) or not (workers is None or isinstance(workers, int)):
+        return 0
+    return min(local.processes_of(workers), jobs)
 
 
 def _claim(config: DictConfig) -> None:

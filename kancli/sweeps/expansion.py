@@ -30,6 +30,14 @@ PLAIN_SEED = re.compile(r"seed=(0|[1-9]\d*)")
 
 
 @dataclass(frozen=True)
+class Product:
+    """The words of every job, and the values of each swept key as they are typed."""
+
+    words: list[list[str]]
+    swept: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
 class Composed:
     """One job of a sweep."""
 
@@ -49,11 +57,9 @@ class Expansion:
     notices: list[str]
 
 
-def expand(typed: Sequence[str], presets: Presets, compose: Callable[[list[str]], dict[str, Any]]) -> Expansion:
-    """The jobs of a sweep, in Hydra's order: an experiment's swept keys first, then those typed; the last runs fastest.
-
-    Figures are drawn where they are asked for. A knob that is swept together with schemes of which some lack it is left
-    out for those, and what then repeats another job is dropped.
+def expand(product: Product, presets: Presets, compose: Callable[[list[str]], dict[str, Any]]) -> Expansion:
+    """The jobs of a sweep. A knob that is swept together with schemes of which some lack it is left out for those, and
+    what then repeats another job is dropped.
 
     Args:
         compose: Hydra's composition of a job, for presets that use more of Hydra than `compose.draft` knows.
@@ -61,16 +67,15 @@ def expand(typed: Sequence[str], presets: Presets, compose: Callable[[list[str]]
     Raises:
         ConfigError: with the faults of all jobs.
     """
-    words, swept = words_of(typed, presets)
     composer = Composer(presets, compose)
-    fits, notices = _without_foreign_knobs(words, composer)
+    fits, notices = _without_foreign_knobs(product.words, composer)
     jobs, seen = [], set[str]()
     for made in _checked(fits, composer):
         same = json.dumps(config_of(made.settings), sort_keys=True)
         if same not in seen:
             seen.add(same)
             jobs.append(made)
-    return Expansion(swept, jobs, len(words) - len(jobs), notices)
+    return Expansion(product.swept, jobs, len(product.words) - len(jobs), notices)
 
 
 def jobs_of(words: Sequence[Sequence[str]], composer: Composer) -> tuple[list[Composed], list[str]]:
@@ -103,8 +108,9 @@ def _checked(words: Sequence[list[str]], composer: Composer) -> list[Composed]:
     return jobs
 
 
-def words_of(typed: Sequence[str], presets: Presets) -> tuple[list[list[str]], dict[str, list[str]]]:
-    """The words of every job, and the values of each swept key.
+def product_of(typed: Sequence[str], presets: Presets) -> Product:
+    """All combinations of the values given, in Hydra's order: an experiment's swept keys first, then those typed; the
+    last runs fastest. Figures are drawn where they are asked for.
 
     Raises:
         ConfigError: an override cannot be read or swept over.
@@ -129,7 +135,7 @@ def words_of(typed: Sequence[str], presets: Presets) -> tuple[list[list[str]], d
     jobs = BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]
     if not jobs:
         raise ConfigError([f"{' '.join(typed)}: a sweep over nothing; give each key at least one value"])
-    return [list(job) for job in jobs], swept
+    return Product([list(job) for job in jobs], swept)
 
 
 def overrides_of(typed: Sequence[str], presets: Presets) -> list[Override]:

@@ -27,8 +27,10 @@ from kancli.run_folder import pretty, write_whole
 from kancli.sweeps import table
 from kancli.sweeps.plan import Plan, is_planned, read
 from kancli.sweeps.table import Row
+from kancli.workers import beside
 
 MOST_ROWS = 40  # on the terminal
+Drawn = tuple[Mapping[str, str], Sequence[Mapping[str, Any]]]  # of a job, what its figure needs: keys and verdicts
 
 
 def gather(plan: Plan) -> list[Row]:
@@ -80,12 +82,13 @@ def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: 
     Raises:
         KanError: a file cannot be written.
     """
+    figure = _figure(rows, folder, look)
     columns = table.columns(rows)
     files = {
         "sweep.csv": as_csv(columns),
         "sweep.parquet": as_parquet(columns),
         "summary.json": (pretty(table.summary(rows, sweeps)) + "\n").encode(),
-        **_figure(rows, folder, look),
+        **figure(),
     }
     for name, content in files.items():
         try:
@@ -95,15 +98,19 @@ def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: 
             raise KanError(f"{folder / name}: cannot be written: {error.strerror}") from error
 
 
-def _figure(rows: Sequence[Row], folder: Path, look: Figures) -> dict[str, bytes]:
-    """The statistics over the swept keys, where there are one or two besides the seed."""
+def _figure(rows: Sequence[Row], folder: Path, look: Figures) -> Callable[[], dict[str, bytes]]:
+    """What waits for the figure of the statistics over the swept keys, where there are one or two besides the seed."""
     if not 1 <= len({key for row in rows for key in row.keys} - {table.SEED}) <= 2:
-        return {}
-    from kancli.figures import sweep
+        return dict
+    return beside(_drawn, [(row.keys, row.verdicts) for row in rows], folder, look)
+
+
+def _drawn(runs: Sequence[Drawn], folder: Path, look: Figures) -> dict[str, bytes]:
+    from kancli.figures import sweep  # with matplotlib
 
     with figures.drawing_in(folder):
         try:
-            drawn = sweep.draw([sweep.Row(row.keys, row.verdicts) for row in rows], look, meanings())
+            drawn = sweep.draw([sweep.Row(*each) for each in runs], look, meanings())
         except NothingToDrawError:
             return {}
         return {f"figures/{name}": content for name, content in figures.encode_all("sweep", drawn, look).items()}

@@ -3,10 +3,11 @@ one raises, exits, is killed or hangs."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from pebble import ProcessExpired
@@ -19,9 +20,9 @@ from kancli.sweeps.plan import ENDED, Job, Outcome, Plan
 from kancli.workers import workers
 
 
-def processes_of(sweep: Sweep) -> int:
-    """How many work beside this one."""
-    return len(os.sched_getaffinity(0)) if sweep.workers is None else sweep.workers
+def processes_of(workers: int | None) -> int:
+    """How many work beside this one, by `sweep.workers`."""
+    return len(os.sched_getaffinity(0)) if workers is None else workers
 
 
 def run(plan: Plan, runs: Mapping[int, Settings], *, processes: int | None = None) -> dict[int, str]:
@@ -35,12 +36,13 @@ def run(plan: Plan, runs: Mapping[int, Settings], *, processes: int | None = Non
         return {}
     sweep = next(iter(runs.values())).sweep
     jobs = {job.number: job for job in plan.jobs if job.number in runs}
-    count = min(processes_of(sweep) if processes is None else processes, len(jobs))
+    count = min(processes_of(sweep.workers) if processes is None else processes, len(jobs))
     waiting = deque([jobs[number] for number in group] for group in costs.groups(runs, max(1, count)))
     light = Plan(plan.folder, plan.head, [])  # the jobs go to the processes group by group
     failures: dict[int, str] = {}
-    with counting(len(runs)) as told:
-        for outcomes in _by_processes(light, waiting, sweep, count) if count else _here(light, waiting):
+    coming = _by_processes(light, waiting, sweep, count) if count else _here(light, waiting)
+    with counting(len(runs)) as told, contextlib.closing(coming):
+        for outcomes in coming:
             failed = {each.number: each.failure for each in outcomes if each.failure is not None}
             told(len(outcomes), len(failed))
             failures |= failed
@@ -49,12 +51,12 @@ def run(plan: Plan, runs: Mapping[int, Settings], *, processes: int | None = Non
     return failures
 
 
-def _here(plan: Plan, waiting: deque[list[Job]]) -> Iterator[list[Outcome]]:
+def _here(plan: Plan, waiting: deque[list[Job]]) -> Generator[list[Outcome]]:
     while waiting:
         yield _work(plan, waiting.popleft())
 
 
-def _by_processes(plan: Plan, waiting: deque[list[Job]], sweep: Sweep, count: int) -> Iterator[list[Outcome]]:
+def _by_processes(plan: Plan, waiting: deque[list[Job]], sweep: Sweep, count: int) -> Generator[list[Outcome]]:
     """What becomes of groups of jobs. Those of a group whose process came to grief are tried again one by one, and one
     that was alone is told of in its folder."""
     at_work: dict[Future[list[Outcome]], list[Job]] = {}

@@ -89,7 +89,8 @@ def in_words(found: Expansion, runs: Mapping[int, Settings]) -> str:
     product = f"{' × '.join(factors)} = {jobs + found.dropped}" if len(factors) > 1 else f"{jobs + found.dropped}"
     lines = [f"kan-run: {notice}" for notice in found.notices]
     each = list(runs.values())
-    gigabytes, seconds = costs.disk_bytes(each) / 1e9, costs.seconds(each, max(1, min(local.processes_of(sweep), jobs)))
+    processes = max(1, min(local.processes_of(sweep.workers), jobs))
+    gigabytes, seconds = costs.disk_bytes(each) / 1e9, costs.seconds(each, processes)
     left = f", {jobs} without them" if found.dropped else ""
     lines.append(
         f"kan-run: {product} job{'' if product == '1' else 's'}, {found.dropped} duplicates{left},"
