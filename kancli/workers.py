@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import logging
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from pebble import ProcessExpired, ProcessPool
 from kancli.inits.outside import Trust, trust, trusting
 
 T = TypeVar("T")
+SILENT = 255  # status of a process that ended with 0 in the midst of a job
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -115,6 +117,7 @@ def _prepare(count: int, given: Trust) -> None:
     logging.getLogger("kancli").setLevel(logging.INFO)  # for the run's own log; on the terminal this process is silent
     logging.getLogger("kancli").propagate = False
     logging.getLogger("kancli").addHandler(logging.NullHandler())
+    os._exit = _exit_with_a_word
     import torch
 
     import kancli.experiment  # noqa: F401 - now, and not in the time of the first task
@@ -124,3 +127,11 @@ def _prepare(count: int, given: Trust) -> None:
 
 
 _for_good = contextlib.ExitStack()
+
+
+def _exit_with_a_word(status: int) -> None:
+    """os._exit of a process of a pool, which takes status 0 for an end that it wished for itself, and waits on."""
+    _exit(status or SILENT)
+
+
+_exit = os._exit

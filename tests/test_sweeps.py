@@ -206,6 +206,12 @@ class Troubled(Normal):
             os._exit(7)
         if self.kind == 6:
             return super().draw(shape, generator=generator) + float("inf")
+        if self.kind == 7:
+            os._exit(0)
+        if self.kind == 8:
+            os.kill(os.getppid(), signal.SIGKILL)
+        if self.kind == 9:
+            time.sleep(8)
         return super().draw(shape, generator=generator)
 
 
@@ -225,6 +231,7 @@ CAUSES = {
     4: "took longer than sweep.timeout=6 s",
     5: "its process ended with status 7",
     6: "not finite",
+    7: "its process ended with status 0, in the midst of it",
 }
 
 
@@ -240,13 +247,13 @@ def trouble(tmp_path):
 @pytest.mark.slow
 def test_whatever_befalls_a_job_the_others_finish(tmp_path, trouble):
     """Those that misbehave share a group with those that do not."""
-    words = ["-m", *trouble, "kind=0,1,2,3,4,5,6", "seed=0,1", "sweep.timeout=6", "hydra.sweep.dir=sweep"]
+    words = ["-m", *trouble, "kind=0,1,2,3,4,5,6,7", "seed=0,1", "sweep.timeout=6", "hydra.sweep.dir=sweep"]
     done = process(tmp_path, *words)
     assert done.returncode == 6, done.stderr
-    assert "2 of 14 runs complete: sweep" in done.stdout
+    assert "2 of 16 runs complete: sweep" in done.stdout
     summary = json.loads((tmp_path / "sweep/summary.json").read_text())
-    assert summary["status"] == {"complete": 2, "failed": 12}
-    assert len(summary["failures"]) == 12
+    assert summary["status"] == {"complete": 2, "failed": 14}
+    assert len(summary["failures"]) == 14
     for job in read(tmp_path / "sweep").jobs:
         told = record(tmp_path / "sweep" / job.folder)
         kind = int(job.words[1].removeprefix("kind="))
@@ -262,7 +269,7 @@ def test_whatever_befalls_a_job_the_others_finish(tmp_path, trouble):
     assert replayed.returncode == 0  # alone, in the process that reads the command line, nothing goes wrong
     again = process(tmp_path, "resume", "sweep", "--config-dir", "own")
     assert again.returncode == 6
-    assert "0 of 14 jobs to do" in again.stderr
+    assert "0 of 16 jobs to do" in again.stderr
     (tmp_path / "own/trouble.py").write_text(TROUBLE.replace("self.kind == 1", "self.kind == 99"))
     changed = process(tmp_path, "resume", "sweep", "--config-dir", "own", "--only", "2,3")
     assert changed.returncode == 6

@@ -21,7 +21,7 @@ from kancli import hydra_shell
 from kancli.compose import CONFIG_NAME
 from kancli.errors import one_line
 from kancli.inits.outside import trust
-from kancli.sweeps import local, tasks
+from kancli.sweeps import local, submitted, tasks
 from kancli.sweeps.plan import Plan
 
 if TYPE_CHECKING:
@@ -101,11 +101,13 @@ def _by_launcher(
         words = [tasks.words_of(numbers) for numbers in tasks.batches(runs)]
         print(f"kan-run: {len(words)} task{'s' if len(words) > 1 else ''}", file=sys.stderr)
     launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=calls, config=config)
-    try:
-        returns = launcher.launch(words, initial_job_idx=0)
-    except Exception as error:  # of the launcher's own: a process or a machine that it lost
-        log.warning("%s", one_line(error))
-        returns = []
+    with submitted.noted() as queue:
+        try:
+            returns = launcher.launch(words, initial_job_idx=0)
+        except Exception as error:  # of the launcher's own: a process or a machine that it lost
+            log.warning("%s", one_line(error))
+            returns = []
+            submitted.wait(queue)
     for number, each in enumerate([] if job_by_job else returns):
         if each.status == JobStatus.FAILED:
             log.warning("task %d: %s", number, one_line(each._return_value))

@@ -17,7 +17,7 @@ from kancli.progress import counting
 from kancli.settings import Settings, Sweep
 from kancli.sweeps import costs
 from kancli.sweeps.plan import ENDED, Job, Outcome, Plan
-from kancli.workers import workers
+from kancli.workers import SILENT, workers
 
 
 def processes_of(workers: int | None) -> int:
@@ -112,6 +112,8 @@ def _answer(future: Future[list[Outcome]], plan: Plan, jobs: Sequence[Job], swee
 
 
 def _ending(code: int) -> str:
+    if code == SILENT:
+        return "its process ended with status 0, in the midst of it"
     if code >= 0:
         return f"its process ended with status {code}"
     name = signal.Signals(-code).name

@@ -1,5 +1,6 @@
 """joblib's launcher, and submitit's on this machine."""
 
+import csv
 import json
 
 import pytest
@@ -15,12 +16,17 @@ def test_a_sweep(kan_run, assert_swept, launcher):
     assert_swept(done, "sweep")
 
 
-@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
-def test_failures_keep_their_causes_and_the_exit_code(kan_run, tmp_path, launcher):
-    own = tmp_path / "own/init"
+def troubled(folder):
+    """Put a scheme that fails in many ways into a folder of presets."""
+    own = folder / "own/init"
     own.mkdir(parents=True)
     (own.parent / "trouble.py").write_text(TROUBLE)
     (own / "trouble.yaml").write_text("_target_: trouble.Trouble\nkind: 0\n")
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_failures_keep_their_causes_and_the_exit_code(kan_run, tmp_path, launcher):
+    troubled(tmp_path)
     done = kan_run("-m", "--config-dir", "own", "init=trouble", "kind=0,1,3", "seed=0,1", "hydra.sweep.dir=sweep",
                    "sweep.jobs_per_task=3", f"hydra/launcher={launcher}")  # fmt: skip
     assert done.returncode == 6, done.stderr
@@ -38,3 +44,14 @@ def test_what_is_missing_is_done_by_the_launcher_that_the_sweep_had(kan_run, ass
     assert "2 tasks" in done.stderr
     assert "Joblib.Parallel" in done.stderr
     assert_swept(done, "sweep")
+
+
+def test_tasks_that_go_on_are_waited_for_when_one_is_lost(kan_run, tmp_path):
+    troubled(tmp_path)
+    done = kan_run("-m", "--config-dir", "own", "init=trouble", "kind=8,9", "hydra.sweep.dir=sweep",
+                   "sweep.jobs_per_task=1", "hydra/launcher=submitit_local")  # fmt: skip
+    assert done.returncode == 6, done.stderr
+    assert "UncompletedJobError" in done.stderr
+    rows = csv.DictReader((tmp_path / "sweep/sweep.csv").read_text().splitlines())
+    assert [row["status"] for row in rows] == ["missing", "complete"]
+    assert "kan-run resume sweep" in done.stderr
