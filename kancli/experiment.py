@@ -14,15 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kancli import figures, memory, stats
-from kancli.adapting import adapt_
+from kancli import memory, stats
 from kancli.base_functions import base_function
 from kancli.errors import ConfigError
-from kancli.figures.scene import MOST_MEMBERS, Scene
+from kancli.figures.scene import MOST_MEMBERS
 from kancli.inits import declared, init_, size_of
 from kancli.inits.laws import Law
-from kancli.model import KAN, LayerTrace, Standard
-from kancli.run_folder import RunFolder
+from kancli.measuring import Passed, measure
+from kancli.model import KAN, Standard
 from kancli.settings import Settings
 from kancli.stats import Found, LayerScope
 
@@ -131,7 +130,7 @@ def _compute(settings: Settings) -> Result:
 
     ensemble = settings.n_seeds > 1
     laws = [{name: stats.Declared(*each) for name, each in layer.items()} for layer in declared(model, settings.init)]
-    parts: list[_Passed] = []
+    parts: list[Passed] = []
     size = memory.group_size(settings.width, settings.grid.size + settings.k, settings.inputs.count())
     for begin in range(0, settings.n_seeds, size):
         group = slice(begin, min(begin + size, settings.n_seeds))
@@ -139,7 +138,7 @@ def _compute(settings: Settings) -> Result:
         x = _sample(settings, group if ensemble else None)
         seconds["inputs"] += time.perf_counter() - start
         part = model.member(group) if ensemble else model
-        parts.append(_pass(settings, part, x, laws, seconds, keep=None if parts else slice(0, 1)))
+        parts.append(measure(settings, part, x, laws, seconds, keep=None if parts else slice(0, 1)))
 
     start = time.perf_counter()
     shown = model.member(slice(0, MOST_MEMBERS) if ensemble else None)
@@ -183,7 +182,7 @@ def _compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
          for which in _stretches([each.inputs for each in runs])]
     )  # fmt: skip
     seconds["inputs"] = time.perf_counter() - start
-    passed = _pass(first, model, x, _joined(laws), seconds, keep=slice(None))
+    passed = measure(first, model, x, _joined(laws), seconds, keep=slice(None))
     share = {name: each / len(runs) for name, each in seconds.items()}
     for number, settings in enumerate(runs):
         start = time.perf_counter()
@@ -252,129 +251,3 @@ def _sample_each(settings: Settings, seeds: Sequence[int]) -> Tensor:
     """The inputs of runs that differ by their seed, `[s, n, n_0]`."""
     x = torch.from_numpy(settings.inputs.sample_each(settings.width[0], seeds=seeds))
     return x.to(getattr(torch, settings.dtype)).to(device_of(settings.device))
-
-
-@dataclass(frozen=True)
-class _Passed:
-    """What came of sending samples through some members."""
-
-    found: Found
-    standards: list[Standard | None]  # per layer, what its bases were standardised by
-    scopes: list[LayerScope]  # of the first
-    activations: dict[str, Tensor]  # of those kept, with the member axis
-
-
-def _pass(
-    settings: Settings,
-    model: KAN,
-    x: Tensor,
-    laws: list[dict[str, stats.Declared]],
-    seconds: dict[str, float],
-    *,
-    keep: slice | None,
-) -> _Passed:
-    """Send samples through a model chunk by chunk.
-
-    Args:
-        seconds: what forward pass and statistics took is added here.
-        keep: of which members to keep activations, as many as the settings want, and what the figures need of the
-            first; None for none.
-    """
-    clock = time.perf_counter()
-
-    def lap(name: str) -> None:
-        nonlocal clock
-        now = time.perf_counter()
-        seconds[name], clock = seconds[name] + now - clock, now
-
-    n = x.shape[-2]
-    most = n if settings.activations.n is None else min(n, settings.activations.n)
-    chunk = memory.chunk_size(settings.width, settings.grid.size + settings.k)
-    measures, draws = settings.stats, keep is not None and bool(settings.figures.names)
-    more: list[dict[str, Any]] = [{} for _ in laws]
-    if settings.grid.adapt == "samples":
-        laws, more = _adapted(settings, model, x, laws, chunk)
-    collector = stats.Collector(
-        model, laws, more, level=measures.level, first=measures.first.n, flat=measures.flat, scopes=draws
-    )
-    kept: list[dict[str, Tensor]] = []
-    back: stats.Backward | None = None
-    with model.standardised_over(x, chunk):
-        for begin in range(0, n, chunk):
-            traces = model.trace(x[..., begin : begin + chunk, :])
-            if keep is not None and begin < most:
-                kept.append(_activations(traces, keep, most - begin))
-            lap("forward")
-            collector.update(traces)
-            lap("stats")
-        if measures.level == "full":
-            back = stats.backward(model, x[..., : measures.ntk.n, :])
-        standards = [layer.standard for layer in model.layers]
-        found, scopes = collector.found(back), collector.scopes() if draws else []
-    activations = {name: torch.cat([chunk[name] for chunk in kept], dim=1) for name in kept[0]} if kept else {}
-    lap("stats")
-    return _Passed(found, standards, scopes, activations)
-
-
-def _adapted(
-    settings: Settings, model: KAN, x: Tensor, laws: list[dict[str, stats.Declared]], chunk: int
-) -> tuple[list[dict[str, stats.Declared]], list[dict[str, Any]]]:
-    """Adapt the knots of a model to samples; return the laws that still hold, and what there is to tell of it."""
-    drawn = [
-        stats.parameters(layer, each, quantiles=settings.stats.level == "full")["coef"]
-        for layer, each in zip(model.layers, laws, strict=True)
-    ]
-    fits = adapt_(model, x, eps=settings.grid.eps, chunk=chunk)
-    more = [{"coef_as_drawn": each, "refit": dict(vars(fit))} for each, fit in zip(drawn, fits, strict=True)]
-    return [{name: law for name, law in each.items() if name != "coef"} for each in laws], more
-
-
-def _activations(traces: list[LayerTrace], members: slice, n: int) -> dict[str, Tensor]:
-    """The first n samples of a chunk, by the names of activations.safetensors; each with the member axis."""
-    named = {"inputs": traces[0].preacts}
-    for number, trace in enumerate(traces):
-        named[f"layers.{number}.preacts"] = trace.preacts
-        named[f"layers.{number}.spline"] = trace.spline
-        named[f"layers.{number}.postacts"] = trace.postacts
-    named["output"] = traces[-1].output
-    single = traces[0].preacts.dim() == 2
-    # contiguous().clone(): the file format takes neither views nor shared memory
-    return {
-        name: (tensor.unsqueeze(0) if single else tensor)[members, :n].cpu().contiguous().clone()
-        for name, tensor in named.items()
-    }
-
-
-def record(result: Result, folder: RunFolder) -> None:
-    """Write everything a run leaves, but for the closing of run.json."""
-    settings = result.settings
-    folder.write_tensors("params.safetensors", result.parameters())
-    if result.activations:
-        folder.write_tensors("activations.safetensors", result.activations)
-    folder.write_stats(result.stats)
-    if result.members:
-        folder.write_members(result.members)
-    if settings.figures.names:
-        laws = laws_of(settings, result.model)
-        scene = Scene(result.shown, result.scopes, result.stats, result.activations, laws, settings.n_seeds)
-        start = time.perf_counter()
-        with figures.drawing_in(folder.path):
-            for name, files in figures.files(scene, settings.figures):
-                for path, content in files.items():
-                    folder.write(path, content)
-                now = time.perf_counter()
-                result.seconds[f"figure {name}"], start = now - start, now
-    if result.scopes:
-        folder.write_tensors("figures.safetensors", scope_tensors(result.shown, result.scopes))
-
-
-def scope_tensors(model: KAN, scopes: Sequence[LayerScope]) -> dict[str, Tensor]:
-    """What figures need to draw the functions on the edges anew: `layers.{l}.low`, `.high` `[in]`, `.mean_abs`, `.std`
-    `[in, out]` of the first member, and what the bases were standardised by, `.standard_mean`, `.standard_inverse_std`
-    `[in, G + k]`, or `[s, in, G + k]` of the first members."""
-    tensors = {}
-    for number, (layer, scope) in enumerate(zip(model.layers, scopes, strict=True)):
-        tensors |= {f"layers.{number}.{name}": torch.from_numpy(each) for name, each in vars(scope).items()}
-        if (standard := layer.standard) is not None:
-            tensors |= {f"layers.{number}.standard_{name}": each.cpu() for name, each in vars(standard).items()}
-    return tensors

@@ -13,18 +13,24 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from kancli import signals
+import torch
+from torch import Tensor
+
+from kancli import figures, signals
 from kancli.environment import environment
 from kancli.errors import KanError, NonFiniteError, VerdictError
-from kancli.experiment import Result, compute, record
+from kancli.experiment import Result, compute, laws_of
+from kancli.figures.scene import Scene
 from kancli.identity import config_of, identity
 from kancli.inits.outside import TARGET
 from kancli.ladder import ladder
+from kancli.model import KAN
 from kancli.report import brief_line, number, show, summary
 from kancli.run_folder import RunFolder
 from kancli.schema import show as show_value
 from kancli.seeding import SEMANTICS
 from kancli.settings import Settings
+from kancli.stats import LayerScope
 
 log = logging.getLogger("kancli")
 
@@ -95,6 +101,41 @@ def told_in(folder: RunFolder) -> Iterator[None]:
             else:
                 folder.close("failed", error=f"{type(error).__name__}: {error}")
         raise
+
+
+def record(result: Result, folder: RunFolder) -> None:
+    """Write everything a run leaves, but for the closing of run.json."""
+    settings = result.settings
+    folder.write_tensors("params.safetensors", result.parameters())
+    if result.activations:
+        folder.write_tensors("activations.safetensors", result.activations)
+    folder.write_stats(result.stats)
+    if result.members:
+        folder.write_members(result.members)
+    if settings.figures.names:
+        laws = laws_of(settings, result.model)
+        scene = Scene(result.shown, result.scopes, result.stats, result.activations, laws, settings.n_seeds)
+        start = time.perf_counter()
+        with figures.drawing_in(folder.path):
+            for name, files in figures.files(scene, settings.figures):
+                for path, content in files.items():
+                    folder.write(path, content)
+                now = time.perf_counter()
+                result.seconds[f"figure {name}"], start = now - start, now
+    if result.scopes:
+        folder.write_tensors("figures.safetensors", scope_tensors(result.shown, result.scopes))
+
+
+def scope_tensors(model: KAN, scopes: Sequence[LayerScope]) -> dict[str, Tensor]:
+    """What figures need to draw the functions on the edges anew: `layers.{l}.low`, `.high` `[in]`, `.mean_abs`, `.std`
+    `[in, out]` of the first member, and what the bases were standardised by, `.standard_mean`, `.standard_inverse_std`
+    `[in, G + k]`, or `[s, in, G + k]` of the first members."""
+    tensors = {}
+    for index, (layer, scope) in enumerate(zip(model.layers, scopes, strict=True)):
+        tensors |= {f"layers.{index}.{name}": torch.from_numpy(each) for name, each in vars(scope).items()}
+        if (standard := layer.standard) is not None:
+            tensors |= {f"layers.{index}.standard_{name}": each.cpu() for name, each in vars(standard).items()}
+    return tensors
 
 
 def close(folder: RunFolder, result: Result, *, total: float) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from kancli import recording
 from kancli.errors import KanError, one_line
-from kancli.experiment import Result, compute_together, record
+from kancli.experiment import Result, compute_together
 from kancli.identity import config_of, identity
 from kancli.inits import SCHEMES
 from kancli.inputs import File
@@ -79,7 +79,7 @@ def _record(plan: Plan, hydra: HydraRecord, job: Job, result: Result) -> Outcome
     folder = _folder(plan, hydra, job, config_of(result.settings))
     with recording.told_in(folder):
         log.info("identity %s", job.identity)
-        record(result, folder)
+        recording.record(result, folder)
         recording.close(folder, result, total=computed + time.perf_counter() - start)
     error = recording.error_of(result)
     return Outcome(job.number, None if error is None else str(error))
