@@ -168,7 +168,8 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
             plan.clear(plan.jobs[number])
         launching.start(hydra, config, plan, runs, task)
 
-    return _gathered(plan, run)
+    with kept():
+        return _gathered(plan, run)
 
 
 def _how(typed: Sequence[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
-from kancli import hydra_shell
+from kancli import hydra_shell, signals
 from kancli.errors import ConfigError, KanError, one_line
 from kancli.sweeps import launcher, launching
 from kancli.sweeps.expansion import overrides_of
@@ -76,9 +76,11 @@ def search(
         except ConfigError:
             raise
         except KanError as error:  # of a job
+            signals.raise_received()
             print(f"kan-run: {_name(config)}: gave up: {error}", file=sys.stderr)
             return False
         except Exception as error:
+            signals.raise_received()
             raise ConfigError([f"{_name(config)}: {one_line(error)}"]) from error
     return True
 
