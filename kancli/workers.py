@@ -85,8 +85,10 @@ class _Kept:
         return self.pools[min(enough, default=count)]
 
     def stop(self, pool: ProcessPool) -> None:
+        """End processes at once, and wait until they have."""
         self.pools = {size: each for size, each in self.pools.items() if each is not pool}
         pool.stop()
+        pool.join()
 
 
 _kept: _Kept | None = None

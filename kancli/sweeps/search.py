@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from kancli import hydra_shell, signals
 from kancli.errors import ConfigError, KanError, one_line
-from kancli.sweeps import launcher, launching
+from kancli.sweeps import launching
 from kancli.sweeps.expansion import overrides_of
 from kancli.sweeps.plan import Plan, freeze
 from kancli.sweeps.planning import head_of
@@ -64,6 +64,8 @@ def search(
     Raises:
         ConfigError: the sweeper's own config has faults, or that of a job which it came upon.
     """
+    from kancli.sweeps import launcher  # late, with numpy: a mistake is answered without it
+
     arguments = [each.input_line for each in overrides_of(typed, presets)]
     launcher.register()
     own = launching.is_own(config)
