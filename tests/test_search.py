@@ -51,6 +51,7 @@ def thirds():
 SEARCH = ["-m", "hydra/sweeper=thirds", "init=noisy", "hydra.sweep.dir=found"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["kancli", "basic"])
 def test_a_statistic_is_brought_to_a_value(kan_run, tmp_path, launcher):
     more = ["sweep.workers=0"] if launcher == "kancli" else []
@@ -68,6 +69,7 @@ def test_a_statistic_is_brought_to_a_value(kan_run, tmp_path, launcher):
     assert len({each["noise_scale"] for each in table}) == 8
 
 
+@pytest.mark.slow
 def test_jobs_are_planned_as_they_come_and_have_the_bits_of_single_runs(kan_run, tmp_path):
     done = kan_run(*SEARCH, "objective=layer0_output_std", "hydra.sweeper.steps=2")
     header = done.out.splitlines()[0]

@@ -63,6 +63,7 @@ def test_seeds_are_taken_together(kan_run, runs, tmp_path):
     assert ["runs", "3", "3", "1"] in [line.split() for line in done.out.splitlines()]
 
 
+@pytest.mark.slow
 def test_presets_are_run_for_it(kan_run, tmp_path):
     done = kan_run("compare", "default", "pykan_0_0_5", "width=2-3-1", "-o", "made")
     assert done.code == 0, done.err

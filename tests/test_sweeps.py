@@ -490,6 +490,7 @@ def test_jobs_that_fail_are_in_the_table(kan_run, tmp_path):
     assert first["non_finite"] == "1"
 
 
+@pytest.mark.slow
 def test_an_experiment_may_sweep_over_the_seed(kan_run, tmp_path):
     (tmp_path / "own/experiment").mkdir(parents=True)
     (tmp_path / "own/experiment/seeds.yaml").write_text("hydra: {sweeper: {params: {seed: 'range(3)', grid: '2,3'}}}")
@@ -514,6 +515,7 @@ class Telling(Callback):
         print("on_job_end")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["kancli", "basic"])
 def test_hydras_callbacks(kan_run, launcher):
     done = kan_run("-m", "seed=1,2", "++hydra.callbacks.mine._target_=tests.test_sweeps.Telling", "allow_code=true",
