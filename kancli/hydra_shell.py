@@ -131,12 +131,46 @@ def check_code(config: DictConfig) -> None:
     faults = [
         f"{path}={value}: names code that is not Hydra's; to have it run add allow_code=true"
         for path, value in _leaves(OmegaConf.to_container(config.hydra), "hydra")
-        if value is not None
-        and (path.rpartition(".")[2] in NAMES_CODE or str(value).startswith("ext://"))
-        and not KNOWN_CODE.fullmatch(str(value))
+        if (
+            (_names_code(path) or str(value).startswith("ext://"))
+            and value is not None
+            and not KNOWN_CODE.fullmatch(str(value))
+        )
+        or _may_be_a_section(value, config)
     ]
     if faults:
         raise ConfigError(faults)
+
+
+def _names_code(path: str) -> bool:
+    return path.rpartition(".")[2] in NAMES_CODE
+
+
+# Interpolations that come to text or a number, or to what stands in Hydra's part and is checked there.
+PLAIN_INTERPOLATION = re.compile(r"\$\{(hydra\.[\w.]+|(now|unique|hydra|oc\.env|python_version):[^${}]*)\}")
+
+
+def _may_be_a_section(value: Any, config: DictConfig) -> bool:
+    """Whether a value is an interpolation that comes to a section or a list, whose contents would pass unseen; or may,
+    as far as can be told yet."""
+    if not isinstance(value, str) or not value.startswith("${") or PLAIN_INTERPOLATION.fullmatch(value):
+        return False
+    if not re.fullmatch(r"\$\{\w[\w.]*\}", value):
+        return _is_whole(value)
+    try:
+        return OmegaConf.is_config(OmegaConf.select(config, value[2:-1]))
+    except OmegaConfBaseException:
+        return True
+
+
+def _is_whole(value: str) -> bool:
+    """Whether text is one interpolation, with nothing beside it that would make text of it."""
+    depth = 0
+    for place, letter in enumerate(value):
+        depth += (letter == "{") - (letter == "}")
+        if depth == 0 and letter == "}":
+            return place == len(value) - 1
+    return True
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:

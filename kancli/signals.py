@@ -34,14 +34,15 @@ def received(error: BaseException | None = None) -> int | None:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Within, a signal is only noted, and raised at the end: for imports, which an exception would leave half done."""
+    """Within, a signal is only noted, and raised at the end: for what an exception would leave half done."""
     global _holding
-    _holding = True
+    before, _holding = _holding, True
     try:
         yield
     finally:
-        _holding = False
-    raise_received()
+        _holding = before
+    if not before:
+        raise_received()
 
 
 def raise_received() -> None:

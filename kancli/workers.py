@@ -48,7 +48,7 @@ def kept(ahead: int = 0) -> Iterator[None]:
         _kept = _Kept(stack)
         try:
             if ahead:
-                _kept.of(ahead).schedule(_start)
+                _kept.of(ahead)
             yield
         finally:
             _kept = None
@@ -59,12 +59,15 @@ def beside(function: Callable[..., T], *args: Any) -> Callable[[], T]:
     result."""
     if _kept is None or not _kept.pools:
         return lambda: function(*args)
-    future = next(iter(_kept.pools.values())).schedule(function, args)
+    try:
+        future = next(iter(_kept.pools.values())).schedule(function, args)
+    except RuntimeError:  # it broke down
+        return lambda: function(*args)
 
     def result() -> T:
         try:
             return future.result()
-        except ProcessExpired:
+        except (ProcessExpired, RuntimeError):
             return function(*args)
 
     return result
@@ -79,6 +82,7 @@ class _Kept:
 
     def of(self, count: int) -> ProcessPool:
         """So many processes, or more."""
+        self.pools = {size: pool for size, pool in self.pools.items() if pool.active}
         enough = [size for size in self.pools if size >= count]
         if not enough:
             self.pools[count] = self.stack.enter_context(_started(count))
@@ -103,6 +107,12 @@ def _started(count: int) -> Iterator[ProcessPool]:
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(count, initializer=_prepare, initargs=(count, trust()), context=context)
     try:
+        # Its processes inherit what is blocked: Ctrl-C is this one's business, from their first moment on.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            pool.schedule(_start)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         yield pool
         if pool.active:
             pool.close()

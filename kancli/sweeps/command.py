@@ -108,22 +108,27 @@ def _searched(
     """A sweep whose jobs another sweeper decides on, and its table, whatever happens."""
     search.check(config)
     _claim(config)
-    folder, code = Path(config.hydra.sweep.dir), SWEEP
+    folder = Path(config.hydra.sweep.dir)
     own = search.begin(config, typed, presets).begun() if launching.is_own(config) else contextlib.nullcontext()
     with own:
         try:
             ended = search.search(hydra, config, typed, presets, task)
         finally:
-            if is_planned(folder) and (plan := read(folder)).jobs:
-                code = _gather(plan)
-            elif any(folder.glob("**/run.json")):  # of another launcher, which keeps no plan
-                code = collect([folder], None)
-            else:  # a mistake in the first job leaves nothing, as everywhere
-                for name in (MASTER, PLAN):
-                    (folder / name).unlink(missing_ok=True)
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
+            with signals.held():
+                code = _gather_search(folder)
     return code if ended else SWEEP
+
+
+def _gather_search(folder: Path) -> int:
+    if is_planned(folder) and (plan := read(folder)).jobs:
+        return _gather(plan)
+    if any(folder.glob("**/run.json")):  # of another launcher, which keeps no plan
+        return collect([folder], None)
+    for name in (MASTER, PLAN):  # a mistake in the first job leaves nothing, as everywhere
+        (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+    return SWEEP
 
 
 def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Presets, task: Callable[[Any], Any]) -> int:
@@ -214,7 +219,8 @@ def _gathered(plan: Plan, run: Callable[[], None]) -> int:
         try:
             run()
         finally:
-            code = _gather(plan)
+            with signals.held():
+                code = _gather(plan)
     return code
 
 

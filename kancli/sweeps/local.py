@@ -12,12 +12,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from pebble import ProcessExpired
 
-from kancli.errors import one_line
+from kancli.errors import KanError, one_line
 from kancli.progress import counting
 from kancli.settings import Settings, Sweep
 from kancli.sweeps import costs
 from kancli.sweeps.plan import ENDED, Job, Outcome, Plan
 from kancli.workers import SILENT, workers
+
+MOST_POOLS = 5  # that break down before a sweep ends
 
 
 def processes_of(workers: int | None) -> int:
@@ -40,7 +42,7 @@ def run(plan: Plan, runs: Mapping[int, Settings], *, processes: int | None = Non
     waiting = deque([jobs[number] for number in group] for group in costs.groups(runs, max(1, count)))
     light = Plan(plan.folder, plan.head, [])  # the jobs go to the processes group by group
     failures: dict[int, str] = {}
-    coming = _by_processes(light, waiting, sweep, count) if count else _here(light, waiting)
+    coming = _by_processes(light, waiting, sweep, count) if count else _here(light, waiting, sweep)
     with counting(len(runs)) as told, contextlib.closing(coming):
         for outcomes in coming:
             failed = {each.number: each.failure for each in outcomes if each.failure is not None}
@@ -51,40 +53,80 @@ def run(plan: Plan, runs: Mapping[int, Settings], *, processes: int | None = Non
     return failures
 
 
-def _here(plan: Plan, waiting: deque[list[Job]]) -> Generator[list[Outcome]]:
+def _here(plan: Plan, waiting: deque[list[Job]], sweep: Sweep) -> Generator[list[Outcome]]:
     while waiting:
-        yield _work(plan, waiting.popleft())
+        yield _work(plan, waiting.popleft(), sweep.max_failures)
+
+
+class PoolLostError(Exception):
+    """A pool broke down as a whole, as where a process is killed while it starts."""
 
 
 def _by_processes(plan: Plan, waiting: deque[list[Job]], sweep: Sweep, count: int) -> Generator[list[Outcome]]:
     """What becomes of groups of jobs. Those of a group whose process came to grief are tried again one by one, and one
-    that was alone is told of in its folder."""
-    at_work: dict[Future[list[Outcome]], list[Job]] = {}
+    that was alone is told of in its folder.
+
+    Raises:
+        KanError: processes cannot be had, time and again.
+    """
     given_up: set[int] = set()
+    lost = 0
+    while waiting:
+        try:
+            yield from _by_pool(plan, waiting, sweep, count, given_up)
+        except PoolLostError as error:
+            lost += 1
+            if lost == MOST_POOLS:
+                raise KanError(f"processes for the sweep end as they start: {error}") from error
+
+
+def _by_pool(
+    plan: Plan, waiting: deque[list[Job]], sweep: Sweep, count: int, given_up: set[int]
+) -> Generator[list[Outcome]]:
+    """The same by one pool of processes.
+
+    Raises:
+        PoolLostError: it broke down; what it had taken and not done is among those that wait.
+    """
+    at_work: dict[Future[list[Outcome]], list[Job]] = {}
     with workers(count) as pool:
-        while waiting or at_work:
-            while waiting and len(at_work) <= count:  # one is in reserve
-                group = waiting.popleft()
-                at_work[pool.schedule(_work, [plan, group], timeout=sweep.timeout)] = group
-            for future in wait(at_work, return_when=FIRST_COMPLETED).done:
-                group = at_work.pop(future)
-                outcomes, cause = _answer(future, plan, group, sweep)
+        try:
+            while waiting or at_work:
+                while waiting and len(at_work) <= count:  # one is in reserve
+                    future = pool.schedule(_work, [plan, waiting[0], sweep.max_failures], timeout=sweep.timeout)
+                    at_work[future] = waiting.popleft()
+                for future in wait(at_work, return_when=FIRST_COMPLETED).done:
+                    group = at_work[future]
+                    outcomes, cause = _answer(future, plan, group, sweep)
+                    if cause and not pool.active:
+                        raise PoolLostError(cause)
+                    del at_work[future]
+                    ended = {each.number for each in outcomes}
+                    rest = [job for job in group if job.number not in ended]
+                    if len(group) > 1:
+                        waiting.extendleft([job] for job in rest)
+                    elif rest and rest[0].number not in given_up:
+                        at_work[pool.schedule(_fail, [plan, rest[0], cause])] = rest
+                        given_up.add(rest[0].number)
+                    elif rest:
+                        outcomes = [Outcome(rest[0].number, cause)]
+                    yield outcomes
+        except (PoolLostError, RuntimeError) as error:
+            if pool.active:
+                raise
+            for group in at_work.values():
+                outcomes = _known(plan, group)
                 ended = {each.number for each in outcomes}
-                rest = [job for job in group if job.number not in ended]
-                if len(group) > 1:
-                    waiting.extendleft([job] for job in rest)
-                elif rest and rest[0].number not in given_up:
-                    given_up.add(rest[0].number)
-                    at_work[pool.schedule(_fail, [plan, rest[0], cause])] = rest
-                elif rest:
-                    outcomes = [Outcome(rest[0].number, cause)]
+                if rest := [job for job in group if job.number not in ended]:
+                    waiting.appendleft(rest)
                 yield outcomes
+            raise PoolLostError(str(error)) from error
 
 
-def _work(plan: Plan, jobs: list[Job]) -> list[Outcome]:
+def _work(plan: Plan, jobs: list[Job], max_failures: int | None) -> list[Outcome]:
     from kancli.sweeps import working  # with torch, which this process does without
 
-    return working.work(plan, jobs)
+    return working.work(plan, jobs, max_failures)
 
 
 def _fail(plan: Plan, job: Job, cause: str) -> list[Outcome]:
@@ -103,12 +145,13 @@ def _answer(future: Future[list[Outcome]], plan: Plan, jobs: Sequence[Job], swee
         cause = _ending(error.exitcode)
     except (Exception, SystemExit) as error:
         cause = one_line(error)
-    known = []
-    for job in jobs:
-        record = plan.record(job) or {}
-        if record.get("status") in ENDED:
-            known.append(Outcome(job.number, record.get("error")))
-    return known, cause
+    return _known(plan, jobs), cause
+
+
+def _known(plan: Plan, jobs: Sequence[Job]) -> list[Outcome]:
+    """What the folders of jobs tell of those that have ended."""
+    records = ((job.number, plan.record(job) or {}) for job in jobs)
+    return [Outcome(number, record.get("error")) for number, record in records if record.get("status") in ENDED]
 
 
 def _ending(code: int) -> str:

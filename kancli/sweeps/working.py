@@ -24,27 +24,43 @@ from kancli.sweeps.plan import ENDED, Job, Outcome, Plan
 log = logging.getLogger("kancli")
 
 
-def work(plan: Plan, jobs: Sequence[Job]) -> list[Outcome]:
-    """Make jobs of one shape together; where that fails, one by one, so that each has its own answer."""
+def work(plan: Plan, jobs: Sequence[Job], max_failures: int | None = None) -> list[Outcome]:
+    """Make jobs of one shape together; where that fails, one by one, so that each has its own answer.
+
+    Args:
+        max_failures: once more than so many have failed the others are left.
+    """
     try:
         runs = list(_settings(plan, jobs))
     except KanError as error:
-        return _one_by_one(plan, jobs) if len(jobs) > 1 else [fail(plan, jobs[0], str(error))]
+        return _one_by_one(plan, jobs, max_failures) if len(jobs) > 1 else [fail(plan, jobs[0], str(error))]
     outcomes: list[Outcome] = []
     hydra = HydraRecord(plan)
     try:
         for job, result in zip(jobs, compute_together(runs), strict=True):
             outcomes.append(_record(plan, hydra, job, result))
+            if _too_many(outcomes, max_failures):
+                break
     except (Exception, SystemExit) as error:
-        rest = jobs[len(outcomes) :]
         if len(jobs) > 1:
-            return outcomes + _one_by_one(plan, rest)
+            return _one_by_one(plan, jobs[len(outcomes) :], max_failures, outcomes)
         return [fail(plan, jobs[0], one_line(error))]
     return outcomes
 
 
-def _one_by_one(plan: Plan, jobs: Sequence[Job]) -> list[Outcome]:
-    return [outcome for job in jobs for outcome in work(plan, [job])]
+def _one_by_one(
+    plan: Plan, jobs: Sequence[Job], max_failures: int | None, before: Sequence[Outcome] = ()
+) -> list[Outcome]:
+    outcomes = list(before)
+    for job in jobs:
+        if _too_many(outcomes, max_failures):
+            break
+        outcomes += work(plan, [job])
+    return outcomes
+
+
+def _too_many(outcomes: Sequence[Outcome], max_failures: int | None) -> bool:
+    return max_failures is not None and sum(each.failure is not None for each in outcomes) > max_failures
 
 
 def fail(plan: Plan, job: Job, failure: str) -> Outcome:
