@@ -151,7 +151,7 @@ class Settings:
     )
     objective: tuple[str, ...] | None = key(
         None,
-        Optional(Several(Text("a column of sweep.csv"), at_least=1, example="rough or [rough,linear]", bare=True)),
+        Optional(Several(Text("a number in sweep.csv"), at_least=1, example="rough or [rough,linear]", bare=True)),
         "statistics, by their names in sweep.csv, that a sweeper such as Optuna's optimises",
     )
     grid: Grid = dataclasses.field(default_factory=Grid)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,8 @@ from kancli.sweeps.table import SEED, Row, by_keys, numbers
 if TYPE_CHECKING:
     from kancli.presets import Presets
 
+log = logging.getLogger("kancli")
+
 ABREAST, ABREAST_WITH_SPREADS = 5, 3  # columns of one table on a terminal of 80
 MOST_COLUMNS = 40
 OF_LAYER = ("_output_std", "_off_grid", "_spline_share")  # of what is told layer by layer, what the terminal shows
@@ -43,6 +47,7 @@ class Column:
     folder: Path  # of the first that is complete
     config: Mapping[str, Any]  # its config
     rows: Sequence[Row]
+    n_failed: int = 0  # runs beside these that are not complete
 
     def verdict(self, name: str) -> str | None:
         """The worst verdict of this name among the runs."""
@@ -56,24 +61,37 @@ def columns_of(folders: Sequence[Path]) -> list[Column]:
     Raises:
         ConfigError: a folder holds no runs or is damaged, or there are fewer than two columns, or too many.
     """
-    groups: list[tuple[str, dict[str, str], Path, Mapping[str, Any], list[Row]]] = []
-    for folder in folders:
+    columns, typed = [], []
+    for folder in dict.fromkeys(each.resolve() for each in folders):
         found = look(folder)
         records = {row.folder: record for row, record in zip(found.rows, found.records, strict=True)}
         for rows in by_keys(found.rows).values():
             complete = [row for row in rows if row.status == "complete"]
             if not complete:
+                log.warning("%s: no complete run; left out", _place(folder, rows[0]))
                 continue
             record = records[complete[0].folder]
-            typed = _telling(record, seeds=len(rows) > 1)
-            place = folder if found.is_run else folder / complete[0].folder
-            groups.append((found.name, typed, place, record.get("config", {}), complete))
-    if len(groups) < 2:
-        raise ConfigError(["compare: fewer than two complete runs that differ by more than their seed; give several"])
-    if len(groups) > MOST_COLUMNS:
-        raise ConfigError([f"compare: {len(groups)} runs that differ by more than their seed; at most {MOST_COLUMNS}"])
-    names = names_of([(name, typed) for name, typed, *_ in groups])
-    return [Column(name, place, config, rows) for name, (_, _, place, config, rows) in zip(names, groups, strict=True)]
+            typed.append((found.name, _telling(record, seeds=len(rows) > 1)))
+            place = _place(folder, complete[0])
+            columns.append(Column("", place, record.get("config", {}), complete, len(rows) - len(complete)))
+    check_count(len(columns))
+    return [dataclasses.replace(each, name=name) for each, name in zip(columns, names_of(typed), strict=True)]
+
+
+def check_count(count: int) -> None:
+    """Check that so many columns can be told side by side.
+
+    Raises:
+        ConfigError: they are too few or too many.
+    """
+    if count < 2:
+        raise ConfigError(["compare: fewer than two complete runs, seeds of one sweep taken together; name several"])
+    if count > MOST_COLUMNS:
+        raise ConfigError([f"compare: {count} columns, seeds of one sweep taken together; at most {MOST_COLUMNS}"])
+
+
+def _place(folder: Path, row: Row) -> Path:
+    return folder if row.folder == "." else folder / row.folder
 
 
 def _telling(record: Mapping[str, Any], *, seeds: bool) -> dict[str, str]:
@@ -103,7 +121,7 @@ def show(columns: Sequence[Column]) -> list[Table | str]:
     keys = differing_keys(columns)
     told = statistics_of(columns)
     lines: list[Table | str] = []
-    several = any(len(column.rows) > 1 for column in columns)
+    several = any(len(column.rows) + column.n_failed > 1 for column in columns)
     room = ABREAST_WITH_SPREADS if several else ABREAST
     for begin in range(0, len(columns), room):
         abreast = range(begin, min(begin + room, len(columns)))
@@ -116,12 +134,17 @@ def show(columns: Sequence[Column]) -> list[Table | str]:
         if keys:
             table.add_section()
         if several:
-            table.add_row("runs", *(str(len(columns[index].rows)) for index in abreast))
+            table.add_row("runs", *(_count(columns[index]) for index in abreast))
         for name, cells in told.items():
             if not name.startswith("layer") or name.endswith(OF_LAYER):
                 table.add_row(name, *(_cell(columns[index].verdict(name), cells[index]) for index in abreast))
         lines.append(table)
     return lines
+
+
+def _count(column: Column) -> str:
+    complete = len(column.rows)
+    return f"{complete} of {complete + column.n_failed}" if column.n_failed else str(complete)
 
 
 def differing_keys(columns: Sequence[Column]) -> dict[str, list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -176,12 +177,19 @@ def compare(typed: list[str], presets: Presets) -> int:
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_intermixed_args(typed)
     folders = [Path(word) for word in args.words if Path(word).is_dir()]
+    schemes = presets.options("init")
+    if both := [word for word in args.words if word in schemes and Path(word) in folders]:
+        raise ConfigError([f"{word}: a folder and a preset; type ./{word}, or init={word}" for word in both])
     names = [word for word in args.words if "=" not in word and Path(word) not in folders]
+    if strange := [name for name in names if name not in schemes]:
+        raise ConfigError(
+            [f"{name}: neither a folder nor a preset of init{nearest(name, schemes)}" for name in strange]
+        )
     overrides = [word for word in args.words if word not in names and Path(word) not in folders]
     code, target = 0, args.output or Path()
     if names or not folders:
-        code, target = _sweep_over(names, overrides, args.output, presets)
-        folders, overrides = [*folders, target], []
+        code, target = _sweep_over(names, overrides, folders, args.output, presets)
+        folders, overrides = [*folders, target], [word for word in overrides if word.startswith("figures.")]
     with progress("comparing"):
         with signals.held():
             from kancli import side_by_side
@@ -194,23 +202,30 @@ def compare(typed: list[str], presets: Presets) -> int:
     return code
 
 
-def _sweep_over(names: list[str], overrides: list[str], output: Path | None, presets: Presets) -> tuple[int, Path]:
+def _sweep_over(
+    names: list[str], overrides: list[str], beside: list[Path], output: Path | None, presets: Presets
+) -> tuple[int, Path]:
     """Runs of some presets of init, or of what the overrides sweep over; the exit code and the sweep's folder."""
-    schemes = presets.options("init")
-    strange = [name for name in names if name not in schemes]
-    if strange or not (names or overrides):
+    if not (names or overrides):
         raise ConfigError(
-            [f"{name}: neither a folder nor a preset of init{nearest(name, schemes)}" for name in strange]
-            or ["compare: name folders of runs, a sweep's, or presets: kan-run compare default glorot width=2-8-1"]
+            ["compare: name folders of runs, a sweep's, or presets: kan-run compare default glorot width=2-8-1"]
         )
     from kancli.rerun import literal
     from kancli.sweeps import command
+    from kancli.sweeps.expansion import product_of
     from kancli.task import task
 
     gc.enable()
-    words = [f"init={','.join(names)}"] if names else []
+    words = [*([f"init={','.join(names)}"] if names else []), *overrides]
+    swept = product_of(words, presets).swept
+    kinds = math.prod(len(values) for key, values in swept.items() if key != "seed")
+    with signals.held():
+        from kancli import side_by_side
+    side_by_side.check_count(kinds + len(beside))  # before they are made
+    for folder in beside:
+        side_by_side.look(folder)
     where = [] if output is None else [f"hydra.sweep.dir={literal(str(output))}"]
-    return command.sweep(presets, [*words, *overrides, *where], task)
+    return command.sweep(presets, [*words, *where], task)
 
 
 def report(typed: list[str], presets: Presets) -> int:

@@ -101,7 +101,10 @@ def test_a_job_that_fails_ends_a_search_that_cannot_do_without(kan_run, tmp_path
         (["objective=rough", "--dry-run"], "no plan to show"),
         (["objective=rough", "hydra.sweeper.knob=noise_scal"], "no such key; did you mean noise_scale?"),
         (["objective=rough", "hydra.sweeper.low=x"], "hydra/sweeper=thirds: TypeError"),
-        (["objective=[]"], "objective=[]: allowed: "),
+        (["objective=[]"], "hydra/sweeper=thirds: name what it is told of each run"),
+        (["objective=rugh"], "objective=rugh: no statistic; "),
+        (["objective=status"], "objective=status: no statistic; "),
+        (["objective=rough", "+hydra.sweeper.direction=[a,b]"], "hydra.sweeper.direction: 2 for 1 objectives"),
     ],
 )
 def test_mistakes_leave_nothing(kan_run, tmp_path, words, answer):
@@ -111,16 +114,23 @@ def test_mistakes_leave_nothing(kan_run, tmp_path, words, answer):
     assert not list(tmp_path.rglob("*"))
 
 
-def test_an_objective_that_is_none_is_told_of_with_the_one_that_was_meant(kan_run, tmp_path):
-    done = kan_run(*SEARCH, "objective=rugh")
+def test_an_objective_that_this_run_lacks_is_told_of(kan_run, tmp_path):
+    done = kan_run(*SEARCH, "objective=layer7_output_std")
     assert done.code == 2
-    assert (
-        "objective=rugh: no such statistic of this run; allowed: a column of sweep.csv; did you mean rough?" in done.err
-    )
+    assert "objective=layer7_output_std: no such statistic of this run; allowed: a number in sweep.csv" in done.err
     assert (tmp_path / "found/sweep.csv").is_file()
     alone = kan_run("objective=rugh")
     assert alone.code == 2
+    assert "did you mean rough?" in alone.err
     assert alone.json("run.json")["status"] == "complete"
+
+
+def test_a_job_that_was_run_before_counts_once(kan_run, tmp_path):
+    done = kan_run(*SEARCH, "hydra.sweeper.low=1", "hydra.sweeper.high=1", "objective=rough")
+    assert done.code == 0, done.err
+    assert len(read(tmp_path / "found").jobs) == 1
+    (cell,) = json.loads((tmp_path / "found/summary.json").read_text())["cells"]
+    assert cell["statistics"]["rough"]["n"] == 1
 
 
 def test_an_objective_without_a_value_is_no_number(kan_run):

@@ -2,9 +2,11 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kancli import side_by_side
 
@@ -74,8 +76,12 @@ def test_presets_are_run_for_it(kan_run, tmp_path):
     assert float(told["init=pykan_0_0_5"]) == signal(alone.folder)
 
 
-def test_many_columns_are_told_in_several_tables(runs):
-    columns = side_by_side.columns_of([runs / "linear", runs / "noisy"] * 3)
+def test_many_columns_are_told_in_several_tables(runs, tmp_path):
+    for name in ("linear", "noisy"):
+        for place in ("one", "two"):
+            shutil.copytree(runs / name, tmp_path / place / name)
+    folders = [top / name for top in (runs, tmp_path / "one", tmp_path / "two") for name in ("linear", "noisy")]
+    columns = side_by_side.columns_of(folders)
     assert [column.name for column in columns[:2]] == ["linear init=linear", "noisy init=noisy"]
     assert len(side_by_side.show(columns)) == 2
     assert len(side_by_side.show(side_by_side.columns_of([runs / "sweep"]))) == 1
@@ -86,7 +92,11 @@ def test_many_columns_are_told_in_several_tables(runs):
     [
         ([], "compare: name folders of runs"),
         (["glorat", "default"], "glorat: neither a folder nor a preset of init; did you mean glorot?"),
-        (["{runs}/noisy"], "compare: fewer than two complete runs that differ"),
+        (["{runs}/noisy"], "compare: fewer than two complete runs"),
+        (["{runs}/noisy", "{runs}/noisy/"], "compare: fewer than two complete runs"),
+        (["glorot"], "compare: fewer than two complete runs"),
+        (["seed=1,2"], "compare: fewer than two complete runs"),
+        (["grid=range(1,60)"], "compare: 59 columns"),
         (["{runs}/noisy", "{runs}/linear", "grid=3"], "grid.size: a run is drawn as it was"),
         (["{runs}/noisy", "{runs}/linear", "-o", "file"], "-o=file: "),
         (["default", "glorot", "grid=x"], "grid=x: allowed: "),
@@ -109,3 +119,29 @@ def test_a_run_that_kept_too_little_is_not_drawn(kan_run, tmp_path):
     assert done.code == 0, done.err
     assert "nothing to draw; left out" in done.err
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["compare.csv"]
+
+
+def test_a_folder_that_is_called_like_a_preset(kan_run, tmp_path):
+    (tmp_path / "glorot").mkdir()
+    done = kan_run("compare", "default", "glorot")
+    assert done.code == 2
+    assert "glorot: a folder and a preset; type ./glorot, or init=glorot" in done.err
+
+
+def test_failed_runs_are_told_of(kan_run, tmp_path):
+    kan_run("-m", "init=default", "inputs.std=1,2", "seed=0,1", "hydra.sweep.dir=sweep")
+    for number in (1, 2, 3):
+        record = json.loads((tmp_path / f"sweep/{number}/run.json").read_text())
+        (tmp_path / f"sweep/{number}/run.json").write_text(json.dumps({**record, "status": "failed", "error": "x"}))
+    kan_run("init=glorot", "figures=none", "hydra.run.dir=single")
+    done = kan_run("compare", "sweep", "single")
+    assert done.code == 0, done.err
+    assert "sweep/2: no complete run; left out" in done.err
+    assert ["runs", "1", "of", "2", "1"] in [line.split() for line in done.out.splitlines()]
+
+
+def test_the_look_of_the_picture_can_be_chosen_with_presets_too(kan_run, runs, tmp_path):
+    done = kan_run("compare", str(runs / "noisy"), "glorot", "figures.style=dark", "-o", "made")
+    assert done.code == 0, done.err
+    corner = np.asarray(Image.open(tmp_path / "made/figures/compare.png").convert("RGB"))[0, 0]
+    assert corner.max() < 60

@@ -1,13 +1,16 @@
 """Sweeps in processes of their own: the jobs are the single runs, none is lost, and the table tells what they found."""
 
+import contextlib
 import csv
 import json
+import os
 import random
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -317,6 +320,44 @@ def test_a_sweep_killed_and_resumed_ends_as_one_never_killed(tmp_path):
     mine, theirs = ((tmp_path / each / "sweep.csv").read_text().splitlines() for each in ("killed", "whole"))
     assert len(mine) == len(theirs) == 401
     assert not list((tmp_path / "killed").glob(".*"))
+
+
+@pytest.mark.slow
+def test_a_signal_waits_for_the_table(tmp_path):
+    argv = [*KAN_RUN, "-m", "init=default,linear", "seed=range(10)", "hydra.sweep.dir=sweep"]
+    running = subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while len(list(tmp_path.glob("sweep/[0-9]*/run.json"))) < 20 and running.poll() is None:
+        time.sleep(0.02)
+    running.send_signal(signal.SIGTERM)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode in (0, 143), err  # 0 where it came too late
+    assert "20 of 20 runs complete: sweep" in out
+    assert json.loads((tmp_path / "sweep/summary.json").read_text())["status"] == {"complete": 20}
+    assert (tmp_path / "sweep/figures/sweep.png").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [0.0, 0.5, 1.0])
+def test_processes_that_are_killed_while_they_start_are_replaced(tmp_path, moment):
+    argv = [*KAN_RUN, "-m", "init=default,linear", "seed=range(10)", "hydra.sweep.dir=sweep", "sweep.workers=2"]
+    running = subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while len(started := spawned_by(running.pid)) < 2 and running.poll() is None:
+        time.sleep(0.02)
+    time.sleep(moment)
+    for each in started:
+        os.kill(each, signal.SIGKILL)
+    out, err = running.communicate(timeout=120)
+    assert running.returncode == 0, err
+    assert "20 of 20 runs complete: sweep" in out
+
+
+def spawned_by(parent):
+    """The processes of a pool, by their numbers."""
+    found = []
+    for task in Path(f"/proc/{parent}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(each) for each in task.read_text().split()]
+    return [each for each in found if "spawn_main" in Path(f"/proc/{each}/cmdline").read_text()]
 
 
 @pytest.mark.slow

@@ -48,3 +48,13 @@ def test_those_that_an_exception_left_are_ended_and_others_take_their_place():
             assert not os.path.exists(f"/proc/{gone}")
         with workers(1) as pool:
             assert pool.schedule(os.getpid).result() != gone
+
+
+def test_processes_that_were_killed_while_they_waited():
+    with kept():
+        with workers(1) as pool:
+            waiting = pool.schedule(os.getpid).result()
+        os.kill(waiting, signal.SIGKILL)
+        assert beside(os.getpid)() != waiting
+        with workers(1) as pool:
+            assert pool.schedule(os.getpid).result() != waiting

@@ -4,6 +4,7 @@ planned whole by `command`, which does not need it."""
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from kancli import hydra_shell
 from kancli.errors import ConfigError, KanError
+from kancli.identity import config_of
 from kancli.sweeps import local, table
 from kancli.sweeps.expansion import Composed, Composer, jobs_of
 from kancli.sweeps.objective import objective_of
@@ -45,10 +47,11 @@ class KanLauncher(Launcher):
 
         self._plan = read(Path(config.hydra.sweep.dir))
         self._composer = Composer(loader.presets, compose)
+        self._jobs: dict[str, Job] = {}  # by what they are made from
         self._said: set[str] = set()
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run a batch of jobs; each returns its objective.
+        """Run a batch of jobs; each returns its objective. One that was run before is not run again.
 
         Raises:
             ConfigError: a job's config has faults, or there is no such statistic as the objective.
@@ -57,15 +60,21 @@ class KanLauncher(Launcher):
         for notice in set(notices) - self._said:
             log.warning("%s", notice)
         self._said.update(notices)
-        before = list(self._plan.jobs)
-        jobs = [planned_job(len(before) + each, made, self._plan.head) for each, made in enumerate(composed)]
-        check_places([*before, *jobs], self._plan.head)
-        head = {**self._plan.head, "swept": swept_in([*before, *jobs]), "notices": sorted(self._said)}
-        self._plan = Plan(self._plan.folder, head, [*before, *jobs])
+        runs, wanted = {}, []
+        for made in composed:
+            same = json.dumps(config_of(made.settings), sort_keys=True)
+            if same not in self._jobs:
+                self._jobs[same] = planned_job(len(self._jobs), made, self._plan.head)
+                runs[self._jobs[same].number] = made.settings
+            wanted.append(self._jobs[same])
+        jobs = list(self._jobs.values())
+        check_places(jobs, self._plan.head)
+        head = {**self._plan.head, "swept": swept_in(jobs), "notices": sorted(self._said)}
+        self._plan = Plan(self._plan.folder, head, jobs)
         freeze(self._plan)
-        local.run(self._plan, {job.number: made.settings for job, made in zip(jobs, composed, strict=True)})
-        rows = table.rows_of(dataclasses.replace(self._plan, jobs=jobs))
-        return [self._returned(*each) for each in zip(jobs, composed, rows, strict=True)]
+        local.run(self._plan, runs)
+        rows = table.rows_of(dataclasses.replace(self._plan, jobs=wanted))
+        return [self._returned(*each) for each in zip(wanted, composed, rows, strict=True)]
 
     def _returned(self, job: Job, made: Composed, row: table.Row) -> JobReturn:
         returned = JobReturn(overrides=job.words, cfg=OmegaConf.create(made.config), task_name="kan-run",

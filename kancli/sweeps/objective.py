@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 
 from kancli.errors import ConfigError, KanError
 from kancli.schema import nearest
+from kancli.settings import Verdicts
+
+VERDICTS = ("non_finite", *(field.name for field in dataclasses.fields(Verdicts)))
+OTHERS = re.compile(r"(propagation|jacobian|ntk)_\w+|layer\d+_\w+")
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Check that names may be those of statistics, before there are any.
+
+    Raises:
+        ConfigError: there is none of such a name, whatever is measured.
+    """
+    faults = [f"objective={name}: no statistic; allowed: {', '.join(VERDICTS)}, or another number in sweep.csv, such as"
+              f" propagation_signal or layer0_output_std{nearest(name, [*VERDICTS, 'propagation_signal'])}"
+              for name in names if name not in VERDICTS and not OTHERS.fullmatch(name)]  # fmt: skip
+    if faults:
+        raise ConfigError(faults)
 
 
 def objective_of(statistics: Mapping[str, float | None], names: Sequence[str]) -> float | tuple[float, ...]:
@@ -22,7 +41,7 @@ def objective_of(statistics: Mapping[str, float | None], names: Sequence[str]) -
     for name in names:
         if name not in statistics:
             raise ConfigError(
-                [f"objective={name}: no such statistic of this run; allowed: a column of sweep.csv"
+                [f"objective={name}: no such statistic of this run; allowed: a number in sweep.csv"
                  f"{nearest(name, statistics)}"]
             )  # fmt: skip
         if (value := statistics[name]) is None:

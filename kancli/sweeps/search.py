@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.plugins import Plugins
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from kancli import hydra_shell, signals
 from kancli.errors import ConfigError, KanError, one_line
 from kancli.sweeps import launching
 from kancli.sweeps.expansion import overrides_of
+from kancli.sweeps.objective import check_names
 from kancli.sweeps.plan import Plan, freeze
 from kancli.sweeps.planning import head_of
 from kancli.workers import kept
@@ -40,12 +41,21 @@ def check(config: DictConfig) -> None:
     """Check that the sweeper can be told how good a run is.
 
     Raises:
-        ConfigError: no objective is named.
+        ConfigError: no objective is named, there is none of that name, or the sweeper has not a direction for each.
     """
-    if config.objective is None:
+    names = [config.objective] if isinstance(config.objective, str) else list(config.objective or [])
+    if not names:
         raise ConfigError(
-            [f"{_name(config)}: name what it is told of each run, a column of sweep.csv: objective=propagation_signal"]
+            [f"{_name(config)}: name what it is told of each run, a number in sweep.csv: objective=propagation_signal"]
         )
+    check_names(list(map(str, names)))
+    direction = config.hydra.sweeper.get("direction")
+    count = len(direction) if OmegaConf.is_list(direction) else 1
+    if direction is not None and count != len(names):
+        raise ConfigError(
+            [f"hydra.sweeper.direction: {count} for {len(names)} objectives; type for example"
+             " objective=[rough,linear] hydra.sweeper.direction=[minimize,maximize]"]
+        )  # fmt: skip
 
 
 def begin(config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:

@@ -1,5 +1,6 @@
 """Optuna's sweeper, on kancli's own launcher and on joblib's."""
 
+import csv
 import json
 
 import pytest
@@ -52,3 +53,16 @@ def test_a_search_that_its_trials_fail(kan_run, tmp_path):
     assert done.returncode == 6, done.stderr
     assert "gave up: " in done.stderr
     assert json.loads((tmp_path / "found/summary.json").read_text())["status"] == {"failed": 4}
+
+
+def test_a_storage_goes_on_with_a_search(kan_run, tmp_path):
+    words = [*SEARCH, "objective=rough", "hydra.sweeper.storage=sqlite:///study.db", "hydra.sweeper.study_name=ours"]
+    assert kan_run(*words, "hydra.sweeper.n_trials=4").returncode == 0
+    done = kan_run(*words, "hydra.sweeper.n_trials=4", "hydra.sweep.dir=more")
+    assert done.returncode == 0, done.stderr
+    known = []
+    for folder in ("found", "more"):
+        rows = csv.DictReader((tmp_path / folder / "sweep.csv").read_text().splitlines())
+        known += [float(row["rough"]) for row in rows]
+    assert len(known) == 8
+    assert best(tmp_path / "more")["best_value"] == min(known)
