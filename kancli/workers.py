@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -108,6 +109,7 @@ def _started(count: int) -> Iterator[ProcessPool]:
     pool = ProcessPool(count, initializer=_prepare, initargs=(count, trust()), context=context)
     try:
         # Its processes inherit what is blocked: Ctrl-C is this one's business, from their first moment on.
+        resource_tracker.ensure_running()  # which would unblock it
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             pool.schedule(_start)
