@@ -53,7 +53,10 @@ def _answer(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):  # whoever read our output has gone; the run was finished and recorded
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    if type(error).__module__.split(".")[0] in ("hydra", "omegaconf"):  # what was typed or read is not to its liking
+    library = type(error).__module__.split(".")[0]
+    if library == "yaml":  # a file of the user's for a part of Hydra's
+        return _say(" ".join(str(error).split()), errors.USAGE)
+    if library in ("hydra", "omegaconf"):  # what was typed or read is not to its liking
         return _say(str(error).strip().splitlines()[0], errors.USAGE)
     if not isinstance(error, Exception) or os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error

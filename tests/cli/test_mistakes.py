@@ -127,3 +127,13 @@ def test_an_output_folder_that_cannot_be_written(kan_run, tmp_path):
 @pytest.mark.slow
 def test_options_may_stand_anywhere(kan_run):
     assert kan_run("init=linear", "-m", "seed=1,2", "figures=none").code == 0
+
+
+def test_a_file_for_hydras_part_that_is_no_yaml(kan_run, tmp_path):
+    (tmp_path / "own/hydra/launcher").mkdir(parents=True)
+    (tmp_path / "own/hydra/launcher/mine.yaml").write_text("a: b: c\n")
+    done = kan_run("-m", "--config-dir", "own", "seed=1,2", "hydra/launcher=mine")
+    assert done.code == 2
+    assert "mapping values are not allowed here" in done.err
+    assert "mine.yaml" in done.err
+    assert done.err.count("\n") == 1
