@@ -65,6 +65,7 @@ def test_a_statistic_is_brought_to_a_value(kan_run, tmp_path, launcher):
         alone = kan_run("init=noisy", f"noise_scale={each}", "figures=none")
         stds.append(alone.json("stats.json")["layers"][0]["output"]["std"])
     assert stds[0] <= 1.0 <= stds[1]
+    assert "layer0_output_std" in done.out.partition("jobs ")[2].splitlines()[0]
     table = list(csv.DictReader((tmp_path / "found/sweep.csv").read_text().splitlines()))
     assert len({each["noise_scale"] for each in table}) == 8
 
@@ -91,6 +92,7 @@ def test_a_job_that_fails_ends_a_search_that_cannot_do_without(kan_run, tmp_path
     done = kan_run(*SEARCH, "objective=layer0_output_std", "hydra.sweeper.high=1e41")
     assert done.code == 6
     assert "hydra/sweeper=thirds: gave up: 0: failed: " in done.err
+    assert "the search did not come to its end" in done.err
     assert json.loads((tmp_path / "found/summary.json").read_text())["status"] == {"failed": 2}
 
 

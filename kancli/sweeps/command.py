@@ -110,20 +110,25 @@ def _searched(
     _claim(config)
     folder = Path(config.hydra.sweep.dir)
     own = search.begin(config, typed, presets).begun() if launching.is_own(config) else contextlib.nullcontext()
+    ended = False
     with own:
         try:
             ended = search.search(hydra, config, typed, presets, task)
         finally:
             with signals.held():
-                code = _gather_search(folder)
+                code = _gather_search(folder, config)
+                if not ended:
+                    print("kan-run: the search did not come to its end", file=sys.stderr)
     return code if ended else SWEEP
 
 
-def _gather_search(folder: Path) -> int:
+def _gather_search(folder: Path, config: DictConfig) -> int:
     if is_planned(folder) and (plan := read(folder)).jobs:
         return _gather(plan)
     if any(folder.glob("**/run.json")):  # of another launcher, which keeps no plan
-        return collect([folder], None)
+        from kancli.sweeps import gathering
+
+        return tell(gathering.collect([folder], folder), folder, config.objective)
     for name in (MASTER, PLAN):  # a mistake in the first job leaves nothing, as everywhere
         (folder / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
