@@ -43,6 +43,7 @@ def test_later_edits_of_presets_do_not_leak_in(kan_run, tmp_path):
     assert again.json("run.json")["ladder"] == run.json("run.json")["ladder"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "same_as"),
     [

@@ -116,6 +116,7 @@ def test_mistakes_leave_nothing(kan_run, tmp_path, words, answer):
     assert not list(tmp_path.rglob("*"))
 
 
+@pytest.mark.slow
 def test_an_objective_that_this_run_lacks_is_told_of(kan_run, tmp_path):
     done = kan_run(*SEARCH, "objective=layer7_output_std")
     assert done.code == 2
@@ -135,12 +136,14 @@ def test_a_job_that_was_run_before_counts_once(kan_run, tmp_path):
     assert cell["statistics"]["rough"]["n"] == 1
 
 
+@pytest.mark.slow
 def test_an_objective_without_a_value_is_no_number(kan_run):
     done = kan_run(*SEARCH, "objective=gradient_vanishes")
     assert done.code == 6
     assert "objective=gradient_vanishes: has no value in this run" in done.err
 
 
+@pytest.mark.slow
 def test_a_knob_that_a_scheme_lacks_is_left_out(kan_run, tmp_path):
     done = kan_run(*SEARCH, "init=glorot", "objective=rough", "hydra.sweeper.steps=1")
     assert done.code == 0, done.err

@@ -128,6 +128,7 @@ def test_a_folder_that_is_called_like_a_preset(kan_run, tmp_path):
     assert "glorot: a folder and a preset; type ./glorot, or init=glorot" in done.err
 
 
+@pytest.mark.slow
 def test_failed_runs_are_told_of(kan_run, tmp_path):
     kan_run("-m", "init=default", "inputs.std=1,2", "seed=0,1", "hydra.sweep.dir=sweep")
     for number in (1, 2, 3):
@@ -140,6 +141,7 @@ def test_failed_runs_are_told_of(kan_run, tmp_path):
     assert ["runs", "1", "of", "2", "1"] in [line.split() for line in done.out.splitlines()]
 
 
+@pytest.mark.slow
 def test_the_look_of_the_picture_can_be_chosen_with_presets_too(kan_run, runs, tmp_path):
     done = kan_run("compare", str(runs / "noisy"), "glorot", "figures.style=dark", "-o", "made")
     assert done.code == 0, done.err
