@@ -26,7 +26,7 @@ from kancli.report import STYLES, number
 from kancli.run_folder import unwritable, write_whole
 from kancli.schema import show as show_value
 from kancli.sweeps.found import look
-from kancli.sweeps.table import SEED, Row, by_keys, numbers
+from kancli.sweeps.table import SEED, Row, by_keys, numbers, words_in
 
 if TYPE_CHECKING:
     from kancli.presets import Presets
@@ -96,11 +96,9 @@ def _place(folder: Path, row: Row) -> Path:
 
 def _telling(record: Mapping[str, Any], *, seeds: bool) -> dict[str, str]:
     """What was typed for a run, without what changes no result, and without a seed that is one of several."""
-    words = record.get("overrides")
-    typed = typed_in([word for word in words if isinstance(word, str)] if isinstance(words, list) else [])
     return {
         key: value
-        for key, value in typed.items()
+        for key, value in typed_in(words_in(record)).items()
         if key.split(".")[0] not in NOT_IDENTITY and not (seeds and key == SEED)
     }
 

@@ -22,6 +22,7 @@ from kancli.rerun import literal
 from kancli.run_folder import check_fresh, unwritable
 from kancli.sweeps import launching, local, search
 from kancli.sweeps.expansion import MOST_FAULTS, expand, product_of
+from kancli.sweeps.objective import names_in
 from kancli.sweeps.plan import ENDED, MASTER, PLAN, Plan, freeze, is_planned, read
 from kancli.sweeps.planning import in_words, planned
 from kancli.workers import kept
@@ -269,8 +270,7 @@ def tell(rows: Sequence[Row], folder: Path, objective: str | Sequence[str] | Non
     from kancli.sweeps import gathering
     from kancli.sweeps.table import NO_RECORD
 
-    names = [objective] if isinstance(objective, str) else objective or []
-    show(gathering.show(rows, names), sys.stdout)
+    show(gathering.show(rows, names_in(objective)), sys.stdout)
     failed = [row for row in rows if row.status not in ("complete", NO_RECORD)]
     for row in failed[:MOST_FAULTS]:
         cause = f": {row.cause}" if row.cause else ""

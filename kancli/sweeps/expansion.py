@@ -46,6 +46,10 @@ class Composed:
     choices: dict[str, Any]  # the option of each group
     settings: Settings
 
+    def made_from(self) -> str:
+        """What tells it from all jobs that would leave something else."""
+        return json.dumps(config_of(self.settings), sort_keys=True)
+
 
 @dataclass(frozen=True)
 class Expansion:
@@ -71,7 +75,7 @@ def expand(product: Product, presets: Presets, compose: Callable[[list[str]], di
     fits, notices = _without_foreign_knobs(product.words, composer)
     jobs, seen = [], set[str]()
     for made in _checked(fits, composer):
-        same = json.dumps(config_of(made.settings), sort_keys=True)
+        same = made.made_from()
         if same not in seen:
             seen.add(same)
             jobs.append(made)

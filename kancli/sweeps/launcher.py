@@ -4,7 +4,6 @@ planned whole by `command`, which does not need it."""
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from kancli import hydra_shell
 from kancli.errors import ConfigError, KanError
-from kancli.identity import config_of
+from kancli.naming import typed_in
 from kancli.sweeps import local, table
 from kancli.sweeps.expansion import Composed, Composer, jobs_of
 from kancli.sweeps.objective import objective_of
@@ -62,7 +61,7 @@ class KanLauncher(Launcher):
         self._said.update(notices)
         runs, wanted = {}, []
         for made in composed:
-            same = json.dumps(config_of(made.settings), sort_keys=True)
+            same = made.made_from()
             if same not in self._jobs:
                 self._jobs[same] = planned_job(len(self._jobs), made, self._plan.head)
                 runs[self._jobs[same].number] = made.settings
@@ -95,9 +94,8 @@ def swept_in(jobs: Sequence[Job]) -> Mapping[str, list[str]]:
     """The values of each key that has several."""
     values: dict[str, dict[str, None]] = {}
     for job in jobs:
-        for word in job.words:
-            key, _, value = word.partition("=")
-            values.setdefault(key.lstrip("+"), {})[value] = None
+        for key, value in typed_in(job.words).items():
+            values.setdefault(key, {})[value] = None
     return {key: list(each) for key, each in values.items() if len(each) > 1}
 
 

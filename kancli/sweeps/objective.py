@@ -14,6 +14,11 @@ VERDICTS = ("non_finite", *(field.name for field in dataclasses.fields(Verdicts)
 OTHERS = re.compile(r"(propagation|jacobian|ntk)_\w+|layer\d+_\w+")
 
 
+def names_in(objective: str | Sequence[str] | None) -> list[str]:
+    """The names in the value of the key: one, a list of them, or null."""
+    return [objective] if isinstance(objective, str) else list(objective or [])
+
+
 def check_names(names: Sequence[str]) -> None:
     """Check that names may be those of statistics, before there are any.
 

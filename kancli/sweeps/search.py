@@ -17,7 +17,7 @@ from kancli import hydra_shell, signals
 from kancli.errors import ConfigError, KanError, one_line
 from kancli.sweeps import launching
 from kancli.sweeps.expansion import overrides_of
-from kancli.sweeps.objective import check_names
+from kancli.sweeps.objective import check_names, names_in
 from kancli.sweeps.plan import Plan, freeze
 from kancli.sweeps.planning import head_of
 from kancli.workers import kept
@@ -43,7 +43,7 @@ def check(config: DictConfig) -> None:
     Raises:
         ConfigError: no objective is named, there is none of that name, or the sweeper has not a direction for each.
     """
-    names = [config.objective] if isinstance(config.objective, str) else list(config.objective or [])
+    names = names_in(config.objective)
     if not names:
         raise ConfigError(
             [f"{_name(config)}: name what it is told of each run, a number in sweep.csv: objective=propagation_signal"]

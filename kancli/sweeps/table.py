@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kancli.errors import ConfigError, one_line
+from kancli.naming import typed_in
 from kancli.over_members import summarise
 from kancli.run_folder import read_json
 from kancli.sweeps.plan import ENDED, Plan
@@ -70,8 +71,8 @@ def rows_without_plan(sweep: Path, seen_from: Path | None = None) -> list[Row]:
     if not found:
         raise ConfigError([f"{sweep}: holds no runs"])
     records = [(path, _record(path)) for path in found]
-    words = [_words(record) for _, record in records]
-    typed = [dict(map(_split, each)) for each in words]
+    words = [words_in(record) for _, record in records]
+    typed = [typed_in(each) for each in words]
     swept = [
         key
         for key in dict.fromkeys(key for each in typed for key in each)
@@ -90,11 +91,11 @@ def row_of_run(folder: Path) -> Row:
         ConfigError: there is none, or its run.json is damaged.
     """
     record = read_json(folder / "run.json")
-    words = _words(record)
+    words = words_in(record)
     return _row(0, folder, ".", record, words, [], shlex.join(["kan-run", *words]))
 
 
-def _words(record: Mapping[str, Any]) -> list[str]:
+def words_in(record: Mapping[str, Any]) -> list[str]:
     """What was typed for a run, as far as its record can be read."""
     typed = record.get("overrides")
     return [word for word in typed if isinstance(word, str)] if isinstance(typed, list) else []
@@ -124,7 +125,7 @@ def _row(
             verdicts, statistics = _found(path / "stats.json")
         except ConfigError as error:  # there is none of a run that failed early
             cause = cause or str(error)
-    typed = dict(map(_split, words))
+    typed = typed_in(words)
     seconds = record.get("seconds")
     return Row(
         number,
@@ -156,11 +157,6 @@ def _found(path: Path) -> tuple[Sequence[Mapping[str, Any]], dict[str, float | N
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
     return verdicts, statistics
-
-
-def _split(word: str) -> tuple[str, str]:
-    key, _, value = word.partition("=")
-    return key.lstrip("+"), value
 
 
 def statistics_of(stats: Mapping[str, Any]) -> dict[str, float | None]:
