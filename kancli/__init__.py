@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kancli._version import __version__
+
 if TYPE_CHECKING:
     from kancli.notebook import KAN, create_dataset
 
 __all__ = ["KAN", "__version__", "create_dataset"]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from kancli import model
-from kancli.compose import settings_of
-from kancli.experiment import layer_options
-from kancli.inits import init_
+from kancli.config.compose import settings_of
+from kancli.inits.initialise import init_
+from kancli.kan import network
+from kancli.runs.experiment import layer_options
 from kancli.seeding import stream
 
 if TYPE_CHECKING:
-    from kancli.figures.sheet import Diagram
+    from kancli.figures.diagram.canvas import Diagram
 
 
-class KAN(model.KAN):
+class KAN(network.KAN):
     """A KAN with freshly drawn parameters: the numbers of `kan-run` with the same knobs, bit for bit.
 
     Args:
@@ -102,14 +102,16 @@ class KAN(model.KAN):
         Raises:
             RuntimeError: no samples have gone through the model yet.
         """
-        from kancli import figures, stats
+        from kancli.figures import render as figures
+        from kancli.figures.options import Figures
         from kancli.figures.scene import Scene
+        from kancli.stats import collector as stats
 
         if self.last_inputs is None:
             raise RuntimeError("plot() draws the functions over the samples seen: call model(x) first")
         x = self.last_inputs.to(self.layers[0].coef)
         collector = stats.Collector(self, level="none", scopes=True)
-        look = figures.Figures(
+        look = Figures(
             metric=metric,
             beta=beta,
             scale=scale,

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from kancli.cli import main
-from kancli.presets import Presets, builtin_folder
+from kancli.cli.dispatch import main
+from kancli.config.presets import Presets, builtin_folder
 
 # Before torch is loaded: workers side by side that each take every core wait for one another.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Those of other launchers need what the README's test command does not install: .ci/run runs them.
-collect_ignore = [] if importlib.util.find_spec("submitit") else ["launchers"]
+collect_ignore = [] if importlib.util.find_spec("submitit") else ["sweeps/launchers"]
 
 # The same examples every time, and no folder of what failed before: a test run is repeatable too.
 settings.register_profile("repeatable", database=None, deadline=None, derandomize=True)

@@ -15,7 +15,7 @@ from kancli.figures.style import PALETTES
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kancli.figures import Figures
+    from kancli.figures.options import Figures
 
 Array = np.ndarray
 

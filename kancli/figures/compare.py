@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kancli.figures.curves import Array, Curves
-from kancli.figures.legend import draw_legend, legend_height
+from kancli.figures.diagram.canvas import Diagram, Sheet
+from kancli.figures.diagram.curves import Array, Curves
+from kancli.figures.diagram.legend import draw_legend, legend_height
 from kancli.figures.network import Ranges, curves_of, draw_on, plan_of, ranges_of
 from kancli.figures.scene import NothingToDrawError, Scene
-from kancli.figures.sheet import Diagram, Sheet
 from kancli.figures.style import PALETTES
 
 if TYPE_CHECKING:
-    from kancli.figures import Figures
+    from kancli.figures.options import Figures
 
 APART = 0.25  # inches between diagrams
 COMPACT = 6  # frames side by side

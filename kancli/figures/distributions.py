@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from kancli.figures import Figures
+    from kancli.figures.options import Figures
     from kancli.inits.laws import Law
-    from kancli.model import KANLayer
+    from kancli.kan.layer import KANLayer
 
 Array = np.ndarray
 

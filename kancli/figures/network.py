@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from kancli.figures.curves import GROUPS, METRICS, POINTS, Array, Curves, opacity, sample_curves, samples_of
-from kancli.figures.legend import draw_legend, legend_height
-from kancli.figures.node_names import room_for_names, write_names
-from kancli.figures.plan import MOST_DOTS, PER_ROW, Plan
-from kancli.figures.sheet import Diagram, Sheet, fitted, rectangles, segments, width_of
+from kancli.figures.diagram.canvas import Diagram, Sheet, fitted, rectangles, segments, width_of
+from kancli.figures.diagram.curves import GROUPS, METRICS, POINTS, Array, Curves, opacity, sample_curves, samples_of
+from kancli.figures.diagram.layout import MOST_DOTS, PER_ROW, Plan
+from kancli.figures.diagram.legend import draw_legend, legend_height
+from kancli.figures.diagram.node_labels import room_for_names, write_names
 from kancli.figures.style import DASHED, PALETTES, Palette, colours, short
 
 if TYPE_CHECKING:
-    from kancli.figures import Figures
+    from kancli.figures.options import Figures
     from kancli.figures.scene import Scene
 
 FLAT = 1e-6  # a curve whose range is a smaller share of its size is drawn as a level line

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-    from kancli.model import KANLayer
+    from kancli.kan.layer import KANLayer
 
 WIDTH, HEIGHT = 4.2, 3.2  # of a panel with what is written round it, inches
 LEFT, RIGHT, BOTTOM, TOP = 0.8, 0.14, 0.48, 0.34  # what is left free round its axes, inches

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from kancli.inits.laws import Law
-    from kancli.model import KAN
-    from kancli.stats import LayerScope
+    from kancli.kan.network import KAN
+    from kancli.stats.layer_stats import LayerScope
 
 
 class NothingToDrawError(ValueError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kancli.figures.diagram.canvas import width_of
 from kancli.figures.panels import (
     BAR,
     BOTTOM,
@@ -25,15 +26,14 @@ from kancli.figures.panels import (
     write_cells,
 )
 from kancli.figures.scene import NothingToDrawError
-from kancli.figures.sheet import width_of
 from kancli.figures.style import PALETTES, Palette, colours
-from kancli.over_members import summarise
+from kancli.stats.summary import summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from kancli.figures import Figures
+    from kancli.figures.options import Figures
 
 Array = np.ndarray
 

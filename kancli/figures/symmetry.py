@@ -13,7 +13,7 @@ from kancli.figures.style import PALETTES, colours
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kancli.figures import Figures
+    from kancli.figures.options import Figures
 
 MOST_LAYERS = 12
 

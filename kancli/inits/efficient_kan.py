@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from kancli.inits.laws import KnotNoise, Law, Uniform
+from kancli.inits.knot_noise import KnotNoise
+from kancli.inits.laws import Law, Uniform
 from kancli.inits.scheme import LayerSize, Scheme
 from kancli.schema import Real, key
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from kancli.inits.laws import Constant, KnotNoise, Law, Masked, Normal, Uniform
+from kancli.inits.knot_noise import KnotNoise
+from kancli.inits.laws import Constant, Law, Masked, Normal, Uniform
 from kancli.inits.scheme import LayerSize, Scheme
 from kancli.schema import Choice, Real, Truth, key
 
@@ -158,6 +159,6 @@ def _source_fit(noise: Tensor, size: LayerSize) -> Tensor:
     The exact fit, not the library's `torch.linalg.lstsq`: that one gives other last bits from call to call (by where
     the operands lie in memory), and with torch 2.13 is wrong for larger grids (pytorch issue 187411).
     """
-    from kancli.fitting import knot_inverse
+    from kancli.kan.least_squares import knot_inverse
 
     return knot_inverse(size.grid_range, size.grid, size.k).solve(noise).float()

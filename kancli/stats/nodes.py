@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from kancli.stats.moments import Array, Moments, total
-from kancli.threads import one_blas_thread
+from kancli.kan.threads import one_blas_thread
+from kancli.stats.running_moments import Array, Moments, total
 
 
 class NodeValues:

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from kancli.model import KANLayer
-from kancli.over_members import quantiles_of
-from kancli.stats.moments import Array
+from kancli.kan.layer import KANLayer
+from kancli.stats.running_moments import Array
+from kancli.stats.summary import quantiles_of
 
 
 class Declared(NamedTuple):

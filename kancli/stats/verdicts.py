@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from kancli.over_members import summarise
-from kancli.stats.found import Found, LayerFound, describe, non_finite
-from kancli.stats.moments import Array
+from kancli.stats.network_stats import Found, LayerFound, describe, non_finite
 from kancli.stats.parameters import pooled_z
+from kancli.stats.running_moments import Array
+from kancli.stats.summary import summarise
 
 LEAST = 1e-300  # a ratio of 0 counts as this
 Bounds = tuple[float | None, float | None]  # from where on a number warns, and fails; None for never

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kancli import memory
-from kancli.config import ITEM_BYTES
-from kancli.settings import Settings
+from kancli.config import memory
+from kancli.config.settings import Settings
+from kancli.config.validation import ITEM_BYTES
+from kancli.sweeps.jobs import Expansion
+
+if TYPE_CHECKING:
+    from kancli.config.settings import Settings
+
 
 TOGETHER = 64  # jobs at most: what is lost where a process dies, and how often progress is told
 START = 2.5  # seconds, to load torch
@@ -93,3 +99,31 @@ def _bytes(settings: Settings) -> int:
     parameters = settings.n_seeds * item * edges * (settings.grid.size + settings.k + 2)
     kept = memory.kept_bytes(settings.width, _kept(settings), item) // 2
     return JOB_BYTES + EDGE_BYTES * edges + parameters + kept + 60_000 * len(settings.figures.names)
+
+
+def processes_of(workers: int | None) -> int:
+    """How many work beside this one, by `sweep.workers`."""
+    return len(os.sched_getaffinity(0)) if workers is None else workers
+
+
+def in_words(found: Expansion, runs: Mapping[int, Settings]) -> str:
+    """The plan in words."""
+    factors = [str(len(values)) for values in found.swept.values()]
+    jobs, sweep = len(runs), runs[0].sweep
+    product = f"{' × '.join(factors)} = {jobs + found.dropped}" if len(factors) > 1 else f"{jobs + found.dropped}"
+    lines = [f"kan-run: {notice}" for notice in found.notices]
+    each = list(runs.values())
+    processes = max(1, min(processes_of(sweep.workers), jobs))
+    gigabytes, duration = disk_bytes(each) / 1e9, seconds(each, processes)
+    left = f", {jobs} without them" if found.dropped else ""
+    lines.append(
+        f"kan-run: {product} job{'' if product == '1' else 's'}, {found.dropped} duplicates{left},"
+        f" {gigabytes:.2g} GB, about {_duration(duration)}"
+    )
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from kancli.sweeps.plan import Job, Plan
+from kancli.sweeps.plan import Job, Plan, job_of
 
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's, eight times as fast
 
@@ -68,16 +68,3 @@ def _dump(sections: Mapping[str, Any], depth: int = 1) -> str:
 @functools.lru_cache(maxsize=4096)
 def _dumped(content: str) -> str:
     return yaml.dump(json.loads(content), Dumper=DUMPER, sort_keys=False, allow_unicode=True)
-
-
-def job_of(hydra: Mapping[str, Any], number: int, words: Sequence[str]) -> dict[str, Any]:
-    """What Hydra's record calls `job`."""
-    naming = hydra["job"]["config"]["override_dirname"]
-    split = (word.partition("=")[::2] for word in words)
-    named = (f"{key}{naming['kv_sep']}{value}" for key, value in split if key not in naming["exclude_keys"])
-    return {
-        **hydra["job"],
-        "override_dirname": naming["item_sep"].join(sorted(named)),
-        "id": str(number),
-        "num": number,
-    }

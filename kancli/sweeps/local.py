@@ -4,7 +4,6 @@ one raises, exits, is killed or hangs."""
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
@@ -12,19 +11,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from pebble import ProcessExpired
 
+from kancli.config.settings import Settings, Sweep
 from kancli.errors import KanError, one_line
-from kancli.progress import counting
-from kancli.settings import Settings, Sweep
+from kancli.runs.pool import SILENT, workers
 from kancli.sweeps import costs
+from kancli.sweeps.costs import processes_of
 from kancli.sweeps.plan import ENDED, Job, Outcome, Plan
-from kancli.workers import SILENT, workers
+from kancli.sweeps.progress import counting
 
 MOST_POOLS = 5  # that break down before a sweep ends
-
-
-def processes_of(workers: int | None) -> int:
-    """How many work beside this one, by `sweep.workers`."""
-    return len(os.sched_getaffinity(0)) if workers is None else workers
 
 
 def run(plan: Plan, runs: Mapping[int, Settings], *, processes: int | None = None) -> dict[int, str]:
@@ -124,13 +119,13 @@ def _by_pool(
 
 
 def _work(plan: Plan, jobs: list[Job], max_failures: int | None) -> list[Outcome]:
-    from kancli.sweeps import working  # with torch, which this process does without
+    from kancli.sweeps import worker as working  # with torch, which this process does without
 
     return working.work(plan, jobs, max_failures)
 
 
 def _fail(plan: Plan, job: Job, cause: str) -> list[Outcome]:
-    from kancli.sweeps import working
+    from kancli.sweeps import worker as working
 
     return [working.fail(plan, job, cause)]
 

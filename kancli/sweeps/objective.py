@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from kancli.errors import ConfigError, KanError
 from kancli.schema import nearest
-from kancli.settings import Verdicts
+from kancli.stats.options import Verdicts
 
 VERDICTS = ("non_finite", *(field.name for field in dataclasses.fields(Verdicts)))
 OTHERS = re.compile(r"(propagation|jacobian|ntk)_\w+|layer\d+_\w+")

@@ -6,16 +6,26 @@ import contextlib
 import fcntl
 import json
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kancli.compose import settings_of
+from omegaconf import DictConfig, OmegaConf
+
+from kancli.config.compose import settings_of
+from kancli.config.identity import identity
+from kancli.config.settings import Settings
 from kancli.errors import ConfigError, one_line
-from kancli.run_folder import read_json, unwritable, write_whole
+from kancli.runs.files import read_json, unwritable, write_whole
 from kancli.seeding import SEMANTICS
-from kancli.settings import Settings
+from kancli.sweeps.jobs import Composed, Expansion
+
+if TYPE_CHECKING:
+    from kancli.config.presets import Presets
+    from kancli.config.settings import Settings
+
 
 PLAN = "plan.jsonl"  # the head, then a line a job
 MASTER = "multirun.yaml"  # Hydra's own record of a sweep
@@ -171,3 +181,76 @@ def _job(line: Mapping[str, Any]) -> Job:
     if Path(job.folder).is_absolute() or ".." in Path(job.folder).parts:
         raise ValueError(f"job {job.number} lies outside: {job.folder}")
     return job
+
+
+def planned(found: Expansion, config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:
+    """The plan of what was found, in the folder that the config names."""
+    head = {**head_of(config, typed, presets, found.jobs[0].config), "swept": found.swept, "notices": found.notices,
+            "dropped": found.dropped}  # fmt: skip
+    jobs = [planned_job(number, each, head) for number, each in enumerate(found.jobs)]
+    check_places(jobs, head)
+    return Plan(Path(config.hydra.sweep.dir), head, jobs)
+
+
+def head_of(config: DictConfig, typed: Sequence[str], presets: Presets, base: Mapping[str, Any]) -> dict[str, Any]:
+    """The head of a plan that holds no jobs yet.
+
+    Args:
+        base: a config near that of all jobs.
+    """
+    return {
+        "semantics": SEMANTICS,
+        "typed": list(typed),
+        "options": [] if presets.own is None else ["--config-dir", str(presets.own)],
+        "argv": sys.argv,
+        "swept": {},
+        "notices": [],
+        "dropped": 0,
+        "hydra": OmegaConf.to_container(config.hydra, enum_to_str=True),
+        "base": base,
+    }
+
+
+def planned_job(number: int, job: Composed, head: Mapping[str, Any]) -> Job:
+    """A job as the plan holds it."""
+    base, hydra = head["base"], head["hydra"]
+    changes = {name: value for name, value in job.config.items() if base.get(name, base) != value}
+    choices = {name: value for name, value in job.choices.items() if hydra["runtime"]["choices"].get(name) != value}
+    return Job(number, job.words, changes, choices, _place(number, job, hydra), identity(job.settings))
+
+
+def check_places(jobs: Sequence[Job], head: Mapping[str, Any]) -> None:
+    """Check that each job has a folder of its own.
+
+    Raises:
+        ConfigError: two would share one.
+    """
+    places = {job.folder: job for job in reversed(jobs)}
+    if len(places) < len(jobs):
+        double = next(job for job in jobs if places[job.folder] is not job)
+        raise ConfigError(
+            [f"hydra.sweep.subdir={head['hydra']['sweep']['subdir']}: jobs {places[double.folder].number} and"
+             f" {double.number} would share the folder {double.folder}; name one for each, or leave it out"]
+        )  # fmt: skip
+
+
+def _place(number: int, job: Composed, hydra: Mapping[str, Any]) -> str:
+    """A job's folder below the sweep's."""
+    template = hydra["sweep"]["subdir"]
+    if template == "${hydra.job.num}":
+        return str(number)
+    own = {"job": job_of(hydra, number, job.words), "overrides": {**hydra["overrides"], "task": job.words}}
+    return str(OmegaConf.create({**job.config, "hydra": {**hydra, **own}}).hydra.sweep.subdir)
+
+
+def job_of(hydra: Mapping[str, Any], number: int, words: Sequence[str]) -> dict[str, Any]:
+    """What Hydra's record calls `job`."""
+    naming = hydra["job"]["config"]["override_dirname"]
+    split = (word.partition("=")[::2] for word in words)
+    named = (f"{key}{naming['kv_sep']}{value}" for key, value in split if key not in naming["exclude_keys"])
+    return {
+        **hydra["job"],
+        "override_dirname": naming["item_sep"].join(sorted(named)),
+        "id": str(number),
+        "num": number,
+    }

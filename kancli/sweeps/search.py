@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf
 
-from kancli import hydra_shell, signals
+from kancli.config import hydra as hydra_shell
 from kancli.errors import ConfigError, KanError, one_line
-from kancli.sweeps import launching
-from kancli.sweeps.expansion import overrides_of
+from kancli.runs import signals
+from kancli.runs.pool import kept
+from kancli.sweeps import launch as launching
+from kancli.sweeps.jobs import overrides_of
 from kancli.sweeps.objective import check_names, names_in
-from kancli.sweeps.plan import Plan, freeze
-from kancli.sweeps.planning import head_of
-from kancli.workers import kept
+from kancli.sweeps.plan import Plan, freeze, head_of
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
 
-    from kancli.presets import Presets
+    from kancli.config.presets import Presets
 
 log = logging.getLogger("kancli")
 
@@ -74,7 +74,7 @@ def search(
     Raises:
         ConfigError: the sweeper's own config has faults, or that of a job which it came upon.
     """
-    from kancli.sweeps import launcher  # late, with numpy: a mistake is answered without it
+    from kancli.sweeps import hydra_launcher as launcher  # late, with numpy: a mistake is answered without it
 
     arguments = [each.input_line for each in overrides_of(typed, presets)]
     launcher.register()

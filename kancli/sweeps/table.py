@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from kancli.errors import ConfigError, one_line
-from kancli.naming import typed_in
-from kancli.over_members import summarise
-from kancli.run_folder import read_json
+from kancli.runs.files import read_json
+from kancli.stats.columns import flat
+from kancli.stats.summary import summarise
+from kancli.sweeps.names import typed_in
 from kancli.sweeps.plan import ENDED, Plan
-from kancli.tables import flat
 
 SEED = "seed"
 SUMMARY_SCHEMA = 1

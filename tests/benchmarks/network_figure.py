@@ -16,10 +16,9 @@ from tests.benchmarks.timing import compare, run
 KANCLI = """
 import json, pathlib, sys, time
 import torch
-import kancli.figures.network, kancli.stats
-from kancli import figures
+import kancli.figures.network, kancli.stats.collector
 from kancli import KAN
-from kancli.figures import encode
+from kancli.figures.render import encode
 
 width = json.loads(sys.argv[1])
 model = KAN(width=width, grid=5, k=3, seed=0)
@@ -52,9 +51,9 @@ print("seconds", time.perf_counter() - start)
 LARGE = """
 import sys, time
 import torch
-import kancli.figures.network, kancli.stats
+import kancli.figures.network, kancli.stats.collector
 from kancli import KAN
-from kancli.figures import encode
+from kancli.figures.render import encode
 
 model = KAN(width=[64, 64, 64, 10], grid=5, k=3, seed=0)
 torch.manual_seed(0)
@@ -67,8 +66,9 @@ print("seconds", time.perf_counter() - start)
 # The default case's figures, as a run draws them: all that figures=default names, and figures=all.
 RUN = """
 import sys, time
-from kancli import experiment, figures
-from kancli.compose import settings_of
+from kancli.config.compose import settings_of
+from kancli.figures import render as figures
+from kancli.runs import experiment
 from kancli.figures.scene import Scene
 from kancli.inits import SCHEMES
 

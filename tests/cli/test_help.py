@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from kancli.config import TOP_LEVEL, catalogue
-from kancli.help import WIDTH
+from kancli.cli.help import WIDTH
+from kancli.config.validation import TOP_LEVEL, catalogue
 
-GOLDEN = Path(__file__).with_name("help.txt")
+GOLDEN = Path(__file__).parents[1] / "golden" / "help.txt"
 
 
 def test_help_is_the_golden_file(kan_run):

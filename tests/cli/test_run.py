@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from kancli import __version__
+from kancli._version import __version__
 from tests.oracles import kan as oracle
 
 CASES = {
@@ -162,7 +162,7 @@ def test_strict_turns_a_failed_verdict_into_exit_code_4(kan_run):
 
 
 def test_numbers_of_adapted_knots_are_explained(kan_run):
-    from kancli.glossary import ADAPTED
+    from kancli.stats.glossary import ADAPTED
 
     layer = kan_run("grid.adapt=samples", "figures=none").json("stats.json")["layers"][0]
     assert {"coef_as_drawn", *(f"refit.{name}" for name in layer["refit"])} == set(ADAPTED)
@@ -182,7 +182,7 @@ def test_bounds_that_make_no_sense_are_answered(kan_run):
 
 
 def test_a_full_disk_is_told_in_one_line(kan_run, monkeypatch):
-    from kancli.run_folder import RunFolder
+    from kancli.runs.folder import RunFolder
 
     whole = RunFolder.write
 
@@ -301,7 +301,7 @@ def test_activations_can_be_limited_or_left_out(kan_run):
 @pytest.mark.slow
 def test_chunks_do_not_change_the_statistics(kan_run, monkeypatch):
     whole = kan_run("inputs.n=1000", "dtype=float64", "figures=none")
-    monkeypatch.setattr("kancli.memory.CHUNK_NUMBERS", 1000)
+    monkeypatch.setattr("kancli.config.memory.CHUNK_NUMBERS", 1000)
     parts = kan_run("inputs.n=1000", "dtype=float64", "figures=none")
     for a, b in zip(whole.json("stats.json")["layers"], parts.json("stats.json")["layers"], strict=True):
         assert a["postacts"] == pytest.approx(b["postacts"], rel=1e-10)

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from kancli import KAN
-from kancli import model as plain
-from kancli.base_functions import base_function
+from kancli.kan import network
+from kancli.kan.base_functions import base_function
 
 INSTALLED = importlib.util.find_spec("kan") is not None
 pytestmark = [
@@ -49,7 +49,7 @@ def found(tmp_path_factory):
 def ours(case, number, found):
     """A model of ours with the library's parameters."""
     shape = {"grid": case["grid"], "k": case["k"], "grid_range": tuple(case.get("grid_range", (-1, 1)))}
-    model = plain.KAN(case["width"], **shape, base_fun=base_function("silu"), dtype=getattr(torch, case["dtype"]))
+    model = network.KAN(case["width"], **shape, base_fun=base_function("silu"), dtype=getattr(torch, case["dtype"]))
     with torch.no_grad():
         for layer, ours in enumerate(model.layers):
             theirs = {name: torch.from_numpy(found[f"{number}.{layer}.{name}"]) for name in

@@ -1,0 +1,140 @@
+"""`kan-run` and `kan-run -m` without a verb: one run, a sweep, or a look at what it would be made from."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import io
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kancli.cli.spinner import progress
+from kancli.errors import ConfigError
+from kancli.runs import signals
+
+if TYPE_CHECKING:
+    from hydra._internal.hydra import Hydra
+
+    from kancli.config.presets import Presets
+
+log = logging.getLogger("kancli")
+
+
+def _compose_and_run(words: list[str], presets: Presets) -> int:
+    """What is no verb's business: a run, a sweep, or a look at what it would be made from."""
+    from kancli.config import hydra as hydra_shell
+
+    words = ["deterministic=true" if word == "--deterministic" else word for word in words]
+    if words and words[0] == "rerun":
+        from kancli.cli.rerun import words_of
+
+        words = words_of(words[1:], presets)
+    args = _parser().parse_intermixed_args(words)
+    if args.shell_completion:
+        return _complete(hydra_shell.create(presets, hydra_shell.CompletionLoader), args)
+    if args.multirun and (args.cfg or args.info):
+        raise ConfigError(["-m: --cfg and --info show one run: leave -m out and give one value each"])
+    if args.multirun:
+        from kancli.cli.task import task
+        from kancli.sweeps.sweep import sweep
+
+        gc.enable()
+        return sweep(presets, args.overrides, task, dry_run=args.dry_run)[0]
+    if args.dry_run:
+        raise ConfigError(["--dry-run: shows the plan of a sweep; add -m"])
+    _answer_mistakes(args, presets)
+    hydra = hydra_shell.create(presets)
+    if args.cfg or args.info:
+        return _show(hydra, args)
+    return _run(hydra, args.overrides)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "kan-run", add_help=False, allow_abbrev=False, usage="kan-run [-m] [KEY=VALUE ...]; kan-run --help"
+    )
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("-m", "--multirun", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("-c", "--cfg", choices=("job", "hydra", "all"))
+    parser.add_argument("-p", "--package")
+    parser.add_argument("--resolve", action="store_true")
+    parser.add_argument("--info", nargs="?", const="all")
+    parser.add_argument("-sc", "--shell-completion", action="store_true")
+    return parser
+
+
+def _answer_mistakes(args: argparse.Namespace, presets: Presets) -> None:
+    """Find what can be found without Hydra.
+
+    Raises:
+        ConfigError: with all faults.
+    """
+    from kancli.config.compose import draft
+
+    made = draft(args.overrides, presets)
+    if made.plain and (faults := made.faults()):
+        raise ConfigError(faults)
+    if (swept := made.settled.swept_by_experiment) and not (args.cfg or args.info):
+        raise ConfigError([f"{' '.join(args.overrides)}: this experiment is a sweep over {', '.join(swept)}; add -m"])
+
+
+def _complete(hydra: Hydra, args: argparse.Namespace) -> int:
+    from kancli.config.compose import CONFIG_NAME
+
+    try:
+        hydra.shell_completion(CONFIG_NAME, args.overrides)
+    except ValueError as error:
+        raise ConfigError(
+            [f'--shell-completion: {error}; type for example: eval "$(kan-run -sc install=bash)"']
+        ) from None
+    except Exception:
+        log.debug("nothing to offer", exc_info=True)  # half-typed words are no mistakes
+    return 0
+
+
+def _show(hydra: Hydra, args: argparse.Namespace) -> int:
+    from kancli.config.compose import CONFIG_NAME
+
+    if args.info:
+        hydra.show_info(args.info, CONFIG_NAME, args.overrides)
+    else:
+        hydra.show_cfg(CONFIG_NAME, args.overrides, args.cfg, args.package, args.resolve)
+    return 0
+
+
+def _run(hydra: Hydra, overrides: list[str]) -> int:
+    """One run: compose, check all that can be checked before anything is computed or written, then run the job."""
+    from hydra._internal.callbacks import Callbacks
+    from hydra.core.utils import run_job
+    from hydra.types import HydraContext, RunMode
+
+    from kancli.cli.task import task
+    from kancli.config.compose import CONFIG_NAME
+    from kancli.runs.files import unwritable
+    from kancli.runs.folder import check_fresh
+
+    config = hydra.compose_config(CONFIG_NAME, overrides, run_mode=RunMode.RUN, with_log_configuration=False)
+    check_fresh(Path(config.hydra.run.dir), overwrite=bool(config.overwrite))
+    with progress("loading"), signals.held():
+        from kancli.runs import experiment
+    experiment.device_of(config.device)
+    callbacks = Callbacks(config)
+    callbacks.on_run_start(config=config, config_name=CONFIG_NAME)
+    try:
+        job = run_job(
+            hydra_context=HydraContext(config_loader=hydra.config_loader, callbacks=callbacks),
+            task_function=task,
+            config=config,
+            job_dir_key="hydra.run.dir",
+            job_subdir_key=None,
+            configure_logging=False,
+        )
+    except OSError as error:  # of making the folder: what the task itself raises is kept in the job
+        raise ConfigError([unwritable(config.hydra.run.dir, error)]) from None
+    callbacks.on_run_end(config=config, config_name=CONFIG_NAME, job_return=job)
+    with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints a line of its own before it raises
+        job.return_value  # noqa: B018
+    return 0

@@ -1,0 +1,1 @@
+"""From words to `Settings`. Only `hydra` and `sweeps` know Hydra's internals."""

@@ -1,0 +1,116 @@
+"""Composition of the job's config from presets and overrides, as Hydra does it, but in plain dicts and milliseconds.
+
+It serves to answer a mistake, or the shell's completion, at once. What a run is made from is Hydra's own composition
+(`hydra_shell`), and where a file uses more of Hydra than presets need (interpolations, nested defaults lists),
+`Draft.plain` is False and only Hydra's word counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kancli.config.overrides import Settled, parse, settle
+from kancli.config.presets import Presets
+from kancli.config.settings import Settings
+from kancli.config.validation import validate
+from kancli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
+CONFIG_NAME = "config"
+MISSING = "???"  # OmegaConf's mark for a value that must be given
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A config as far as plain files and overrides make it."""
+
+    config: dict[str, Any]
+    settled: Settled
+    plain: bool  # whether Hydra must come to the same config
+
+    def faults(self) -> list[str]:
+        """All that is wrong with it, one line each."""
+        try:
+            settings_of(self.config)
+        except ConfigError as error:
+            return self.settled.faults + error.faults
+        return self.settled.faults
+
+
+def draft(typed: Sequence[str], presets: Presets) -> Draft:
+    """Compose the job's config for the overrides of one run.
+
+    Raises:
+        ConfigError: an override or a preset file cannot be read.
+    """
+    return draft_of(parse(typed), presets)
+
+
+def draft_of(parsed: Sequence[Override], presets: Presets) -> Draft:
+    """The same of overrides that were parsed before.
+
+    Raises:
+        ConfigError: a preset file cannot be read.
+    """
+    settled = settle(parsed, presets)
+    primary = presets.load("", CONFIG_NAME)
+    config: dict[str, Any] = {}
+    plain = not settled.hydra or all(text.startswith("hydra") for text in settled.hydra)
+    for entry in primary.defaults:
+        if entry == "_self_":
+            merge(config, {name: value for name, value in primary.body.items() if name != "hydra"})
+            continue
+        ((group, option),) = entry.items()
+        option = settled.choices.get(group, option)
+        if group.startswith("override ") or option is None:
+            continue
+        preset = presets.load(group, option)
+        plain &= not preset.defaults and preset.package in (None, "_global_", "_group_", group)
+        merge(config, preset.body if preset.package == "_global_" else {group: preset.body})
+    for key, value in settled.values:
+        if key.split(".")[0] != "hydra":
+            put(config, key, value)
+    return Draft(config, settled, plain and "${" not in repr(config))
+
+
+def settings_of(config: Mapping[str, Any]) -> Settings:
+    """Validate a composed config of plain values.
+
+    Raises:
+        ConfigError: with all faults.
+    """
+    return validate(without_missing(config))
+
+
+def merge(into: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Merge mappings key by key; anything else is replaced."""
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            if not isinstance(into.get(name), dict):
+                into[name] = {}
+            merge(into[name], value)
+        else:
+            into[name] = value
+
+
+def put(config: dict[str, Any], path: str, value: Any) -> None:
+    """Set the value at a dotted path, making sections on the way."""
+    *sections, name = path.split(".")
+    for section in sections:
+        if not isinstance(config.get(section), dict):
+            config[section] = {}
+        config = config[section]
+    merge(config, {name: value})
+
+
+def without_missing(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config without the keys whose value still has to be given."""
+    return {
+        name: without_missing(value) if isinstance(value, Mapping) else value
+        for name, value in config.items()
+        if value != MISSING
+    }

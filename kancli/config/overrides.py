@@ -1,0 +1,278 @@
+"""What people type, turned into group choices and plain values.
+
+A group takes a preset's name or a value, either way: grid=coarse or grid=7, width=wide or width=2-5-1 or
+width=[2,5,1]. A scheme's knob may go by its bare name: noise_scale=1. An experiment file holds the same spellings,
+line by line, and stands before everything on the command line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from kancli.config.validation import TOP_LEVEL
+from kancli.errors import ConfigError
+from kancli.figures.options import NAMES
+from kancli.schema import nearest, show
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
+    from kancli.config.presets import Presets
+
+EXPERIMENT = "experiment"
+
+
+@dataclass
+class Settled:
+    """Command line and experiment, in the order of precedence."""
+
+    choices: dict[str, str] = field(default_factory=dict)  # group -> option
+    values: list[tuple[str, Any]] = field(default_factory=list)  # dotted key -> value, later ones win
+    by_experiment: int = 0  # how many of the values an experiment set
+    hydra: list[str] = field(default_factory=list)  # overrides that only Hydra understands, as typed
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def swept_by_experiment(self) -> dict[str, Any]:
+        """What an experiment file wants to sweep over: the values of each key, as they would be typed."""
+        given = [value for key, value in self.values if key == "hydra.sweeper.params" and isinstance(value, Mapping)]
+        return {name: values for each in given for name, values in each.items()}
+
+
+def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override]:
+    """Read the overrides by Hydra's grammar.
+
+    Args:
+        presets: what glob(*) chooses from; needed by those who go through the values of a sweep.
+
+    Raises:
+        ConfigError: with a line for each that cannot be read.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    # Of a config loader the parser asks for the options of a group only.
+    loader = SimpleNamespace(
+        get_group_options=lambda group_name, *_, **__: presets.options(group_name) if presets else []
+    )
+    parser = OverridesParser.create(config_loader=loader)  # pyright: ignore[reportArgumentType]
+    parsed, faults = [], []
+    for text in typed:
+        try:
+            (override,) = parser.parse_overrides([text])
+        except HydraException:
+            faults.append(_unreadable(text))
+            continue
+        if override.key_or_group:
+            parsed.append(override)
+        else:
+            faults.append(_unreadable(text))
+    if faults:
+        raise ConfigError(faults)
+    return parsed
+
+
+def _unreadable(text: str) -> str:
+    if "=" not in text:
+        return f"{show(text)}: neither a verb nor KEY=VALUE; type for example init=linear, or kan-run --help"
+    if text.count("[") != text.count("]"):
+        return (
+            f"{text}: brackets do not match; quote the whole word for the shell: 'width=[2,5,1]', or type width=2-5-1"
+        )
+    return f"{text}: cannot be read; allowed: KEY=VALUE; quote values with special characters: \"title='a, b'\""
+
+
+def settle(parsed: Sequence[Override], presets: Presets, *, sweeping: bool = False) -> Settled:
+    """Sort overrides into group choices, values, and Hydra's own business, experiment first.
+
+    Args:
+        parsed: the overrides in the order typed.
+        presets: the files that groups can choose from.
+        sweeping: whether several values may be given; these are then left to the sweeper.
+    """
+    settled = Settled()
+    for override in parsed:
+        if override.key_or_group == EXPERIMENT and not override.is_sweep_override():
+            _take_experiment(override.value(), presets, settled)
+    settled.by_experiment = len(settled.values)
+    for override in parsed:
+        if override.key_or_group == EXPERIMENT and not override.is_sweep_override():
+            continue
+        if override.is_sweep_override():
+            if not sweeping:
+                settled.faults.append(_needs_multirun(override))
+        elif override.is_delete() and not override.is_hydra_override():
+            settled.faults.append(f"{override.input_line}: no key can be taken away; give it a value")
+        elif override.is_hydra_override() or override.is_hydra_override() or override.package is not None:
+            settled.hydra.append(override.input_line or "")
+        else:
+            take(override.key_or_group, override.value(), presets, settled)
+    return settled
+
+
+def take(key: str, value: Any, presets: Presets, settled: Settled) -> None:
+    """Add one key and value, by whatever spelling, to `settled`."""
+    if key in presets.groups():
+        _take_group(key, value, presets, settled)
+    elif key in SELECTORS and value in presets.options(group := key.split(".")[0]):
+        # A kind or scheme starts from its own preset: another one's knobs would be left over.
+        chosen = settled.choices.get(group, presets.defaults()[group])
+        if chosen is None or SELECTORS[key](presets.load(group, chosen).body) != value:
+            settled.choices[group] = value
+        settled.values.append((key, value))
+    elif "." in key or key in TOP_LEVEL:
+        settled.values.append((key, value))
+    else:  # a scheme's knob by its bare name; what no scheme has is found when the config is checked
+        settled.values.append((f"init.{key}", value))
+
+
+def _take_group(group: str, value: Any, presets: Presets, settled: Settled) -> None:
+    if isinstance(value, Mapping):
+        for path, entry in flatten(value, group):
+            take(path, entry, presets, settled)
+    elif isinstance(value, str) and value in presets.options(group):
+        # A preset chosen later replaces a value given earlier, as a later value would.
+        if group in LITERALS:
+            settled.values = [entry for entry in settled.values if entry[0] != LITERALS[group].key]
+        _choose(group, value, presets, settled)
+    elif group in LITERALS and (literal := LITERALS[group].read(value)) is not None:
+        if LITERALS[group].preset:
+            settled.choices[group] = LITERALS[group].preset
+        settled.values.append((LITERALS[group].key, literal))
+    else:
+        options = presets.options(group)
+        also = f", or {LITERALS[group].example}" if group in LITERALS else ""
+        settled.faults.append(f"{group}={show(value)}: allowed: {', '.join(options)}{also}{nearest(value, options)}")
+
+
+def _choose(group: str, option: str, presets: Presets, settled: Settled) -> None:
+    settled.choices[group] = option
+    # What an experiment file set gives way to a preset that is typed; typed values do not.
+    preset = presets.load(group, option)
+    prefix = "" if preset.package == "_global_" else f"{group}."
+    sets = {prefix + path for path, _ in flatten(preset.body, "")}
+    before = settled.values[: settled.by_experiment]
+    kept = [entry for entry in before if entry[0] not in sets]
+    settled.values = kept + settled.values[settled.by_experiment :]
+    settled.by_experiment = len(kept)
+
+
+def flatten(value: Mapping[Any, Any], prefix: str) -> Iterable[tuple[str, Any]]:
+    """The values of nested sections, each with its dotted path."""
+    for name, entry in value.items():
+        path = f"{prefix}.{name}" if prefix else str(name)
+        if isinstance(entry, Mapping) and entry and path != "hydra.sweeper.params":
+            yield from flatten(entry, path)
+        else:
+            yield path, entry
+
+
+@dataclass(frozen=True)
+class Literal:
+    """The value that a group takes instead of a preset's name."""
+
+    key: str  # where the value goes
+    read: Callable[[Any], Any]  # None for what was not meant as a value
+    example: str
+    preset: str = ""  # chosen along with the value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value):
+        return int(value)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _width(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"\d+(-\d+)+", value):
+        return [int(nodes) for nodes in value.split("-")]
+    return value if isinstance(value, list) else _number(value)
+
+
+def _list(value: Any) -> Any:
+    return value if isinstance(value, list) else None
+
+
+def _path(value: Any) -> Any:
+    return value if isinstance(value, str) and value.lower().endswith((".csv", ".npy", ".txt")) else None
+
+
+def _names(value: Any) -> Any:
+    return [value] if value in NAMES else _list(value)
+
+
+SELECTORS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "init.scheme": lambda body: body.get("init", body).get("scheme"),
+    "inputs.kind": lambda body: body.get("inputs", body).get("kind"),
+}
+LISTS = ("grid.range", "figures", "figures.names", "figures.format", "figures.in_vars", "figures.out_vars")
+LITERALS = {
+    "width": Literal("width", _width, "nodes per layer such as 2-5-1"),
+    "grid": Literal("grid.size", _number, "a number of intervals such as 7"),
+    "k": Literal("k", _number, "an order such as 2"),
+    "inputs": Literal("inputs.path", _path, "a .csv or .npy file", preset="file"),
+    "figures": Literal("figures.names", _names, "a figure or a list of them, such as [network]"),
+}
+
+
+def _needs_multirun(override: Override) -> str:
+    text = override.input_line or ""
+    if override.key_or_group == "width" and re.fullmatch(r"width=\d+(,\d+)+", text):
+        nodes = text.removeprefix("width=").split(",")
+        return f"{text}: several values; for one network type width={'-'.join(nodes)}, for a sweep add -m"
+    as_list = f", for a list type {override.key_or_group}=[...]" if override.key_or_group in LISTS else ""
+    return f"{text}: several values; for a sweep add -m{as_list}"
+
+
+def _take_experiment(name: Any, presets: Presets, settled: Settled) -> None:
+    if name is None:
+        return
+    options = presets.options(EXPERIMENT)
+    if name not in options:
+        settled.faults.append(f"{EXPERIMENT}={show(name)}: allowed: {', '.join(options)}, null{nearest(name, options)}")
+        return
+    preset = presets.load(EXPERIMENT, name)
+    for entry in preset.defaults:
+        _take_default(entry, presets, settled)
+    if EXPERIMENT in preset.body:
+        settled.faults.append(f"{EXPERIMENT}={name}: {preset.path} names an experiment itself; copy its lines instead")
+        return
+    for key, value in preset.body.items():
+        if key == "hydra" and isinstance(value, Mapping):
+            settled.values += flatten(value, "hydra")
+        elif isinstance(value, Mapping) and key not in presets.groups():
+            settled.values += flatten(value, str(key))
+        else:
+            take(str(key), value, presets, settled)
+
+
+def _take_default(entry: Any, presets: Presets, settled: Settled) -> None:
+    """One line of a defaults list in an experiment, in Hydra's spelling: `override /init: linear`."""
+    if entry == "_self_":
+        return
+    if isinstance(entry, Mapping) and len(entry) == 1:
+        ((group, value),) = entry.items()
+        group = str(group).removeprefix("override ").strip().lstrip("/")
+        if group.startswith("hydra/"):
+            settled.choices[group] = value
+            return
+        if group in presets.groups():
+            return take(group, value, presets, settled)
+    settled.faults.append(
+        f"{EXPERIMENT}: cannot use the line '{show(entry)}' of defaults; write GROUP: OPTION in the file"
+    )
+
+
+def literal(value: Any) -> str:
+    """A plain value in Hydra's grammar of overrides."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(literal, value))}]"
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return repr(value)

@@ -1,0 +1,122 @@
+"""The YAML presets: which groups and options there are, and what a file holds. Plain dicts, no Hydra."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kancli.errors import ConfigError
+
+PACKAGE_LINE = re.compile(r"^#\s*@package\s+(\S+)\s*$", re.MULTILINE)
+
+
+def builtin_folder() -> Path:
+    """The presets that come with kancli: inside the installed package, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "presets"
+    return installed if installed.is_dir() else package.parent / "configs"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One YAML file."""
+
+    path: Path
+    package: str | None  # what its `# @package` line says
+    comment: str  # its first line of comment
+    defaults: list[Any]
+    body: dict[str, Any]
+
+
+class Presets:
+    """The options of every group, over one or more folders; the first folder that has an option gives it.
+
+    Args:
+        folders: folders that hold one folder a group: kancli's own, and where the user points with --config-dir.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = list(folders)
+        self._loaded: dict[Path, Preset] = {}
+        self._options: dict[str, list[str]] = {}
+
+    @property
+    def own(self) -> Path | None:
+        """The user's folder, where he points to one."""
+        return self.folders[-1] if len(self.folders) > 1 else None
+
+    def defaults(self) -> dict[str, str | None]:
+        """The option that each group starts from, in the order of the defaults list."""
+        listed = {
+            str(group): option
+            for entry in self.load("", "config").defaults
+            if isinstance(entry, dict)
+            for group, option in entry.items()
+        }
+        return {group: option for group, option in listed.items() if not group.startswith("override ")}
+
+    def groups(self) -> list[str]:
+        """The groups of kancli, in the order of the defaults list."""
+        return list(self.defaults())
+
+    def options(self, group: str) -> list[str]:
+        """The names of the presets of a group, sorted."""
+        if group not in self._options:
+            found = {path.stem for folder in self.folders for path in (folder / group).glob("*.yaml")}
+            self._options[group] = sorted(found)
+        return self._options[group]
+
+    def load(self, group: str, option: str) -> Preset:
+        """Read a preset.
+
+        Raises:
+            ConfigError: there is no such file, or it is not a YAML mapping.
+        """
+        for folder in self.folders:
+            path = folder / group / f"{option}.yaml"
+            if path.is_file():
+                if path not in self._loaded:
+                    self._loaded[path] = _load(path)
+                    self._check_package(group, self._loaded[path])
+                return self._loaded[path]
+        raise ConfigError([f"{group}={option}: no such preset"])
+
+    def _check_package(self, group: str, preset: Preset) -> None:
+        if group != "experiment" and preset.package is None and list(preset.body) == [group]:
+            # Hydra would read width.width.
+            raise ConfigError(
+                [f"{preset.path}: sets the whole of {group}; put '# @package _global_' in its first line"]
+            )
+
+
+def _load(path: Path) -> Preset:
+    import yaml
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = OmegaConf.to_container(OmegaConf.create(text)) if text.strip() else {}
+    except AssertionError:  # OmegaConf's, of a file that holds one bare value
+        raise ConfigError([f"{path}: holds no mapping; allowed: KEY: VALUE lines"]) from None
+    except yaml.YAMLError as error:
+        raise ConfigError([f"{path}: not YAML: " + " ".join(str(error).split())]) from None
+    except (OSError, UnicodeDecodeError, OmegaConfBaseException) as error:
+        raise ConfigError([f"{path}: cannot be read: {str(error).splitlines()[0]}"]) from None
+    if not isinstance(content, dict):
+        raise ConfigError([f"{path}: holds a {type(content).__name__}; allowed: KEY: VALUE lines"])
+    package = PACKAGE_LINE.search(text)
+    comments = [
+        line.lstrip("# ").rstrip() for line in text.splitlines() if line.startswith("#") and "@package" not in line
+    ]
+    defaults = content.pop("defaults", [])
+    return Preset(
+        path,
+        package.group(1) if package else None,
+        comments[0] if comments else "",
+        defaults if isinstance(defaults, list) else [defaults],
+        {str(name): value for name, value in content.items()},
+    )

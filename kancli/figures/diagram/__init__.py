@@ -1,0 +1,1 @@
+"""The network diagram: where things go, and how they are drawn."""

@@ -1,0 +1,32 @@
+"""Which figures are drawn, and how: the config keys below `figures`. matplotlib is not imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kancli.schema import Choice, Integer, Optional, Real, Several, Text, Truth, key
+
+NAMES = ("network", "activations", "distributions", "propagation", "symmetry", "spectrum")
+
+
+FORMATS = ("png", "svg", "pdf")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is drawn, and how."""
+
+    names: tuple[str, ...] = key(("network",), Several(Choice(NAMES), example="[network]"), "the figures to draw")
+    metric: str = key("mean_abs", Choice(("mean_abs", "std")), "score of an edge: mean |postact|, or its std")
+    beta: float = key(3.0, Real(0, low_open=True), "an edge's opacity is tanh(beta * score)")
+    in_vars: tuple[str, ...] | None = key(None, Optional(Several(Text(), example="[x,y]")), "names of the inputs")
+    out_vars: tuple[str, ...] | None = key(None, Optional(Several(Text(), example="[f]")), "names of the outputs")
+    title: str | None = key(None, Optional(Text()), "title over the network figure")
+    sample: bool = key(True, Truth(), "mark where the first 100 samples lie, at the foot of each frame")
+    parts: bool = key(False, Truth(), "draw scale_base b(x) and scale_sp spline(x) as thin lines under each curve")
+    tick: bool = key(False, Truth(), "write the ranges of x and phi at each frame")
+    scale: float = key(1.0, Real(0.1, 10), "size of the network figure, its text too")
+    share: bool = key(True, Truth(), "several runs side by side: all frames of a layer show the same ranges")
+    format: tuple[str, ...] = key(("png",), Several(Choice(FORMATS), 1, "[png,svg,pdf]", bare=True), "file formats")
+    style: str = key("light", Choice(("light", "dark")), "colours")
+    dpi: int = key(150, Integer(20, 1200), "resolution of the PNG files", unit="dots per inch")

@@ -1,0 +1,1 @@
+"""The samples x: drawn from a law, or read from a file."""

@@ -1,0 +1,194 @@
+"""The input samplers: each a dataclass whose fields are its keys, and which yields x `[n, n_in]` in float64.
+
+Random samples come row by row from one private stream, so the first 100 of 200 samples are the 100 samples.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from kancli.errors import ConfigError
+from kancli.schema import REQUIRED, Integer, Optional, Real, Text, key
+from kancli.seeding import stream
+
+if TYPE_CHECKING:
+    import numpy as np
+
+COUNT = Integer(1, 10**9)
+SOBOL_DIMENSIONS = 21201  # of the direction numbers that torch ships (Joe and Kuo 2008)
+SOBOL_BITS = 30
+
+
+class Sampler(ABC):
+    """A way to make inputs."""
+
+    n: int | None
+    random: ClassVar[bool] = True  # whether the samples depend on the seed
+
+    def count(self) -> int:
+        """How many samples there will be."""
+        return self.n or 0
+
+    def faults(self, n_in: int) -> list[str]:
+        """What makes this sampler unfit for `n_in` inputs, one line each; no sample is taken."""
+        return []
+
+    @abstractmethod
+    def sample(self, n_in: int, *, seed: int) -> np.ndarray:
+        """The samples, `[n, n_in]`, float64."""
+
+    def sample_each(self, n_in: int, *, seeds: Sequence[int]) -> np.ndarray:
+        """The samples of each seed, `[s, n, n_in]`."""
+        import numpy as np
+
+        if not self.random:
+            same = self.sample(n_in, seed=seeds[0])
+            return np.broadcast_to(same, (len(seeds), *same.shape)).copy()
+        return np.stack([self.sample(n_in, seed=seed) for seed in seeds])
+
+
+@dataclass(frozen=True)
+class Normal(Sampler):
+    """Independent N(mean, std)."""
+
+    n: int = key(100, COUNT, "number of samples")
+    mean: float = key(0.0, Real(), "mean of each input")
+    std: float = key(1.0, Real(low=0), "standard deviation of each input")
+
+    def sample(self, n_in: int, *, seed: int) -> np.ndarray:
+        return self.mean + self.std * stream(seed, "inputs").standard_normal((self.n, n_in))
+
+
+@dataclass(frozen=True)
+class _Box(Sampler):
+    n: int = key(100, COUNT, "number of samples")
+    low: float = key(-1.0, Real(), "least value of each input")
+    high: float = key(1.0, Real(), "greatest value of each input")
+
+    def faults(self, n_in: int) -> list[str]:
+        if not self.low < self.high:
+            return [f"inputs.low={self.low:g} inputs.high={self.high:g}: allowed: low < high"]
+        return []
+
+    def _stretch(self, unit: np.ndarray) -> np.ndarray:
+        return self.low + (self.high - self.low) * unit
+
+
+@dataclass(frozen=True)
+class Uniform(_Box):
+    """Independent U[low, high)."""
+
+    def sample(self, n_in: int, *, seed: int) -> np.ndarray:
+        return self._stretch(stream(seed, "inputs").random((self.n, n_in)))
+
+
+@dataclass(frozen=True)
+class Sobol(_Box):
+    """Sobol points in [low, high), with a random digital shift drawn from the seed.
+
+    Sobol (1967) with the direction numbers of Joe and Kuo (2008); the shift, an exclusive-or with one random word per
+    dimension, keeps the net (Lemieux, Monte Carlo and Quasi-Monte Carlo Sampling, 2009, section 6.2.1).
+    """
+
+    def faults(self, n_in: int) -> list[str]:
+        found = super().faults(n_in)
+        if n_in > SOBOL_DIMENSIONS:
+            found.append(
+                f"width={n_in}-...: inputs=sobol has at most {SOBOL_DIMENSIONS} dimensions; take inputs=uniform"
+            )
+        return found
+
+    def sample(self, n_in: int, *, seed: int) -> np.ndarray:
+        import numpy as np
+        import torch
+
+        points = torch.quasirandom.SobolEngine(n_in).draw(self.n, dtype=torch.float64).numpy()
+        words = (points * 2**SOBOL_BITS).astype(np.int64)
+        shift = stream(seed, "inputs").integers(2**SOBOL_BITS, size=n_in)
+        return self._stretch(((words ^ shift) + 0.5) / 2**SOBOL_BITS)
+
+
+@dataclass(frozen=True)
+class Mesh(_Box):
+    """A regular mesh over [low, high] in every dimension, ends included; n must be a whole power."""
+
+    random: ClassVar[bool] = False
+
+    def faults(self, n_in: int) -> list[str]:
+        found = super().faults(n_in)
+        side = self._side(n_in)
+        if side**n_in != self.n:
+            near = [f"{m**n_in} ({m} a side)" for m in (side, side + 1) if m >= 1 and m**n_in <= COUNT.high]
+            found.append(
+                f"inputs.n={self.n}: a mesh over {n_in} inputs has m^{n_in} points; type inputs.n=" + " or ".join(near)
+            )
+        return found
+
+    def _side(self, n_in: int) -> int:
+        """The greatest m with m^n_in <= n."""
+        side = max(1, round(math.exp(math.log(self.n) / n_in)))
+        return side if side**n_in <= self.n else side - 1
+
+    def sample(self, n_in: int, *, seed: int) -> np.ndarray:
+        import numpy as np
+
+        side = self._side(n_in)
+        axis = self._stretch(np.arange(side) / (side - 1)) if side > 1 else np.array([(self.low + self.high) / 2])
+        number = np.arange(self.n)
+        return np.stack([axis[number // side**place % side] for place in range(n_in - 1, -1, -1)], axis=-1)
+
+
+@dataclass(frozen=True)
+class File(Sampler):
+    """The rows of a CSV (a header line is allowed) or .npy file, one column an input."""
+
+    random: ClassVar[bool] = False
+
+    path: str = key(REQUIRED, Text("path of a .csv or .npy file, one column an input"), "file to read the samples from")
+    n: int | None = key(None, Optional(COUNT), "take the first n rows; null takes them all")
+
+    def faults(self, n_in: int) -> list[str]:
+        try:
+            self.sample(n_in, seed=0)
+        except ConfigError as error:
+            return error.faults
+        return []
+
+    def count(self) -> int:
+        from kancli.inputs.files import read_table
+
+        return len(read_table(Path(self.path))[: self.n])
+
+    def sample(self, n_in: int, *, seed: int) -> np.ndarray:
+        """The first n rows.
+
+        Raises:
+            ConfigError: naming file, row and column of what is wrong.
+        """
+        from kancli.inputs.files import read_table
+
+        table = read_table(Path(self.path))
+        if table.shape[1] != n_in:
+            raise ConfigError(
+                [
+                    f"inputs.path={self.path}: has {table.shape[1]} columns, but width={n_in}-... takes {n_in}"
+                    " inputs; change the file or the first entry of width"
+                ]
+            )
+        if self.n is not None and self.n > len(table):
+            raise ConfigError([f"inputs.n={self.n}: {self.path} has only {len(table)} rows; leave inputs.n out"])
+        return table[: self.n]
+
+
+SAMPLERS: dict[str, type[Sampler]] = {
+    "normal": Normal,
+    "uniform": Uniform,
+    "sobol": Sobol,
+    "grid": Mesh,
+    "file": File,
+}

@@ -1,0 +1,1 @@
+"""The network as tensors: splines, layers, least squares. No config, no files."""

@@ -1,0 +1,64 @@
+"""A run's result as tables for the terminal. Numbers and verdicts come from the statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+from rich.console import Console
+from rich.table import Table
+
+PLAIN_WIDTH = 80  # columns where there is no terminal
+STYLES = {"warn": "yellow", "fail": "bold red"}
+
+
+class PipeConsole(Console):
+    """A console that leaves it to the caller what to do when nobody reads the output any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
+def console(file: IO[str]) -> Console:
+    """A console for a stream: colour on a terminal only, and a fixed width elsewhere."""
+    return PipeConsole(
+        file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, emoji=False, markup=False
+    )
+
+
+def typical(value: Any) -> float | None:
+    """A number; of one over members, its mean."""
+    return value["mean"] if isinstance(value, Mapping) else value
+
+
+def most(value: Any) -> float | None:
+    """A number; of one over members, the greatest."""
+    return value["max"] if isinstance(value, Mapping) else value
+
+
+def spread(entry: Mapping[str, Any]) -> str:
+    """Mean, and under it ±std, three digits each: a table of seven such columns fits a terminal of 80."""
+    return f"{number(typical(entry['mean']))}\n±{number(typical(entry['std']))}"
+
+
+def number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    text = f"{value:.3g}"
+    return "0" if text in ("0", "-0") else text
+
+
+def share(value: float | None) -> str:
+    """A share in per cent, two digits; what rounds to nothing is not called 0."""
+    if value is None:
+        return "-"
+    if value >= 0.1:
+        return f"{100 * value:.0f} %"
+    return f"{100 * value:.2g} %" if value == 0 or value >= 5e-5 else "<0.01 %"
+
+
+def show(lines: Sequence[Table | str], file: IO[str]) -> None:
+    """Print tables and sentences."""
+    out = console(file)
+    for line in lines:
+        out.print(line)

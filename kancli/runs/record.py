@@ -1,0 +1,176 @@
+"""One run from its settings to a folder that says how it ended, and the summary on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kancli.config.identity import config_of, identity
+from kancli.config.settings import Settings
+from kancli.errors import KanError, NonFiniteError, VerdictError
+from kancli.figures import render as figures
+from kancli.figures.scene import Scene
+from kancli.kan.network import KAN
+from kancli.runs import signals
+from kancli.runs.console import number
+from kancli.runs.environment import environment
+from kancli.runs.experiment import compute, laws_of
+from kancli.runs.folder import RunFolder
+from kancli.runs.hashes import ladder
+from kancli.runs.result import Result
+from kancli.runs.summary import _print
+from kancli.seeding import SEMANTICS
+from kancli.stats.layer_stats import LayerScope
+
+log = logging.getLogger("kancli")
+
+
+def record_run(
+    settings: Settings,
+    path: Path,
+    hydra_record: Mapping[str, str],
+    *,
+    overrides: Sequence[str],
+    brief: bool,
+    progress: Callable[[str], AbstractContextManager[None]],
+) -> dict[str, Any]:
+    """Compute a run, write its folder, print its summary and last the folder's path; return the contents of stats.json.
+
+    Args:
+        path: the folder to make.
+        hydra_record: what goes into `.hydra`, by file name.
+        overrides: what was typed for this run.
+        brief: print one line instead of the tables.
+        progress: shows what is going on.
+
+    Raises:
+        NonFiniteError: after everything was written, if a value of the forward pass is infinite or NaN.
+        VerdictError: after everything was written, if a verdict failed and the settings are strict.
+    """
+    start = time.perf_counter()
+    head = head_of(config_of(settings), identity(settings), overrides, sys.argv)
+    folder = RunFolder.claim(path, hydra_record, head, overwrite=settings.overwrite)
+    with told_in(folder):
+        log.info("identity %s", folder.head["identity"])
+        with progress("computing"):
+            result = compute(settings)
+            record(result, folder)
+        close(folder, result, total=time.perf_counter() - start)
+    try:
+        _print(result, path, brief)
+    except OSError:  # whoever read our output has gone; the run is recorded, and others may follow
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if (error := error_of(result)) is not None:
+        raise error
+    return result.stats
+
+
+def head_of(config: Mapping[str, Any], identity: str, overrides: Sequence[str], argv: Sequence[str]) -> dict[str, Any]:
+    """What run.json says from the start."""
+    return {
+        "identity": identity,
+        "semantics": SEMANTICS,
+        "argv": list(argv),
+        "overrides": list(overrides),
+        "seed": config["seed"],
+        "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "config": config,
+        **environment(),
+    }
+
+
+@contextlib.contextmanager
+def told_in(folder: RunFolder) -> Iterator[None]:
+    """Within, an exception is told of in the folder before it goes on."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(OSError, KanError):  # on a full disk not even this can be said
+            if signals.received(error) is not None:
+                folder.close("interrupted")
+            else:
+                folder.close("failed", error=f"{type(error).__name__}: {error}")
+        raise
+
+
+def record(result: Result, folder: RunFolder) -> None:
+    """Write everything a run leaves, but for the closing of run.json."""
+    settings = result.settings
+    folder.write_tensors("params.safetensors", result.parameters())
+    if result.activations:
+        folder.write_tensors("activations.safetensors", result.activations)
+    folder.write_stats(result.stats)
+    if result.members:
+        folder.write_members(result.members)
+    if settings.figures.names:
+        laws = laws_of(settings, result.model)
+        scene = Scene(result.shown, result.scopes, result.stats, result.activations, laws, settings.n_seeds)
+        start = time.perf_counter()
+        with figures.drawing_in(folder.path):
+            for name, files in figures.files(scene, settings.figures):
+                for path, content in files.items():
+                    folder.write(path, content)
+                now = time.perf_counter()
+                result.seconds[f"figure {name}"], start = now - start, now
+    if result.scopes:
+        folder.write_tensors("figures.safetensors", scope_tensors(result.shown, result.scopes))
+
+
+def scope_tensors(model: KAN, scopes: Sequence[LayerScope]) -> dict[str, Tensor]:
+    """What figures need to draw the functions on the edges anew: `layers.{l}.low`, `.high` `[in]`, `.mean_abs`, `.std`
+    `[in, out]` of the first member, and what the bases were standardised by, `.standard_mean`, `.standard_inverse_std`
+    `[in, G + k]`, or `[s, in, G + k]` of the first members."""
+    tensors = {}
+    for index, (layer, scope) in enumerate(zip(model.layers, scopes, strict=True)):
+        tensors |= {f"layers.{index}.{name}": torch.from_numpy(each) for name, each in vars(scope).items()}
+        if (standard := layer.standard) is not None:
+            tensors |= {f"layers.{index}.standard_{name}": each.cpu() for name, each in vars(standard).items()}
+    return tensors
+
+
+def close(folder: RunFolder, result: Result, *, total: float) -> None:
+    """Say how a run that was recorded has ended.
+
+    Args:
+        total: how long it took, in seconds.
+    """
+    seconds = {**result.seconds, "total": total}
+    log.info("seconds: %s", ", ".join(f"{name} {each:.3f}" for name, each in seconds.items()))
+    if result.non_finite is not None:
+        log.error("%s", result.non_finite)
+    closing = {"status": "complete"} if result.non_finite is None else {"status": "failed", "error": result.non_finite}
+    failed = _failed_verdicts(result)
+    for each in failed:
+        log.info("verdict failed: %s: %s", each["name"], each["detail"])
+    folder.close(
+        **closing,
+        failed_verdicts=[each["name"] for each in failed],
+        seconds=seconds,
+        ladder=ladder(folder.head["identity"], folder.tensor_hashes(), result.stats),
+    )
+
+
+def error_of(result: Result) -> KanError | None:
+    """What a run fails with although all was saved: values that are not finite, or verdicts where it is strict."""
+    if result.non_finite is not None:
+        return NonFiniteError(f"{result.non_finite}; what there is was saved")
+    failed = _failed_verdicts(result)
+    if result.settings.strict and failed:
+        reasons = (f"{each['name']} {number(each['value'])}, bound {number(each['threshold'])}" for each in failed)
+        return VerdictError(f"strict=true: {'; '.join(reasons)}; all was saved")
+    return None
+
+
+def _failed_verdicts(result: Result) -> list[Mapping[str, Any]]:
+    return [each for each in result.stats["verdicts"] if each["verdict"] == "fail"]

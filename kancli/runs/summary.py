@@ -1,0 +1,152 @@
+"""What a run prints at its end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from kancli.config.identity import config_of
+from kancli.config.settings import Settings
+from kancli.inits.plugins import TARGET
+from kancli.runs.console import STYLES, most, number, share, show, spread, typical
+from kancli.runs.result import Result
+from kancli.schema import show as show_value
+
+
+def _print(result: Result, path: Path, brief: bool) -> None:
+    shown = _short(path)
+    if brief:
+        print(brief_line(shown, result.stats), flush=True)
+        return
+    show(summary(result.stats, _headline(result.settings)), sys.stdout)
+    spent = ", ".join(f"{name} {result.seconds[name]:.2g} s" for name in ("model", "forward", "stats"))
+    print(f"stats={result.settings.stats.level}; {spent}")
+    print(shown, flush=True)
+
+
+def _headline(settings: Settings) -> str:
+    width = "-".join(map(str, settings.width))
+    knobs = " ".join(f"{name}={show_value(value)}" for name, value in vars(settings.init).items())
+    inputs = type(settings.inputs).__name__.lower()
+    last = settings.seed + settings.n_seeds - 1
+    seeds = f"seed {last}" if settings.n_seeds == 1 else f"{settings.n_seeds} seeds {settings.seed} to {last}"
+    init = config_of(settings)["init"]
+    scheme = init.get("scheme") or init[TARGET]
+    return (
+        f"KAN {width}, grid {settings.grid.size}, k {settings.k}, base {settings.base_fun}, init {scheme} ({knobs}),"
+        f" {seeds}, inputs {inputs}"
+    )
+
+
+def _short(path: Path) -> Path:
+    """The path as seen from the current folder, where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def summary(stats: Mapping[str, Any], headline: str) -> list[Table | str]:
+    """What is printed at the end of a run: a line about the run, a table of its layers, and what stands out."""
+    if not stats["layers"]:
+        return [headline, verdict_table(stats["verdicts"])]
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
+    table.add_column("layer", no_wrap=True)
+    for name in ("scale_base", "coef", "preacts", "postacts", "output", "off-grid", "spline"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for layer in stats["layers"]:
+        spreads = [spread(layer[name]) for name in ("scale_base", "coef", "preacts", "postacts", "output")]
+        table.add_row(
+            f"{layer['layer']}\n{layer['n_in']}-{layer['n_out']}",
+            *spreads,
+            share(typical(layer["off_grid"])),
+            share(typical(layer["spline_share"])),
+        )
+    lines = ["mean, ±std; off-grid: share of preacts; spline: its share of the branches' variance"]
+    if isinstance(stats["layers"][0]["off_grid"], Mapping):
+        lines.append("all of them means over the members: stats.json has their sd, 95 % intervals and quantiles")
+    return [headline, table, *lines, *remarks(stats), "", verdict_table(stats["verdicts"])]
+
+
+def verdict_table(verdicts: Sequence[Mapping[str, Any]]) -> Table:
+    """Every verdict with its number, the bound that decided, and where the number was found."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
+    for name in ("verdict", "of"):
+        table.add_column(name, no_wrap=True)
+    for name in ("value", "bound"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("where")
+    for each in verdicts:
+        interval = "" if each.get("low") is None else f" [{number(each['low'])}, {number(each['high'])}]"
+        table.add_row(
+            each["verdict"] or "-",
+            each["name"],
+            number(each["value"]) + interval,
+            number(each["threshold"]),
+            each["detail"],
+            style=STYLES.get(each["verdict"]),
+        )
+    return table
+
+
+def remarks(stats: Mapping[str, Any]) -> list[str]:
+    """Plain sentences: how curved the activations are, how signal and gradient grow, Jacobian and kernel."""
+    bends = [bend for layer in stats["layers"] if (bend := most(layer["nonlinearity"]["max"])) is not None]
+    lines = []
+    if bends:
+        lines.append(f"nonlinearity (1 - R² of the best line) of the activations: at most {max(bends):.3g}")
+    slopes = [
+        f"{name} {number(typical(slope))}{_interval(slope)}"
+        for name in ("signal", "gradient")
+        if (slope := stats["propagation"].get(name)) is not None and typical(slope) is not None
+    ]
+    if slopes:
+        lines.append(f"growth a layer, as the slope of the log: {', '.join(slopes)}")
+    for name, title, parts in (
+        (
+            "jacobian",
+            "Jacobian",
+            {"least, median and largest singular value": ("min", "median", "max"), "condition": ("condition",)},
+        ),
+        ("ntk", "neural tangent kernel", {"condition": ("condition",), "effective rank": ("effective_rank",)}),
+    ):
+        if (told := stats[name]) is not None:
+            texts = (
+                f"{what} {', '.join(number(typical(told[each])) for each in which)}" for what, which in parts.items()
+            )
+            lines.append(f"{title}: {'; '.join(texts)}")
+    fits = [layer["refit"] for layer in stats["layers"] if "refit" in layer]
+    if fits:
+        condition, residual = (max(most(fit[name]) or 0 for fit in fits) for name in ("condition", "residual"))
+        lines.append(
+            f"knots adapted to the samples: the splines changed by at most {residual:.2g} of their size there,"
+            f" condition {condition:.2g}"
+        )
+        kept = {layer["layer"]: most(layer["refit"]["kept"]) for layer in stats["layers"] if "refit" in layer}
+        lines += [
+            f"{count:.0f} inputs of layer {layer} kept their knots: their samples would make new ones coincide"
+            " (a larger grid.eps parts ties)"
+            for layer, count in kept.items()
+            if count
+        ]
+    return lines
+
+
+def _interval(value: Any) -> str:
+    """The 95 % interval of a number over members."""
+    return f" [{number(value['low'])}, {number(value['high'])}]" if isinstance(value, Mapping) else ""
+
+
+def brief_line(folder: object, stats: Mapping[str, Any]) -> str:
+    """A run in one line: its folder, how the signal's size goes, and the verdicts that are not passed."""
+    parts = [str(folder)]
+    if stats["layers"]:
+        stds = " ".join(number(typical(layer["output"]["std"])) for layer in stats["layers"])
+        parts.append(f"output std by layer: {stds}")
+    for name, slope in (stats["propagation"] or {}).items():
+        if name in ("signal", "gradient") and len(stats["layers"]) > 1:
+            parts.append(f"{name} slope {number(typical(slope))}{_interval(slope)}")
+    parts += [f"{each['verdict']}: {each['name']}" for each in stats["verdicts"] if each["verdict"] in STYLES]
+    return "  ".join(parts)

@@ -1,0 +1,149 @@
+"""kan-run compare."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kancli.compare import columns as side_by_side
+
+
+def table_of(folder):
+    rows = csv.reader((folder / "compare.csv").read_text().splitlines())
+    header, *body = rows
+    return {row[0]: dict(zip(header[1:], row[1:], strict=True)) for row in body}
+
+
+def signal(folder):
+    return json.loads((folder / "stats.json").read_text())["propagation"]["signal"]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two runs and a sweep, made once."""
+    from kancli.cli.dispatch import main
+
+    top = tmp_path_factory.mktemp("runs")
+    for name in ("linear", "noisy"):
+        assert main([f"init={name}", "figures=none", f"hydra.run.dir={top / name}"]) == 0
+    assert (
+        main(["-m", "init=default,glorot", "seed=range(3)", "sweep.workers=0", f"hydra.sweep.dir={top / 'sweep'}"]) == 0
+    )
+    return top
+
+
+def test_two_runs(kan_run, runs, tmp_path):
+    done = kan_run("compare", str(runs / "linear"), str(runs / "noisy"))
+    assert done.code == 0, done.err
+    lines = [line.split() for line in done.out.splitlines()]
+    assert lines[0] == ["init=linear", "init=noisy"]
+    assert ["base_fun", "identity", "silu"] in lines
+    assert ["init.noise_scale", "0", "1"] in lines
+    assert not any(line[:1] in (["width"], ["seed"], ["init.scheme"]) for line in lines)  # they are the same
+    assert ["nodes_degenerate", "0", "fail", "0.247"] in lines
+    assert ["gradient_vanishes"] not in [line[:1] for line in lines]  # measured in neither
+    assert done.out.splitlines()[-2:] == ["compare.csv", "compare.png"]
+    told = table_of(tmp_path)["propagation_signal"]
+    assert {name: float(each) for name, each in told.items()} == {
+        "init=linear": signal(runs / "linear"), "init=noisy": signal(runs / "noisy")
+    }  # fmt: skip
+    assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_seeds_are_taken_together(kan_run, runs, tmp_path):
+    done = kan_run("compare", str(runs / "sweep"), str(runs / "noisy"), "-o", "both/of them")
+    assert done.code == 0, done.err
+    told = table_of(tmp_path / "both/of them")["propagation_signal"]
+    values = [signal(runs / "sweep" / str(number)) for number in range(3, 6)]
+    assert float(told["init=glorot"]) == pytest.approx(np.mean(values))
+    assert float(told["init=glorot sd"]) == pytest.approx(np.std(values, ddof=1))
+    assert told["init=glorot n"] == "3"
+    assert "init=noisy sd" not in told
+    assert ["runs", "3", "3", "1"] in [line.split() for line in done.out.splitlines()]
+
+
+@pytest.mark.slow
+def test_presets_are_run_for_it(kan_run, tmp_path):
+    done = kan_run("compare", "default", "pykan_0_0_5", "width=2-3-1", "-o", "made")
+    assert done.code == 0, done.err
+    assert "2 of 2 runs complete: made" in done.out
+    assert done.out.splitlines()[-2:] == ["made/compare.csv", "made/figures/compare.png"]
+    told = table_of(tmp_path / "made")["propagation_signal"]
+    alone = kan_run("init=pykan_0_0_5", "width=2-3-1", "figures=none")
+    assert float(told["init=pykan_0_0_5"]) == signal(alone.folder)
+
+
+def test_many_columns_are_told_in_several_tables(runs, tmp_path):
+    for name in ("linear", "noisy"):
+        for place in ("one", "two"):
+            shutil.copytree(runs / name, tmp_path / place / name)
+    folders = [top / name for top in (runs, tmp_path / "one", tmp_path / "two") for name in ("linear", "noisy")]
+    columns = side_by_side.columns_of(folders)
+    assert [column.name for column in columns[:2]] == ["linear init=linear", "noisy init=noisy"]
+    assert len(side_by_side.show(columns)) == 2
+    assert len(side_by_side.show(side_by_side.columns_of([runs / "sweep"]))) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ([], "compare: name folders of runs"),
+        (["glorat", "default"], "glorat: neither a folder nor a preset of init; did you mean glorot?"),
+        (["{runs}/noisy"], "compare: fewer than two complete runs"),
+        (["{runs}/noisy", "{runs}/noisy/"], "compare: fewer than two complete runs"),
+        (["glorot"], "compare: fewer than two complete runs"),
+        (["seed=1,2"], "compare: fewer than two complete runs"),
+        (["grid=range(1,60)"], "compare: 59 columns"),
+        (["{runs}/noisy", "{runs}/linear", "grid=3"], "grid.size: a run is drawn as it was"),
+        (["{runs}/noisy", "{runs}/linear", "-o", "file"], "-o=file: "),
+        (["default", "glorot", "grid=x"], "grid=x: allowed: "),
+    ],
+)
+def test_mistakes(kan_run, runs, tmp_path, words, answer):
+    (tmp_path / "file").touch()
+    done = kan_run("compare", *(word.format(runs=runs) for word in words))
+    assert done.code == 2
+    assert answer in done.err
+    assert not done.out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def test_a_run_that_kept_too_little_is_not_drawn(kan_run, tmp_path):
+    for scheme in ("default", "glorot"):
+        kan_run(f"init={scheme}", "figures=none", "activations.n=0", f"hydra.run.dir={scheme}")
+    (tmp_path / "runs").mkdir()
+    done = kan_run("compare", "./default", "./glorot", "-o", "runs")
+    assert done.code == 0, done.err
+    assert "nothing to draw; left out" in done.err
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["compare.csv"]
+
+
+def test_a_folder_that_is_called_like_a_preset(kan_run, tmp_path):
+    (tmp_path / "glorot").mkdir()
+    done = kan_run("compare", "default", "glorot")
+    assert done.code == 2
+    assert "glorot: a folder and a preset; type ./glorot, or init=glorot" in done.err
+
+
+@pytest.mark.slow
+def test_failed_runs_are_told_of(kan_run, tmp_path):
+    kan_run("-m", "init=default", "inputs.std=1,2", "seed=0,1", "hydra.sweep.dir=sweep")
+    for number in (1, 2, 3):
+        record = json.loads((tmp_path / f"sweep/{number}/run.json").read_text())
+        (tmp_path / f"sweep/{number}/run.json").write_text(json.dumps({**record, "status": "failed", "error": "x"}))
+    kan_run("init=glorot", "figures=none", "hydra.run.dir=single")
+    done = kan_run("compare", "sweep", "single")
+    assert done.code == 0, done.err
+    assert "sweep/2: no complete run; left out" in done.err
+    assert ["runs", "1", "of", "2", "1"] in [line.split() for line in done.out.splitlines()]
+
+
+@pytest.mark.slow
+def test_the_look_of_the_picture_can_be_chosen_with_presets_too(kan_run, runs, tmp_path):
+    done = kan_run("compare", str(runs / "noisy"), "glorot", "figures.style=dark", "-o", "made")
+    assert done.code == 0, done.err
+    corner = np.asarray(Image.open(tmp_path / "made/figures/compare.png").convert("RGB"))[0, 0]
+    assert corner.max() < 60

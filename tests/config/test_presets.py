@@ -1,0 +1,70 @@
+"""Every YAML file under configs/ is found, described, composed and run."""
+
+from pathlib import Path
+
+import pytest
+
+from kancli.config.presets import Presets, builtin_folder
+
+FILES = sorted(path.relative_to(builtin_folder()) for path in builtin_folder().rglob("*.yaml"))
+GROUPS = ("width", "grid", "k", "init", "inputs", "figures", "stats", "experiment")
+
+
+def test_the_count_of_files():
+    """Change it when a preset is added: a file that is not found is a file that is not tested."""
+    assert len(FILES) == 44
+
+
+def test_groups_are_the_folders(presets):
+    assert tuple(presets.groups()) == GROUPS
+    assert {path.parts[0] for path in FILES} == {*GROUPS, "config.yaml"}
+
+
+@pytest.mark.parametrize("group", [group for group in GROUPS if group != "stats"])
+def test_a_group_has_at_least_three_presets(presets, group):
+    assert len(presets.options(group)) >= 3
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_a_file_says_what_it_is_for(presets, path):
+    group = path.parts[0] if len(path.parts) > 1 else ""
+    comment = presets.load(group, path.stem).comment
+    assert comment.endswith((".", "?"))
+    assert len(comment) > 15
+
+
+# One of a group; all together they take half a minute.
+QUICK = ("width/default", "grid/coarse", "init/linear", "inputs/file", "experiment/off_grid")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=() if str(path.with_suffix("")) in QUICK else pytest.mark.slow)
+        for path in FILES
+        if len(path.parts) > 1
+    ],
+    ids=str,
+)
+def test_a_preset_runs(kan_run, presets, path):
+    group, option = path.parts[0], path.stem
+    argv = [f"{group}={option}", "dtype=float64"]
+    if group not in ("figures", "experiment", "width"):
+        argv.append("figures=none")
+    if option == "propagation":
+        argv.append("n_seeds=2")  # of 20
+    if option == "file":
+        Path("x.csv").write_text("1,2\n3,4\n")
+        argv.append("inputs.path=x.csv")
+    sweeping = "sweeper" in str(presets.load(group, option).body)
+    if sweeping:
+        argv = ["-m", *argv, "figures=none"]
+    outcome = kan_run(*argv)
+    assert outcome.code == 0, outcome.err
+    if not sweeping:
+        assert outcome.json("run.json")["status"] == "complete"
+
+
+def test_presets_are_found_from_anywhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert "linear" in Presets([builtin_folder()]).options("init")

@@ -1,0 +1,360 @@
+"""The figures made of plain panels: what they draw is what stats.json says, and what they lack is told."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from kancli.config.validation import validate
+from kancli.figures import render as figures
+from kancli.figures import sweep
+from kancli.figures.activations import overlay
+from kancli.figures.options import NAMES, Figures
+from kancli.figures.scene import NothingToDrawError, Scene
+from kancli.figures.symmetry import correlations
+from kancli.runs import experiment
+from kancli.stats.glossary import meanings
+
+LOOK = Figures()
+
+
+def scene(**config):
+    result = experiment.compute(validate(config))
+    return Scene(
+        result.shown, result.scopes, result.stats, result.activations, experiment.laws_of(result.settings, result.model)
+    )
+
+
+def drawn(axes):
+    """The data of each line of a panel."""
+    lines = [np.asarray(line.get_xydata()) for line in axes.get_lines()]
+    return [each for each in lines if len(each)]
+
+
+@pytest.fixture(scope="module")
+def single():
+    return scene(width=[2, 4, 3, 1], stats={"level": "full", "ntk": {"n": 40}})
+
+
+@pytest.fixture(scope="module")
+def ensemble():
+    return scene(width=[2, 4, 3, 1], n_seeds=5, stats={"level": "full", "ntk": {"n": 40}})
+
+
+def test_propagation_draws_rms_by_layer(single):
+    sizes, off = figures.draw("propagation", single, LOOK).axes
+    layers = single.stats["layers"]
+    signal, gradient = drawn(sizes)
+    np.testing.assert_array_equal(signal[:, 0], [0, 1, 2, 3])
+    assert signal[:, 1].tolist() == [layers[0]["preacts"]["rms"], *(each["output"]["rms"] for each in layers)]
+    assert gradient.tolist() == [[number, each["gradient"]["values"]] for number, each in enumerate(layers)]
+    (shares,) = drawn(off)
+    assert shares[:, 1].tolist() == pytest.approx([100 * each["off_grid"] for each in layers])
+    assert sizes.get_yscale() == "log"
+
+
+def test_bands_are_the_intervals_over_members(ensemble):
+    sizes, _ = figures.draw("propagation", ensemble, LOOK).axes
+    (band, _) = sizes.collections
+    ends = np.asarray(band.get_paths()[0].vertices)
+    told = [
+        ensemble.stats["layers"][0]["preacts"]["rms"],
+        *(each["output"]["rms"] for each in ensemble.stats["layers"]),
+    ]
+    for number, each in enumerate(told):
+        at = ends[ends[:, 0] == number, 1]
+        assert (at.min(), at.max()) == pytest.approx((each["low"], each["high"]))
+
+
+def test_spectrum_draws_eigenvalues_and_singular_values(single, ensemble):
+    kernel, jacobian = figures.draw("spectrum", single, LOOK).axes
+    values = np.array(single.stats["ntk"]["eigenvalues"])
+    (line,) = drawn(kernel)
+    np.testing.assert_array_equal(line[:, 1], values[values > 1e-9 * values[0]])
+    assert [each[1] for each in drawn(jacobian)[0]] == [single.stats["jacobian"][n] for n in ("min", "median", "max")]
+    (line,) = drawn(figures.draw("spectrum", ensemble, LOOK).axes[0])
+    means = np.array(ensemble.stats["ntk"]["eigenvalues"]["mean"])
+    np.testing.assert_array_equal(line[:, 1], means[means > 1e-9 * means[0]])
+
+
+def test_symmetry_draws_the_correlations_of_the_nodes(single):
+    found = correlations(single)
+    assert {number: each.shape for number, each in found.items()} == {0: (4, 4), 1: (3, 3)}
+    for number, matrix in found.items():
+        wanted = np.corrcoef(single.activations[f"layers.{number + 1}.preacts"].double().numpy().T)
+        np.testing.assert_allclose(matrix, wanted, atol=1e-12)
+        upper = np.abs(matrix[np.triu_indices(len(matrix), 1)])
+        assert single.stats["layers"][number]["correlation"]["mean"] == pytest.approx(upper.mean(), rel=1e-6)
+    figure = figures.draw("symmetry", single, LOOK)
+    shown = [axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images()]
+    for image, matrix in zip(shown, found.values(), strict=True):
+        np.testing.assert_array_equal(image, matrix)
+
+
+def test_activations_overlay_all_edges_of_all_members(ensemble):
+    """Bands are quantiles over edges and members, lines are the first member's edges."""
+    figure = figures.draw("activations", ensemble, LOOK)
+    for number, axes in enumerate(figure.axes):
+        layer, scope = ensemble.model.layers[number], ensemble.scopes[number]
+        x = np.linspace(scope.low.min(), scope.high.max(), 101)
+        places = torch.from_numpy(x).float()[None, :, None].expand(5, -1, layer.n_in)
+        curves = layer.trace(places).postacts.detach().double().numpy()  # [s, p, i, o]
+        flat = curves.transpose(1, 0, 2, 3).reshape(101, -1)
+        lines = drawn(axes)
+        if flat.shape[1] >= 20:
+            np.testing.assert_allclose(lines[0][:, 1], np.median(flat, axis=1), atol=1e-6)
+            wide, narrow = (np.asarray(each.get_paths()[0].vertices) for each in axes.collections[:2])
+            for band, ends in ((wide, (0.05, 0.95)), (narrow, (0.25, 0.75))):
+                at = band[np.isclose(band[:, 0], x[40]), 1]
+                np.testing.assert_allclose([at.min(), at.max()], np.quantile(flat[40], ends), atol=1e-6)
+            lines = lines[1:]
+        np.testing.assert_allclose(np.array(lines)[:, :, 1], curves[0].transpose(1, 2, 0).reshape(-1, 101), atol=1e-6)
+
+
+def test_bands_need_enough_curves(single):
+    figure = figures.draw("activations", single, LOOK)
+    assert [len(axes.collections) for axes in figure.axes] == [0, 0, 0], "of 8, 12 and 3 curves"
+
+
+def test_bases_standardised_over_samples_are_those_of_each_member():
+    made = scene(width=[2, 3, 1], init={"scheme": "lecun_norm"}, n_seeds=4)
+    alone = scene(width=[2, 3, 1], init={"scheme": "lecun_norm"}, seed=2)
+    third = list(made.members())[2]
+    found, wanted = (overlay(Scene(each, alone.scopes), 0) for each in (third, alone.model))
+    np.testing.assert_array_equal(found.curves, wanted.curves)
+
+
+def test_distributions_hold_what_was_drawn_against_the_law(ensemble):
+    figure = figures.draw("distributions", ensemble, LOOK)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles[:3] == [
+        "layer 0, scale_base\nU[0.607107, 0.807107)", "layer 0, coef\nN(0, 0.02)", "layer 0, preacts",
+    ]  # fmt: skip
+    coef = figure.axes[1]
+    (bars,) = coef.patches
+    heights, edges, _ = bars.get_data()
+    values = ensemble.model.layers[0].coef.detach().double().numpy().ravel()
+    np.testing.assert_allclose(heights, np.histogram(values, edges, density=True)[0])
+    assert (heights * np.diff(edges)).sum() == pytest.approx(1)
+    (law,) = drawn(coef)
+    bin = edges[1] - edges[0]
+    exact = (stats.norm.cdf(law[:, 0] + bin / 2, 0, 0.02) - stats.norm.cdf(law[:, 0] - bin / 2, 0, 0.02)) / bin
+    np.testing.assert_allclose(law[:, 1], exact, atol=1e-9)
+    preacts = figure.axes[2]
+    knots = sorted(np.asarray(each.get_xdata())[0] for each in preacts.get_lines())
+    np.testing.assert_allclose(knots, np.linspace(-1, 1, 6), atol=1e-12)
+    shaded = sorted((each.get_x(), each.get_x() + each.get_width()) for each in preacts.patches[1:])
+    x = ensemble.activations["inputs"].numpy()
+    np.testing.assert_allclose(shaded, [(x.min(), -1), (1, x.max())])
+
+
+def test_a_constant_tensor_has_no_panel_and_a_lost_law_is_told():
+    adapted = scene(width=[2, 3], grid={"adapt": "samples"})
+    titles = [axes.get_title(loc="left") for axes in figures.draw("distributions", adapted, LOOK).axes]
+    assert titles == [
+        "layer 0, scale_base\nU[0.607107, 0.807107)",
+        "layer 0, coef\nno declared law",
+        "layer 0, preacts",
+    ]
+    linear = scene(width=[2, 3], init={"scheme": "default", "noise_scale": 0.0, "noise_scale_base": 0.0})
+    assert [each.get_title(loc="left") for each in figures.draw("distributions", linear, LOOK).axes] == [
+        "layer 0, preacts"
+    ]
+    bare = Scene(linear.model, linear.scopes)
+    with pytest.raises(NothingToDrawError, match="nothing was drawn at random"):
+        figures.draw("distributions", bare, LOOK)
+
+
+def rows(**swept):
+    """The runs of a sweep whose number is noise + 10 grid + seed / 10."""
+    values = [dict(zip(swept, each)) for each in itertools.product(*swept.values())]
+    return [
+        sweep.Row(
+            {name: str(each) for name, each in run.items()},
+            [
+                {
+                    "name": "rough",
+                    "value": run.get("noise_scale", 0) + 10 * run.get("grid", 0) + run.get("seed", 0) / 10,
+                },
+                {"name": "linear", "value": None},
+            ],
+        )
+        for run in values
+    ]
+
+
+def test_a_statistic_against_one_key_with_bands_over_seeds():
+    made = rows(noise_scale=[3, 1, 2], seed=range(5))
+    (axes,) = sweep.draw(made, LOOK, meanings()).axes
+    (line,) = drawn(axes)
+    np.testing.assert_allclose(line, [[1, 1.2], [2, 2.2], [3, 3.2]])
+    ends = np.asarray(axes.collections[0].get_paths()[0].vertices)
+    reach = stats.t.ppf(0.975, 4) * np.std([0, 0.1, 0.2, 0.3, 0.4], ddof=1) / math.sqrt(5)
+    at = ends[ends[:, 0] == 2, 1]
+    assert (at.min(), at.max()) == pytest.approx((2.2 - reach, 2.2 + reach))
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("noise_scale", "rough")
+    assert axes.get_title(loc="left") == "greatest mean path over span of an edge"
+
+
+def test_a_statistic_over_two_keys_is_a_heat_map():
+    figure = sweep.draw(rows(grid=[3, 5], noise_scale=[0, 1, 2]), LOOK, meanings())
+    axes = figure.axes[0]
+    np.testing.assert_array_equal(axes.get_images()[0].get_array(), [[30, 31, 32], [50, 51, 52]])
+    assert [each.get_text() for each in axes.get_xticklabels()] == ["0", "1", "2"]
+    assert [each.get_text() for each in axes.get_yticklabels()] == ["3", "5"]
+    assert [each.get_text() for each in axes.texts] == ["30", "31", "32", "50", "51", "52"]
+
+
+def test_words_stand_in_their_order():
+    made = [sweep.Row({"init": name}, [{"name": "rough", "value": value}]) for name, value in (("b", 2.0), ("a", 1.0))]
+    (axes,) = sweep.draw(made, LOOK, meanings()).axes
+    assert [each.get_text() for each in axes.get_xticklabels()] == ["b", "a"]
+    np.testing.assert_array_equal(drawn(axes)[0], [[0, 2], [1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("swept", "says"),
+    [({"seed": [0, 1]}, "nothing besides the seed"), ({"a": [1, 2], "b": [1, 2], "c": [1, 2]}, "a, b, c differs"),
+     ({"a": [1, 2]}, "the same in all runs")],
+)  # fmt: skip
+def test_a_sweep_that_cannot_be_drawn_says_why(swept, says):
+    with pytest.raises(NothingToDrawError, match=says):
+        sweep.draw(rows(**swept), LOOK, {})
+
+
+def assert_nothing_overlaps(figure):
+    """Panels with all that is written round them lie on the paper, and not over one another."""
+    figure.canvas.draw()
+    renderer, paper = figure.canvas.get_renderer(), figure.bbox.padded(1)
+    bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
+    plain = [axes for axes in figure.axes if axes not in bars]
+    boxes = [axes.get_tightbbox(renderer) for axes in plain]
+    for box in [*boxes, *(axes.get_tightbbox(renderer) for axes in bars)]:
+        assert paper.x0 <= box.x0
+        assert box.x1 <= paper.x1
+        assert paper.y0 <= box.y0
+        assert box.y1 <= paper.y1
+    for one, other in itertools.combinations(boxes, 2):
+        assert not one.padded(-1).overlaps(other.padded(-1))
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            written = [each.get_window_extent(renderer) for each in axis.get_ticklabels() if each.get_text()]
+            for one, other in itertools.pairwise(written):
+                assert not one.padded(-0.5).overlaps(other.padded(-0.5))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"width": [2, 5, 1]},
+        {"width": [2] * 21, "n_seeds": 3},
+        {"width": [64, 64, 10], "n_seeds": 2},
+        {"width": [4, 5, 3], "init": {"scheme": "pykan_0_2_8", "sparse_init": True}},
+        {"width": [3, 3, 3], "init": {"scheme": "glorot_fine"}, "inputs": {"kind": "normal", "std": 1e6}},
+        {"width": [1, 1], "inputs": {"kind": "normal", "mean": 1234567.0, "std": 1e-3}, "dtype": "float64"},
+    ],
+)
+def test_no_panel_lies_over_another_or_off_the_paper(config):
+    made = scene(stats={"level": "full", "ntk": {"n": 10}}, **config)
+    for name in NAMES[1:]:
+        try:
+            figure = figures.draw(name, made, LOOK)
+        except NothingToDrawError:
+            continue
+        assert_nothing_overlaps(figure)
+
+
+@pytest.mark.slow
+def test_no_panel_of_a_sweep_lies_over_another():
+    long = ["2-32-32-32-1", "a_preset_with_a_very_long_name", *"abcdefgh"]
+    for swept in ({"width": long}, {"width": long, "grid": [3, 5]}, {"grid": [3, 5], "width": long}):
+        made = rows(**{name: each if name == "grid" else range(len(each)) for name, each in swept.items()})
+        named = [
+            sweep.Row({**row.keys, "width": long[int(row.keys["width"])]}, [
+                {**row.verdicts[0], "name": name, "value": row.verdicts[0]["value"] + 3.7 * int(row.keys["width"])}
+                for name in ("rough", "nodes_degenerate", "spline_inert", "off_law")
+            ])
+            for row in made
+        ]  # fmt: skip
+        assert_nothing_overlaps(sweep.draw(named, LOOK, meanings()))
+
+
+def test_what_is_lacking_is_told():
+    plain = scene(width=[2, 3, 1])
+    with pytest.raises(NothingToDrawError, match="take stats=full"):
+        figures.draw("spectrum", plain, LOOK)
+    with pytest.raises(NothingToDrawError, match=r"leave out activations\.n=0"):
+        figures.draw("symmetry", Scene(plain.model, plain.scopes, plain.stats), LOOK)
+    with pytest.raises(NothingToDrawError, match="no layer has several nodes"):
+        figures.draw("symmetry", scene(width=[1, 1]), LOOK)
+    with pytest.raises(NothingToDrawError, match="take stats=basic"):
+        figures.draw("propagation", scene(stats={"level": "none"}), LOOK)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("config", "style"),
+    [
+        ({"width": [1, 1]}, "light"),
+        ({"width": [1, 1]}, "dark"),
+        ({"width": [2] * 21}, "light"),
+        (
+            {
+                "width": [2, 3, 1],
+                "init": {"scheme": "default", "noise_scale": 0.0, "noise_scale_base": 0.0},
+                "base_fun": "zero",
+            },
+            "dark",
+        ),
+        ({"width": [2, 3, 1], "inputs": {"kind": "normal", "std": 1e30}}, "light"),
+        (
+            {
+                "width": [2, 3, 1],
+                "init": {"scheme": "default", "noise_scale_base": 1e38},
+                "inputs": {"kind": "normal", "std": 1e3},
+            },
+            "dark",
+        ),
+        ({"width": [2, 3, 1], "inputs": {"kind": "normal", "std": 0.0}, "n_seeds": 3}, "light"),
+    ],
+)
+def test_anything_can_be_drawn(config, style):
+    """Flat, huge and non-finite activations, one node, twenty layers."""
+    made = scene(stats={"level": "full", "ntk": {"n": 10}}, **config)
+    look = Figures(style=style)
+    for name in NAMES:
+        try:
+            figure = figures.draw(name, made, look)
+        except NothingToDrawError:
+            assert name == "symmetry"
+            continue
+        assert figures.encode(figure, "png", 40)[:4] == b"\x89PNG"
+
+
+@pytest.mark.slow
+def test_figures_that_lack_something_are_left_out_with_a_word(kan_run):
+    outcome = kan_run("figures=all", "width=2-3-1")
+    assert outcome.code == 0
+    assert outcome.err == "kan-run: figures=spectrum: the kernel was not measured; take stats=full\n"
+    assert {each.name for each in (outcome.folder / "figures").iterdir()} == {
+        "network.png",
+        "activations.png",
+        "distributions.png",
+        "propagation.png",
+        "symmetry.png",
+    }
+    several = kan_run("figures=propagation", "figures.format=[svg,pdf]", "figures.style=dark")
+    assert {each.name for each in (several.folder / "figures").iterdir()} == {"propagation.svg", "propagation.pdf"}
+
+
+def test_nothing_global_changes():
+    import matplotlib as mpl
+
+    before, rng = dict(mpl.rcParams), torch.get_rng_state()
+    figures.encode(figures.draw("propagation", scene(), LOOK), "svg", 50)
+    assert dict(mpl.rcParams) == before
+    assert torch.equal(torch.get_rng_state(), rng)

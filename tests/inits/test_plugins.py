@@ -1,0 +1,297 @@
+"""A scheme of a user's own beside the presets: the README's, run as it stands there; and what can go wrong."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from kancli.config.identity import identity
+from kancli.config.validation import validate
+from kancli.errors import ConfigError
+from kancli.inits.plugins import Trust, trusting
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """DIR as the README has it."""
+    folder = tmp_path / "DIR"
+    (folder / "init").mkdir(parents=True)
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "Shrinking" in block)
+    (preset,) = (block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "_target_" in block)
+    (folder / "mine.py").write_text(code)
+    (folder / "init" / "shrinking.yaml").write_text(preset)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    yield folder
+    sys.modules.pop("mine", None)
+
+
+@pytest.fixture
+def trusted(own):
+    """That folder, with leave to import from anywhere."""
+    with trusting(Trust(own, anywhere=True)):
+        yield own
+
+
+def test_the_readmes_scheme_runs(kan_run, own):
+    outcome = kan_run("--config-dir", str(own), "init=shrinking", "spread=3", "width=4-50-1", "n_seeds=2")
+    assert outcome.code == 0, outcome.err
+    params = load_file(outcome.folder / "params.safetensors")
+    assert (params["layers.0.scale_base"] == 0).all()
+    assert (params["layers.0.scale_sp"] == 1).all()
+    assert float(params["layers.0.coef"].std()) == pytest.approx(3 / (4 * 5), rel=0.1)
+    layer = outcome.json("stats.json")["layers"][0]
+    assert layer["coef"]["declared_std"] == pytest.approx(3 / 20)
+    assert outcome.json("run.json")["config"]["init"] == {"_target_": "mine.Shrinking", "spread": 3.0}
+    assert "init mine.Shrinking (spread=3)" in " ".join(outcome.out.split())
+
+
+@pytest.mark.slow
+def test_it_sweeps_and_explains_like_the_others(kan_run, own):
+    outcome = kan_run("-m", "--config-dir", str(own), "init=shrinking,default", "seed=1,2", "figures=none")
+    assert outcome.code == 0, outcome.err
+    assert "4 of 4 runs complete" in outcome.out
+    outcome = kan_run("explain", "--config-dir", str(own), "init=shrinking", "width=4-1")
+    assert outcome.code == 0, outcome.err
+    assert "N(0, 0.05)" in outcome.out
+
+
+def test_its_source_is_part_of_the_identity(trusted):
+    config = {"init": {"_target_": "mine.Shrinking"}}
+    before = identity(validate(config))
+    assert before == identity(validate({"init": {"_target_": "mine.Shrinking", "spread": 1}}))
+    path = trusted / "mine.py"
+    path.write_text(path.read_text().replace("Constant(1.0)", "Constant(2.0)"))
+    assert identity(validate(config)) != before
+
+
+WRONG = [
+    (["init=shrinking", "spred=3"], "spred=3", "did you mean spread?"),
+    (["init=shrinking", "spread=-1"], "spread=-1", ">= 0"),
+    (["init._target_=mine.Shrinking"], "give one of the two", "DIR/init/NAME.yaml"),
+]
+
+
+@pytest.mark.parametrize(("words", "given", "allowed"), WRONG, ids=[" ".join(words) for words, _, _ in WRONG])
+def test_mistakes_on_the_command_line(kan_run, own, words, given, allowed):
+    outcome = kan_run("--config-dir", str(own), *words)
+    assert outcome.code == 2
+    assert given in outcome.err
+    assert allowed in outcome.err
+    assert len(outcome.err.splitlines()) <= 3
+    assert not (outcome.cwd / "outputs").exists()
+
+
+TARGETS = [
+    ("nowhere.Scheme", "no module named nowhere; put nowhere.py into the folder of --config-dir"),
+    ("mine.Other", "mine.py) has no Other"),
+    ("json.Scheme", "json/__init__.py) has no Scheme"),
+    ("mine.", "allowed: MODULE.CLASS"),
+    ("..mine.Shrinking", "allowed: MODULE.CLASS"),
+    ("needy.Scheme", "needy cannot be imported: it needs nowhere_else, which is missing"),
+    ("leaving.Scheme", "leaving cannot be imported: SystemExit: 5"),
+    ("Shrinking", "allowed: MODULE.CLASS"),
+    ("os.system", "not a scheme"),
+    ("kancli.inits.Scheme", "not a scheme"),
+    ("broken.Scheme", "broken cannot be imported: ValueError: on purpose"),
+    ("partial.Partial", "no method laws"),
+]
+
+
+@pytest.mark.parametrize(("target", "message"), TARGETS)
+def test_a_name_that_leads_to_no_scheme(trusted, target, message):
+    (trusted / "broken.py").write_text("raise ValueError('on purpose')\n")
+    (trusted / "needy.py").write_text("import nowhere_else\n")
+    (trusted / "leaving.py").write_text("import sys\nsys.exit(5)\n")
+    (trusted / "partial.py").write_text(
+        "from dataclasses import dataclass\nfrom kancli.inits import Scheme\n"
+        "@dataclass(frozen=True)\nclass Partial(Scheme):\n    pass\n"
+    )
+    with pytest.raises(ConfigError, match=re.escape(f"init._target_={target}: ")) as raised:
+        validate({"init": {"_target_": target}})
+    assert message in str(raised.value)
+
+
+LAWS = '{"scale_base": Constant(0.0), "scale_sp": Constant(1.0), "coef": coef}'
+UNFIT = {
+    "{'coef': coef}": "gives coef; allowed: a law for each of scale_base, scale_sp, coef",
+    "[coef]": "gives list; allowed: a law for each of",
+    "None": "gives NoneType; allowed: a law for each of",
+    "{'scale_base': 0.0, 'scale_sp': coef, 'coef': coef}": "its law of scale_base is a float without mean",
+    "{'scale_base': Normal(0.0, -1.0), 'scale_sp': coef, 'coef': coef}": "its laws fail: ValueError: scale < 0",
+    "1 / 0": "its laws fail: ZeroDivisionError",
+    "exit(5)": "its laws fail: SystemExit: 5",
+}
+
+
+@pytest.mark.parametrize("laws", UNFIT)
+@pytest.mark.parametrize("verb", [[], ["explain"]])
+def test_laws_that_do_not_fit(kan_run, own, laws, verb):
+    path = own / "mine.py"
+    path.write_text(path.read_text().replace(LAWS, laws))
+    outcome = kan_run(*verb, "--config-dir", str(own), "init=shrinking")
+    assert outcome.code == 2
+    assert outcome.err.startswith(
+        f"kan-run: init._target_=mine.Shrinking: {'' if 'laws fail' in UNFIT[laws] else 'its'}"
+    )
+    assert UNFIT[laws] in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert not (outcome.cwd / "outputs").exists()
+
+
+CLASSES = {
+    "    spread: float = key(1.0, Real()": ("    seed: float = key(1.0, Real()", "its knob seed is a key of every run"),
+    "    def laws": ("    def __post_init__(self):\n        raise ValueError('too big')\n    def laws",
+                    "cannot be made: ValueError: too big"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("old", CLASSES)
+def test_classes_that_do_not_fit(kan_run, own, old):
+    path = own / "mine.py"
+    new, message = CLASSES[old]
+    path.write_text(path.read_text().replace("Real(low=0)", "Real()").replace(old, new))
+    (own / "init" / "shrinking.yaml").write_text("_target_: mine.Shrinking\n")
+    outcome = kan_run("--config-dir", str(own), "init=shrinking")
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
+def test_a_field_that_is_no_knob(kan_run, own):
+    path = own / "mine.py"
+    path.write_text(re.sub(r"= key\(1\.0, .*\)", "= 1.0", path.read_text()))
+    outcome = kan_run("--config-dir", str(own), "init=shrinking", "spread=2")
+    assert outcome.code == 2
+    assert (
+        "spread=2: mine.Shrinking has no such knob (it has none; fields are knobs where they are made with"
+        in outcome.err
+    )
+
+
+def test_what_it_inherits_is_part_of_the_identity(trusted, monkeypatch):
+    (trusted / "child.py").write_text(
+        "from dataclasses import dataclass\nimport mine\n"
+        "@dataclass(frozen=True)\nclass Child(mine.Shrinking):\n    pass\n"
+    )
+    monkeypatch.delitem(sys.modules, "child", raising=False)
+    config = {"init": {"_target_": "child.Child"}}
+    before = identity(validate(config))
+    path = trusted / "mine.py"
+    path.write_text(path.read_text().replace("Constant(1.0)", "Constant(2.0)"))
+    assert identity(validate(config)) != before
+
+
+def test_budgets_are_not_told_for_coefficients_with_a_mean(kan_run, own):
+    path = own / "mine.py"
+    path.write_text(path.read_text().replace("coef = Normal(0.0", "coef = Normal(1.0"))
+    outcome = kan_run("explain", "--config-dir", str(own), "init=shrinking")
+    assert outcome.code == 0, outcome.err
+    assert "no budgets: they are told for coefficients of mean 0" in outcome.out
+    assert "of the spline" not in outcome.out
+
+
+@pytest.fixture
+def spy(own, monkeypatch):
+    """A module that leaves a mark when it is imported, in a folder that Python looks through; and where the mark is."""
+    folder = own.parent / "elsewhere"
+    folder.mkdir()
+    mark = folder / "imported"
+    (folder / "spy.py").write_text(f"open({str(mark)!r}, 'w').close()\n")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "spy", raising=False)
+    (own / "init" / "foreign.yaml").write_text("_target_: spy.Scheme\n")
+    yield mark
+    sys.modules.pop("spy", None)
+
+
+def test_code_outside_the_folder_is_not_imported(kan_run, own, spy):
+    outcome = kan_run("--config-dir", str(own), "init=foreign")
+    assert outcome.code == 2
+    assert "spy lies outside the folder of --config-dir; to run its code add allow_code=true" in outcome.err
+    assert not spy.exists()
+    outcome = kan_run("--config-dir", str(own), "init=foreign", "allow_code=true")
+    assert "has no Scheme" in outcome.err
+    assert spy.exists()
+
+
+def test_leave_to_import_is_given_on_the_command_line_alone(kan_run, own, spy):
+    (own / "experiment").mkdir()
+    (own / "experiment" / "sly.yaml").write_text("init: foreign\nallow_code: true\n")
+    outcome = kan_run("--config-dir", str(own), "experiment=sly")
+    assert outcome.code == 2
+    assert not spy.exists()
+    (own / "init" / "foreign.yaml").write_text("_target_: spy.Scheme\nallow_code: true\n")
+    assert kan_run("--config-dir", str(own), "init=foreign").code == 2
+    assert not spy.exists()
+    outcome = kan_run("allow_code=maybe")
+    assert outcome.code == 2
+    assert "allow_code=maybe: allowed: true or false" in outcome.err
+
+
+def test_leave_to_import_reaches_the_jobs_of_a_sweep_and_ends_with_the_command(kan_run, own, monkeypatch):
+    monkeypatch.syspath_prepend(str(own))
+    config = {"init": {"_target_": "mine.Shrinking"}}
+    outcome = kan_run("-m", "allow_code=true", "--config-dir", str(own), "init=shrinking", "seed=1,2", "figures=none")
+    assert outcome.code == 0, outcome.err
+    with pytest.raises(ConfigError, match="not kancli's own code; give --config-dir DIR, where it lies"):
+        validate(config)
+
+
+@pytest.mark.parametrize("verb", ["check", "draw", "rerun"])
+def test_a_record_does_not_get_code_run(kan_run, own, spy, verb):
+    run = kan_run("init=default")
+    record = run.folder / "run.json"
+    record.write_text(re.sub(r'"init": \{[^}]*\}', '"init": {"_target_": "spy.Scheme"}', record.read_text()))
+    for trust in ([], ["--config-dir", str(own)]):
+        kan_run(verb, str(run.folder), *trust)
+        assert not spy.exists()
+
+
+HYDRAS = [
+    ("hydra.callbacks", "{mine: {_target_: os.system, command: touch mark}}"),
+    ("hydra.callbacks", "{mine: {_target_: hydra.experimental.callbacks.pickle.loads}}"),
+    ("hydra.callbacks", "{mine: {_target_: hydra.utils.get_class, path: spy.Scheme}}"),
+    ("hydra.launcher", "{_target_: spy.Launcher}"),
+    ("hydra.sweeper", "{_target_: spy.Sweeper}"),
+    ("hydra.callbacks.mine", "'${oc.decode:\"{_target_: os.mkdir, path: mark}\"}'"),
+    ("hydra.callbacks.mine", "'${oc.create:{_target_: os.mkdir, path: mark}}'"),
+    ("hydra.callbacks.mine", "'${oc.decode:\"{_target_: os.mkdir, path: mark${hydra.job.num}}\"}'"),
+    ("hydra.callbacks.mine", "'${init}'"),
+    ("hydra.callbacks.mine", "'${...init}'"),
+    ("hydra.sweeper.max_batch_size", "'${oc.create:{_target_: os.mkdir, path: mark}}'"),
+    ("hydra.sweeper.custom_search_space", "spy.space"),
+    ("hydra.sweeper.sampler", "{_target_: optuna.samplers.os.system}"),
+    ("hydra.job_logging.handlers.file", "{'()': spy.Handler}"),
+    ("hydra.job_logging.handlers.file", "{class: logging.handlers.os.system}"),
+    ("hydra.job_logging.handlers.console.stream", "'ext://spy.stream'"),
+    ("hydra.job_logging.handlers.mine", "{class: logging.handlers.QueueHandler, queue: spy.queue}"),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), HYDRAS, ids=[" ".join(pair) for pair in HYDRAS])
+@pytest.mark.parametrize(
+    "form",
+    ["typed", pytest.param("swept", marks=pytest.mark.slow), pytest.param("experiment", marks=pytest.mark.slow)],
+)
+def test_hydras_part_of_a_config_names_no_code(kan_run, own, spy, form, path, value):
+    if form == "experiment":
+        (own / "experiment").mkdir()
+        (own / "experiment" / "sly.yaml").write_text(f"{path}: {value}\n")
+        words = ["experiment=sly"]
+    else:
+        words = [f"++{path}={value}"]
+        if form == "swept":
+            words += ["-m", "seed=1,2"]
+    outcome = kan_run("--config-dir", str(own), *words)
+    assert outcome.code == 2, outcome.out + outcome.err
+    unspeakable = form != "experiment" and "()" in value  # Hydra's grammar has no such key
+    assert (
+        "cannot be read" if unspeakable else "names code that is not Hydra's; to have it run add allow_code=true"
+    ) in outcome.err
+    assert not spy.exists()
+    assert not (outcome.cwd / "mark").exists()
+    assert not (outcome.cwd / "outputs").exists()

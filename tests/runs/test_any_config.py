@@ -1,0 +1,106 @@
+"""Any config either runs to a complete folder or gets an answer with exit code 2 (3 where its values overflow)."""
+
+import contextlib
+import io
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as some
+
+from kancli.cli.dispatch import main
+from kancli.config.presets import Presets, builtin_folder
+from kancli.config.validation import catalogue
+from kancli.inits import SCHEMES
+
+PRESETS = Presets([builtin_folder()])
+ODD = [
+    "",
+    "null",
+    "nan",
+    "-1",
+    "0",
+    "1e309",
+    "true",
+    "[]",
+    "[1,2",
+    "x",
+    "'a b'",
+    "2-3-1",
+    "{a:1}",
+    "${seed}",
+    "1e-9",
+    "=",
+    "~k",
+    "+a=1",
+]
+
+SOUND = some.one_of(
+    some.lists(some.integers(1, 4), min_size=2, max_size=4).map(lambda width: f"width=[{','.join(map(str, width))}]"),
+    some.integers(1, 8).map("grid={}".format),
+    some.integers(0, 5).map("k={}".format),
+    some.sampled_from(sorted(SCHEMES)).map("init={}".format),
+    some.sampled_from(PRESETS.options("init")).map("init={}".format),
+    some.sampled_from(["uniform", "normal", "grid", "sobol"]).map("inputs={}".format),
+    some.integers(1, 30).map("inputs.n={}".format),
+    some.integers(0, 2**63 - 1).map("seed={}".format),
+    some.integers(1, 3).map("n_seeds={}".format),
+    some.sampled_from(["basic", "full", "none"]).map("stats={}".format),
+    some.sampled_from(["float32", "float64"]).map("dtype={}".format),
+    some.floats(0, 1e30).map("noise_scale={!r}".format),
+    some.floats(0, 10).map("gain={!r}".format),
+    some.sampled_from(["none", "samples"]).map("grid.adapt={}".format),
+    some.tuples(some.floats(-9, 0), some.floats(1, 9)).map(lambda ends: f"grid.range=[{ends[0]!r},{ends[1]!r}]"),
+)
+BROKEN = some.builds(
+    "{}={}".format, some.sampled_from([key.path for key in catalogue()] + PRESETS.groups()), some.sampled_from(ODD)
+)
+
+
+def called(words):
+    """The exit code of kan-run in an empty folder, what it said, and the folders and files that it left."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder) if hasattr(contextlib, "chdir") else _chdir(folder),
+    ):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = main(words)
+            except SystemExit as ending:  # argparse
+                code = ending.code
+        left = sorted(Path(folder).rglob("*"))
+        records = [json.loads(path.read_text()) for path in left if path.name == "run.json"]
+        return code, err.getvalue(), left, records
+
+
+@contextlib.contextmanager
+def _chdir(folder):
+    """contextlib.chdir of Python 3.11."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@pytest.mark.slow
+@settings(max_examples=30)
+@given(some.lists(SOUND | BROKEN, max_size=6))
+@example(["noise_scale=1e30", "dtype=float32", "width=[2,2,2]"])
+def test_a_config_runs_or_is_answered(words):
+    code, said, left, records = called([*words, "figures=none"])
+    assert code in (0, 2, 3), (code, said)
+    assert "Traceback" not in said
+    assert "internal error" not in said
+    if code == 2:
+        assert left == [], "a mistake leaves nothing on disk"
+        assert said
+    else:
+        (record,) = records
+        assert record["status"] == ("complete" if code == 0 else "failed")
+        assert not [path for path in left if path.name.endswith(".part")]

@@ -1,0 +1,76 @@
+"""The printed table is a golden file (`KANCLI_REWRITE=1` writes it anew), and its numbers are those of stats.json."""
+
+import io
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from kancli.config.validation import validate
+from kancli.runs.console import number, share, show
+from kancli.runs.experiment import compute
+from kancli.runs.summary import summary
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "summary.txt"
+
+
+@pytest.fixture(scope="module")
+def stats():
+    return compute(validate({"dtype": "float64"})).stats
+
+
+def printed(stats):
+    out = io.StringIO()
+    show(summary(stats, "a headline"), out)
+    return out.getvalue()
+
+
+def test_the_table_is_the_golden_file(stats):
+    if os.environ.get("KANCLI_REWRITE") == "1":
+        GOLDEN.write_text(printed(stats))
+    assert printed(stats) == GOLDEN.read_text()
+
+
+def test_the_numbers_are_those_of_the_statistics(stats):
+    rows = [re.split(r"\s{1,}", line.strip().replace(" %", "%")) for line in printed(stats).splitlines()[3:7]]
+    for layer, means, stds in zip(stats["layers"], rows[::2], rows[1::2], strict=True):
+        names = ("scale_base", "coef", "preacts", "postacts", "output")
+        assert [float(cell) for cell in means[1:6]] == pytest.approx([layer[n]["mean"] for n in names], rel=5e-3)
+        assert [float(cell[1:]) for cell in stds[1:6]] == pytest.approx([layer[n]["std"] for n in names], rel=5e-3)
+        assert float(means[6].rstrip("%")) == pytest.approx(100 * layer["off_grid"], abs=0.5)
+        assert float(means[7].rstrip("%")) == pytest.approx(100 * layer["spline_share"], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 %"),
+        (1, "100 %"),
+        (0.996, "100 %"),
+        (0.334, "33 %"),
+        (0.05, "5 %"),
+        (0.00042, "0.042 %"),
+        (1e-9, "<0.01 %"),
+        (None, "-"),
+    ],
+)
+def test_shares(value, text):
+    assert share(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0"), (-0.0, "0"), (None, "-"), (-0.00253, "-0.00253"), (1e30, "1e+30")]
+)
+def test_numbers(value, text):
+    assert number(value) == text
+
+
+def test_a_network_of_any_size_fits_80_columns(stats):
+    wide = {**stats, "verdicts": [], "layers": [{**layer, "n_in": 1000, "n_out": 1024} for layer in stats["layers"]]}
+    for layer in wide["layers"]:
+        for name in ("scale_base", "coef", "preacts", "postacts", "output"):
+            layer[name] = {"mean": -1.234567e-05, "std": 1.234567e-10}
+    table = printed(wide).splitlines()[1:-2]
+    assert max(map(len, table)) <= 80
+    assert not any("…" in line for line in table)
