@@ -8,6 +8,7 @@ o outputs.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -121,19 +122,24 @@ class Collector:
             inputs over that by the outputs.
         """
         stds = np.stack([np.sqrt(each.moments.variance.mean(axis=1)) for each in self.nodes], axis=-1)  # [s, L + 1]
-        told = {"signal": _slope(stds), "signal_ratio": stds[:, -1] / stds[:, 0]}
+        told = {"signal": growth_slope(stds), "signal_ratio": stds[:, -1] / stds[:, 0]}
         if back is not None:
             values = [each["gradient"]["values"] for each in back.layers]
             last = values[-1] / back.layers[-1]["gradient_gain"]
             gradients = np.stack([*values, last], axis=-1)[:, ::-1]  # [s, L + 1]
-            told |= {"gradient": _slope(gradients), "gradient_ratio": gradients[:, -1] / gradients[:, 0]}
+            told |= {"gradient": growth_slope(gradients), "gradient_ratio": gradients[:, -1] / gradients[:, 0]}
         return told
 
 
-def _slope(sizes: Array) -> Array:
+def growth_slope(sizes: Array) -> Array:
     """Of the log of `[s, l]` against l."""
     steps = np.arange(sizes.shape[-1]) - (sizes.shape[-1] - 1) / 2
-    return (np.log(sizes) * steps).sum(axis=-1) / (steps**2).sum()
+    return (_log(sizes) * steps).sum(axis=-1) / (steps**2).sum()
+
+
+def _log(values: Array) -> Array:
+    """The natural log, number by number: the last bit of numpy's depends on where in memory a number lies."""
+    return np.array([math.log(value) if value > 0 else np.log(value) for value in values.flat]).reshape(values.shape)
 
 
 def _put_in(told: dict[str, Any], more: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from kancli.inits.initialise import init_
 from kancli.inits.reference import Reference
 from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
-from kancli.stats.collector import Collector
+from kancli.stats.collector import Collector, growth_slope
 from kancli.stats.gradients import backward
 from kancli.stats.network_stats import non_finite
 from kancli.stats.running_moments import Moments
@@ -352,3 +352,13 @@ def test_plain_values():
     assert reasons == {"top.b": "because"}
     assert plain(math.inf, "top", reasons, "because") is None
     assert reasons["top"] == "overflow"
+
+
+@pytest.mark.parametrize("shape", [(7, 4), (1, 3), (100, 9)])
+def test_a_slope_does_not_depend_on_where_its_numbers_lie(shape):
+    """numpy's log of an array has other last bits than that of a view of it, or of one row."""
+    sizes = np.exp(np.random.default_rng(0).normal(size=(50, *shape)))
+    for values in sizes:
+        backwards = values[:, ::-1].copy()[:, ::-1]
+        np.testing.assert_array_equal(growth_slope(values), growth_slope(backwards))
+        np.testing.assert_array_equal(growth_slope(values), [growth_slope(row[None])[0] for row in values])
