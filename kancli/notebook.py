@@ -103,15 +103,15 @@ class KAN(network.KAN):
             RuntimeError: no samples have gone through the model yet.
         """
         from kancli.figures import render as figures
-        from kancli.figures.options import Figures
-        from kancli.figures.scene import Scene
+        from kancli.figures.data import FigureData
+        from kancli.figures.options import FigureOptions
         from kancli.stats import collector as stats
 
         if self.last_inputs is None:
             raise RuntimeError("plot() draws the functions over the samples seen: call model(x) first")
         x = self.last_inputs.to(self.layers[0].coef)
-        collector = stats.Collector(self, level="none", scopes=True)
-        look = Figures(
+        collector = stats.Collector(self, level="none", ranges=True)
+        options = FigureOptions(
             metric=metric,
             beta=beta,
             scale=scale,
@@ -121,12 +121,12 @@ class KAN(network.KAN):
             in_vars=None if in_vars is None else tuple(in_vars),
             out_vars=None if out_vars is None else tuple(out_vars),
         )
-        with self.standardised_over(x):
+        with self.with_basis_statistics(x):
             traces = self.trace(x)
             collector.update(traces)
             kept = {"inputs": x, **{f"layers.{number}.preacts": each.preacts for number, each in enumerate(traces)}}
-            scene = Scene(self, collector.scopes(), activations=kept)
-            return figures.draw("network", scene, look)  # pyright: ignore[reportReturnType]
+            scene = FigureData(self, collector.ranges(), activations=kept)
+            return figures.plot("network", scene, options)  # pyright: ignore[reportReturnType]
 
 
 def create_dataset(

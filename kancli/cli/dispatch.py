@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     gc.disable()  # loading torch makes millions of objects and no garbage: 0.3 s less; a sweep turns it on again
     try:
-        with _streams(), signals.noted():
+        with _streams(), signals.signal_handlers():
             return _dispatch(argv)
     except BaseException as error:
         return _answer(error)
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _answer(error: BaseException) -> int:
     """Say in one line what ended the program, and return the exit code."""
-    if (number := signals.received(error)) is not None:
+    if (number := signals.pending_signal(error)) is not None:
         return _say(f"interrupted by {signal.Signals(number).name}", errors.SIGNALLED + number)
     if isinstance(error, KanError):
         return _say(str(error), error.exit_code)
@@ -86,10 +86,10 @@ def _dispatch(argv: list[str]) -> int:
     own, allow_code, rest = _split_trust(argv if verb is None else argv[1:])
 
     from kancli.config import hydra as hydra_shell
-    from kancli.inits.plugins import Trust, trusting
+    from kancli.inits.plugins import CodePolicy, use_policy
 
     presets = Presets(hydra_shell.folders(own))
-    with trusting(Trust(presets.own, allow_code)):
+    with use_policy(CodePolicy(presets.own, allow_code)):
         return verb(rest, presets) if verb is not None else _compose_and_run(rest, presets)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from kancli.config.compose import CONFIG_NAME, Draft, draft, settings_of
+from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose, settings_of
 from kancli.config.presets import Presets
 from kancli.config.settings import Settings
 from kancli.config.validation import layer_sizes
@@ -30,7 +30,7 @@ def explain(typed: Sequence[str], presets: Presets) -> list[Table | str]:
     Raises:
         ConfigError: the config has faults.
     """
-    made = draft(typed, presets)
+    made = compose(typed, presets)
     if faults := made.faults():
         raise ConfigError(faults)
     settings = settings_of(made.config)
@@ -107,7 +107,7 @@ def _budget_table(settings: Settings) -> Table:
     return table
 
 
-def _origins(typed: Sequence[str], made: Draft, presets: Presets) -> Table:
+def _origins(typed: Sequence[str], made: ComposedConfig, presets: Presets) -> Table:
     """Every value of the config, and the last thing that set it."""
     origin: dict[str, str] = {}
     primary = presets.load("", CONFIG_NAME)
@@ -116,15 +116,15 @@ def _origins(typed: Sequence[str], made: Draft, presets: Presets) -> Table:
     for entry in primary.defaults:
         if isinstance(entry, Mapping):
             ((group, default),) = entry.items()
-            option = made.settled.choices.get(group, default)
+            option = made.resolved.choices.get(group, default)
             if group in presets.groups() and option is not None:
                 preset = presets.load(group, option)
                 prefix = "" if preset.package == "_global_" else f"{group}."
                 for path, _ in _flat(preset.body):
                     origin[prefix + path] = f"preset {group}={option}"
-    for path, _ in made.settled.values:
+    for path, _ in made.resolved.values:
         origin[path] = "experiment"
-    settled_here = draft([each for each in typed if not each.lstrip("+").startswith("experiment=")], presets).settled
+    settled_here = compose([each for each in typed if not each.lstrip("+").startswith("experiment=")], presets).resolved
     for path, _ in settled_here.values:
         origin[path] = "command line"
     table = Table("key", "value", "from", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kancli.config.overrides import SELECTORS, flatten, literal, parse, settle
+from kancli.config.overrides import SELECTORS, flatten, literal, parse, resolve
 from kancli.config.presets import Presets
 from kancli.errors import ConfigError
 from kancli.inits.plugins import TARGET
@@ -50,9 +50,9 @@ def _ordered(config: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _replaced(typed: Sequence[str], presets: Presets) -> Iterator[str]:
     """The keys, or the sections, that what is typed has its own values for."""
-    settled = settle(parse(typed), presets, sweeping=True)
-    yield from (key for key, _ in settled.values)
-    for group, option in settled.choices.items():
+    resolved = resolve(parse(typed), presets, sweeping=True)
+    yield from (key for key, _ in resolved.values)
+    for group, option in resolved.choices.items():
         preset = presets.load(group, option)
         yield from (path for path, _ in flatten(preset.body, "" if preset.package == "_global_" else group))
         if f"{group}.scheme" in SELECTORS or f"{group}.kind" in SELECTORS:

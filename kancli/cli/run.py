@@ -72,12 +72,12 @@ def _answer_mistakes(args: argparse.Namespace, presets: Presets) -> None:
     Raises:
         ConfigError: with all faults.
     """
-    from kancli.config.compose import draft
+    from kancli.config.compose import compose
 
-    made = draft(args.overrides, presets)
+    made = compose(args.overrides, presets)
     if made.plain and (faults := made.faults()):
         raise ConfigError(faults)
-    if (swept := made.settled.swept_by_experiment) and not (args.cfg or args.info):
+    if (swept := made.resolved.swept_by_experiment) and not (args.cfg or args.info):
         raise ConfigError([f"{' '.join(args.overrides)}: this experiment is a sweep over {', '.join(swept)}; add -m"])
 
 
@@ -113,12 +113,12 @@ def _run(hydra: Hydra, overrides: list[str]) -> int:
 
     from kancli.cli.task import task
     from kancli.config.compose import CONFIG_NAME
-    from kancli.runs.files import unwritable
+    from kancli.runs.files import unwritable_message
     from kancli.runs.folder import check_fresh
 
     config = hydra.compose_config(CONFIG_NAME, overrides, run_mode=RunMode.RUN, with_log_configuration=False)
     check_fresh(Path(config.hydra.run.dir), overwrite=bool(config.overwrite))
-    with progress("loading"), signals.held():
+    with progress("loading"), signals.deferred_signals():
         from kancli.runs import experiment
     experiment.device_of(config.device)
     callbacks = Callbacks(config)
@@ -133,7 +133,7 @@ def _run(hydra: Hydra, overrides: list[str]) -> int:
             configure_logging=False,
         )
     except OSError as error:  # of making the folder: what the task itself raises is kept in the job
-        raise ConfigError([unwritable(config.hydra.run.dir, error)]) from None
+        raise ConfigError([unwritable_message(config.hydra.run.dir, error)]) from None
     callbacks.on_run_end(config=config, config_name=CONFIG_NAME, job_return=job)
     with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints a line of its own before it raises
         job.return_value  # noqa: B018

@@ -24,10 +24,10 @@ def task(config: DictConfig) -> float | tuple[float, ...] | None:
         ConfigError: after everything was recorded, if there is no such statistic as the objective.
         KanError: the same, if it has no value.
     """
-    with signals.held():
+    with signals.deferred_signals():
         from kancli.runs.record import record_run
 
-    signals.raise_received()
+    signals.raise_pending()
     hydra = HydraConfig.get()
     settings = settings_of(plain(config))
     stats = record_run(
@@ -38,7 +38,7 @@ def task(config: DictConfig) -> float | tuple[float, ...] | None:
         brief=hydra.mode is not None and hydra.mode.name == "MULTIRUN",
         progress=progress,
     )
-    signals.raise_received()
+    signals.raise_pending()
     if settings.objective is None:
         return None
     from kancli.sweeps.objective import objective_of

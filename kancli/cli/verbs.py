@@ -33,7 +33,7 @@ def explain(typed: list[str], presets: Presets) -> int:
 
         show(glossary(), sys.stdout)
         return 0
-    with progress("loading"), signals.held():
+    with progress("loading"), signals.deferred_signals():
         from kancli.cli.explain import explain
     show(explain(words, presets), sys.stdout)
     return 0
@@ -47,14 +47,14 @@ def draw(typed: list[str], presets: Presets) -> int:
     if not folders:
         raise ConfigError(["draw: name the folder of a run, several, or a sweep's: kan-run draw RUN [figures=all]"])
     with progress("drawing"):
-        with signals.held():
-            from kancli.compare.figures import draw_plates
+        with signals.deferred_signals():
+            from kancli.compare.figures import draw_runs
             from kancli.runs.redraw import draw_again
             from kancli.sweeps.reader import is_sweep
         if len(folders) == 1 and not is_sweep(folders[0]):
             written = draw_again(folders[0], overrides, presets)
         else:
-            written = draw_plates(folders, overrides, presets)
+            written = draw_runs(folders, overrides, presets)
     for path in written:
         print(path)
     return 0
@@ -73,7 +73,7 @@ def check(typed: list[str], presets: Presets) -> int:
     if args.jobs < 1:
         raise ConfigError([f"--jobs {args.jobs}: allowed: 1 or more processes"])
     with progress("checking"):
-        with signals.held():
+        with signals.deferred_signals():
             from kancli.compare import check as checking
         from kancli.compare import check_output as check_report
 
@@ -109,7 +109,7 @@ def bless(typed: list[str], presets: Presets) -> int:
     if args.update and os.environ.get("CI", "").lower() == "true" and not args.force:
         raise ConfigError(["bless --update: not under CI=true, where a baseline judges and is not judged; or --force"])
     with progress("blessing"):
-        with signals.held():
+        with signals.deferred_signals():
             from kancli.compare import check as checking
         if args.update:
             written = checking.paths_of(args.words)
@@ -131,7 +131,7 @@ def diff(typed: list[str], presets: Presets) -> int:
     args = parser.parse_intermixed_args(typed)
     if len(args.words) != 2:
         raise ConfigError(["diff: name two runs' folders or blessed files: kan-run diff A B"])
-    with signals.held():
+    with signals.deferred_signals():
         from kancli.compare import diff as differences
     found = differences.diff(*map(Path, args.words))
     if args.json:
@@ -192,7 +192,7 @@ def compare(typed: list[str], presets: Presets) -> int:
         code, target = _sweep_over(names, overrides, folders, args.output, presets)
         folders, overrides = [*folders, target], [word for word in overrides if word.startswith("figures.")]
     with progress("comparing"):
-        with signals.held():
+        with signals.deferred_signals():
             from kancli.compare import columns as side_by_side
             from kancli.runs.console import show
         columns = side_by_side.columns_of(folders)
@@ -220,12 +220,12 @@ def _sweep_over(
     words = [*([f"init={','.join(names)}"] if names else []), *overrides]
     swept = product_of(words, presets).swept
     kinds = math.prod(len(values) for key, values in swept.items() if key != "seed")
-    with signals.held():
+    with signals.deferred_signals():
         from kancli.compare import columns as side_by_side
-        from kancli.sweeps.reader import look
+        from kancli.sweeps.reader import read_folder
     side_by_side.check_count(kinds + len(beside))  # before they are made
     for folder in beside:
-        look(folder)
+        read_folder(folder)
     where = [] if output is None else [f"hydra.sweep.dir={literal(str(output))}"]
     return command.sweep(presets, [*words, *where], task)
 

@@ -19,7 +19,7 @@ from kancli.runs import experiment
 from kancli.runs.environment import environment
 from kancli.runs.files import write_whole
 from kancli.runs.hashes import hash_of, ladder
-from kancli.runs.pool import workers
+from kancli.runs.pool import process_pool
 from kancli.seeding import SEMANTICS
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def check_all(paths: Sequence[Path], *, jobs: int = 1) -> Iterator[Check]:
     if jobs == 1 or len(paths) == 1:
         yield from map(check, paths)
         return
-    with workers(min(jobs, len(paths))) as pool:
+    with process_pool(min(jobs, len(paths))) as pool:
         for each in [pool.schedule(check, [path]) for path in paths]:
             yield each.result()
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from kancli.compare.check import Check
 from kancli.compare.tolerance import Comparison, Row
 
-WORST = 5  # statistics told of a run that drifted
+MAX_STATISTICS = 5  # statistics told of a run that drifted
 
 
 def lines(check: Check) -> list[str]:
@@ -23,7 +23,7 @@ def lines(check: Check) -> list[str]:
     if found.first is not None:
         told.append(f"  {_parting(found)}")
     if found.answer == "drift":
-        told += [f"  {_row(row)}" for row in found.rows[:WORST]]
+        told += [f"  {_row(row)}" for row in found.rows[:MAX_STATISTICS]]
     return told
 
 

@@ -16,16 +16,16 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from kancli.compare.figures import compared
+from kancli.compare.figures import encode_comparison
 from kancli.config.identity import NOT_IDENTITY
 from kancli.config.overrides import flatten
 from kancli.errors import ConfigError
 from kancli.runs.console import STYLES, number
-from kancli.runs.files import unwritable, write_whole
+from kancli.runs.files import unwritable_message, write_whole
 from kancli.schema import show as show_value
-from kancli.stats.summary import summarise
-from kancli.sweeps.names import names_of, typed_in
-from kancli.sweeps.reader import is_sweep, look
+from kancli.stats.summary import summary_statistics
+from kancli.sweeps.names import parse_override_words, run_names
+from kancli.sweeps.reader import is_sweep, read_folder
 from kancli.sweeps.table import SEED, Row, by_keys, numbers, words_in
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kancli")
 
-ABREAST, ABREAST_WITH_SPREADS = 5, 3  # columns of one table on a terminal of 80
-MOST_COLUMNS = 40
-OF_LAYER = ("_output_std", "_off_grid", "_spline_share")  # of what is told layer by layer, what the terminal shows
-LACKING = "-"
+COLUMNS_PER_TABLE, COLUMNS_WITH_SPREADS = 5, 3  # columns of one table on a terminal of 80
+MAX_COLUMNS = 40
+LAYER_COLUMNS = ("_output_std", "_off_grid", "_spline_share")  # of what is told layer by layer, what the terminal shows
+MISSING = "-"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def columns_of(folders: Sequence[Path]) -> list[Column]:
     """
     columns, typed = [], []
     for folder in dict.fromkeys(each.resolve() for each in folders):
-        found = look(folder)
+        found = read_folder(folder)
         records = {row.folder: record for row, record in zip(found.rows, found.records, strict=True)}
         for rows in by_keys(found.rows).values():
             complete = [row for row in rows if row.status == "complete"]
@@ -75,7 +75,7 @@ def columns_of(folders: Sequence[Path]) -> list[Column]:
             place = _place(folder, complete[0])
             columns.append(Column("", place, record.get("config", {}), complete, len(rows) - len(complete)))
     check_count(len(columns))
-    return [dataclasses.replace(each, name=name) for each, name in zip(columns, names_of(typed), strict=True)]
+    return [dataclasses.replace(each, name=name) for each, name in zip(columns, run_names(typed), strict=True)]
 
 
 def check_count(count: int) -> None:
@@ -86,8 +86,8 @@ def check_count(count: int) -> None:
     """
     if count < 2:
         raise ConfigError(["compare: fewer than two complete runs, seeds of one sweep taken together; name several"])
-    if count > MOST_COLUMNS:
-        raise ConfigError([f"compare: {count} columns, seeds of one sweep taken together; at most {MOST_COLUMNS}"])
+    if count > MAX_COLUMNS:
+        raise ConfigError([f"compare: {count} columns, seeds of one sweep taken together; at most {MAX_COLUMNS}"])
 
 
 def _place(folder: Path, row: Row) -> Path:
@@ -98,7 +98,7 @@ def _telling(record: Mapping[str, Any], *, seeds: bool) -> dict[str, str]:
     """What was typed for a run, without what changes no result, and without a seed that is one of several."""
     return {
         key: value
-        for key, value in typed_in(words_in(record)).items()
+        for key, value in parse_override_words(words_in(record)).items()
         if key.split(".")[0] not in NOT_IDENTITY and not (seeds and key == SEED)
     }
 
@@ -106,7 +106,7 @@ def _telling(record: Mapping[str, Any], *, seeds: bool) -> dict[str, str]:
 def statistics_of(columns: Sequence[Column]) -> dict[str, list[dict[str, float]]]:
     """Of each statistic that a column has a number of, and for each column, mean, sd, n and more over its runs."""
     names = dict.fromkeys(name for column in columns for row in column.rows for name in row.statistics)
-    told = {name: [summarise(numbers(column.rows, name)) for column in columns] for name in names}
+    told = {name: [summary_statistics(numbers(column.rows, name)) for column in columns] for name in names}
     return {
         name: [{key: value.item() for key, value in each.items()} for each in cells]
         for name, cells in told.items()
@@ -120,7 +120,7 @@ def show(columns: Sequence[Column]) -> list[Table | str]:
     told = statistics_of(columns)
     lines: list[Table | str] = []
     several = any(len(column.rows) + column.n_failed > 1 for column in columns)
-    room = ABREAST_WITH_SPREADS if several else ABREAST
+    room = COLUMNS_WITH_SPREADS if several else COLUMNS_PER_TABLE
     for begin in range(0, len(columns), room):
         abreast = range(begin, min(begin + room, len(columns)))
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
@@ -134,7 +134,7 @@ def show(columns: Sequence[Column]) -> list[Table | str]:
         if several:
             table.add_row("runs", *(_count(columns[index]) for index in abreast))
         for name, cells in told.items():
-            if not name.startswith("layer") or name.endswith(OF_LAYER):
+            if not name.startswith("layer") or name.endswith(LAYER_COLUMNS):
                 table.add_row(name, *(_cell(columns[index].verdict(name), cells[index]) for index in abreast))
         lines.append(table)
     return lines
@@ -151,7 +151,7 @@ def differing_keys(columns: Sequence[Column]) -> dict[str, list[str]]:
     names = dict.fromkeys(name for config in configs for name in config)
     if any(len(column.rows) > 1 for column in columns):
         names.pop(SEED, None)
-    values = {name: [config.get(name, LACKING) for config in configs] for name in names}
+    values = {name: [config.get(name, MISSING) for config in configs] for name in names}
     return {name: each for name, each in values.items() if len(set(each)) > 1}
 
 
@@ -163,7 +163,7 @@ def _flat(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _cell(verdict: str | None, told: Mapping[str, float]) -> Text:
     if not told["n"]:
-        return Text(LACKING)
+        return Text(MISSING)
     spread = f" ±{number(told['sd'])}" if told["sd"] > 0 else ""
     word = f" {verdict}" if verdict in STYLES else ""
     return Text(f"{number(told['mean'])}{spread}{word}", style=STYLES.get(verdict or "", ""))
@@ -192,7 +192,9 @@ def write(columns: Sequence[Column], typed: Sequence[str], presets: Presets, tar
     Raises:
         ConfigError: an override is of something else, or the folder cannot be written.
     """
-    drawn = compared([each.folder for each in columns], [each.name for each in columns], typed, presets, target)
+    drawn = encode_comparison(
+        [each.folder for each in columns], [each.name for each in columns], typed, presets, target
+    )
     place = target / "figures" if is_sweep(target) else target
     files = {target / "compare.csv": as_csv(columns), **{place / name: each for name, each in drawn.items()}}
     try:
@@ -200,5 +202,5 @@ def write(columns: Sequence[Column], typed: Sequence[str], presets: Presets, tar
         for path, content in files.items():
             write_whole(path, content)
     except OSError as error:
-        raise ConfigError([unwritable(target, error, "-o")]) from None
+        raise ConfigError([unwritable_message(target, error, "-o")]) from None
     return list(files)

@@ -13,7 +13,7 @@ from kancli.compare.baseline import Record
 from kancli.compare.tolerance import Row, Tolerance, differing, rungs_of
 from kancli.schema import show
 
-MOST_ROWS = 20  # statistics told on the terminal
+MAX_ROWS = 20  # statistics told on the terminal
 NONE = Tolerance(0.0, 0.0, 0.0)
 Change = tuple[str, str, str]  # a name, and its value in one and in the other
 
@@ -63,11 +63,11 @@ def lines(found: Difference) -> list[str]:
         told += ["first to differ", f"  {', '.join(found.rungs[:4])}" + (" ..." if len(found.rungs) > 4 else "")]
     if found.rows:
         told.append("statistics")
-        for row in found.rows[:MOST_ROWS]:
+        for row in found.rows[:MAX_ROWS]:
             errors = f"  ({row.apart})" if row.apart else ""
             told.append(f"  {row.name}: {show(row.baseline)} | {show(row.now)}{errors}")
-        if len(found.rows) > MOST_ROWS:
-            told.append(f"  ... and {len(found.rows) - MOST_ROWS} more")
+        if len(found.rows) > MAX_ROWS:
+            told.append(f"  ... and {len(found.rows) - MAX_ROWS} more")
     return told
 
 

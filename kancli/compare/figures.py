@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kancli.errors import ConfigError
 from kancli.figures import render as figures
-from kancli.figures.scene import NothingToDrawError, Scene
+from kancli.figures.data import FigureData, NothingToDrawError
 from kancli.runs.folder import RunFolder
-from kancli.runs.reader import read_run, read_stats, scene_of_run, settings_of_run
+from kancli.runs.reader import figure_data_of_run, read_run, read_stats, settings_of_run
 from kancli.schema import show
 from kancli.stats.glossary import meanings
-from kancli.sweeps.names import names_of, typed_in
+from kancli.sweeps.names import parse_override_words, run_names
 from kancli.sweeps.plan import is_planned, read
 from kancli.sweeps.reader import is_sweep
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from kancli.config.presets import Presets
-    from kancli.figures.options import Figures
+    from kancli.figures.options import FigureOptions
 
 log = logging.getLogger("kancli")
 
 T = TypeVar("T")
 U = TypeVar("U")
-MOST_RUNS = 12  # side by side
+MAX_RUNS = 12  # side by side
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Run:
     verdicts: Sequence[Mapping[str, Any]] = ()
 
 
-def draw_plates(folders: Sequence[Path], typed: Sequence[str], presets: Presets) -> list[Path]:
+def draw_runs(folders: Sequence[Path], typed: Sequence[str], presets: Presets) -> list[Path]:
     """Draw several runs side by side, and their statistics over what differs; return the files written.
 
     Args:
@@ -57,15 +57,18 @@ def draw_plates(folders: Sequence[Path], typed: Sequence[str], presets: Presets)
     runs = _each(_jobs(folders[0]) if swept else folders, _read, forgiving=swept)
     if not runs:
         raise ConfigError([f"{folders[0]}: a sweep without a finished run"])
-    look = _look(runs[0], typed, presets)
+    options = figure_options(runs[0], typed, presets)
     scenes = _scenes(runs, typed, presets, forgiving=swept)
-    names = names_of([(run.folder.name, run.overrides) for run, _ in scenes])
+    names = run_names([(run.folder.name, run.overrides) for run, _ in scenes])
     target = RunFolder(folders[0] if swept else Path(), {})
     made: dict[str, bytes] = {}
     with figures.drawing_in(target.path):
-        for name, draw in (("compare", lambda: _compare(names, scenes, look)), ("sweep", lambda: _sweep(runs, look))):
+        for name, draw in (
+            ("compare", lambda: _compare(names, scenes, options)),
+            ("sweep", lambda: _sweep(runs, options)),
+        ):
             try:
-                made |= figures.encode_all(name, draw(), look)
+                made |= figures.encode_all(name, draw(), options)
             except NothingToDrawError as error:
                 log.warning("%s", error)
     if not made:
@@ -75,7 +78,7 @@ def draw_plates(folders: Sequence[Path], typed: Sequence[str], presets: Presets)
     return [target.path / name for name in target.files]
 
 
-def compared(
+def encode_comparison(
     folders: Sequence[Path], names: Sequence[str], typed: Sequence[str], presets: Presets, target: Path
 ) -> dict[str, bytes]:
     """The files of runs drawn side by side under given names, by name; none where a run kept too little to be drawn.
@@ -88,19 +91,19 @@ def compared(
         ConfigError: an override is of something else.
     """
     runs = [_read(folder) for folder in folders]
-    look = _look(runs[0], typed, presets)
+    options = figure_options(runs[0], typed, presets)
     named = dict(zip(folders, names, strict=True))
     scenes = _scenes(runs, typed, presets, forgiving=True)
     with figures.drawing_in(target):
         try:
-            drawn = _compare([named[run.folder] for run, _ in scenes], scenes, look)
+            drawn = _compare([named[run.folder] for run, _ in scenes], scenes, options)
         except NothingToDrawError as error:
             log.warning("%s", error)
             return {}
-        return figures.encode_all("compare", drawn, look)
+        return figures.encode_all("compare", drawn, options)
 
 
-def _look(run: Run, typed: Sequence[str], presets: Presets) -> Figures:
+def figure_options(run: Run, typed: Sequence[str], presets: Presets) -> FigureOptions:
     """How figures are to look: as the first run's, and as it is typed."""
     if any(each.startswith("figures=") for each in typed):
         raise ConfigError(["figures=: of several runs the figures are compare and sweep; choose only how they look"])
@@ -108,15 +111,17 @@ def _look(run: Run, typed: Sequence[str], presets: Presets) -> Figures:
     return dataclasses.replace(settings.figures, title=None)
 
 
-def _scenes(runs: Sequence[Run], typed: Sequence[str], presets: Presets, *, forgiving: bool) -> list[tuple[Run, Scene]]:
+def _scenes(
+    runs: Sequence[Run], typed: Sequence[str], presets: Presets, *, forgiving: bool
+) -> list[tuple[Run, FigureData]]:
     """What is to be drawn of the first runs."""
-    if len(runs) > MOST_RUNS:
-        log.warning("compare: shows the first %d of %d runs", MOST_RUNS, len(runs))
+    if len(runs) > MAX_RUNS:
+        log.warning("compare: shows the first %d of %d runs", MAX_RUNS, len(runs))
 
-    def with_scene(run: Run) -> tuple[Run, Scene]:
-        return run, scene_of_run(run.folder, run.record["config"], typed, presets)[1]
+    def with_scene(run: Run) -> tuple[Run, FigureData]:
+        return run, figure_data_of_run(run.folder, run.record["config"], typed, presets)[1]
 
-    return _each(runs[:MOST_RUNS], with_scene, forgiving=forgiving)
+    return _each(runs[:MAX_RUNS], with_scene, forgiving=forgiving)
 
 
 def _each(items: Iterable[T], make: Callable[[T], U], *, forgiving: bool) -> list[U]:
@@ -140,16 +145,16 @@ def _jobs(sweep: Path) -> list[Path]:
     return sorted((each.parent for each in sweep.glob("**/run.json")), key=lambda path: (len(path.name), str(path)))
 
 
-def _compare(names: Sequence[str], scenes: Sequence[tuple[Run, Scene]], look: Figures) -> Figure:
+def _compare(names: Sequence[str], scenes: Sequence[tuple[Run, FigureData]], options: FigureOptions) -> Figure:
     from kancli.figures import compare
 
-    return compare.draw([(name, scene) for name, (_, scene) in zip(names, scenes, strict=True)], look)
+    return compare.plot([(name, scene) for name, (_, scene) in zip(names, scenes, strict=True)], options)
 
 
-def _sweep(runs: Sequence[Run], look: Figures) -> Figure:
+def _sweep(runs: Sequence[Run], options: FigureOptions) -> Figure:
     from kancli.figures import sweep
 
-    return sweep.draw([sweep.Row(run.overrides, run.verdicts) for run in runs], look, meanings())
+    return sweep.plot([sweep.Row(run.overrides, run.verdicts) for run in runs], options, meanings())
 
 
 def _read(folder: Path) -> Run:
@@ -162,7 +167,7 @@ def _read(folder: Path) -> Run:
     verdicts = read_stats(folder / "stats.json").get("verdicts")
     if not isinstance(verdicts, list) or not all(isinstance(each, Mapping) and _sound(each) for each in verdicts):
         raise ConfigError([f"{folder}/stats.json: damaged: its verdicts are {show(verdicts)}"])
-    return Run(folder, record, typed_in(overrides), verdicts)
+    return Run(folder, record, parse_override_words(overrides), verdicts)
 
 
 def _sound(verdict: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from kancli.errors import ConfigError
-from kancli.inits.plugins import trust
+from kancli.inits.plugins import code_policy
 
 # Hydra makes whatever object its own part of a config names. Without more ado these: classes that lie where they are
 # looked for, since a dotted path goes on through whatever a module has imported (logging.handlers.os.system).
@@ -31,7 +31,7 @@ def check_code(config: DictConfig) -> None:
     Raises:
         ConfigError: it does, and the user has not said that it may.
     """
-    if trust().anywhere:
+    if code_policy().anywhere:
         return
     faults = [
         f"{path}={value}: names code that is not Hydra's; to have it run add allow_code=true"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kancli.config.overrides import Settled, parse, settle
+from kancli.config.overrides import ResolvedOverrides, parse, resolve
 from kancli.config.presets import Presets
 from kancli.config.settings import Settings
 from kancli.config.validation import validate
@@ -25,11 +25,11 @@ MISSING = "???"  # OmegaConf's mark for a value that must be given
 
 
 @dataclass(frozen=True)
-class Draft:
+class ComposedConfig:
     """A config as far as plain files and overrides make it."""
 
     config: dict[str, Any]
-    settled: Settled
+    resolved: ResolvedOverrides
     plain: bool  # whether Hydra must come to the same config
 
     def faults(self) -> list[str]:
@@ -37,44 +37,44 @@ class Draft:
         try:
             settings_of(self.config)
         except ConfigError as error:
-            return self.settled.faults + error.faults
-        return self.settled.faults
+            return self.resolved.faults + error.faults
+        return self.resolved.faults
 
 
-def draft(typed: Sequence[str], presets: Presets) -> Draft:
+def compose(typed: Sequence[str], presets: Presets) -> ComposedConfig:
     """Compose the job's config for the overrides of one run.
 
     Raises:
         ConfigError: an override or a preset file cannot be read.
     """
-    return draft_of(parse(typed), presets)
+    return compose_parsed(parse(typed), presets)
 
 
-def draft_of(parsed: Sequence[Override], presets: Presets) -> Draft:
+def compose_parsed(parsed: Sequence[Override], presets: Presets) -> ComposedConfig:
     """The same of overrides that were parsed before.
 
     Raises:
         ConfigError: a preset file cannot be read.
     """
-    settled = settle(parsed, presets)
+    resolved = resolve(parsed, presets)
     primary = presets.load("", CONFIG_NAME)
     config: dict[str, Any] = {}
-    plain = not settled.hydra or all(text.startswith("hydra") for text in settled.hydra)
+    plain = not resolved.hydra or all(text.startswith("hydra") for text in resolved.hydra)
     for entry in primary.defaults:
         if entry == "_self_":
             merge(config, {name: value for name, value in primary.body.items() if name != "hydra"})
             continue
         ((group, option),) = entry.items()
-        option = settled.choices.get(group, option)
+        option = resolved.choices.get(group, option)
         if group.startswith("override ") or option is None:
             continue
         preset = presets.load(group, option)
         plain &= not preset.defaults and preset.package in (None, "_global_", "_group_", group)
         merge(config, preset.body if preset.package == "_global_" else {group: preset.body})
-    for key, value in settled.values:
+    for key, value in resolved.values:
         if key.split(".")[0] != "hydra":
             put(config, key, value)
-    return Draft(config, settled, plain and "${" not in repr(config))
+    return ComposedConfig(config, resolved, plain and "${" not in repr(config))
 
 
 def settings_of(config: Mapping[str, Any]) -> Settings:

@@ -25,8 +25,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from kancli.config.allowed_code import check_code
-from kancli.config.compose import draft, settings_of
-from kancli.config.overrides import LITERALS, parse, settle
+from kancli.config.compose import compose, settings_of
+from kancli.config.overrides import SHORTHANDS, parse, resolve
 from kancli.config.presets import Presets
 from kancli.errors import ConfigError
 from kancli.schema import show
@@ -60,13 +60,13 @@ class KanConfigLoader(ConfigLoaderImpl):
                 checked: its jobs are checked one by one.
         """
         parsed = parse(overrides)
-        settled = settle(parsed, self.presets, sweeping=run_mode == RunMode.MULTIRUN)
-        if settled.faults:
-            raise ConfigError(settled.faults)
-        choices = [f"{group}='{option}'" for group, option in settled.choices.items()]
+        resolved = resolve(parsed, self.presets, sweeping=run_mode == RunMode.MULTIRUN)
+        if resolved.faults:
+            raise ConfigError(resolved.faults)
+        choices = [f"{group}='{option}'" for group, option in resolved.choices.items()]
         try:
-            config = super().load_configuration(config_name, choices + settled.hydra, run_mode, from_shell)
-            for key, value in settled.values:
+            config = super().load_configuration(config_name, choices + resolved.hydra, run_mode, from_shell)
+            for key, value in resolved.values:
                 known = OmegaConf.select(config, key) is not None  # a null section takes a dict whole, not by merging
                 OmegaConf.update(config, key, value, merge=known, force_add=True)
         except (HydraException, OmegaConfBaseException) as error:
@@ -88,8 +88,8 @@ class KanConfigLoader(ConfigLoaderImpl):
             task, kv_sep=naming.kv_sep, item_sep=naming.item_sep, exclude_keys=naming.exclude_keys
         )
         with open_dict(config.hydra.runtime.choices):
-            for group, literal in LITERALS.items():
-                given = [value for key, value in settled.values if key == literal.key]
+            for group, literal in SHORTHANDS.items():
+                given = [value for key, value in resolved.values if key == literal.key]
                 if given:
                     config.hydra.runtime.choices[group] = show(given[-1])
         if run_mode == RunMode.RUN:
@@ -112,7 +112,7 @@ class CompletionLoader(KanConfigLoader):
     """Answers the shell's completion requests from the plain composition, which takes a third of the time."""
 
     def load_configuration(self, config_name: str | None, overrides: list[str], *_: Any, **__: Any) -> DictConfig:
-        config = draft(overrides, self.presets).config
+        config = compose(overrides, self.presets).config
         config.update(config["init"])  # knobs complete by their bare names too
         return OmegaConf.create(config)
 

@@ -27,7 +27,7 @@ EXPERIMENT = "experiment"
 
 
 @dataclass
-class Settled:
+class ResolvedOverrides:
     """Command line and experiment, in the order of precedence."""
 
     choices: dict[str, str] = field(default_factory=dict)  # group -> option
@@ -86,7 +86,7 @@ def _unreadable(text: str) -> str:
     return f"{text}: cannot be read; allowed: KEY=VALUE; quote values with special characters: \"title='a, b'\""
 
 
-def settle(parsed: Sequence[Override], presets: Presets, *, sweeping: bool = False) -> Settled:
+def resolve(parsed: Sequence[Override], presets: Presets, *, sweeping: bool = False) -> ResolvedOverrides:
     """Sort overrides into group choices, values, and Hydra's own business, experiment first.
 
     Args:
@@ -94,71 +94,71 @@ def settle(parsed: Sequence[Override], presets: Presets, *, sweeping: bool = Fal
         presets: the files that groups can choose from.
         sweeping: whether several values may be given; these are then left to the sweeper.
     """
-    settled = Settled()
+    resolved = ResolvedOverrides()
     for override in parsed:
         if override.key_or_group == EXPERIMENT and not override.is_sweep_override():
-            _take_experiment(override.value(), presets, settled)
-    settled.by_experiment = len(settled.values)
+            _apply_experiment(override.value(), presets, resolved)
+    resolved.by_experiment = len(resolved.values)
     for override in parsed:
         if override.key_or_group == EXPERIMENT and not override.is_sweep_override():
             continue
         if override.is_sweep_override():
             if not sweeping:
-                settled.faults.append(_needs_multirun(override))
+                resolved.faults.append(_needs_multirun(override))
         elif override.is_delete() and not override.is_hydra_override():
-            settled.faults.append(f"{override.input_line}: no key can be taken away; give it a value")
+            resolved.faults.append(f"{override.input_line}: no key can be taken away; give it a value")
         elif override.is_hydra_override() or override.is_hydra_override() or override.package is not None:
-            settled.hydra.append(override.input_line or "")
+            resolved.hydra.append(override.input_line or "")
         else:
-            take(override.key_or_group, override.value(), presets, settled)
-    return settled
+            apply_override(override.key_or_group, override.value(), presets, resolved)
+    return resolved
 
 
-def take(key: str, value: Any, presets: Presets, settled: Settled) -> None:
-    """Add one key and value, by whatever spelling, to `settled`."""
+def apply_override(key: str, value: Any, presets: Presets, resolved: ResolvedOverrides) -> None:
+    """Add one key and value, by whatever spelling, to `resolved`."""
     if key in presets.groups():
-        _take_group(key, value, presets, settled)
+        _apply_group(key, value, presets, resolved)
     elif key in SELECTORS and value in presets.options(group := key.split(".")[0]):
         # A kind or scheme starts from its own preset: another one's knobs would be left over.
-        chosen = settled.choices.get(group, presets.defaults()[group])
+        chosen = resolved.choices.get(group, presets.defaults()[group])
         if chosen is None or SELECTORS[key](presets.load(group, chosen).body) != value:
-            settled.choices[group] = value
-        settled.values.append((key, value))
+            resolved.choices[group] = value
+        resolved.values.append((key, value))
     elif "." in key or key in TOP_LEVEL:
-        settled.values.append((key, value))
+        resolved.values.append((key, value))
     else:  # a scheme's knob by its bare name; what no scheme has is found when the config is checked
-        settled.values.append((f"init.{key}", value))
+        resolved.values.append((f"init.{key}", value))
 
 
-def _take_group(group: str, value: Any, presets: Presets, settled: Settled) -> None:
+def _apply_group(group: str, value: Any, presets: Presets, resolved: ResolvedOverrides) -> None:
     if isinstance(value, Mapping):
         for path, entry in flatten(value, group):
-            take(path, entry, presets, settled)
+            apply_override(path, entry, presets, resolved)
     elif isinstance(value, str) and value in presets.options(group):
         # A preset chosen later replaces a value given earlier, as a later value would.
-        if group in LITERALS:
-            settled.values = [entry for entry in settled.values if entry[0] != LITERALS[group].key]
-        _choose(group, value, presets, settled)
-    elif group in LITERALS and (literal := LITERALS[group].read(value)) is not None:
-        if LITERALS[group].preset:
-            settled.choices[group] = LITERALS[group].preset
-        settled.values.append((LITERALS[group].key, literal))
+        if group in SHORTHANDS:
+            resolved.values = [entry for entry in resolved.values if entry[0] != SHORTHANDS[group].key]
+        _choose(group, value, presets, resolved)
+    elif group in SHORTHANDS and (literal := SHORTHANDS[group].read(value)) is not None:
+        if SHORTHANDS[group].preset:
+            resolved.choices[group] = SHORTHANDS[group].preset
+        resolved.values.append((SHORTHANDS[group].key, literal))
     else:
         options = presets.options(group)
-        also = f", or {LITERALS[group].example}" if group in LITERALS else ""
-        settled.faults.append(f"{group}={show(value)}: allowed: {', '.join(options)}{also}{nearest(value, options)}")
+        also = f", or {SHORTHANDS[group].example}" if group in SHORTHANDS else ""
+        resolved.faults.append(f"{group}={show(value)}: allowed: {', '.join(options)}{also}{nearest(value, options)}")
 
 
-def _choose(group: str, option: str, presets: Presets, settled: Settled) -> None:
-    settled.choices[group] = option
+def _choose(group: str, option: str, presets: Presets, resolved: ResolvedOverrides) -> None:
+    resolved.choices[group] = option
     # What an experiment file set gives way to a preset that is typed; typed values do not.
     preset = presets.load(group, option)
     prefix = "" if preset.package == "_global_" else f"{group}."
     sets = {prefix + path for path, _ in flatten(preset.body, "")}
-    before = settled.values[: settled.by_experiment]
+    before = resolved.values[: resolved.by_experiment]
     kept = [entry for entry in before if entry[0] not in sets]
-    settled.values = kept + settled.values[settled.by_experiment :]
-    settled.by_experiment = len(kept)
+    resolved.values = kept + resolved.values[resolved.by_experiment :]
+    resolved.by_experiment = len(kept)
 
 
 def flatten(value: Mapping[Any, Any], prefix: str) -> Iterable[tuple[str, Any]]:
@@ -172,7 +172,7 @@ def flatten(value: Mapping[Any, Any], prefix: str) -> Iterable[tuple[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Literal:
+class ValueShorthand:
     """The value that a group takes instead of a preset's name."""
 
     key: str  # where the value goes
@@ -210,12 +210,12 @@ SELECTORS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "inputs.kind": lambda body: body.get("inputs", body).get("kind"),
 }
 LISTS = ("grid.range", "figures", "figures.names", "figures.format", "figures.in_vars", "figures.out_vars")
-LITERALS = {
-    "width": Literal("width", _width, "nodes per layer such as 2-5-1"),
-    "grid": Literal("grid.size", _number, "a number of intervals such as 7"),
-    "k": Literal("k", _number, "an order such as 2"),
-    "inputs": Literal("inputs.path", _path, "a .csv or .npy file", preset="file"),
-    "figures": Literal("figures.names", _names, "a figure or a list of them, such as [network]"),
+SHORTHANDS = {
+    "width": ValueShorthand("width", _width, "nodes per layer such as 2-5-1"),
+    "grid": ValueShorthand("grid.size", _number, "a number of intervals such as 7"),
+    "k": ValueShorthand("k", _number, "an order such as 2"),
+    "inputs": ValueShorthand("inputs.path", _path, "a .csv or .npy file", preset="file"),
+    "figures": ValueShorthand("figures.names", _names, "a figure or a list of them, such as [network]"),
 }
 
 
@@ -228,29 +228,31 @@ def _needs_multirun(override: Override) -> str:
     return f"{text}: several values; for a sweep add -m{as_list}"
 
 
-def _take_experiment(name: Any, presets: Presets, settled: Settled) -> None:
+def _apply_experiment(name: Any, presets: Presets, resolved: ResolvedOverrides) -> None:
     if name is None:
         return
     options = presets.options(EXPERIMENT)
     if name not in options:
-        settled.faults.append(f"{EXPERIMENT}={show(name)}: allowed: {', '.join(options)}, null{nearest(name, options)}")
+        resolved.faults.append(
+            f"{EXPERIMENT}={show(name)}: allowed: {', '.join(options)}, null{nearest(name, options)}"
+        )
         return
     preset = presets.load(EXPERIMENT, name)
     for entry in preset.defaults:
-        _take_default(entry, presets, settled)
+        _apply_default(entry, presets, resolved)
     if EXPERIMENT in preset.body:
-        settled.faults.append(f"{EXPERIMENT}={name}: {preset.path} names an experiment itself; copy its lines instead")
+        resolved.faults.append(f"{EXPERIMENT}={name}: {preset.path} names an experiment itself; copy its lines instead")
         return
     for key, value in preset.body.items():
         if key == "hydra" and isinstance(value, Mapping):
-            settled.values += flatten(value, "hydra")
+            resolved.values += flatten(value, "hydra")
         elif isinstance(value, Mapping) and key not in presets.groups():
-            settled.values += flatten(value, str(key))
+            resolved.values += flatten(value, str(key))
         else:
-            take(str(key), value, presets, settled)
+            apply_override(str(key), value, presets, resolved)
 
 
-def _take_default(entry: Any, presets: Presets, settled: Settled) -> None:
+def _apply_default(entry: Any, presets: Presets, resolved: ResolvedOverrides) -> None:
     """One line of a defaults list in an experiment, in Hydra's spelling: `override /init: linear`."""
     if entry == "_self_":
         return
@@ -258,11 +260,11 @@ def _take_default(entry: Any, presets: Presets, settled: Settled) -> None:
         ((group, value),) = entry.items()
         group = str(group).removeprefix("override ").strip().lstrip("/")
         if group.startswith("hydra/"):
-            settled.choices[group] = value
+            resolved.choices[group] = value
             return
         if group in presets.groups():
-            return take(group, value, presets, settled)
-    settled.faults.append(
+            return apply_override(group, value, presets, resolved)
+    resolved.faults.append(
         f"{EXPERIMENT}: cannot use the line '{show(entry)}' of defaults; write GROUP: OPTION in the file"
     )
 

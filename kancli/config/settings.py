@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from kancli.figures.options import Figures
+from kancli.figures.options import FigureOptions
 from kancli.inits import SCHEMES
 from kancli.inits.scheme import Scheme
 from kancli.inputs.samplers import SAMPLERS, Sampler
@@ -13,7 +13,7 @@ from kancli.kan import base_functions
 from kancli.schema import Choice, Integer, Interval, Optional, Real, Several, Text, Truth, key
 from kancli.stats.options import Stats, Verdicts
 
-GREATEST_SEED = 2**63 - 1
+MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Settings:
     )
     k: int = key(3, Integer(0, 10), "order of the B-splines; G + k basis functions an edge")
     base_fun: str = key("silu", Choice(base_functions.NAMES), "residual function b(x)")
-    seed: int = key(0, Integer(0, GREATEST_SEED), "names all random streams")
+    seed: int = key(0, Integer(0, MAX_SEED), "names all random streams")
     n_seeds: int = key(1, Integer(1, 10**6), "models drawn, with the seeds seed, seed + 1, ...")
     dtype: str = key("float32", Choice(("float32", "float64")), "number type of model and samples")
     device: str = key("cpu", Choice(("cpu", "cuda", "auto")), "where the model runs; draws are the same on all")
@@ -85,7 +85,7 @@ class Settings:
     grid: Grid = dataclasses.field(default_factory=Grid)
     init: Scheme = dataclasses.field(default_factory=SCHEMES["default"])
     inputs: Sampler = dataclasses.field(default_factory=SAMPLERS["normal"])
-    figures: Figures = dataclasses.field(default_factory=Figures)
+    figures: FigureOptions = dataclasses.field(default_factory=FigureOptions)
     stats: Stats = dataclasses.field(default_factory=Stats)
     verdicts: Verdicts = dataclasses.field(default_factory=Verdicts)
     activations: Activations = dataclasses.field(default_factory=Activations)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kancli.config.memory import Needs
-from kancli.config.settings import GREATEST_SEED, Activations, Grid, Settings, Sweep
+from kancli.config.settings import MAX_SEED, Activations, Grid, Settings, Sweep
 from kancli.errors import ConfigError, one_line
-from kancli.figures.options import Figures
+from kancli.figures.options import FigureOptions
 from kancli.inits import SCHEMES
 from kancli.inits.plugins import TARGET, NoSchemeError, faults_of, name_of, scheme_at
 from kancli.inits.scheme import LayerSize, Scheme
@@ -22,13 +22,13 @@ from kancli.stats.options import FirstSamples, Ntk, Stats, Verdicts
 
 ITEM_BYTES = {"float32": 4, "float64": 8}
 MANTISSA = {"float32": 24, "float64": 53}
-LEAST = {"float32": 2.0**-126, "float64": 2.0**-1022}  # normal numbers
-GREATEST = {"float32": 2.0**127, "float64": 2.0**1023}
+MIN_NORMAL = {"float32": 2.0**-126, "float64": 2.0**-1022}  # normal numbers
+MAX_FINITE = {"float32": 2.0**127, "float64": 2.0**1023}
 
 
 SECTIONS: dict[str, type] = {
     "grid": Grid,
-    "figures": Figures,
+    "figures": FigureOptions,
     "stats": Stats,
     "verdicts": Verdicts,
     "activations": Activations,
@@ -196,15 +196,13 @@ def _cross_checks(settings: Settings) -> list[str]:
         name = name_of(type(settings.init))
         faults += [f"init.{TARGET}={name}: {fault}" for fault in faults_of(settings.init, layer_sizes(settings))]
     last = settings.seed + settings.n_seeds - 1
-    if last > GREATEST_SEED:
-        faults.append(
-            f"seed={settings.seed} n_seeds={settings.n_seeds}: the last seed, {last}, is above {GREATEST_SEED}"
-        )
+    if last > MAX_SEED:
+        faults.append(f"seed={settings.seed} n_seeds={settings.n_seeds}: the last seed, {last}, is above {MAX_SEED}")
     grid = settings.grid
     low, high = grid.range
     step = (high - low) / grid.size
     reach = max(abs(low), abs(high)) + settings.k * step  # of the extended knots
-    if step <= LEAST[settings.dtype] or reach > GREATEST[settings.dtype]:
+    if step <= MIN_NORMAL[settings.dtype] or reach > MAX_FINITE[settings.dtype]:
         faults.append(f"grid.range={show(list(grid.range))}: the knots are beyond the numbers of {settings.dtype}")
     elif step <= max(abs(low), abs(high)) * 2.0 ** (2 - MANTISSA[settings.dtype]):
         faults.append(

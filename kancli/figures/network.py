@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from kancli.figures.diagram.canvas import Diagram, Sheet, fitted, rectangles, segments, width_of
+from kancli.figures.diagram.canvas import Canvas, Diagram, fitted, rectangles, segments, width_of
 from kancli.figures.diagram.curves import GROUPS, METRICS, POINTS, Array, Curves, opacity, sample_curves, samples_of
-from kancli.figures.diagram.layout import MOST_DOTS, PER_ROW, Plan
+from kancli.figures.diagram.layout import MAX_DOTS, PER_ROW, Plan
 from kancli.figures.diagram.legend import draw_legend, legend_height
 from kancli.figures.diagram.node_labels import room_for_names, write_names
 from kancli.figures.style import DASHED, PALETTES, Palette, colours, short
 
 if TYPE_CHECKING:
-    from kancli.figures.options import Figures
-    from kancli.figures.scene import Scene
+    from kancli.figures.data import FigureData
+    from kancli.figures.options import FigureOptions
 
 FLAT = 1e-6  # a curve whose range is a smaller share of its size is drawn as a level line
 MAP_CELLS = 64  # along each side of a map of scores; larger layers are shown by means over blocks
@@ -39,28 +39,32 @@ class Ranges:
     high: Array
 
 
-def draw(scene: Scene, look: Figures) -> Diagram:
+def plot(data: FigureData, options: FigureOptions) -> Diagram:
     """Draw a model over the range of the samples that went through it.
 
     Links, frames and curves have the opacity tanh(beta * score); a pale curve under each keeps faint ones readable.
     What lies off the grid is shaded.
     """
-    curves = curves_of(scene, look)
-    foot = legend_height([scene], look, plan_of(scene, curves, look).width)
-    plan = plan_of(scene, curves, look, foot)
-    figure = Diagram(look.scale * plan.width, look.scale * plan.height, look.dpi, PALETTES[look.style].paper)
-    sheet = Sheet(figure, scale=look.scale)
-    draw_on(sheet, plan, scene, curves, look)
-    draw_legend(sheet, [scene], look, plan.width)
+    curves = curves_of(data, options)
+    foot = legend_height([data], options, plan_of(data, curves, options).width)
+    plan = plan_of(data, curves, options, foot)
+    figure = Diagram(
+        options.scale * plan.width, options.scale * plan.height, options.dpi, PALETTES[options.style].paper
+    )
+    canvas = Canvas(figure, scale=options.scale)
+    plot_on(canvas, plan, data, curves, options)
+    draw_legend(canvas, [data], options, plan.width)
     return figure
 
 
-def curves_of(scene: Scene, look: Figures) -> list[Curves]:
+def curves_of(data: FigureData, options: FigureOptions) -> list[Curves]:
     """The curves of each layer."""
-    return [sample_curves(scene, number, look.metric) for number in range(len(scene.scopes))]
+    return [sample_curves(data, number, options.metric) for number in range(len(data.ranges))]
 
 
-def plan_of(scene: Scene, curves: Sequence[Curves], look: Figures, foot: float = 0.0, per_row: int = PER_ROW) -> Plan:
+def plan_of(
+    data: FigureData, curves: Sequence[Curves], options: FigureOptions, foot: float = 0.0, per_row: int = PER_ROW
+) -> Plan:
     """Where everything goes.
 
     Args:
@@ -70,52 +74,52 @@ def plan_of(scene: Scene, curves: Sequence[Curves], look: Figures, foot: float =
 
     def plan(below: float, above: float) -> Plan:
         shown, chosen = [len(each.sources) for each in curves], [each.chosen for each in curves]
-        least = 0.75 if look.tick else 0.0
-        return Plan(scene.first.width, shown, chosen, len(GROUPS), below, above, least, per_row)
+        least = 0.75 if options.tick else 0.0
+        return Plan(data.first.width, shown, chosen, len(GROUPS), below, above, least, per_row)
 
     bare = plan(0, 0)
     feet, heads = (
         room_for_names(names, bare.nodes(layer, number))
-        for names, layer, number in ((look.in_vars, 0, 0), (look.out_vars, len(curves) - 1, len(curves)))
+        for names, layer, number in ((options.in_vars, 0, 0), (options.out_vars, len(curves) - 1, len(curves)))
     )
-    return plan(foot + feet, heads + (0.38 if look.title else 0.0))
+    return plan(foot + feet, heads + (0.38 if options.title else 0.0))
 
 
-def draw_on(
-    sheet: Sheet,
+def plot_on(
+    canvas: Canvas,
     plan: Plan,
-    scene: Scene,
+    data: FigureData,
     curves: Sequence[Curves],
-    look: Figures,
+    options: FigureOptions,
     ranges: Sequence[Ranges] | None = None,
 ) -> None:
     """Draw a network on a sheet; with ranges, each frame shows those and not what its own curve needs."""
-    palette = PALETTES[look.style]
+    palette = PALETTES[options.style]
     for number, each in enumerate(curves):
-        frames = ranges_of(each, look) if ranges is None else ranges[number]
-        _draw_layer(sheet, plan, number, each, frames, look)
-        if look.sample:
-            _draw_rug(sheet, plan, number, each, frames, scene, palette)
-        if look.tick:
-            _write_ticks(sheet, plan, number, frames, palette)
+        frames = ranges_of(each, options) if ranges is None else ranges[number]
+        _draw_layer(canvas, plan, number, each, frames, options)
+        if options.sample:
+            _draw_rug(canvas, plan, number, each, frames, data, palette)
+        if options.tick:
+            _write_ticks(canvas, plan, number, frames, palette)
         if each.chosen:
-            _draw_map(sheet, plan, number, each, look)
+            _draw_map(canvas, plan, number, each, options)
     for layer in range(len(curves)):
         if layer % plan.per_column == 0:
-            _draw_nodes(sheet, plan, layer, layer, plan.bottom(layer), palette)
-        _draw_nodes(sheet, plan, layer, layer + 1, plan.top(layer), palette)
+            _draw_nodes(canvas, plan, layer, layer, plan.bottom(layer), palette)
+        _draw_nodes(canvas, plan, layer, layer + 1, plan.top(layer), palette)
     last = len(curves) - 1
-    write_names(sheet, look.in_vars, plan.nodes(0, 0), plan.bottom(0) - 0.13, "top", palette)
-    write_names(sheet, look.out_vars, plan.nodes(last, last + 1), plan.top(last) + 0.13, "bottom", palette)
-    if look.title:
+    write_names(canvas, options.in_vars, plan.nodes(0, 0), plan.bottom(0) - 0.13, "top", palette)
+    write_names(canvas, options.out_vars, plan.nodes(last, last + 1), plan.top(last) + 0.13, "bottom", palette)
+    if options.title:
         middle = (plan.part if plan.n_columns == 1 else plan.width) / 2
-        words, size = fitted(" ".join(look.title.split()), TITLE, 2 * middle - 0.3)
-        sheet.text(middle, plan.height - 0.1, words, size, color=palette.ink, ha="center", va="top")
+        words, size = fitted(" ".join(options.title.split()), TITLE, 2 * middle - 0.3)
+        canvas.text(middle, plan.height - 0.1, words, size, color=palette.ink, ha="center", va="top")
 
 
-def ranges_of(curves: Curves, look: Figures) -> Ranges:
+def ranges_of(curves: Curves, options: FigureOptions) -> Ranges:
     """Each frame holds its own curve."""
-    values = [curves.y, curves.base, curves.spline] if look.parts else [curves.y]
+    values = [curves.y, curves.base, curves.spline] if options.parts else [curves.y]
     finite = np.concatenate([np.where(np.isfinite(each), each, np.nan) for each in values], axis=1)
     # fmin and fmax pass over NaN.
     low, high = (find.reduce(finite, axis=1, keepdims=True) for find in (np.fmin, np.fmax))
@@ -137,9 +141,11 @@ def upward(y: Array, ranges: Ranges) -> Array:
     return 0.08 + 0.84 * np.where(np.isfinite(y), np.where(flat, 0.5, share), np.nan)
 
 
-def _draw_layer(sheet: Sheet, plan: Plan, number: int, curves: Curves, frames: Ranges, look: Figures) -> None:
+def _draw_layer(
+    canvas: Canvas, plan: Plan, number: int, curves: Curves, frames: Ranges, options: FigureOptions
+) -> None:
     """Links, frames, shading and curves of one layer, one artist each."""
-    palette, alpha = PALETTES[look.style], opacity(curves.score, look.beta)
+    palette, alpha = PALETTES[options.style], opacity(curves.score, options.beta)
     side = plan.frame(number)
     left, right, bottom, top = _sides(plan, number)
     middle = (left + right) / 2
@@ -150,15 +156,15 @@ def _draw_layer(sheet: Sheet, plan: Plan, number: int, curves: Curves, frames: R
     into = segments(below[curves.sources], plan.bottom(number), middle, bottom)
     out_of = segments(middle, top, above[curves.targets], plan.top(number))
     name = f"layer {number} "
-    sheet.lines([*into, *out_of], name + "links", width=0.8, colors=np.tile(ink, (2, 1)), zorder=1)
+    canvas.lines([*into, *out_of], name + "links", width=0.8, colors=np.tile(ink, (2, 1)), zorder=1)
     box = rectangles(left, right, bottom, top)
     pale = {"facecolors": palette.paper, "edgecolors": palette.ghost}
-    sheet.polygons(box, name + "frames", width=0.6, zorder=2, **pale)
+    canvas.polygons(box, name + "frames", width=0.6, zorder=2, **pale)
     off_low, off_high = off_grid(curves, frames)
     shades = [*rectangles(left, left + side * off_low, bottom, top)[off_low > 0],
               *rectangles(right - side * off_high, right, bottom, top)[off_high > 0]]  # fmt: skip
-    sheet.polygons(shades, name + "off the grid", facecolors=palette.shade, zorder=2.1)
-    sheet.polygons(box, name + "borders", width=0.6, facecolors="none", edgecolors=ink, zorder=2.2)
+    canvas.polygons(shades, name + "off the grid", facecolors=palette.shade, zorder=2.1)
+    canvas.polygons(box, name + "borders", width=0.6, facecolors="none", edgecolors=ink, zorder=2.2)
 
     u = across(curves.x, frames)
     u = left[:, None] + side * np.where(np.isnan(u), np.linspace(0, 1, POINTS), u)  # one value: a level line
@@ -166,21 +172,21 @@ def _draw_layer(sheet: Sheet, plan: Plan, number: int, curves: Curves, frames: R
     def lines(y: Array) -> Array:
         return np.stack([u, bottom[:, None] + side * upward(y, frames)], -1)
 
-    if look.parts:
+    if options.parts:
         thin = {"width": 0.7, "zorder": 2.3}
-        sheet.lines(lines(curves.base), name + "base parts", colors=palette.lines[1], **thin)
-        sheet.lines(lines(curves.spline), name + "spline parts", colors=palette.lines[0], linestyles=DASHED, **thin)
+        canvas.lines(lines(curves.base), name + "base parts", colors=palette.lines[1], **thin)
+        canvas.lines(lines(curves.spline), name + "spline parts", colors=palette.lines[0], linestyles=DASHED, **thin)
     whole = lines(curves.y)
-    sheet.lines(whole, name + "pale curves", width=1.2, colors=palette.ghost, zorder=2.4)
-    sheet.lines(whole, name + "curves", width=1.2, colors=ink, zorder=2.5)
+    canvas.lines(whole, name + "pale curves", width=1.2, colors=palette.ghost, zorder=2.4)
+    canvas.lines(whole, name + "curves", width=1.2, colors=ink, zorder=2.5)
     bad = ~np.isfinite(curves.y)
     for e in np.flatnonzero(bad.any(axis=1)):
         words = "not\nfinite" if bad[e].all() else "partly\nnot finite"
         size = min(7, (14 if bad[e].all() else 9) * side)
         style = {"ha": "center", "va": "center", "zorder": 2.6}
-        sheet.text(middle[e], (bottom[e] + top[e]) / 2, words, size, color=palette.ink, **style)
+        canvas.text(middle[e], (bottom[e] + top[e]) / 2, words, size, color=palette.ink, **style)
     if curves.chosen:
-        _write_groups(sheet, plan, number, curves, palette)
+        _write_groups(canvas, plan, number, curves, palette)
 
 
 def _sides(plan: Plan, number: int) -> tuple[Array, Array, Array, Array]:
@@ -200,10 +206,10 @@ def off_grid(curves: Curves, frames: Ranges) -> tuple[Array, Array]:
 
 
 def _draw_rug(
-    sheet: Sheet, plan: Plan, number: int, curves: Curves, frames: Ranges, scene: Scene, palette: Palette
+    canvas: Canvas, plan: Plan, number: int, curves: Curves, frames: Ranges, data: FigureData, palette: Palette
 ) -> None:
     """Where the first samples entered each edge, as ticks at the foot of its frame."""
-    samples = samples_of(scene.samples(number))
+    samples = samples_of(data.samples(number))
     if samples is None:
         return
     side = plan.frame(number)
@@ -212,10 +218,10 @@ def _draw_rug(
     e, q = np.nonzero((share >= 0) & (share <= 1))
     x = left[e] + side * share[e, q]
     ticks = segments(x, bottom[e], x, bottom[e] + 0.07 * side)
-    sheet.strokes(ticks, f"layer {number} samples", width=0.4, edgecolor=palette.quiet, zorder=2.25)
+    canvas.strokes(ticks, f"layer {number} samples", width=0.4, edgecolor=palette.quiet, zorder=2.25)
 
 
-def _write_ticks(sheet: Sheet, plan: Plan, number: int, frames: Ranges, palette: Palette) -> None:
+def _write_ticks(canvas: Canvas, plan: Plan, number: int, frames: Ranges, palette: Palette) -> None:
     """The range of x under each frame, that of y at its left, where it lies."""
     side = plan.frame(number)
     left, right, bottom, _ = _sides(plan, number)
@@ -227,15 +233,15 @@ def _write_ticks(sheet: Sheet, plan: Plan, number: int, frames: Ranges, palette:
             continue
         x_low, x_high, y_low, y_high = map(short, ends)
         _, small = fitted(x_low + x_high, size, 0.95 * side, least=2)
-        sheet.text(left[e], bottom[e] - 0.02, x_low, small, ha="left", va="top", **style)
-        sheet.text(right[e], bottom[e] - 0.02, x_high, small, ha="right", va="top", **style)
+        canvas.text(left[e], bottom[e] - 0.02, x_low, small, ha="left", va="top", **style)
+        canvas.text(right[e], bottom[e] - 0.02, x_high, small, ha="right", va="top", **style)
         for words, height in ((y_low, 0.08), (y_high, 0.92)):
             _, small = fitted(words, size, 0.55 * side, least=2)
             place = bottom[e] + height * side
-            sheet.text(left[e] - 0.03, place, words, small, ha="right", va="center_baseline", **style)
+            canvas.text(left[e] - 0.03, place, words, small, ha="right", va="center_baseline", **style)
 
 
-def _write_groups(sheet: Sheet, plan: Plan, number: int, curves: Curves, palette: Palette) -> None:
+def _write_groups(canvas: Canvas, plan: Plan, number: int, curves: Curves, palette: Palette) -> None:
     """What the groups of a large layer are, and which edge each frame is; links pass under the words."""
     left, right, _, top = _sides(plan, number)
     middle, width = (left + right) / 2, 1.15 * plan.frame(number)
@@ -248,11 +254,11 @@ def _write_groups(sheet: Sheet, plan: Plan, number: int, curves: Curves, palette
     y = np.concatenate([top + 0.03, top[starts] + 0.2])
     height = np.where(np.arange(len(x)) < len(left), 0.11, 0.14)
     under = rectangles(x - half, x + half, y, y + height)
-    sheet.polygons(under, f"layer {number} labels", facecolors=palette.paper, zorder=2.8)
+    canvas.polygons(under, f"layer {number} labels", facecolors=palette.paper, zorder=2.8)
     style = {"ha": "center", "va": "bottom", "zorder": 2.9}
     for place, height, (each, size) in zip(x, y, [*words, *((name, 8.0) for name in GROUPS)], strict=True):
         color = palette.ink if each in GROUPS else palette.quiet
-        sheet.text(place, height, each, size, color=color, **style)
+        canvas.text(place, height, each, size, color=color, **style)
 
 
 def blocks_of(scores: Array) -> Array:
@@ -264,41 +270,41 @@ def blocks_of(scores: Array) -> Array:
     return scores.T
 
 
-def _draw_map(sheet: Sheet, plan: Plan, number: int, curves: Curves, look: Figures) -> None:
+def _draw_map(canvas: Canvas, plan: Plan, number: int, curves: Curves, options: FigureOptions) -> None:
     """The score of every edge of a large layer, as colours."""
-    palette = PALETTES[look.style]
+    palette = PALETTES[options.style]
     cells = blocks_of(curves.scores)
     left, bottom, right, top = plan.map_box(number)
     cmap = colours("viridis", palette)
     most = float(np.nanmax(np.where(np.isfinite(cells), cells, np.nan), initial=0.0)) or 1.0
-    sheet.mesh(cells, (left, bottom, right, top), f"layer {number} scores", top=most, cmap=cmap)
-    sheet.mesh(np.linspace(0, most, 64)[:, None], (right + 0.12, bottom, right + 0.22, top),
+    canvas.mesh(cells, (left, bottom, right, top), f"layer {number} scores", top=most, cmap=cmap)
+    canvas.mesh(np.linspace(0, most, 64)[:, None], (right + 0.12, bottom, right + 0.22, top),
                f"layer {number} scale", top=most, cmap=cmap)  # fmt: skip
     quiet = {"color": palette.quiet, "zorder": 3}
-    sheet.text(right + 0.25, bottom, "0", 7, va="bottom", **quiet)
-    sheet.text(right + 0.25, top, f"{most:.2g}", 7, va="top", **quiet)
+    canvas.text(right + 0.25, bottom, "0", 7, va="bottom", **quiet)
+    canvas.text(right + 0.25, top, f"{most:.2g}", 7, va="top", **quiet)
     n_in, n_out = curves.scores.shape
-    sheet.text((left + right) / 2, bottom - 0.05, f"out of node 0 to {n_in - 1:,}", 7, ha="center", va="top", **quiet)
+    canvas.text((left + right) / 2, bottom - 0.05, f"out of node 0 to {n_in - 1:,}", 7, ha="center", va="top", **quiet)
     side = {"ha": "right", "va": "center", "rotation": 90, **quiet}
-    sheet.text(left - 0.05, (bottom + top) / 2, f"into node 0 to {n_out - 1:,}", 7, **side)
+    canvas.text(left - 0.05, (bottom + top) / 2, f"into node 0 to {n_out - 1:,}", 7, **side)
     note = f"{len(curves.sources)} of {curves.scores.size:,} edges shown"
-    sheet.text(left, top + 0.22, note, 8, color=palette.ink, va="bottom", zorder=3)
+    canvas.text(left, top + 0.22, note, 8, color=palette.ink, va="bottom", zorder=3)
     across, along = (math.ceil(count / cell) for count, cell in zip(curves.scores.T.shape, cells.shape, strict=True))
     means = "" if (across, along) == (1, 1) else f", means over {along} × {across}"
-    sheet.text(left, top + 0.06, f"all edges: {METRICS[look.metric]}{means}", 7, va="bottom", **quiet)
+    canvas.text(left, top + 0.06, f"all edges: {METRICS[options.metric]}{means}", 7, va="bottom", **quiet)
 
 
-def _draw_nodes(sheet: Sheet, plan: Plan, layer: int, number: int, y: float, palette: Palette) -> None:
+def _draw_nodes(canvas: Canvas, plan: Plan, layer: int, number: int, y: float, palette: Palette) -> None:
     """A dot for each node of layer `number`, or a bar for very many, in the column of the edges of layer `layer`."""
     x = plan.nodes(layer, number)
     name = f"nodes {number}"
-    if len(x) <= MOST_DOTS:
-        sheet.dots(x, y, plan.dot(number), name, facecolors=palette.ink, zorder=3)
+    if len(x) <= MAX_DOTS:
+        canvas.dots(x, y, plan.dot(number), name, facecolors=palette.ink, zorder=3)
     else:
         ends = (np.array([each]) for each in (x[0] - 0.1, x[-1] + 0.1, y - 0.09, y + 0.09))
         bar = {"facecolors": palette.paper, "edgecolors": palette.ink}
-        sheet.polygons(rectangles(*ends), name, width=0.8, zorder=3, **bar)
+        canvas.polygons(rectangles(*ends), name, width=0.8, zorder=3, **bar)
         style = {"color": palette.ink, "ha": "center", "va": "center_baseline", "zorder": 3.1}
-        sheet.text(float(x.mean()), y, f"{len(x):,} nodes", 8, **style)
+        canvas.text(float(x.mean()), y, f"{len(x):,} nodes", 8, **style)
     if plan.n_columns > 1 and number % plan.per_column == 0 and 0 < number < len(plan.widths) - 1:
-        sheet.text(x[0] - 0.15, y, f"layer {number}", 7, color=palette.quiet, ha="right", va="center")
+        canvas.text(x[0] - 0.15, y, f"layer {number}", 7, color=palette.quiet, ha="right", va="center")

@@ -13,7 +13,7 @@ FORMATS = ("png", "svg", "pdf")
 
 
 @dataclass(frozen=True)
-class Figures:
+class FigureOptions:
     """What is drawn, and how."""
 
     names: tuple[str, ...] = key(("network",), Several(Choice(NAMES), example="[network]"), "the figures to draw")

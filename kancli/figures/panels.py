@@ -132,7 +132,7 @@ def legend(axes: Axes, palette: Palette) -> None:
 
 def shade_off_grid(axes: Axes, layer: KANLayer, x: np.ndarray, palette: Palette) -> None:
     """Shade what lies off a layer's grid, as far as x reaches; nothing where each input has a grid of its own."""
-    if layer.own_knots or not len(x):
+    if layer.per_input_knots or not len(x):
         return
     (low, high), (start, end) = (x.min(), x.max()), layer.grid_range
     if low < start:

@@ -6,27 +6,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kancli.figures.data import FigureData, NothingToDrawError
 from kancli.figures.panels import label, legend, line, logarithmic, panels, values
-from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.figures.style import PALETTES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kancli.figures.options import Figures
+    from kancli.figures.options import FigureOptions
 
 
-def draw(scene: Scene, look: Figures) -> Figure:
+def plot(data: FigureData, options: FigureOptions) -> Figure:
     """One panel for signal and gradient, one for what lies off the grid; bands are 95 % intervals over members.
 
     Raises:
         NothingToDrawError: nothing was measured.
     """
-    if not scene.stats["layers"]:
+    if not data.stats["layers"]:
         raise NothingToDrawError("figures=propagation: nothing was measured; take stats=basic or stats=full")
-    palette = PALETTES[look.style]
-    layers = scene.stats["layers"]
-    figure, (sizes, off) = panels(2, palette, look.dpi)
+    palette = PALETTES[options.style]
+    layers = data.stats["layers"]
+    figure, (sizes, off) = panels(2, palette, options.dpi)
     depth = np.arange(len(layers) + 1)
     signal = values([layers[0]["preacts"]["rms"], *(layer["output"]["rms"] for layer in layers)])
     back = values([layer["gradient"]["values"] for layer in layers]) if "gradient" in layers[0] else {}

@@ -14,12 +14,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kancli.figures.options import Figures
+from kancli.figures.options import FigureOptions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kancli.figures.scene import Scene
+    from kancli.figures.data import FigureData
 
 log = logging.getLogger("kancli")
 
@@ -28,7 +28,7 @@ log = logging.getLogger("kancli")
 WITHOUT_DATES = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
-def draw(name: str, scene: Scene, look: Figures) -> Figure:
+def plot(name: str, data: FigureData, options: FigureOptions) -> Figure:
     """Draw one figure of `NAMES`.
 
     Args:
@@ -38,21 +38,21 @@ def draw(name: str, scene: Scene, look: Figures) -> Figure:
         NothingToDrawError: the run lacks what the figure shows.
     """
     with _own_style():
-        return importlib.import_module(f"kancli.figures.{name}").draw(scene, look)
+        return importlib.import_module(f"kancli.figures.{name}").plot(data, options)
 
 
-def files(scene: Scene, look: Figures) -> Iterator[tuple[str, dict[str, bytes]]]:
+def files(data: FigureData, options: FigureOptions) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Draw all figures asked for: the name of each, and its files by their names in a run's folder. One that shows what
     the run lacks is left out with a warning."""
-    from kancli.figures.scene import NothingToDrawError
+    from kancli.figures.data import NothingToDrawError
 
-    for name in look.names:
+    for name in options.names:
         try:
-            figure = draw(name, scene, look)
+            figure = plot(name, data, options)
         except NothingToDrawError as error:
             log.warning("%s", error)
             continue
-        yield name, {f"figures/{file}": content for file, content in encode_all(name, figure, look).items()}
+        yield name, {f"figures/{file}": content for file, content in encode_all(name, figure, options).items()}
 
 
 @contextlib.contextmanager
@@ -84,9 +84,9 @@ def _has_temporary_folder() -> bool:
     return True
 
 
-def encode_all(name: str, figure: Figure, look: Figures) -> dict[str, bytes]:
+def encode_all(name: str, figure: Figure, options: FigureOptions) -> dict[str, bytes]:
     """A figure in the formats asked for, by file name."""
-    return {f"{name}.{each}": encode(figure, each, look.dpi) for each in look.format}
+    return {f"{name}.{each}": encode(figure, each, options.dpi) for each in options.format}
 
 
 def encode(figure: Figure, format: str, dpi: float) -> bytes:

@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from kancli.figures.data import FigureData, NothingToDrawError
 from kancli.figures.panels import label, line, logarithmic, panels, values
-from kancli.figures.scene import NothingToDrawError, Scene
 from kancli.figures.style import PALETTES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kancli.figures.options import Figures
+    from kancli.figures.options import FigureOptions
 
 
-def draw(scene: Scene, look: Figures) -> Figure:
+def plot(data: FigureData, options: FigureOptions) -> Figure:
     """Eigenvalues in falling order, those below 1e-9 of the largest left out, and the singular values' spread.
 
     Raises:
         NothingToDrawError: neither was measured.
     """
-    ntk, jacobian = scene.stats["ntk"], scene.stats["jacobian"]
+    ntk, jacobian = data.stats["ntk"], data.stats["jacobian"]
     if ntk is None:
         raise NothingToDrawError("figures=spectrum: the kernel was not measured; take stats=full")
-    palette = PALETTES[look.style]
-    figure, (left, right) = panels(2, palette, look.dpi)
+    palette = PALETTES[options.style]
+    figure, (left, right) = panels(2, palette, options.dpi)
     told = values(ntk["eigenvalues"] if isinstance(ntk["eigenvalues"], list) else _rows(ntk["eigenvalues"]))
     (told,) = logarithmic(left, told)
     singular = values([jacobian[name] for name in ("min", "median", "max")])

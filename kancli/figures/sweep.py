@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kancli.figures.data import NothingToDrawError
 from kancli.figures.diagram.canvas import width_of
 from kancli.figures.panels import (
     BAR,
@@ -25,20 +26,19 @@ from kancli.figures.panels import (
     room_for,
     write_cells,
 )
-from kancli.figures.scene import NothingToDrawError
 from kancli.figures.style import PALETTES, Palette, colours
-from kancli.stats.summary import summarise
+from kancli.stats.summary import summary_statistics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from kancli.figures.options import Figures
+    from kancli.figures.options import FigureOptions
 
 Array = np.ndarray
 
 SEED = "seed"
-LACKING = "–"  # in place of the value, where a run has no such key
+MISSING = "–"  # in place of the value, where a run has no such key
 RATIOS = ("_vanishes", "_explodes")
 WIDE = 20.0  # numbers whose greatest is so many times the least go on a log scale
 
@@ -71,7 +71,7 @@ def tables(rows: Sequence[Row]) -> dict[str, Table]:
         NothingToDrawError: no key is swept besides the seed, or more than two are.
     """
     names = dict.fromkeys(name for row in rows for name in row.keys)
-    values = {name: list(dict.fromkeys(row.keys.get(name, LACKING) for row in rows)) for name in names}
+    values = {name: list(dict.fromkeys(row.keys.get(name, MISSING) for row in rows)) for name in names}
     axes = {name: each for name, each in values.items() if len(each) > 1 and name != SEED}
     if not 1 <= len(axes) <= 2:
         told = ", ".join(axes) or "nothing besides the seed"
@@ -79,7 +79,7 @@ def tables(rows: Sequence[Row]) -> dict[str, Table]:
     shape = tuple(map(len, axes.values()))
     found: dict[str, dict[tuple[int, ...], list[Mapping[str, Any]]]] = {}
     for row in rows:
-        place = tuple(each.index(row.keys.get(name, LACKING)) for name, each in axes.items())
+        place = tuple(each.index(row.keys.get(name, MISSING)) for name, each in axes.items())
         for verdict in row.verdicts:
             if verdict["value"] is not None:
                 found.setdefault(verdict["name"], {}).setdefault(place, []).append(verdict)
@@ -105,11 +105,11 @@ def _over_seeds(name: str, values: Sequence[float]) -> dict[str, Any]:
     """Mean and interval; of ratios geometric, as over the members of a run. Those are judged by the mean's worst layer,
     and this is the mean of each seed's worst: the two differ where the worst layer does."""
     ratio = name.endswith(RATIOS) and min(values) > 0
-    told = summarise(np.log(values) if ratio else np.array(values))
+    told = summary_statistics(np.log(values) if ratio else np.array(values))
     return {end: np.exp(told[end]) if ratio else told[end] for end in ("mean", "low", "high")}
 
 
-def draw(rows: Sequence[Row], look: Figures, meanings: Mapping[str, str]) -> Figure:
+def plot(rows: Sequence[Row], options: FigureOptions, meanings: Mapping[str, str]) -> Figure:
     """A panel for each verdict whose number is not the same in all runs.
 
     Args:
@@ -121,7 +121,7 @@ def draw(rows: Sequence[Row], look: Figures, meanings: Mapping[str, str]) -> Fig
     found = {name: each for name, each in tables(rows).items() if _differ(each.numbers["mean"])}
     if not found:
         raise NothingToDrawError("sweep: all statistics are the same in all runs")
-    palette = PALETTES[look.style]
+    palette = PALETTES[options.style]
     titles = {name: "\n".join(textwrap.wrap(meanings.get(name, name), 42)) for name in found}
     axes_of = next(iter(found.values())).axes
     over = list(axes_of.items())
@@ -129,7 +129,7 @@ def draw(rows: Sequence[Row], look: Figures, meanings: Mapping[str, str]) -> Fig
     right, top = RIGHT if len(over) == 1 else BAR, max(map(room_for, titles.values()))
     bottom = BOTTOM + (_length(over[-1][1]) if upright else 0.0)
     left = LEFT + (_length(over[0][1]) if len(over) == 2 else 0.0)
-    figure, all_axes = panels(len(found), palette, look.dpi, left=left, right=right, bottom=bottom, top=top)
+    figure, all_axes = panels(len(found), palette, options.dpi, left=left, right=right, bottom=bottom, top=top)
     for (name, table), axes in zip(found.items(), all_axes, strict=True):
         if len(over) == 1:
             _draw_line(axes, over[0][1], table.numbers, palette)
@@ -194,7 +194,7 @@ def _draw_map(figure: Figure, axes: Axes, name: str, table: Table, palette: Pale
     write_cells(axes, image)
 
 
-MOST_LETTERS = 18  # of a value, written at an axis
+MAX_LETTERS = 18  # of a value, written at an axis
 
 
 def _upright(values: Sequence[str]) -> bool:
@@ -204,10 +204,10 @@ def _upright(values: Sequence[str]) -> bool:
 
 def _length(values: Sequence[str]) -> float:
     """How long the longest of them is, inches."""
-    return width_of("x" * min(MOST_LETTERS, max(map(len, values))), 8)
+    return width_of("x" * min(MAX_LETTERS, max(map(len, values))), 8)
 
 
 def _write_values(set_ticks: Any, places: Array, values: Sequence[str], upright: bool) -> None:
     every = -(-len(values) // 24)
-    short = [each if len(each) <= MOST_LETTERS else each[: MOST_LETTERS - 1] + "…" for each in values]
+    short = [each if len(each) <= MAX_LETTERS else each[: MAX_LETTERS - 1] + "…" for each in values]
     set_ticks(places[::every], short[::every], rotation=90 if upright else 0)

@@ -94,17 +94,17 @@ def _draw(law: Law, values: np.ndarray, seeds: Sequence[int], purpose: str) -> N
     blocks = [slice(begin, begin + rows) for begin in range(0, values.shape[1], rows)]
     if len(blocks) == 1:
         for member, generator in enumerate(streams(seeds, purpose)):
-            values[member] = law.draw(values.shape[1:], generator=generator)
+            values[member] = law.sample(values.shape[1:], generator=generator)
         return
 
-    from kancli.kan.threads import working_together
+    from kancli.kan.threads import thread_pool
 
     def fill(job: tuple[int, int]) -> None:
         member, number = job
         target = values[member, blocks[number]]
         generator = stream(seeds[member], f"{purpose}/block {number}" if number else purpose)
-        target[...] = law.rows(blocks[number]).draw(target.shape, generator=generator)
+        target[...] = law.rows(blocks[number]).sample(target.shape, generator=generator)
 
-    with working_together() as workers:
+    with thread_pool() as workers:
         for _ in workers.map(fill, itertools.product(range(len(seeds)), range(len(blocks)))):
             pass

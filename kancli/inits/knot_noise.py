@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kancli.inits.laws import Alike
+from kancli.inits.laws import RowInvariant
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,7 @@ FREQUENCIES, NEAR_KNOTS = 1024, 24  # of a knot noise's cumulative distribution
 
 
 @dataclass(frozen=True)
-class KnotNoise(Alike):
+class KnotNoise(RowInvariant):
     """Minimum-norm coefficients of the spline that takes values U(-half_width, half_width) at the G + 1 knots.
 
     With A the values of the K bases at the knots and P = pinv(A): coef = P noise, so the covariance of an edge's
@@ -82,7 +82,7 @@ class KnotNoise(Alike):
     def combined_variance(self, weights: np.ndarray) -> np.ndarray:
         return ((weights @ self.inverse.numpy()) ** 2).sum(-1) * self.half_width**2 / 3
 
-    def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
+    def sample(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         import torch
 
         from kancli.kan.least_squares import knot_inverse

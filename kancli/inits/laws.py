@@ -55,13 +55,13 @@ class Law(Protocol):
         """The law of a block of the tensor's first axis."""
         ...
 
-    def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
+    def sample(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         """float64 values of that shape, in C order."""
         ...
 
 
 @dataclass(frozen=True)
-class Alike:
+class RowInvariant:
     """What laws share that are the same for each row."""
 
     def rows(self, block: slice) -> Self:
@@ -69,7 +69,7 @@ class Alike:
 
 
 @dataclass(frozen=True)
-class Independent(Alike):
+class Independent(RowInvariant):
     """What laws of independent entries share."""
 
     @property
@@ -108,7 +108,7 @@ class Constant(Independent):
     def cdf(self, x: np.ndarray) -> np.ndarray:
         return (x >= self.value).astype(float)
 
-    def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
+    def sample(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         import numpy as np
 
         return np.full(shape, self.value)
@@ -131,7 +131,7 @@ class Normal(Independent):
     def cdf(self, x: np.ndarray) -> np.ndarray:
         return _normal_cdf(x - self.mean, self.std)
 
-    def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
+    def sample(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         return generator.normal(self.mean, self.std, shape)
 
     def __str__(self) -> str:
@@ -166,7 +166,7 @@ class Uniform(Independent):
     def kurtosis(self) -> float:
         return 9 / 5
 
-    def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
+    def sample(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         return self.low + (self.high - self.low) * generator.random(shape)
 
     def __str__(self) -> str:
@@ -200,7 +200,7 @@ class NormalByBasis(Independent):
     def combined_variance(self, weights: np.ndarray) -> np.ndarray:
         return ((weights * self.stds) ** 2).sum(-1)
 
-    def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
+    def sample(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         return generator.standard_normal(shape) * self.stds
 
     def __str__(self) -> str:
@@ -248,8 +248,8 @@ class Masked:
     def rows(self, block: slice) -> Masked:
         return Masked(self.law, self.kept[block])
 
-    def draw(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
-        return self.law.draw(shape, generator=generator) * self.kept
+    def sample(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
+        return self.law.sample(shape, generator=generator) * self.kept
 
     def __str__(self) -> str:
         return f"{self.law} on {100 * self.share:.0f} % of the edges, 0 on the others"

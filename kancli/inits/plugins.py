@@ -19,27 +19,27 @@ from kancli.seeding import stream
 
 TARGET = "_target_"  # the key, Hydra's own for a dotted name
 NOT_OUTSIDE = ("kancli", "builtins", "abc")
-LAW = ("mean", "std", "bounds", "mean_error", "combined_variance", "rows", "draw")  # what `laws.Law` has
+LAW = ("mean", "std", "bounds", "mean_error", "combined_variance", "rows", "sample")  # what `laws.Law` has
 
 
 @dataclass(frozen=True)
-class Trust:
+class CodePolicy:
     """Whose code may be imported because a config names it. It is given on the command line, never by a config."""
 
     folder: Path | None = None  # that of --config-dir
     anywhere: bool = False  # allow_code=true
 
 
-_trust = Trust()
+_trust = CodePolicy()
 
 
-def trust() -> Trust:
+def code_policy() -> CodePolicy:
     """What the user has said of this."""
     return _trust
 
 
 @contextlib.contextmanager
-def trusting(given: Trust) -> Iterator[None]:
+def use_policy(given: CodePolicy) -> Iterator[None]:
     """Within, that code may be imported, and the folder's is found."""
     global _trust
     before, path = _trust, list(sys.path)
@@ -130,7 +130,7 @@ def faults_of(scheme: Scheme, sizes: Sequence[LayerSize]) -> list[str]:
         small = dataclasses.replace(sizes[0], n_in=2, n_out=3)
         shapes = {"scale_base": (2, 3), "scale_sp": (2, 3), "coef": (2, 3, small.n_basis), "bias": (3,)}
         for name, law in scheme.laws(small).items():
-            drawn = law.draw(shapes[name], generator=stream(0, name))
+            drawn = law.sample(shapes[name], generator=stream(0, name))
             if np.shape(drawn) != shapes[name]:
                 return [f"its law of {name} draws {np.shape(drawn)} where {shapes[name]} is asked for"]
             law.mean_error(shapes[name])

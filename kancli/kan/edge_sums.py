@@ -15,16 +15,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kancli.kan.splines import Local
+from kancli.kan.splines import LocalBasis
 from kancli.kan.threads import one_thread
 
-MOST_DENSE = 24  # bases up to which, in training, products with their zeros are faster than leaving them out
-FEW = 16  # inputs below which they are the shorter axis
-VECTORS = 64  # numbers, a multiple of what any CPU takes at a time
+MAX_DENSE = 24  # bases up to which, in training, products with their zeros are faster than leaving them out
+FEW_INPUTS = 16  # inputs below which they are the shorter axis
+VECTOR_SIZE = 64  # numbers, a multiple of what any CPU takes at a time
 
 
 @dataclass(frozen=True)
-class Terms:
+class EdgeTerms:
     """What each edge adds up at each place: factors on rows of a table of weights.
 
     The factors are the values of the k + 1 bases that may differ from 0 and then further ones, such as b(x). A table
@@ -36,21 +36,21 @@ class Terms:
     n_further: int
     factors: Sequence[Tensor]  # [(s,) n, i] each
 
-    def nodes(self, table: Tensor) -> Tensor:
+    def sum_over_inputs(self, table: Tensor) -> Tensor:
         """Summed over factors and inputs, `[(s,) n, o]`."""
-        if self.n_basis <= MOST_DENSE and torch.is_grad_enabled():
+        if self.n_basis <= MAX_DENSE and torch.is_grad_enabled():
             return _NodeSums.apply(self.first, self.n_basis, self.n_further, table, *self.factors)  # pyright: ignore
-        return self.sum_nodes(table)
+        return self.sum_rows_over_inputs(table)
 
-    def sum_nodes(self, table: Tensor) -> Tensor:
-        """As `nodes`, with the backward that torch makes of it."""
-        if self.first.shape[-1] < FEW:  # the shorter axis last would make for short runs of memory
+    def sum_rows_over_inputs(self, table: Tensor) -> Tensor:
+        """As `sum_over_inputs`, with the backward that torch makes of it."""
+        if self.first.shape[-1] < FEW_INPUTS:  # the shorter axis last would make for short runs of memory
             rows, factors = self._side_by_side
         else:
             rows, factors = self._rows(-2), torch.stack(list(self.factors), dim=-2)
         return _sum_rows(rows.flatten(-2), factors.flatten(-2), self._padded(table))
 
-    def edges(self, table: Tensor, *, bases_only: bool = False) -> Tensor:
+    def per_edge(self, table: Tensor, *, bases_only: bool = False) -> Tensor:
         """Summed over all factors, or over those but for the last, `[(s,) n, i, o]`."""
         rows, factors = self._side_by_side
         if bases_only:  # the last factor may be infinite: it is taken out, not its row alone
@@ -111,7 +111,7 @@ def _sum_rows(rows: Tensor, factors: Tensor, table: Tensor) -> Tensor:
     return sums.view(*places, table.shape[-1])
 
 
-def evenly(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def apply_elementwise(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """An elementwise function whose bits at one place do not depend on what stands beside it.
 
     torch's vectorised loops round some functions, silu among them, otherwise than the loops over single numbers that
@@ -119,16 +119,16 @@ def evenly(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """
     flat = x.reshape(-1)
     with one_thread():
-        padded = function(nn.functional.pad(flat, (0, -len(flat) % VECTORS)))
+        padded = function(nn.functional.pad(flat, (0, -len(flat) % VECTOR_SIZE)))
     return padded[: len(flat)].view(x.shape)
 
 
 class _NodeSums(torch.autograd.Function):
-    """`Terms.sum_nodes` with a backward by dense products, which on a small grid is several times faster."""
+    """`Terms.sum_rows_over_inputs` with a backward by dense products, which on a small grid is several times faster."""
 
     @staticmethod
     def forward(first: Tensor, n_basis: int, n_further: int, table: Tensor, *factors: Tensor) -> Tensor:
-        return Terms(first, n_basis, n_further, factors).sum_nodes(table)
+        return EdgeTerms(first, n_basis, n_further, factors).sum_rows_over_inputs(table)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -139,7 +139,7 @@ class _NodeSums(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (grad,), (first, table, *factors) = grads, ctx.saved_tensors
         n_bases = first.shape[-1] * ctx.n_basis  # of all inputs
-        local = Local(factors[: len(factors) - ctx.n_further], first, ctx.n_basis)
+        local = LocalBasis(factors[: len(factors) - ctx.n_further], first, ctx.n_basis)
         further = factors[len(factors) - ctx.n_further :]
         of_factors: list[Tensor | None] = [None] * len(factors)
         if any(ctx.needs_input_grad[4:]):

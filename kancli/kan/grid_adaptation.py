@@ -24,7 +24,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class Fit:
+class RefitReport:
     """How well the functions of a layer were kept, by member (one entry for a single model)."""
 
     condition: Array  # [s]  greatest condition number of an input's collocation matrix
@@ -33,7 +33,7 @@ class Fit:
 
 
 @torch.no_grad()
-def adapt_(model: KAN, x: Tensor, *, eps: float, chunk: int | None = None) -> list[Fit]:
+def adapt_grid_(model: KAN, x: Tensor, *, eps: float, chunk: int | None = None) -> list[RefitReport]:
     """Give each input of each layer knots after the samples that enter there, layer by layer from the input on.
 
     The G + 1 inner knots are eps times equal steps over the samples' range plus 1 - eps times the samples' quantiles;
@@ -42,7 +42,7 @@ def adapt_(model: KAN, x: Tensor, *, eps: float, chunk: int | None = None) -> li
     do not vary, or have many ties at a small eps, or because the dtype cannot tell them apart.
 
     Args:
-        model: with knots of its own for each input (`KANLayer.take_own_knots_`); changed in place.
+        model: with knots of its own for each input (`KANLayer.use_per_input_knots_`); changed in place.
         x: `[(s,) n, n_0]`.
         eps: 1 for equal steps, 0 for quantiles.
         chunk: how many samples to hold at a time.
@@ -73,7 +73,7 @@ def _knots(layer: KANLayer, x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     return torch.where(apart.unsqueeze(-1), knots, layer.knots), ~apart
 
 
-def _refit_(layer: KANLayer, knots: Tensor, kept: Tensor, chunks: list[Tensor]) -> Fit:
+def _refit_(layer: KANLayer, knots: Tensor, kept: Tensor, chunks: list[Tensor]) -> RefitReport:
     places = _places(layer, knots)  # [(s,) p, i]
     wanted = layer.spline(places)  # [(s,) p, i, o]
     bases = splines.basis_on_knots(places.double(), knots, layer.k)  # [(s,) p, i, K]
@@ -98,7 +98,7 @@ def _refit_(layer: KANLayer, knots: Tensor, kept: Tensor, chunks: list[Tensor]) 
     with np.errstate(all="ignore"):
         residual = np.sqrt(change / size)
     condition = np.reshape(conditions, (count, layer.n_in)).max(axis=1)
-    return Fit(condition, residual, kept.reshape(count, -1).sum(-1).cpu().numpy())
+    return RefitReport(condition, residual, kept.reshape(count, -1).sum(-1).cpu().numpy())
 
 
 def _places(layer: KANLayer, knots: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from kancli.kan import splines
 from kancli.kan.base_functions import derivative_of
-from kancli.kan.edge_sums import Terms, evenly
-from kancli.kan.splines import Local
+from kancli.kan.edge_sums import EdgeTerms, apply_elementwise
+from kancli.kan.splines import LocalBasis
 
 STANDARD_EPS = 1e-5  # added to a basis's variance where it is standardised, as in jaxKAN
 
@@ -30,13 +30,13 @@ class LayerTrace:
     base: Tensor  # [(s,) n, i]        b(x) of it
     postacts: Tensor  # [(s,) n, i, o] phi(x) = scale_base b(x) + scale_sp spline(x)
     output: Tensor  # [(s,) n, o]      the layer's values
-    terms: Terms
+    terms: EdgeTerms
     spline_table: Tensor
 
     @cached_property
     def spline(self) -> Tensor:
         """`[(s,) n, i, o]`: sum_m coef_m B_m(x), before scale_sp. Computed when first asked for."""
-        return self.terms.edges(self.spline_table, bases_only=True)
+        return self.terms.per_edge(self.spline_table, bases_only=True)
 
 
 class KANLayer(nn.Module):
@@ -49,7 +49,7 @@ class KANLayer(nn.Module):
         base_fun: b(x), elementwise; base_name: its name, where it has one.
         bias: whether a trainable `[(s,) o]` is added to the layer's values.
         standardise: whether each B_m is replaced by (B_m - mean) / sqrt(var + 1e-5), mean and variance being those
-            over the batch at hand, or over the samples given to `KAN.standardised_over`.
+            over the batch at hand, or over the samples given to `KAN.with_basis_statistics`.
         n_members: s; None for a single model.
 
     Parameters are created empty: nothing is drawn here.
@@ -81,7 +81,9 @@ class KANLayer(nn.Module):
         self.n_in, self.n_out, self.grid, self.k, self.n_members = n_in, n_out, grid, k, n_members
         self.grid_range, self.base_fun, self.base_name = grid_range, base_fun, base_name
         self.standardise = standardise
-        self.standard: Standard | None = None  # what the bases are standardised by; None for the batch at hand
+        self.basis_statistics: BasisStatistics | None = (
+            None  # what the bases are standardised by; None for the batch at hand
+        )
 
         def parameter(*shape: int) -> nn.Parameter:
             leading = () if n_members is None else (n_members,)
@@ -98,26 +100,26 @@ class KANLayer(nn.Module):
         return self.grid + self.k
 
     @property
-    def own_knots(self) -> bool:
+    def per_input_knots(self) -> bool:
         """Whether each input has knots of its own."""
         return self.knots.dim() > 1
 
     def forward(self, x: Tensor) -> Tensor:
         """x `[(s,) n, i]` to `[(s,) n, o]`: y_j = sum_i phi_ij(x_i), plus the bias where there is one."""
         terms, coef, offset = self._terms(x)
-        return self._biased(terms.nodes(self._scaled_table(coef, offset)))
+        return self._biased(terms.sum_over_inputs(self._scaled_table(coef, offset)))
 
     def trace(self, x: Tensor) -> LayerTrace:
         """The forward pass with every edge kept; `output` has the bits that `forward` gives."""
         terms, coef, offset = self._terms(x)
         table = self._scaled_table(coef, offset)
-        output = self._biased(terms.nodes(table))
-        return LayerTrace(x, terms.factors[-1], terms.edges(table), output, terms, self._table(coef, offset))
+        output = self._biased(terms.sum_over_inputs(table))
+        return LayerTrace(x, terms.factors[-1], terms.per_edge(table), output, terms, self._table(coef, offset))
 
     def spline(self, x: Tensor) -> Tensor:
         """sum_m coef_m B_m(x) of every edge, x `[(s,) n, i]` to `[(s,) n, i, o]`, before scale_sp."""
         terms, coef, offset = self._terms(x)
-        return terms.edges(self._table(coef, offset), bases_only=True)
+        return terms.per_edge(self._table(coef, offset), bases_only=True)
 
     @torch.no_grad()
     def slopes(self, x: Tensor) -> Tensor:
@@ -128,18 +130,18 @@ class KANLayer(nn.Module):
             RuntimeError: the bases are standardised over a batch that was not given.
         """
         coef, _ = self._standardised(None)
-        local, base = self.local_basis(x, derivative=1), evenly(derivative_of(self.base_fun), x)
-        terms = Terms(local.first, self.n_basis, 1, [*local.values, base])
-        return terms.edges(self._scaled_table(coef, None))
+        local, base = self.local_basis(x, derivative=1), apply_elementwise(derivative_of(self.base_fun), x)
+        terms = EdgeTerms(local.first, self.n_basis, 1, [*local.values, base])
+        return terms.per_edge(self._scaled_table(coef, None))
 
     def grid_ends(self) -> tuple[Tensor, Tensor]:
         """Where the grid of each input begins and ends, float64: `[i]`, or `[(s,) i]` where each has its own."""
-        if self.own_knots:
+        if self.per_input_knots:
             return self.knots[..., self.k].double(), self.knots[..., -1 - self.k].double()
         low, high = (torch.tensor(each, dtype=torch.float64).expand(self.n_in) for each in self.grid_range)
         return low, high
 
-    def take_own_knots_(self) -> None:
+    def use_per_input_knots_(self) -> None:
         """Give each input, of each member, knots of its own: for the time being those that all share."""
         leading = () if self.n_members is None else (self.n_members,)
         self.knots = self.knots.expand(*leading, self.n_in, -1).clone()
@@ -152,23 +154,23 @@ class KANLayer(nn.Module):
             RuntimeError: the bases are standardised over a batch that was not given.
         """
         coef, offset = self._standardised(None)
-        local = self.local_basis(x, None if not self.own_knots else self.knots[sources])
+        local = self.local_basis(x, None if not self.per_input_knots else self.knots[sources])
         taken = local.take(coef[sources, targets].expand(*x.shape, -1))
         spline = torch.stack([value * each for value, each in zip(local.values, taken, strict=True)]).sum(0)
         if offset is not None:
             spline = spline + offset[sources, targets]
         return self.scale_base[sources, targets] * self.base_fun(x), self.scale_sp[sources, targets] * spline
 
-    def local_basis(self, x: Tensor, knots: Tensor | None = None, derivative: int = 0) -> Local:
+    def local_basis(self, x: Tensor, knots: Tensor | None = None, derivative: int = 0) -> LocalBasis:
         """The bases at x `[(s,) n, i]`, or their derivatives, on the layer's knots or those given."""
-        if self.own_knots:
+        if self.per_input_knots:
             return splines.local_basis_on_knots(x, self.knots if knots is None else knots, self.k, derivative)
         return splines.local_basis(x, self.grid_range, self.grid, self.k, derivative)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
         name = f"{prefix}knots"
         given = state_dict.get(name)
-        shared = self.n_members is not None and not self.own_knots
+        shared = self.n_members is not None and not self.per_input_knots
         if given is not None and shared and given.dim() == 2 and (given == given[0]).all():
             given = state_dict[name] = given[0]  # as params.safetensors has them, once for each member
         if given is not None and (given.shape != self.knots.shape or not torch.equal(given.to(self.knots), self.knots)):
@@ -187,24 +189,24 @@ class KANLayer(nn.Module):
         coef, offset = self._standardised(None)
         return self.scale_sp.unsqueeze(-1) * coef, None if offset is None else self.scale_sp * offset, self.scale_base
 
-    def _standardised(self, local: Local | None) -> tuple[Tensor, Tensor | None]:
+    def _standardised(self, local: LocalBasis | None) -> tuple[Tensor, Tensor | None]:
         """Coefficients `[(s,) i, o, K]` on the bases as they are, and the constant `[(s,) i, o]` on top, if any; where
         the bases are standardised over the batch at hand, `local` is the batch."""
         if not self.standardise:
             return self.coef, None
-        if self.standard is None and local is None:
+        if self.basis_statistics is None and local is None:
             raise RuntimeError("the bases are standardised over a batch: use KAN.standardised_over(x)")
-        standard = self.standard or Standard.of([local])  # pyright: ignore[reportArgumentType]
+        standard = self.basis_statistics or BasisStatistics.of([local])  # pyright: ignore[reportArgumentType]
         coef = self.coef * standard.inverse_std.unsqueeze(-2)
         return coef, -(coef * standard.mean.unsqueeze(-2)).sum(-1)
 
-    def _terms(self, x: Tensor) -> tuple[Terms, Tensor, Tensor | None]:
+    def _terms(self, x: Tensor) -> tuple[EdgeTerms, Tensor, Tensor | None]:
         """What the edges add up at x, with the constant if there is one, and b(x) last; and the coefficients and
         constants that go with it."""
-        base, local = evenly(self.base_fun, x), self.local_basis(x)
+        base, local = apply_elementwise(self.base_fun, x), self.local_basis(x)
         coef, offset = self._standardised(local)
         further = [base] if offset is None else [torch.ones_like(base), base]
-        return Terms(local.first, self.n_basis, len(further), [*local.values, *further]), coef, offset
+        return EdgeTerms(local.first, self.n_basis, len(further), [*local.values, *further]), coef, offset
 
     def _scaled_table(self, coef: Tensor, offset: Tensor | None) -> Tensor:
         offset = None if offset is None else self.scale_sp * offset
@@ -225,14 +227,14 @@ class KANLayer(nn.Module):
 
 
 @dataclass(frozen=True)
-class Standard:
+class BasisStatistics:
     """Mean and 1/sqrt(var + 1e-5) of each basis over samples, `[(s,) i, K]`."""
 
     mean: Tensor
     inverse_std: Tensor
 
     @classmethod
-    def of(cls, chunks: Sequence[Local]) -> Standard:
+    def of(cls, chunks: Sequence[LocalBasis]) -> BasisStatistics:
         """Over samples that come in chunks; the variance is divided by their number."""
         # Sums in float64: a basis's mean square is as great as its variance, and nothing is lost.
         count = sum(each.first.shape[-2] for each in chunks)

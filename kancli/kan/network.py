@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kancli.kan.layer import KANLayer, LayerTrace, Standard
+from kancli.kan.layer import BasisStatistics, KANLayer, LayerTrace
 
 
 class KAN(nn.Module):
@@ -63,9 +63,9 @@ class KAN(nn.Module):
         for mine, theirs in zip(part.layers, self.layers, strict=True):
             for name, tensor in theirs.named_parameters():
                 setattr(mine, name, nn.Parameter(tensor.detach()[chosen], requires_grad=tensor.requires_grad))
-            mine.knots = theirs.knots[chosen] if theirs.own_knots else theirs.knots
-            if (standard := theirs.standard) is not None:
-                mine.standard = Standard(standard.mean[chosen], standard.inverse_std[chosen])
+            mine.knots = theirs.knots[chosen] if theirs.per_input_knots else theirs.knots
+            if (standard := theirs.basis_statistics) is not None:
+                mine.basis_statistics = BasisStatistics(standard.mean[chosen], standard.inverse_std[chosen])
         return part
 
     def ensemble_in_float64(self) -> KAN:
@@ -78,13 +78,13 @@ class KAN(nn.Module):
         for mine, theirs in zip(copy.layers, self.layers, strict=True):
             for name, tensor in theirs.named_parameters():
                 setattr(mine, name, nn.Parameter(exact(tensor), requires_grad=False))
-            mine.knots = exact(theirs.knots) if theirs.own_knots else theirs.knots
-            if (standard := theirs.standard) is not None:
-                mine.standard = Standard(exact(standard.mean), exact(standard.inverse_std))
+            mine.knots = exact(theirs.knots) if theirs.per_input_knots else theirs.knots
+            if (standard := theirs.basis_statistics) is not None:
+                mine.basis_statistics = BasisStatistics(exact(standard.mean), exact(standard.inverse_std))
         return copy
 
     @contextmanager
-    def standardised_over(self, x: Tensor, chunk: int | None = None) -> Iterator[None]:
+    def with_basis_statistics(self, x: Tensor, chunk: int | None = None) -> Iterator[None]:
         """Within, layers that standardise their bases do so over these samples, whatever batch is at hand.
 
         Args:
@@ -98,12 +98,12 @@ class KAN(nn.Module):
         try:
             with torch.no_grad():
                 for layer in self.layers:
-                    layer.standard = Standard.of([layer.local_basis(each) for each in chunks])
+                    layer.basis_statistics = BasisStatistics.of([layer.local_basis(each) for each in chunks])
                     chunks = [layer(each) for each in chunks]
             yield
         finally:
             for layer in self.layers:
-                layer.standard = None
+                layer.basis_statistics = None
 
     def _for_members(self, x: Tensor) -> Tensor:
         return x if self.n_members is None or x.dim() > 2 else x.expand(self.n_members, *x.shape)

@@ -31,7 +31,7 @@ def extended_knots(grid_range: tuple[float, float], grid: int, k: int) -> Tensor
 
 
 @dataclass(frozen=True)
-class Local:
+class LocalBasis:
     """The bases that may differ from 0, by place."""
 
     values: Sequence[Tensor]  # k + 1 of [..., i]
@@ -82,11 +82,11 @@ def basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivat
     return local_basis(x, grid_range, grid, k, derivative).dense()
 
 
-def local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> Local:
+def local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> LocalBasis:
     """As `basis`, the values that may differ from 0 only."""
     if derivative == 0 and k > 1 and x.requires_grad and torch.is_grad_enabled():
         first, *values = _Values.apply(x, grid_range, grid, k)  # pyright: ignore[reportGeneralTypeIssues]
-        return Local(values, first, grid + k)
+        return LocalBasis(values, first, grid + k)
     return _local_basis(x, grid_range, grid, k, derivative)
 
 
@@ -112,7 +112,7 @@ class _Values(torch.autograd.Function):
         return sum(products[1:], products[0]), None, None, None
 
 
-def _local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> Local:
+def _local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> LocalBasis:
     low, high = grid_range
     step = (high - low) / grid
     # In float64: at G = 200 a float32 position would be off by 1e-5 of an interval.
@@ -132,7 +132,7 @@ def _local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, 
     for order in _orders_to_differentiate(k, derivative):
         values = _differentiate(values, [1 / step] * order)
     first = interval.int().clamp(-k, grid + k - 1)  # NaN has become some integer: any will do, the values are NaN
-    return Local(values, first, grid + k)
+    return LocalBasis(values, first, grid + k)
 
 
 def basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Tensor:
@@ -151,7 +151,7 @@ def basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Ten
     return local_basis_on_knots(x, knots, k, derivative).dense()
 
 
-def local_basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Local:
+def local_basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> LocalBasis:
     """As `basis_on_knots`, the values that may differ from 0 only."""
     shape, n_inputs, n_basis = x.shape, x.shape[-1], knots.shape[-1] - k - 1
     own = knots.double().broadcast_to(*knots.shape[:-2], n_inputs, knots.shape[-1])  # [(s,) i, K + k + 1]
@@ -180,7 +180,7 @@ def local_basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) 
     for order in _orders_to_differentiate(k, derivative):
         spans = [(near[..., k + r] - near[..., k + r - order]).to(x.dtype) for r in range(order)]
         values = _differentiate(values, [order / span for span in spans])
-    return Local([each.reshape(shape) for each in values], (interval - k).int().reshape(shape), n_basis)
+    return LocalBasis([each.reshape(shape) for each in values], (interval - k).int().reshape(shape), n_basis)
 
 
 def _orders_to_differentiate(k: int, derivative: int) -> range:

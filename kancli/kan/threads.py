@@ -45,7 +45,7 @@ def _blas() -> ThreadpoolController:
 
 
 @contextlib.contextmanager
-def working_together() -> Iterator[Executor]:
+def thread_pool() -> Iterator[Executor]:
     """As many workers as torch has threads, each of which computes on one."""
     threads = torch.get_num_threads()
     with one_thread(), ThreadPoolExecutor(threads) as workers:

@@ -10,7 +10,7 @@ from kancli.stats.columns import flat
 from kancli.sweeps.table import Row
 
 PARTS = ("versions", "git", "platform", "cpu", "threads", "semantics")
-MOST_JOBS = 12  # named, that differ
+MAX_JOBS = 12  # named, that differ
 
 
 def environment(rows: Sequence[Row], records: Sequence[Mapping[str, Any]]) -> Markup:
@@ -59,6 +59,6 @@ def _word(value: Any) -> str:
 
 
 def _jobs(numbers: Sequence[int]) -> str:
-    named = ", ".join(map(str, numbers[:MOST_JOBS]))
-    more = f" and {len(numbers) - MOST_JOBS} more" if len(numbers) > MOST_JOBS else ""
+    named = ", ".join(map(str, numbers[:MAX_JOBS]))
+    more = f" and {len(numbers) - MAX_JOBS} more" if len(numbers) > MAX_JOBS else ""
     return f"job{'' if len(numbers) == 1 else 's'} {named}{more}"

@@ -15,9 +15,9 @@ from kancli.sweeps.table import Row
 log = logging.getLogger("kancli")
 
 FIRST = ("sweep", "compare", "network")  # the others follow by name
-MOST_BYTES = 16 << 20  # of one figure
+MAX_BYTES = 16 << 20  # of one figure
 # Of the jobs' own figures.
-MOST_JOBS, MOST_JOBS_BYTES = 24, 6 << 20
+MAX_JOBS, MAX_JOBS_BYTES = 24, 6 << 20
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -42,12 +42,12 @@ def _order(path: Path) -> tuple[int, str]:
 def thumbnails(folder: Path, rows: Sequence[Row]) -> Markup:
     """The diagrams of the jobs that have one: the first ones shown, the others as links."""
     drawn = [(row, path) for row in rows if (path := folder / row.folder / "figures" / "network.png").is_file()]
-    left, shown, links = MOST_JOBS_BYTES, [], []
+    left, shown, links = MAX_JOBS_BYTES, [], []
     for row, content in _readable(drawn):
         left -= len(content)
         name = " ".join([f"job {row.number}", *(f"{key}={value}" for key, value in row.keys.items())])
         address = link(f"{row.folder}/figures/network.png")
-        if left >= 0 and len(shown) < MOST_JOBS:
+        if left >= 0 and len(shown) < MAX_JOBS:
             shown.append(figure(content, name, address))
         else:
             links.append(tag("li", tag("a", name, href=address)))
@@ -60,7 +60,7 @@ def thumbnails(folder: Path, rows: Sequence[Row]) -> Markup:
 
 def _readable(drawn: Sequence[tuple[Row, Path]]) -> Iterator[tuple[Row, bytes]]:
     for number, (row, path) in enumerate(drawn):
-        if number >= MOST_JOBS:  # only linked to
+        if number >= MAX_JOBS:  # only linked to
             yield row, b""
             continue
         try:
@@ -75,7 +75,7 @@ def read_png(path: Path) -> bytes:
     Raises:
         ConfigError: it cannot be read, or is no PNG.
     """
-    check_plain(path, MOST_BYTES)
+    check_plain(path, MAX_BYTES)
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -17,12 +17,12 @@ from kancli.report import tables
 from kancli.report.data import data_of, script_of
 from kancli.report.elements import Markup, tag, together
 from kancli.report.environment import environment
-from kancli.sweeps.reader import Found
+from kancli.sweeps.reader import RunsFolder
 
 HERE = Path(__file__).parent
 
 
-def document(found: Found) -> bytes:
+def document(found: RunsFolder) -> bytes:
     """The page about a folder.
 
     Raises:
@@ -52,7 +52,7 @@ def document(found: Found) -> bytes:
     return text.encode("utf-8", "replace")  # a file's name may hold what is no character
 
 
-def _sections(found: Found, data: Mapping[str, Any]) -> dict[str, Markup | None]:
+def _sections(found: RunsFolder, data: Mapping[str, Any]) -> dict[str, Markup | None]:
     """The content of each section by its title; None where there is nothing to tell."""
     config = next((record["config"] for record in found.records if isinstance(record.get("config"), Mapping)), None)
     folded = tables.config(config) if config is not None else Markup()
@@ -80,7 +80,7 @@ def _sections(found: Found, data: Mapping[str, Any]) -> dict[str, Markup | None]
     }
 
 
-def _of_run(found: Found, make: Callable[[], Markup]) -> Markup | None:
+def _of_run(found: RunsFolder, make: Callable[[], Markup]) -> Markup | None:
     """What a single run's stats.json tells.
 
     Raises:

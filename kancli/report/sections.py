@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from kancli.report.elements import Markup, command, grid, link, tag, together
 from kancli.sweeps import table
 from kancli.sweeps.plan import ENDED
-from kancli.sweeps.reader import Found
+from kancli.sweeps.reader import RunsFolder
 from kancli.sweeps.table import Row
 
 SYMBOLS = {"complete": "✓", "failed": "✗", "damaged": "✗", "running": "…", "interrupted": "◐", "missing": "○"}
-MOST_VALUES = 12  # of a swept key
-MOST_ROWS = 100
+MAX_VALUES = 12  # of a swept key
+MAX_ROWS = 100
 
 
 def chips(rows: Sequence[Row]) -> Markup:
@@ -31,7 +31,7 @@ def kind(status: str) -> str:
     return f"is-{status}" if status in SYMBOLS else "is-damaged"
 
 
-def plan(found: Found) -> Markup:
+def plan(found: RunsFolder) -> Markup:
     """What was swept, over which values, and what the plan noticed."""
     if found.head is None:
         keys = dict.fromkeys(key for row in found.rows for key in row.keys)
@@ -55,7 +55,7 @@ def _values(swept: dict[str, list[str]]) -> Markup:
     parts = []
     for key, values in swept.items():
         shown = [tag("code", str(value)) for value in values]
-        if len(values) > MOST_VALUES:
+        if len(values) > MAX_VALUES:
             shown = [*shown[:6], Markup("…"), *shown[-2:]]
         count = tag("span", f" {len(values)} value{'' if len(values) == 1 else 's'}", class_="quiet")
         parts += [tag("dt", tag("code", key)), tag("dd", *(together([each, " "]) for each in shown), count)]
@@ -75,19 +75,19 @@ def failures(rows: Sequence[Row]) -> Markup | None:
                 row.cause or "no cause recorded",
                 command(row.replay),
             ]
-            for row in failed[:MOST_ROWS]
+            for row in failed[:MAX_ROWS]
         ]
         parts.append(grid(["job", "status", "cause", "made alone by"], lines, "failures", class_="words"))
-        if len(failed) > MOST_ROWS:
-            parts.append(tag("p", f"... and {len(failed) - MOST_ROWS} more: summary.json and the table have them all."))
+        if len(failed) > MAX_ROWS:
+            parts.append(tag("p", f"... and {len(failed) - MAX_ROWS} more: summary.json and the table have them all."))
     if missing:
-        named = ", ".join(str(row.number) for row in missing[:MOST_ROWS])
-        more = ", ..." if len(missing) > MOST_ROWS else ""
+        named = ", ".join(str(row.number) for row in missing[:MAX_ROWS])
+        more = ", ..." if len(missing) > MAX_ROWS else ""
         parts.append(tag("p", f"{len(missing)} job{'' if len(missing) == 1 else 's'} left no record: {named}{more}."))
     return together(parts) if parts else None
 
 
-def commands(found: Found) -> Markup:
+def commands(found: RunsFolder) -> Markup:
     """How to make all of it again, and how to go on with what is not complete."""
     if found.head is None:
         lines = [["the run" if found.is_run else f"job {row.number}", command(row.replay)] for row in found.rows[:1]]

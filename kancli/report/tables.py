@@ -14,11 +14,11 @@ from kancli.runs.files import pretty
 from kancli.stats.columns import flat
 from kancli.stats.glossary import meanings
 from kancli.sweeps import table
-from kancli.sweeps.table import OF_LAYER, Row
+from kancli.sweeps.table import LAYER_COLUMNS, Row
 
 SYMBOLS = {"pass": "✓", "warn": "!", "fail": "✗"}
-MOST_CELLS = 200
-MOST_VALUES = 24  # of a key whose effects are told
+MAX_CELLS = 200
+MAX_VALUES = 24  # of a key whose effects are told
 
 
 def judged(word: str | None, text: str) -> Markup:
@@ -32,7 +32,7 @@ def cells(data: Mapping[str, Any]) -> Markup:
     """The sweep with seeds taken together, for a reader without the page's script, which puts its own in this place."""
     places = [data["statistics"].index(name) for name in data["shown"]]
     lines = []
-    for cell in data["cells"][:MOST_CELLS]:
+    for cell in data["cells"][:MAX_CELLS]:
         count = f"{cell['complete']} of {cell['jobs']}" if cell["complete"] < cell["jobs"] else str(cell["jobs"])
         keys = ["–" if key is None else str(key) for key in cell["keys"]] or ["all"]
         lines.append(
@@ -40,8 +40,8 @@ def cells(data: Mapping[str, Any]) -> Markup:
         )
     heads = [*(data["fixed"] or [""]), "jobs complete", "verdicts", *data["shown"]]
     shown = grid(heads, lines, "results", class_="results")
-    if len(data["cells"]) > MOST_CELLS:
-        more = f"... and {len(data['cells']) - MOST_CELLS} more: sweep.csv and summary.json have them all."
+    if len(data["cells"]) > MAX_CELLS:
+        more = f"... and {len(data['cells']) - MAX_CELLS} more: sweep.csv and summary.json have them all."
         return together([shown, tag("p", more)])
     return shown
 
@@ -99,11 +99,11 @@ def _effect(key: str, told: Mapping[str, Mapping[str, Any]]) -> Markup:
             [
                 name,
                 tag("span", shown, class_="share"),
-                *(number(each["means"].get(value)) for value in values[:MOST_VALUES]),
+                *(number(each["means"].get(value)) for value in values[:MAX_VALUES]),
             ]
         )
-    more = [f"... {len(values) - MOST_VALUES} more"] if len(values) > MOST_VALUES else []
-    heads = ["statistic", "share of variance", *(f"{key}={value}" for value in values[:MOST_VALUES]), *more]
+    more = [f"... {len(values) - MAX_VALUES} more"] if len(values) > MAX_VALUES else []
+    heads = ["statistic", "share of variance", *(f"{key}={value}" for value in values[:MAX_VALUES]), *more]
     return grid(heads, [[*line, *("" for _ in more)] for line in lines], f"effects of {key}", class_="numbers")
 
 
@@ -156,7 +156,7 @@ def layers(found: Sequence[Mapping[str, Any]]) -> Markup:
     """The statistics of a single run, a column a layer; of an ensemble their means over members."""
     told = [flat({name: each for name, each in layer.items() if name not in ("nodes", "edges")}) for layer in found]
     lines = []
-    for name in OF_LAYER:
+    for name in LAYER_COLUMNS:
         values = [layer.get(name, layer.get(f"{name}_mean")) for layer in told]
         if any(value is not None for value in values):
             lines.append([name, *map(number, values)])

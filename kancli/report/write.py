@@ -8,7 +8,7 @@ from pathlib import Path
 from kancli.errors import ConfigError
 from kancli.report.page import document
 from kancli.runs.files import write_whole
-from kancli.sweeps.reader import look
+from kancli.sweeps.reader import read_folder
 
 NAME = "report.html"
 
@@ -19,7 +19,7 @@ def write_report(folder: Path) -> Path:
     Raises:
         ConfigError: the folder holds no runs, a file is damaged, or the page cannot be written.
     """
-    content = document(look(folder))
+    content = document(read_folder(folder))
     path = folder / NAME
     try:
         write_whole(path, content)

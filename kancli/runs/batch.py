@@ -14,10 +14,10 @@ import torch
 from kancli.config.settings import Settings
 from kancli.inits.initialise import declared, init_
 from kancli.runs.experiment import _empty, _sample_each, _told, compute, deterministic
-from kancli.runs.forward import measure
+from kancli.runs.forward import forward_and_measure
 from kancli.runs.result import Result
 from kancli.stats import network_stats
-from kancli.stats.network_stats import describe
+from kancli.stats.network_stats import format_non_finite
 from kancli.stats.parameters import Declared
 
 
@@ -41,17 +41,17 @@ def _compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
     start = time.perf_counter()
     model = _empty(first, len(runs))
     laws = []  # of each run
-    for which in _stretches([each.init for each in runs]):
+    for which in _consecutive_groups([each.init for each in runs]):
         init_(model.member(which), runs[which.start].init, seed=[each.seed for each in runs[which]])
         laws += [declared(model, runs[which.start].init)] * len(runs[which])
     seconds["model"] = time.perf_counter() - start
     start = time.perf_counter()
     x = torch.cat(
         [_sample_each(runs[which.start], [each.seed for each in runs[which]])
-         for which in _stretches([each.inputs for each in runs])]
+         for which in _consecutive_groups([each.inputs for each in runs])]
     )  # fmt: skip
     seconds["inputs"] = time.perf_counter() - start
-    passed = measure(first, model, x, _joined(laws), seconds, keep=slice(None))
+    passed = forward_and_measure(first, model, x, _joined(laws), seconds, keep=slice(None))
     share = {name: each / len(runs) for name, each in seconds.items()}
     for number, settings in enumerate(runs):
         start = time.perf_counter()
@@ -59,12 +59,12 @@ def _compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
         told, _ = _told(settings, found, model.layers[0].coef.dtype)
         one = model.member(number)
         activations = {name: each[number] for name, each in passed.activations.items()}
-        non_finite = describe(network_stats.non_finite(found.layers), ensemble=False)
+        non_finite = format_non_finite(network_stats.non_finite(found.layers), ensemble=False)
         spent = {**share, "report": time.perf_counter() - start}
         yield Result(settings, one, one, found, told, [], [], activations, non_finite, spent)
 
 
-def _stretches(values: Sequence[Any]) -> Iterator[slice]:
+def _consecutive_groups(values: Sequence[Any]) -> Iterator[slice]:
     """Of neighbours that are equal."""
     begin = 0
     for _, same in itertools.groupby(values):

@@ -14,18 +14,18 @@ from torch import Tensor
 from kancli.config import memory
 from kancli.config.settings import Settings
 from kancli.errors import ConfigError
-from kancli.figures.scene import MOST_MEMBERS
+from kancli.figures.data import MAX_MEMBERS
 from kancli.inits.initialise import declared, init_, size_of
 from kancli.inits.laws import Law
 from kancli.kan.base_functions import base_function
-from kancli.kan.layer import Standard
+from kancli.kan.layer import BasisStatistics
 from kancli.kan.network import KAN
-from kancli.runs.forward import Passed, measure
+from kancli.runs.forward import ForwardResult, forward_and_measure
 from kancli.runs.result import Result
 from kancli.stats import network_stats
-from kancli.stats.network_stats import Found, describe, join
+from kancli.stats.network_stats import NetworkStats, format_non_finite, join
 from kancli.stats.parameters import Declared
-from kancli.stats.stats_json import member_rows, report
+from kancli.stats.stats_json import as_json, member_rows
 from kancli.stats.verdicts import judge
 
 
@@ -69,7 +69,7 @@ def _empty(settings: Settings, members: int | None) -> KAN:
     model = KAN(settings.width, **layer_options(settings), n_members=members, device=device_of(settings.device))
     if settings.grid.adapt == "samples":
         for layer in model.layers:
-            layer.take_own_knots_()
+            layer.use_per_input_knots_()
     return model
 
 
@@ -107,7 +107,7 @@ def _compute(settings: Settings) -> Result:
 
     ensemble = settings.n_seeds > 1
     laws = [{name: Declared(*each) for name, each in layer.items()} for layer in declared(model, settings.init)]
-    parts: list[Passed] = []
+    parts: list[ForwardResult] = []
     size = memory.group_size(settings.width, settings.grid.size + settings.k, settings.inputs.count())
     for begin in range(0, settings.n_seeds, size):
         group = slice(begin, min(begin + size, settings.n_seeds))
@@ -115,28 +115,30 @@ def _compute(settings: Settings) -> Result:
         x = _sample(settings, group if ensemble else None)
         seconds["inputs"] += time.perf_counter() - start
         part = model.member(group) if ensemble else model
-        parts.append(measure(settings, part, x, laws, seconds, keep=None if parts else slice(0, 1)))
+        parts.append(forward_and_measure(settings, part, x, laws, seconds, keep=None if parts else slice(0, 1)))
 
     start = time.perf_counter()
-    shown = model.member(slice(0, MOST_MEMBERS) if ensemble else None)
-    for layer, *standards in zip(shown.layers, *(each.standards for each in parts), strict=True):
-        layer.standard = _of_first_members(standards) if ensemble else standards[0]
+    figure_model = model.member(slice(0, MAX_MEMBERS) if ensemble else None)
+    for layer, *standards in zip(figure_model.layers, *(each.standards for each in parts), strict=True):
+        layer.basis_statistics = _of_first_members(standards) if ensemble else standards[0]
     found = join([each.found for each in parts])
     told, members = _told(settings, found, model.layers[0].coef.dtype)
-    non_finite = describe(network_stats.non_finite(found.layers), ensemble)
+    non_finite = format_non_finite(network_stats.non_finite(found.layers), ensemble)
     activations = {name: each[0] for name, each in parts[0].activations.items()}
     seconds["report"] = time.perf_counter() - start
-    return Result(settings, model, shown, found, told, members, parts[0].scopes, activations, non_finite, seconds)
+    return Result(
+        settings, model, figure_model, found, told, members, parts[0].ranges, activations, non_finite, seconds
+    )
 
 
-def _of_first_members(groups: Sequence[Standard | None]) -> Standard | None:
+def _of_first_members(groups: Sequence[BasisStatistics | None]) -> BasisStatistics | None:
     known = [each for each in groups if each is not None]
     if not known:
         return None
     mean, inverse_std = (
-        torch.cat([getattr(each, name) for each in known])[:MOST_MEMBERS] for name in ("mean", "inverse_std")
+        torch.cat([getattr(each, name) for each in known])[:MAX_MEMBERS] for name in ("mean", "inverse_std")
     )
-    return Standard(mean, inverse_std)
+    return BasisStatistics(mean, inverse_std)
 
 
 def laws_of(settings: Settings, model: KAN) -> list[dict[str, Law]]:
@@ -146,13 +148,13 @@ def laws_of(settings: Settings, model: KAN) -> list[dict[str, Law]]:
     return [{name: law for name, law in layer.items() if name not in fitted} for layer in drawn]
 
 
-def _told(settings: Settings, found: Found, dtype: torch.dtype) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _told(settings: Settings, found: NetworkStats, dtype: torch.dtype) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The contents of stats.json, and the rows of members.csv."""
     ensemble = settings.n_seeds > 1
     verdicts = judge(found, vars(settings.verdicts), ensemble=ensemble)
-    shown = Found([], {}) if settings.stats.level == "none" else found
-    told = report(shown, verdicts, epsilon=torch.finfo(dtype).eps, ensemble=ensemble)
-    return told, member_rows(shown.layers, settings.seed) if ensemble else []
+    figure_model = NetworkStats([], {}) if settings.stats.level == "none" else found
+    told = as_json(figure_model, verdicts, epsilon=torch.finfo(dtype).eps, ensemble=ensemble)
+    return told, member_rows(figure_model.layers, settings.seed) if ensemble else []
 
 
 def _sample(settings: Settings, members: slice | None) -> Tensor:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-MOST_JSON = 2**30  # bytes: 1.8 kB an edge are 300 MB for [64, 2500]
+MAX_JSON_BYTES = 2**30  # bytes: 1.8 kB an edge are 300 MB for [64, 2500]
 
 
 def write_whole(target: Path, content: bytes) -> None:
@@ -76,7 +76,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
 
 
-def check_plain(path: Path, most: int | None = MOST_JSON) -> None:
+def check_plain(path: Path, most: int | None = MAX_JSON_BYTES) -> None:
     """Check that a file is a plain one that can be read whole: no device, and no link out of its folder.
 
     Raises:
@@ -93,7 +93,7 @@ def check_plain(path: Path, most: int | None = MOST_JSON) -> None:
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
 
 
-def unwritable(path: Path | str, error: OSError, key: str = "hydra.run.dir") -> str:
+def unwritable_message(path: Path | str, error: OSError, key: str = "hydra.run.dir") -> str:
     """The message for a folder that cannot be made or looked into."""
     return f"{key}={path}: {error.strerror}; name a folder elsewhere with {key}=DIR"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError, KanError
-from kancli.runs.files import csv_of_edges, csv_of_rows, pretty, read_json, unwritable, write_whole
+from kancli.runs.files import csv_of_edges, csv_of_rows, pretty, read_json, unwritable_message, write_whole
 from kancli.runs.hashes import hash_of, hash_of_file
 from kancli.stats.columns import flat
 
@@ -29,7 +29,7 @@ class RunFolder:
     """A run's folder, from claim to completion.
 
     Args:
-        path: where it is; use `claim` to make one.
+        path: where it is; use `create` to make one.
         head: what run.json says from the start.
     """
 
@@ -38,12 +38,12 @@ class RunFolder:
         self.head = dict(head)
         self.files: dict[str, str] = {}  # sha256 by name
         self.tensors: dict[str, str] = {}
-        self.replaced: Path | None = None  # where the run is whose place this one takes
-        self.target: Path | None = None  # where the folder goes, whole, at the end
+        self.superseded: Path | None = None  # where the run is whose place this one takes
+        self.final_path: Path | None = None  # where the folder goes, whole, at the end
         self._handler: logging.Handler | None = None
 
     @classmethod
-    def claim(
+    def create(
         cls, path: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any], *, overwrite: bool = False
     ) -> RunFolder:
         """Make the folder this run's own, or fail before anything in it is touched.
@@ -58,20 +58,20 @@ class RunFolder:
         Raises:
             ConfigError: the folder holds something already, or cannot be written.
         """
-        replaced = _set_aside(path) if overwrite else None
+        superseded = _set_aside(path) if overwrite else None
         check_fresh(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
             (path / HYDRA_RECORD).mkdir()
         except FileExistsError:
-            raise ConfigError([_taken(path)]) from None
+            raise ConfigError([not_empty_message(path)]) from None
         except OSError as error:
-            if replaced is not None:
+            if superseded is not None:
                 with contextlib.suppress(OSError):
-                    replaced.rename(path)
-            raise ConfigError([unwritable(path, error)]) from None
+                    superseded.rename(path)
+            raise ConfigError([unwritable_message(path, error)]) from None
         folder = cls(path, head)
-        folder.replaced = replaced
+        folder.superseded = superseded
         for name, text in hydra_record.items():
             folder.write(f"{HYDRA_RECORD}/{name}", text.encode())
         folder._open_log()
@@ -79,7 +79,7 @@ class RunFolder:
         return folder
 
     @classmethod
-    def aside(cls, path: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any]) -> RunFolder:
+    def create_staged(cls, path: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any]) -> RunFolder:
         """A folder that nobody sees before it is closed, when it takes its place at once.
 
         It is for the jobs of a sweep, each of which belongs to one process: half as many calls of the file system.
@@ -93,9 +93,9 @@ class RunFolder:
                 shutil.rmtree(hidden)
             (hidden / HYDRA_RECORD).mkdir(parents=True)
         except OSError as error:
-            raise ConfigError([unwritable(path, error, "hydra.sweep.dir")]) from None
+            raise ConfigError([unwritable_message(path, error, "hydra.sweep.dir")]) from None
         folder = cls(hidden, head)
-        folder.target = path
+        folder.final_path = path
         for name, text in hydra_record.items():
             folder.write(f"{HYDRA_RECORD}/{name}", text.encode())
         folder._open_log()
@@ -107,7 +107,7 @@ class RunFolder:
         try:
             if target.parent != self.path:  # which was claimed, and is not made anew where somebody removed it
                 target.parent.mkdir(exist_ok=True)
-            if self.target is None:
+            if self.final_path is None:
                 write_whole(target, content)
             else:
                 target.write_bytes(content)
@@ -155,15 +155,15 @@ class RunFolder:
             self._handler = None
         self.files["run.log"] = hash_of_file(self.path / "run.log")
         self._write_run(status, more)
-        if self.target is not None:
+        if self.final_path is not None:
             try:
-                self.path.rename(self.target)
+                self.path.rename(self.final_path)
             except OSError as error:
-                raise KanError(f"{self.target}: cannot be written: {error.strerror}") from error
-        if self.replaced is not None and status == "complete":
-            shutil.rmtree(self.replaced, ignore_errors=True)
-        elif self.replaced is not None:
-            log.warning("overwrite=true: the run that was there is kept in %s", self.replaced)
+                raise KanError(f"{self.final_path}: cannot be written: {error.strerror}") from error
+        if self.superseded is not None and status == "complete":
+            shutil.rmtree(self.superseded, ignore_errors=True)
+        elif self.superseded is not None:
+            log.warning("overwrite=true: the run that was there is kept in %s", self.superseded)
 
     def _write_run(self, status: str, more: Mapping[str, Any]) -> None:
         hashes = {"files": self.files, "tensors": self.tensors}
@@ -189,13 +189,13 @@ def check_fresh(path: Path, key: str = "hydra.run.dir", *, overwrite: bool = Fal
     try:
         if path.is_dir():
             if any(path.iterdir()) and not overwrite:
-                raise ConfigError([_taken(path, key)])
+                raise ConfigError([not_empty_message(path, key)])
             if any(path.iterdir()):
                 _check_finished(path)
         elif path.exists():
             raise ConfigError([f"{key}={path}: is a file; name a folder that is new or empty"])
     except OSError as error:
-        raise ConfigError([unwritable(path, error, key)]) from None
+        raise ConfigError([unwritable_message(path, error, key)]) from None
     parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise ConfigError([f"{key}={path}: {parent} cannot be written; name a folder elsewhere with {key}=DIR"])
@@ -223,14 +223,14 @@ def _set_aside(path: Path) -> Path | None:
     if not path.is_dir() or not any(path.iterdir()):
         return None
     _check_finished(path)
-    aside = path.with_name(f".{path.name}.replaced-{uuid.uuid4().hex[:8]}")
+    create_staged = path.with_name(f".{path.name}.replaced-{uuid.uuid4().hex[:8]}")
     try:
-        path.rename(aside)
+        path.rename(create_staged)
     except OSError as error:
-        raise ConfigError([unwritable(path, error)]) from None
-    return aside
+        raise ConfigError([unwritable_message(path, error)]) from None
+    return create_staged
 
 
-def _taken(path: Path, key: str = "hydra.run.dir") -> str:
+def not_empty_message(path: Path, key: str = "hydra.run.dir") -> str:
     also = ", or add overwrite=true" if key == "hydra.run.dir" else ""
     return f"{key}={path}: is not empty; a run writes to a fresh folder: name another, leave {key} out{also}"

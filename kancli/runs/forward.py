@@ -11,27 +11,27 @@ from torch import Tensor
 
 from kancli.config import memory
 from kancli.config.settings import Settings
-from kancli.kan.grid_adaptation import adapt_
-from kancli.kan.layer import LayerTrace, Standard
+from kancli.kan.grid_adaptation import adapt_grid_
+from kancli.kan.layer import BasisStatistics, LayerTrace
 from kancli.kan.network import KAN
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import Backward, backward
-from kancli.stats.layer_stats import LayerScope
-from kancli.stats.network_stats import Found
+from kancli.stats.layer_stats import EdgeRanges
+from kancli.stats.network_stats import NetworkStats
 from kancli.stats.parameters import Declared, parameters
 
 
 @dataclass(frozen=True)
-class Passed:
+class ForwardResult:
     """What came of sending samples through some members."""
 
-    found: Found
-    standards: list[Standard | None]  # per layer, what its bases were standardised by
-    scopes: list[LayerScope]  # of the first
+    found: NetworkStats
+    standards: list[BasisStatistics | None]  # per layer, what its bases were standardised by
+    ranges: list[EdgeRanges]  # of the first
     activations: dict[str, Tensor]  # of those kept, with the member axis
 
 
-def measure(
+def forward_and_measure(
     settings: Settings,
     model: KAN,
     x: Tensor,
@@ -39,7 +39,7 @@ def measure(
     seconds: dict[str, float],
     *,
     keep: slice | None,
-) -> Passed:
+) -> ForwardResult:
     """Send samples through a model chunk by chunk.
 
     Args:
@@ -62,11 +62,11 @@ def measure(
     if settings.grid.adapt == "samples":
         laws, more = _adapted(settings, model, x, laws, chunk)
     collector = Collector(
-        model, laws, more, level=measures.level, first=measures.first.n, flat=measures.flat, scopes=draws
+        model, laws, more, level=measures.level, first=measures.first.n, flat=measures.flat, ranges=draws
     )
     kept: list[dict[str, Tensor]] = []
     back: Backward | None = None
-    with model.standardised_over(x, chunk):
+    with model.with_basis_statistics(x, chunk):
         for begin in range(0, n, chunk):
             traces = model.trace(x[..., begin : begin + chunk, :])
             if keep is not None and begin < most:
@@ -76,11 +76,11 @@ def measure(
             lap("stats")
         if measures.level == "full":
             back = backward(model, x[..., : measures.ntk.n, :])
-        standards = [layer.standard for layer in model.layers]
-        found, scopes = collector.found(back), collector.scopes() if draws else []
+        standards = [layer.basis_statistics for layer in model.layers]
+        found, ranges = collector.found(back), collector.ranges() if draws else []
     activations = {name: torch.cat([chunk[name] for chunk in kept], dim=1) for name in kept[0]} if kept else {}
     lap("stats")
-    return Passed(found, standards, scopes, activations)
+    return ForwardResult(found, standards, ranges, activations)
 
 
 def _adapted(
@@ -91,7 +91,7 @@ def _adapted(
         parameters(layer, each, quantiles=settings.stats.level == "full")["coef"]
         for layer, each in zip(model.layers, laws, strict=True)
     ]
-    fits = adapt_(model, x, eps=settings.grid.eps, chunk=chunk)
+    fits = adapt_grid_(model, x, eps=settings.grid.eps, chunk=chunk)
     more = [{"coef_as_drawn": each, "refit": dict(vars(fit))} for each, fit in zip(drawn, fits, strict=True)]
     return [{name: law for name, law in each.items() if name != "coef"} for each in laws], more
 

@@ -15,15 +15,15 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from kancli.inits.plugins import Trust, trust, trusting
+from kancli.inits.plugins import CodePolicy, code_policy, use_policy
 
 T = TypeVar("T")
-SILENT = 255  # status of a process that ended with 0 in the midst of a job
+EXITED_SILENTLY = 255  # status of a process that ended with 0 in the midst of a job
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 @contextlib.contextmanager
-def workers(count: int) -> Iterator[ProcessPool]:
+def process_pool(count: int) -> Iterator[ProcessPool]:
     """So many processes that import torch once. Left by an exception, a signal's too, they are ended at once."""
     if _kept is None:
         with _started(count) as pool:
@@ -38,7 +38,7 @@ def workers(count: int) -> Iterator[ProcessPool]:
 
 
 @contextlib.contextmanager
-def kept(ahead: int = 0) -> Iterator[None]:
+def reuse_pools(ahead: int = 0) -> Iterator[None]:
     """Within, processes wait for their next use instead of ending after each.
 
     Args:
@@ -55,7 +55,7 @@ def kept(ahead: int = 0) -> Iterator[None]:
             _kept = None
 
 
-def beside(function: Callable[..., T], *args: Any) -> Callable[[], T]:
+def run_in_worker(function: Callable[..., T], *args: Any) -> Callable[[], T]:
     """Have a process that is kept work out a function, which this one does if there is none; return what waits for the
     result."""
     if _kept is None or not _kept.pools:
@@ -106,7 +106,7 @@ def _start() -> None:
 @contextlib.contextmanager
 def _started(count: int) -> Iterator[ProcessPool]:
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(count, initializer=_prepare, initargs=(count, trust()), context=context)
+    pool = ProcessPool(count, initializer=_prepare, initargs=(count, code_policy()), context=context)
     try:
         # Its processes inherit what is blocked: Ctrl-C is this one's business, from their first moment on.
         resource_tracker.ensure_running()  # which would unblock it
@@ -125,7 +125,7 @@ def _started(count: int) -> Iterator[ProcessPool]:
         pool.join()
 
 
-def _prepare(count: int, given: Trust) -> None:
+def _prepare(count: int, given: CodePolicy) -> None:
     if sys.platform == "linux":  # whatever becomes of the parent, no worker goes on alone
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     logging.getLogger("kancli").setLevel(logging.INFO)  # for the run's own log; on the terminal this process is silent
@@ -137,7 +137,7 @@ def _prepare(count: int, given: Trust) -> None:
     import kancli.runs.experiment  # noqa: F401 - now, and not in the time of the first task
 
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
-    _for_good.enter_context(trusting(given))
+    _for_good.enter_context(use_policy(given))
 
 
 _for_good = contextlib.ExitStack()
@@ -145,7 +145,7 @@ _for_good = contextlib.ExitStack()
 
 def _exit_with_a_word(status: int) -> None:
     """os._exit of a process of a pool, which takes status 0 for an end that it wished for itself, and waits on."""
-    _exit(status or SILENT)
+    _exit(status or EXITED_SILENTLY)
 
 
 _exit = os._exit

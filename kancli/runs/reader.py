@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from kancli.config.overrides import parse, settle
+from kancli.config.overrides import parse, resolve
 from kancli.config.settings import Settings
 from kancli.config.validation import validate
 from kancli.errors import ConfigError
-from kancli.figures.scene import MOST_MEMBERS, Scene
-from kancli.inits.plugins import TARGET, Trust, trust
-from kancli.kan.layer import Standard
+from kancli.figures.data import MAX_MEMBERS, FigureData
+from kancli.inits.plugins import TARGET, CodePolicy, code_policy
+from kancli.kan.layer import BasisStatistics
 from kancli.kan.network import KAN
 from kancli.runs.experiment import laws_of, layer_options
 from kancli.runs.files import read_json, read_tensors
 from kancli.schema import show
-from kancli.stats.layer_stats import LayerScope
+from kancli.stats.layer_stats import EdgeRanges
 from kancli.stats.stats_json import SCHEMA
 
 if TYPE_CHECKING:
@@ -54,19 +54,19 @@ def settings_of_run(folder: Path, config: Mapping[str, Any], typed: Sequence[str
     Raises:
         ConfigError: an override is of something else, or the recorded config has faults.
     """
-    settled = settle(parse(typed), presets)
-    strange = [key for key, _ in settled.values if key.split(".")[0] != "figures"]
-    strange += [key for key in settled.choices if key != "figures"]
-    faults = [*settled.faults, *(f"{key}: a run is drawn as it was; only figures can be chosen" for key in strange)]
-    if faults or settled.hydra:
-        raise ConfigError(faults or [f"{' '.join(settled.hydra)}: only figures can be chosen"])
+    resolved = resolve(parse(typed), presets)
+    strange = [key for key, _ in resolved.values if key.split(".")[0] != "figures"]
+    strange += [key for key in resolved.choices if key != "figures"]
+    faults = [*resolved.faults, *(f"{key}: a run is drawn as it was; only figures can be chosen" for key in strange)]
+    if faults or resolved.hydra:
+        raise ConfigError(faults or [f"{' '.join(resolved.hydra)}: only figures can be chosen"])
     look = config.get("figures", {})
     if not isinstance(look, Mapping):
         raise ConfigError([f"{folder}/run.json: damaged: its config's figures are no section"])
     look = dict(look)
-    if (choice := settled.choices.get("figures")) is not None:
+    if (choice := resolved.choices.get("figures")) is not None:
         look |= presets.load("figures", choice).body
-    look |= {key.removeprefix("figures."): value for key, value in settled.values}
+    look |= {key.removeprefix("figures."): value for key, value in resolved.values}
     known = {name: config[name] for name in MODEL_KEYS if name in config}
     if _knows_scheme(config):
         known["init"] = config["init"]
@@ -76,22 +76,22 @@ def settings_of_run(folder: Path, config: Mapping[str, Any], typed: Sequence[str
         raise ConfigError([f"{folder}: {fault}" for fault in error.faults]) from None
 
 
-def scene_of_run(
+def figure_data_of_run(
     folder: Path, config: Mapping[str, Any], typed: Sequence[str], presets: Presets
-) -> tuple[Settings, Scene]:
+) -> tuple[Settings, FigureData]:
     """What figures need of a run, and how they are to look; the arguments and errors are those of `settings_of_run` and
-    `read_scene`."""
+    `read_figure_data`."""
     settings = settings_of_run(folder, config, typed, presets)
-    return settings, read_scene(folder, settings, with_laws=_knows_scheme(config))
+    return settings, read_figure_data(folder, settings, with_laws=_knows_scheme(config))
 
 
 def _knows_scheme(config: Mapping[str, Any]) -> bool:
     """Whether a run's scheme may be looked up: one of kancli's own, or one whose code the user trusts."""
     init = config.get("init")
-    return isinstance(init, Mapping) and (TARGET not in init or trust() != Trust())
+    return isinstance(init, Mapping) and (TARGET not in init or code_policy() != CodePolicy())
 
 
-def read_scene(folder: Path, settings: Settings, *, with_laws: bool = True) -> Scene:
+def read_figure_data(folder: Path, settings: Settings, *, with_laws: bool = True) -> FigureData:
     """What figures need, from the files of a run's folder.
 
     Args:
@@ -110,10 +110,10 @@ def read_scene(folder: Path, settings: Settings, *, with_laws: bool = True) -> S
         model = _model(settings, parameters)
         _check(model, activations)
         if numbers.exists():
-            scopes = _read_scopes(model, read_tensors(numbers))
+            ranges = _read_ranges(model, read_tensors(numbers))
         else:
             model = model.member(None if model.n_members is None else 0)
-            scopes = _scopes_from(model, activations)
+            ranges = _ranges_from(model, activations)
     except (KeyError, ValueError, RuntimeError, IndexError) as error:
         raise ConfigError(
             [f"{folder}: its tensors are not those of its config: {' '.join(str(error).split())}"]
@@ -122,7 +122,7 @@ def read_scene(folder: Path, settings: Settings, *, with_laws: bool = True) -> S
     stats = read_stats(folder / "stats.json")
     if not isinstance(stats.get("layers"), list) or len(stats["layers"]) not in (0, len(model.layers)):
         raise ConfigError([f"{folder}/stats.json: damaged: not the statistics of {len(model.layers)} layers"])
-    return Scene(model, scopes, stats, activations, laws, settings.n_seeds)
+    return FigureData(model, ranges, stats, activations, laws, settings.n_seeds)
 
 
 def read_stats(path: Path) -> dict[str, Any]:
@@ -140,14 +140,14 @@ def read_stats(path: Path) -> dict[str, Any]:
 def _model(settings: Settings, parameters: Mapping[str, Tensor]) -> KAN:
     """The model, or an ensemble's first members."""
     shape = parameters["layers.0.coef"].shape
-    members = None if len(shape) == 3 else min(shape[0], MOST_MEMBERS)
+    members = None if len(shape) == 3 else min(shape[0], MAX_MEMBERS)
     tensors = {name: each if members is None else each[:members] for name, each in parameters.items()}
     options = {**layer_options(settings), "bias": "layers.0.bias" in tensors}
     model = KAN(settings.width, **options, n_members=members)
     for number, layer in enumerate(model.layers):
         knots = tensors[f"layers.{number}.knots"]
         if knots.dim() == (2 if members is None else 3):
-            layer.take_own_knots_()
+            layer.use_per_input_knots_()
             layer.knots.copy_(knots)
     model.load_state_dict(tensors)
     return model
@@ -169,9 +169,9 @@ def _check(model: KAN, activations: Mapping[str, Tensor]) -> None:
             raise ValueError(f"{name} is of another size")
 
 
-def _read_scopes(model: KAN, data: Mapping[str, Tensor]) -> list[LayerScope]:
+def _read_ranges(model: KAN, data: Mapping[str, Tensor]) -> list[EdgeRanges]:
     """Range and strength in each layer; and the model is told what its bases were standardised by."""
-    scopes = []
+    ranges = []
     for number, layer in enumerate(model.layers):
         path = f"layers.{number}"
         low, high, mean_abs, std = (data[f"{path}.{name}"].numpy() for name in ("low", "high", "mean_abs", "std"))
@@ -179,18 +179,20 @@ def _read_scopes(model: KAN, data: Mapping[str, Tensor]) -> list[LayerScope]:
             raise ValueError(f"{path} is of another size")
         if f"{path}.standard_mean" in data:
             layer.standardise = True
-            layer.standard = Standard(data[f"{path}.standard_mean"], data[f"{path}.standard_inverse_std"])
-        scopes.append(LayerScope(low, high, mean_abs, std))
-    return scopes
+            layer.basis_statistics = BasisStatistics(
+                data[f"{path}.standard_mean"], data[f"{path}.standard_inverse_std"]
+            )
+        ranges.append(EdgeRanges(low, high, mean_abs, std))
+    return ranges
 
 
-def _scopes_from(model: KAN, activations: Mapping[str, Tensor]) -> list[LayerScope]:
+def _ranges_from(model: KAN, activations: Mapping[str, Tensor]) -> list[EdgeRanges]:
     """The same of a single model, over the samples that were kept: the run itself drew no figures."""
-    scopes = []
+    ranges = []
     for number, layer in enumerate(model.layers):
         preacts = activations[f"layers.{number}.preacts"]
         if layer.standardise:
-            layer.standard = Standard.of([layer.local_basis(preacts)])
+            layer.basis_statistics = BasisStatistics.of([layer.local_basis(preacts)])
         x, y = preacts.double().numpy(), activations[f"layers.{number}.postacts"].double().numpy()
-        scopes.append(LayerScope(x.min(0), x.max(0), np.abs(y).mean(0), y.std(0)))
-    return scopes
+        ranges.append(EdgeRanges(x.min(0), x.max(0), np.abs(y).mean(0), y.std(0)))
+    return ranges

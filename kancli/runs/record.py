@@ -20,7 +20,7 @@ from kancli.config.identity import config_of, identity
 from kancli.config.settings import Settings
 from kancli.errors import KanError, NonFiniteError, VerdictError
 from kancli.figures import render as figures
-from kancli.figures.scene import Scene
+from kancli.figures.data import FigureData
 from kancli.kan.network import KAN
 from kancli.runs import signals
 from kancli.runs.console import number
@@ -31,7 +31,7 @@ from kancli.runs.hashes import ladder
 from kancli.runs.result import Result
 from kancli.runs.summary import _print
 from kancli.seeding import SEMANTICS
-from kancli.stats.layer_stats import LayerScope
+from kancli.stats.layer_stats import EdgeRanges
 
 log = logging.getLogger("kancli")
 
@@ -59,14 +59,14 @@ def record_run(
         VerdictError: after everything was written, if a verdict failed and the settings are strict.
     """
     start = time.perf_counter()
-    head = head_of(config_of(settings), identity(settings), overrides, sys.argv)
-    folder = RunFolder.claim(path, hydra_record, head, overwrite=settings.overwrite)
-    with told_in(folder):
+    head = initial_record(config_of(settings), identity(settings), overrides, sys.argv)
+    folder = RunFolder.create(path, hydra_record, head, overwrite=settings.overwrite)
+    with record_failure(folder):
         log.info("identity %s", folder.head["identity"])
         with progress("computing"):
             result = compute(settings)
             record(result, folder)
-        close(folder, result, total=time.perf_counter() - start)
+        finish(folder, result, total=time.perf_counter() - start)
     try:
         _print(result, path, brief)
     except OSError:  # whoever read our output has gone; the run is recorded, and others may follow
@@ -76,7 +76,9 @@ def record_run(
     return result.stats
 
 
-def head_of(config: Mapping[str, Any], identity: str, overrides: Sequence[str], argv: Sequence[str]) -> dict[str, Any]:
+def initial_record(
+    config: Mapping[str, Any], identity: str, overrides: Sequence[str], argv: Sequence[str]
+) -> dict[str, Any]:
     """What run.json says from the start."""
     return {
         "identity": identity,
@@ -91,13 +93,13 @@ def head_of(config: Mapping[str, Any], identity: str, overrides: Sequence[str], 
 
 
 @contextlib.contextmanager
-def told_in(folder: RunFolder) -> Iterator[None]:
+def record_failure(folder: RunFolder) -> Iterator[None]:
     """Within, an exception is told of in the folder before it goes on."""
     try:
         yield
     except BaseException as error:
         with contextlib.suppress(OSError, KanError):  # on a full disk not even this can be said
-            if signals.received(error) is not None:
+            if signals.pending_signal(error) is not None:
                 folder.close("interrupted")
             else:
                 folder.close("failed", error=f"{type(error).__name__}: {error}")
@@ -115,7 +117,7 @@ def record(result: Result, folder: RunFolder) -> None:
         folder.write_members(result.members)
     if settings.figures.names:
         laws = laws_of(settings, result.model)
-        scene = Scene(result.shown, result.scopes, result.stats, result.activations, laws, settings.n_seeds)
+        scene = FigureData(result.figure_model, result.ranges, result.stats, result.activations, laws, settings.n_seeds)
         start = time.perf_counter()
         with figures.drawing_in(folder.path):
             for name, files in figures.files(scene, settings.figures):
@@ -123,23 +125,23 @@ def record(result: Result, folder: RunFolder) -> None:
                     folder.write(path, content)
                 now = time.perf_counter()
                 result.seconds[f"figure {name}"], start = now - start, now
-    if result.scopes:
-        folder.write_tensors("figures.safetensors", scope_tensors(result.shown, result.scopes))
+    if result.ranges:
+        folder.write_tensors("figures.safetensors", range_tensors(result.figure_model, result.ranges))
 
 
-def scope_tensors(model: KAN, scopes: Sequence[LayerScope]) -> dict[str, Tensor]:
+def range_tensors(model: KAN, ranges: Sequence[EdgeRanges]) -> dict[str, Tensor]:
     """What figures need to draw the functions on the edges anew: `layers.{l}.low`, `.high` `[in]`, `.mean_abs`, `.std`
     `[in, out]` of the first member, and what the bases were standardised by, `.standard_mean`, `.standard_inverse_std`
     `[in, G + k]`, or `[s, in, G + k]` of the first members."""
     tensors = {}
-    for index, (layer, scope) in enumerate(zip(model.layers, scopes, strict=True)):
-        tensors |= {f"layers.{index}.{name}": torch.from_numpy(each) for name, each in vars(scope).items()}
-        if (standard := layer.standard) is not None:
+    for index, (layer, edge_ranges) in enumerate(zip(model.layers, ranges, strict=True)):
+        tensors |= {f"layers.{index}.{name}": torch.from_numpy(each) for name, each in vars(edge_ranges).items()}
+        if (standard := layer.basis_statistics) is not None:
             tensors |= {f"layers.{index}.standard_{name}": each.cpu() for name, each in vars(standard).items()}
     return tensors
 
 
-def close(folder: RunFolder, result: Result, *, total: float) -> None:
+def finish(folder: RunFolder, result: Result, *, total: float) -> None:
     """Say how a run that was recorded has ended.
 
     Args:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kancli.errors import ConfigError, one_line
 from kancli.figures import render as figures
 from kancli.runs.folder import RunFolder
-from kancli.runs.reader import read_run, scene_of_run
+from kancli.runs.reader import figure_data_of_run, read_run
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
@@ -26,7 +26,7 @@ def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Pat
             or there is nothing that can be drawn.
     """
     run = read_run(folder)
-    settings, scene = scene_of_run(folder, run["config"], typed, presets)
+    settings, scene = figure_data_of_run(folder, run["config"], typed, presets)
     target = RunFolder(folder, {})
     try:
         with figures.drawing_in(folder):

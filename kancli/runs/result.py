@@ -9,8 +9,8 @@ from torch import Tensor
 
 from kancli.config.settings import Settings
 from kancli.kan.network import KAN
-from kancli.stats.layer_stats import LayerScope
-from kancli.stats.network_stats import Found
+from kancli.stats.layer_stats import EdgeRanges
+from kancli.stats.network_stats import NetworkStats
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Result:
 
     settings: Settings
     model: KAN
-    shown: KAN  # the model itself, or an ensemble's first members: those in figures
-    found: Found  # of every member
+    figure_model: KAN  # the model itself, or an ensemble's first members: those in figures
+    found: NetworkStats  # of every member
     stats: dict[str, Any]  # the contents of stats.json
     members: list[dict[str, Any]]  # the rows of members.csv; empty for a single model
-    scopes: list[LayerScope]  # of the first member
+    ranges: list[EdgeRanges]  # of the first member
     activations: dict[str, Tensor]  # of the first member, by the names of activations.safetensors; empty for none
     non_finite: str | None  # layer, edge and branch of the first value that is infinite or NaN
     seconds: dict[str, float]
@@ -34,6 +34,6 @@ class Result:
         members = self.model.n_members
         if members is not None:
             for number, layer in enumerate(self.model.layers):
-                if not layer.own_knots:
+                if not layer.per_input_knots:
                     tensors[f"layers.{number}.knots"] = layer.knots.cpu().expand(members, -1)
         return tensors

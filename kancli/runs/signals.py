@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
-_received: list[int] = []
+_pending: list[int] = []
 _holding = False
 
 
@@ -19,7 +19,7 @@ class Interrupted(KeyboardInterrupt):
     """
 
 
-def received(error: BaseException | None = None) -> int | None:
+def pending_signal(error: BaseException | None = None) -> int | None:
     """The number of the signal that asked the process to end, None where none did.
 
     To be asked of any exception: a library may wrap the one that the signal raised, or raise its own over it.
@@ -27,13 +27,13 @@ def received(error: BaseException | None = None) -> int | None:
     Args:
         error: what was caught; a plain KeyboardInterrupt counts as SIGINT.
     """
-    if _received:
-        return _received[0]
+    if _pending:
+        return _pending[0]
     return signal.SIGINT if isinstance(error, KeyboardInterrupt) else None
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
+def deferred_signals() -> Iterator[None]:
     """Within, a signal is only noted, and raised at the end: for what an exception would leave half done."""
     global _holding
     before, _holding = _holding, True
@@ -42,25 +42,25 @@ def held() -> Iterator[None]:
     finally:
         _holding = before
     if not before:
-        raise_received()
+        raise_pending()
 
 
-def raise_received() -> None:
+def raise_pending() -> None:
     """Raise `Interrupted` if a signal came that was held back, swallowed or wrapped."""
-    if _received:
+    if _pending:
         raise Interrupted
 
 
 @contextlib.contextmanager
-def noted() -> Iterator[None]:
+def signal_handlers() -> Iterator[None]:
     """Within, the first SIGINT or SIGTERM raises `Interrupted` and is remembered; more of them change nothing."""
 
     def interrupt(number: int, frame: Any) -> None:
-        _received.append(number)
-        if len(_received) == 1 and not _holding:
+        _pending.append(number)
+        if len(_pending) == 1 and not _holding:
             raise Interrupted
 
-    _received.clear()
+    _pending.clear()
     try:
         before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:  # not in the main thread: signals are someone else's business
@@ -70,4 +70,4 @@ def noted() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if _received else handler)
+            signal.signal(number, signal.SIG_IGN if _pending else handler)

@@ -16,19 +16,12 @@ import numpy as np
 
 from kancli.kan.layer import LayerTrace
 from kancli.kan.network import KAN
-from kancli.stats.gradients import Backward, backward
-from kancli.stats.layer_stats import LayerScope, LayerSignal, Takes
-from kancli.stats.network_stats import Found, LayerFound, describe, join, non_finite
+from kancli.stats.gradients import Backward
+from kancli.stats.layer_stats import EdgeRanges, LayerSignal, MeasureOptions
+from kancli.stats.network_stats import LayerStats, NetworkStats
 from kancli.stats.nodes import NodeValues
 from kancli.stats.parameters import Declared, edge_parameters, parameters
 from kancli.stats.running_moments import Array
-from kancli.stats.stats_json import SCHEMA, member_rows, report
-from kancli.stats.verdicts import judge
-
-__all__ = [
-    "SCHEMA", "Backward", "Collector", "Declared", "Found", "LayerFound", "LayerScope", "backward", "describe", "join",
-    "judge", "member_rows", "non_finite", "parameters", "report",
-]  # fmt: skip
 
 _QUIET = np.errstate(all="ignore")  # infinities and 0/0 are reported by name and reason, not by warnings
 
@@ -54,7 +47,7 @@ class Collector:
         level: str = "basic",
         first: int = 100,
         flat: float = 1e-6,
-        scopes: bool = False,
+        ranges: bool = False,
     ) -> None:
         self.model, self.level = model, level
         self.declared = [{}] * len(model.layers) if declared is None else declared
@@ -62,9 +55,9 @@ class Collector:
         measures = level != "none"
         self.nodes = [NodeValues(alike=measures and number > 0) for number in range(len(model.width))]
         full = level == "full"
-        takes = Takes(first if measures else 0, terms=measures or scopes, passes=full or scopes, full=full)
+        options = MeasureOptions(first if measures else 0, terms=measures or ranges, passes=full or ranges, full=full)
         self.signals = [
-            LayerSignal(layer, *ends, takes=takes, flat=flat)
+            LayerSignal(layer, *ends, options=options, flat=flat)
             for layer, ends in zip(model.layers, itertools.pairwise(self.nodes), strict=True)
         ]
 
@@ -79,22 +72,22 @@ class Collector:
             signal.update(trace)
 
     @_QUIET
-    def scopes(self) -> list[LayerScope]:
+    def ranges(self) -> list[EdgeRanges]:
         """What the figures need, of the first member: range and strength, layer by layer."""
-        return [signal.scope() for signal in self.signals]
+        return [signal.ranges() for signal in self.signals]
 
     @_QUIET
-    def found(self, back: Backward | None = None) -> Found:
+    def found(self, back: Backward | None = None) -> NetworkStats:
         """All statistics; with those of the way back where it was gone."""
         layers = [self._layer(number, back) for number in range(len(self.signals))]
         if self.level == "none":
-            return Found(layers, {})
+            return NetworkStats(layers, {})
         network = {"propagation": self._propagation(back)}
         if back is not None:
             network |= {"jacobian": back.jacobian, "ntk": back.ntk}
-        return Found(layers, network)
+        return NetworkStats(layers, network)
 
-    def _layer(self, number: int, back: Backward | None) -> LayerFound:
+    def _layer(self, number: int, back: Backward | None) -> LayerStats:
         signal, layer = self.signals[number], self.model.layers[number]
         told: tuple[dict[str, Any], ...] = {}, {}, {}  # of the layer, its nodes, its edges
         if self.level != "none":
@@ -110,7 +103,7 @@ class Collector:
         if back is not None:
             _put_in(told[0], back.layers[number])
             told[1]["gradient"] = back.nodes[number]
-        return LayerFound(layer.n_in, layer.n_out, *told, signal.why_undefined(), signal.non_finite())
+        return LayerStats(layer.n_in, layer.n_out, *told, signal.why_undefined(), signal.non_finite())
 
     def _propagation(self, back: Backward | None) -> dict[str, Array]:
         """How fast signal and gradient grow with depth, `[s]` each.

@@ -24,7 +24,7 @@ from kancli.kan.layer import KANLayer
 from kancli.stats.running_moments import Array, blocks, total
 
 WEIGHTS = 2**18  # weights looked at together
-PLACES = 2**15  # samples of inputs looked at together: what a core's own cache holds
+FIT_PLACES = 2**15  # samples of inputs looked at together: what a core's own cache holds
 BEYOND = 1 + 1e-6  # the place in its interval from which on a sample is beyond all knots, and not rounded
 ROUNDING = 1e-12  # of the mean square: a variance below it is rounding, to a tenth of a per mille or more
 
@@ -52,7 +52,7 @@ class TermMoments:
 
     def __init__(self, layer: KANLayer) -> None:
         self.k, self.n_basis = layer.k, layer.n_basis
-        self.own_knots, self.high = layer.own_knots, layer.grid_range[1]
+        self.per_input_knots, self.high = layer.per_input_knots, layer.grid_range[1]
         self.intervals = _Intervals.of(layer)
         self.n = 0
         self.shift: Array = np.zeros(())  # [s, i, 2], near the means of b(x) and x
@@ -70,7 +70,7 @@ class TermMoments:
                 np.zeros((s, i, n_intervals, k + 1)),
             )
             self.shift, self.others = np.zeros((s, i, 2)), np.zeros((s, i, 3, 3))
-        for block in blocks(s, i, n, PLACES):
+        for block in blocks(s, i, n, FIT_PLACES):
             parts = (each[block[0], :, block[1]].transpose(0, 1) for each in (first, b, x))  # [n, s, i]
             interval, base, places = (each.contiguous().double().numpy() for each in parts)
             self._update(block, interval.astype(np.intp) + self.k, base, places)
@@ -82,7 +82,9 @@ class TermMoments:
         if self.n == 0:
             shift = np.stack([total(each) for each in (base, places)], axis=-1) / n
             self.shift[block] = np.where(np.isfinite(shift), shift, 0.0)
-        if not self.own_knots:  # the grid's right end belongs to the interval on its left, as on knots of one's own
+        if (
+            not self.per_input_knots
+        ):  # the grid's right end belongs to the interval on its left, as on knots of one's own
             interval -= (interval == self.n_basis) & (places == self.high)
         n_intervals = self.n_basis + self.k
         v = self.intervals.place(places, interval, block)
@@ -204,13 +206,13 @@ class _Intervals:
         nodes = np.cos(np.pi * (np.arange(layer.k + 1) + 0.5) / (layer.k + 1))  # of Chebyshev
         to_coefficients = np.linalg.inv(np.vander(nodes, increasing=True))  # [p, node]
         knots = splines.extended_knots(layer.grid_range, layer.grid, layer.k)
-        if layer.own_knots:
+        if layer.per_input_knots:
             knots = layer.knots.double().cpu()
         if knots.dim() == 2:
             knots = knots.unsqueeze(0)
         knots = knots.numpy()
         centre, half = (knots[..., 1:] + knots[..., :-1]) / 2, (knots[..., 1:] - knots[..., :-1]) / 2
-        if layer.own_knots:
+        if layer.per_input_knots:
             places = torch.from_numpy(centre[..., None] + half[..., None] * nodes)  # [s, i, Q, node]
             s, i, n_intervals, _ = places.shape
             local = splines.local_basis_on_knots(places.flatten(2).transpose(1, 2), torch.from_numpy(knots), layer.k)

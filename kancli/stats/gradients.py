@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kancli.kan.edge_sums import evenly
+from kancli.kan.edge_sums import apply_elementwise
 from kancli.kan.layer import KANLayer
 from kancli.kan.network import KAN
-from kancli.kan.threads import one_blas_thread, working_together
+from kancli.kan.threads import one_blas_thread, thread_pool
 from kancli.stats.running_moments import Array
 
 FLOOR = 1e-9  # of the largest eigenvalue: smaller ones count as this much in a condition number
@@ -71,7 +71,7 @@ def backward(model: KAN, x: Tensor) -> Backward:
             return _measure(exact.member(group).cpu(), x[group])
 
     # Threads that each compute on one: the bits depend neither on how many there are nor on the other members.
-    with one_blas_thread(), working_together() as workers:
+    with one_blas_thread(), thread_pool() as workers:
         parts = list(workers.map(found, groups))
     layers = zip(*(part.layers for part in parts), strict=True)
     nodes = zip(*(part.nodes for part in parts), strict=True)
@@ -123,9 +123,9 @@ class _Terms:
 
 def _terms(layer: KANLayer, x: Tensor) -> _Terms:
     bases = layer.local_basis(x).dense()
-    if (standard := layer.standard) is not None:
+    if (standard := layer.basis_statistics) is not None:
         bases = (bases - standard.mean.unsqueeze(1)) * standard.inverse_std.unsqueeze(1)
-    tensors = (bases, evenly(layer.base_fun, x), layer.spline(x), layer.scale_sp)
+    tensors = (bases, apply_elementwise(layer.base_fun, x), layer.spline(x), layer.scale_sp)
     return _Terms(*(each.detach().numpy() for each in tensors))
 
 

@@ -22,7 +22,7 @@ ROWS = 64  # samples whose edges are looked at together
 
 
 @dataclass(frozen=True)
-class LayerScope:
+class EdgeRanges:
     """What a figure needs to know of the samples in one layer of one model."""
 
     low: Array  # [i]        least value that entered
@@ -32,7 +32,7 @@ class LayerScope:
 
 
 @dataclass(frozen=True)
-class Takes:
+class MeasureOptions:
     """What is to be taken in of the samples."""
 
     first: int  # so many samples one by one, for roughness and quantiles
@@ -50,10 +50,12 @@ class LayerSignal:
         flat: an edge is flat whose std is at most so much of the rms over all edges of the layer.
     """
 
-    def __init__(self, layer: KANLayer, preacts: NodeValues, output: NodeValues, *, takes: Takes, flat: float) -> None:
-        self.model_layer, self.preacts, self.output, self.takes, self.flat = layer, preacts, output, takes, flat
+    def __init__(
+        self, layer: KANLayer, preacts: NodeValues, output: NodeValues, *, options: MeasureOptions, flat: float
+    ) -> None:
+        self.model_layer, self.preacts, self.output, self.options, self.flat = layer, preacts, output, options, flat
         self.grid_low, self.grid_high = (each.cpu() for each in layer.grid_ends())  # [i], or [s, i]
-        self.first = FirstSamples(takes.first)
+        self.first = FirstSamples(options.first)
         self.terms = TermMoments(layer)
         self.n = 0
         self.off_grid: Array = np.zeros(())  # [s, i], counts
@@ -67,7 +69,7 @@ class LayerSignal:
         if not torch.isfinite(trace.output).all():
             self._count_non_finite(trace)
         self.n += trace.preacts.shape[-2]
-        if not self.takes.terms:
+        if not self.options.terms:
             return
         x, b, y, first = (
             _with_members(each, self.model_layer)
@@ -77,7 +79,7 @@ class LayerSignal:
         self.first.update(x, y)
         outside = (x < self.grid_low.unsqueeze(-2)) | (x > self.grid_high.unsqueeze(-2))
         self.off_grid = self.off_grid + outside.sum(dim=1).numpy()
-        if self.takes.passes:
+        if self.options.passes:
             self._pass_over(y)
 
     def _count_non_finite(self, trace: LayerTrace) -> None:
@@ -112,10 +114,10 @@ class LayerSignal:
     def _variance(self) -> Array:
         return np.where(self._varies | ~np.isfinite(self.edge_moments.variance), self.edge_moments.variance, 0.0)
 
-    def scope(self) -> LayerScope:
+    def ranges(self) -> EdgeRanges:
         """Of the first member."""
         low, high = self.preacts.moments.low[0], self.preacts.moments.high[0]
-        return LayerScope(low, high, self.sum_abs[0] / self.n, np.sqrt(self._variance[0]))
+        return EdgeRanges(low, high, self.sum_abs[0] / self.n, np.sqrt(self._variance[0]))
 
     def non_finite(self) -> list[str | None]:
         """By member: edge and branch of the first postacts that are infinite or NaN, input by input; or the node whose
@@ -138,7 +140,7 @@ class LayerSignal:
     def why_undefined(self) -> list[str]:
         """By member, why a number of this layer has no value."""
         variances = [self.preacts.moments.variance, self.output.moments.variance]
-        if self.takes.terms:
+        if self.options.terms:
             variances.append(self.edge_moments.variance)
         finite = np.logical_and.reduce([np.isfinite(_flat(each)).all(axis=1) for each in variances])
         return [
@@ -200,10 +202,10 @@ class LayerSignal:
             },
             "nonlinearity": _mean_and_max(self._nonlinearity),
             **self._order_of_layer(),
-            **self.output.alikeness(),
+            **self.output.node_similarity(),
             "edge_distance": np.sqrt(np.maximum(apart, 0.0) / ((n_out - 1) * square)),
         }
-        if self.takes.full:
+        if self.options.full:
             mean_abs = _flat(self.sum_abs / self.n).mean(axis=1)
             extremes = {"min": _flat(self.low).min(axis=1), "max": _flat(self.high).max(axis=1)}
             found["postacts"] |= {"mean_abs": mean_abs, **extremes}  # pyright: ignore[reportOperatorIssue]
@@ -247,7 +249,7 @@ class LayerSignal:
             "intercept": moments.mean - slope * self.preacts.moments.mean[..., None],
             **self._along_x,
         }
-        if self.takes.full:
+        if self.options.full:
             found |= {
                 "postact_mean_abs": self.sum_abs / self.n,
                 "postact_min": self.low,

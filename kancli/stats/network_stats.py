@@ -16,7 +16,7 @@ from kancli.stats.running_moments import Array
 
 
 @dataclass(frozen=True)
-class LayerFound:
+class LayerStats:
     """All that was found out about one layer of every member."""
 
     n_in: int
@@ -29,13 +29,13 @@ class LayerFound:
 
 
 @dataclass(frozen=True)
-class Found:
+class NetworkStats:
     """All that was found out about every member."""
 
-    layers: list[LayerFound]
+    layers: list[LayerStats]
     network: dict[str, dict[str, Array]]  # `propagation`, `jacobian`, `ntk`, where measured: names to [s], or [s, n]
 
-    def member(self, index: int) -> Found:
+    def member(self, index: int) -> NetworkStats:
         """What was found out about one of them, as if it had been alone."""
 
         def picked(value: Any) -> Any:
@@ -43,10 +43,10 @@ class Found:
                 return {name: picked(each) for name, each in value.items()}
             return value[index : index + 1] if isinstance(value, (np.ndarray, list)) else value
 
-        return Found([LayerFound(**picked(vars(layer))) for layer in self.layers], picked(self.network))
+        return NetworkStats([LayerStats(**picked(vars(layer))) for layer in self.layers], picked(self.network))
 
 
-def join(parts: Sequence[Found]) -> Found:
+def join(parts: Sequence[NetworkStats]) -> NetworkStats:
     """What was found out about some members after what was found out about others."""
 
     def joined(values: Sequence[Any]) -> Any:
@@ -58,13 +58,13 @@ def join(parts: Sequence[Found]) -> Found:
         return list(itertools.chain(*values)) if isinstance(first, list) else first
 
     layers = [
-        LayerFound(**joined([vars(each) for each in same]))
+        LayerStats(**joined([vars(each) for each in same]))
         for same in zip(*(part.layers for part in parts), strict=True)
     ]
-    return Found(layers, joined([part.network for part in parts]))
+    return NetworkStats(layers, joined([part.network for part in parts]))
 
 
-def non_finite(layers: Sequence[LayerFound]) -> dict[int, str]:
+def non_finite(layers: Sequence[LayerStats]) -> dict[int, str]:
     """Layer, edge and branch of the first value that is infinite or NaN, in forward order, by member that has one."""
     found: dict[int, str] = {}
     for number, layer in enumerate(layers):
@@ -74,7 +74,7 @@ def non_finite(layers: Sequence[LayerFound]) -> dict[int, str]:
     return dict(sorted(found.items()))
 
 
-def describe(bad: Mapping[int, str], ensemble: bool) -> str | None:
+def format_non_finite(bad: Mapping[int, str], ensemble: bool) -> str | None:
     """The first value that is infinite or NaN, in words; None where there is none."""
     if not bad:
         return None

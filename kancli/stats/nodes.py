@@ -55,7 +55,7 @@ class NodeValues:
         mean, variance = self.moments.mean, self.moments.variance
         return {**pool(mean, variance), "min": self.moments.low.min(axis=1), "max": self.moments.high.max(axis=1)}
 
-    def alikeness(self) -> dict[str, object]:
+    def node_similarity(self) -> dict[str, object]:
         """How alike the nodes are, `[s]` each; with C the covariance of the nodes' values over the samples, `[j, j]`.
 
         `correlation`: mean and max of |C_jk| / sqrt(C_jj C_kk) over all pairs of nodes that both vary.

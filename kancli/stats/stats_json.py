@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from kancli.stats.columns import flat
-from kancli.stats.network_stats import Found, LayerFound
-from kancli.stats.summary import summarise
+from kancli.stats.network_stats import LayerStats, NetworkStats
+from kancli.stats.summary import summary_statistics
 
 SCHEMA = 2
 
@@ -28,7 +28,7 @@ NONE_OF = {
 }
 
 
-def member_rows(layers: Sequence[LayerFound], seed: int) -> list[dict[str, Any]]:
+def member_rows(layers: Sequence[LayerStats], seed: int) -> list[dict[str, Any]]:
     """One row for each member and layer: the statistics of the layer by their names, `coef_mean` and the like; None
     where undefined."""
     tables = []
@@ -43,12 +43,14 @@ def member_rows(layers: Sequence[LayerFound], seed: int) -> list[dict[str, Any]]
 
 
 @np.errstate(all="ignore")
-def report(found: Found, verdicts: Sequence[Mapping[str, Any]], *, epsilon: float, ensemble: bool) -> dict[str, Any]:
+def as_json(
+    found: NetworkStats, verdicts: Sequence[Mapping[str, Any]], *, epsilon: float, ensemble: bool
+) -> dict[str, Any]:
     """The contents of stats.json: plain values, null where a number is undefined, with the reasons under `reasons`.
 
     Args:
         epsilon: of the model's number type.
-        ensemble: whether each number is told as `summarise` tells it, and not as that of the one member.
+        ensemble: whether each number is told as `summary_statistics` tells it, and not as that of the one member.
     """
     reasons: dict[str, str] = {}
     layers = [_layer(number, layer, ensemble, reasons) for number, layer in enumerate(found.layers)]
@@ -72,7 +74,7 @@ def report(found: Found, verdicts: Sequence[Mapping[str, Any]], *, epsilon: floa
     }
 
 
-def _layer(number: int, layer: LayerFound, ensemble: bool, reasons: dict[str, str]) -> dict[str, Any]:
+def _layer(number: int, layer: LayerStats, ensemble: bool, reasons: dict[str, str]) -> dict[str, Any]:
     undefined = next((each for each in layer.undefined if each != "nothing varies"), layer.undefined[0])
     entry: dict[str, Any] = {"layer": number, "n_in": layer.n_in, "n_out": layer.n_out}
     entry |= _tell(layer.layer, ensemble, quantiles=True)
@@ -88,7 +90,7 @@ def _tell(values: Any, ensemble: bool, quantiles: bool = False) -> Any:
         return {name: _tell(each, ensemble, quantiles) for name, each in values.items()}
     if not isinstance(values, np.ndarray):
         return values
-    return summarise(values, quantiles=quantiles) if ensemble else values[0]
+    return summary_statistics(values, quantiles=quantiles) if ensemble else values[0]
 
 
 def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any:

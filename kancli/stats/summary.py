@@ -17,7 +17,7 @@ def quantiles_of(values: Array, axis: int) -> dict[str, Array]:
 
 
 @np.errstate(all="ignore")
-def summarise(values: Array, *, quantiles: bool = False) -> dict[str, Array]:
+def summary_statistics(values: Array, *, quantiles: bool = False) -> dict[str, Array]:
     """Over the first axis of `[s, ...]`: `mean`, `sd` (divided by s - 1), and `low` and `high`, the 95 % interval of
     the mean, mean ± t sd/sqrt(s) with Student's t at s - 1 degrees of freedom (Student 1908); and where asked for,
     quantiles, `min` and `max`.
@@ -36,8 +36,8 @@ def summarise(values: Array, *, quantiles: bool = False) -> dict[str, Array]:
     sd = np.sqrt(
         np.where(low == high, 0.0, (deviation * deviation).sum(axis=0)) / np.where(count > 1, count - 1, math.nan)
     )
-    reach = stdtrit(count - 1, 0.975) * sd / np.sqrt(count)
-    found = {"mean": mean, "sd": sd, "low": mean - reach, "high": mean + reach, "n": count}
+    margin = stdtrit(count - 1, 0.975) * sd / np.sqrt(count)
+    found = {"mean": mean, "sd": sd, "low": mean - margin, "high": mean + margin, "n": count}
     if quantiles:
         levels = np.full((len(QUANTILES), *mean.shape), math.nan)
         if count.all():

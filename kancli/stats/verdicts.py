@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from kancli.stats.network_stats import Found, LayerFound, describe, non_finite
+from kancli.stats.network_stats import LayerStats, NetworkStats, format_non_finite, non_finite
 from kancli.stats.parameters import pooled_z
 from kancli.stats.running_moments import Array
-from kancli.stats.summary import summarise
+from kancli.stats.summary import summary_statistics
 
-LEAST = 1e-300  # a ratio of 0 counts as this
+MIN_RATIO = 1e-300  # a ratio of 0 counts as this
 Bounds = tuple[float | None, float | None]  # from where on a number warns, and fails; None for never
 
 
 @dataclass(frozen=True)
-class Look:
+class VerdictInput:
     """What a verdict looks at.
 
     The numbers `[s]` by place, such as layers; the worst place counts, by the mean over members.
@@ -36,7 +36,7 @@ class Look:
 
 
 @np.errstate(all="ignore")
-def judge(found: Found, bounds: Mapping[str, Bounds], *, ensemble: bool) -> list[dict[str, Any]]:
+def judge(found: NetworkStats, bounds: Mapping[str, Bounds], *, ensemble: bool) -> list[dict[str, Any]]:
     """The verdicts, as told in stats.json.
 
     A number of several members is their mean, of ratios the geometric mean, with its 95 % interval; `n` says how many
@@ -52,39 +52,39 @@ def judge(found: Found, bounds: Mapping[str, Bounds], *, ensemble: bool) -> list
         "value": len(bad),
         "threshold": 0,
         "verdict": "fail" if bad else "pass",
-        "detail": describe(bad, ensemble) or "all values are finite",
+        "detail": format_non_finite(bad, ensemble) or "all values are finite",
     }
     if not found.network:  # nothing else was measured
         return [finite]
     undefined = {each: None for layer in found.layers for each in layer.undefined}
     reason = next((each for each in undefined if each != "nothing varies"), "nothing varies")
-    looks = _looks(found).items()
-    return [finite, *(_verdict(name, look, bounds[name], ensemble, look.missing or reason) for name, look in looks)]
+    inputs = _inputs(found).items()
+    return [finite, *(_verdict(name, input, bounds[name], ensemble, input.missing or reason) for name, input in inputs)]
 
 
 def _summary(numbers: Array, ratio: bool) -> dict[str, float]:
-    if len(numbers) == 1:  # of the one member; as `summarise` has it, in a fiftieth of its time
+    if len(numbers) == 1:  # of the one member; as `summary_statistics` has it, in a fiftieth of its time
         (value,) = numbers.tolist()
         finite = math.isfinite(value)
         return {"mean": value if finite else math.nan, "low": math.nan, "high": math.nan, "n": int(finite)}
     if not ratio:
-        return {name: float(each) for name, each in summarise(numbers).items()}
-    logs = np.log(np.where(np.isfinite(numbers), np.maximum(numbers, LEAST), np.nan))
-    told = summarise(logs)
+        return {name: float(each) for name, each in summary_statistics(numbers).items()}
+    logs = np.log(np.where(np.isfinite(numbers), np.maximum(numbers, MIN_RATIO), np.nan))
+    told = summary_statistics(logs)
     return {name: float(told[name] if name == "n" else np.exp(told[name])) for name in ("mean", "low", "high", "n")}
 
 
-def _verdict(name: str, look: Look, bounds: Bounds, ensemble: bool, reason: str) -> dict[str, Any]:
-    told = {where: _summary(each, look.ratio) for where, each in look.numbers.items()}
+def _verdict(name: str, input: VerdictInput, bounds: Bounds, ensemble: bool, reason: str) -> dict[str, Any]:
+    told = {where: _summary(each, input.ratio) for where, each in input.numbers.items()}
     means = {where: each["mean"] for where, each in told.items() if np.isfinite(each["mean"])}
     warn, fail = bounds
     if not means:
         return {"name": name, "value": None, "threshold": _first(warn, fail), "verdict": None, "detail": reason}
-    where = (min if look.low_is_bad else max)(means, key=means.__getitem__)
+    where = (min if input.low_is_bad else max)(means, key=means.__getitem__)
     value = means[where]
 
     def reached(bound: float | None) -> bool:
-        return bound is not None and (value <= bound if look.low_is_bad else value >= bound)
+        return bound is not None and (value <= bound if input.low_is_bad else value >= bound)
 
     verdict, threshold = ("pass", _first(warn, fail))
     if reached(fail):
@@ -102,7 +102,7 @@ def _first(warn: float | None, fail: float | None) -> float | None:
     return fail if warn is None else warn
 
 
-def _looks(found: Found) -> dict[str, Look]:
+def _inputs(found: NetworkStats) -> dict[str, VerdictInput]:
     layers = found.layers
     growth = _running([layer.layer["gain"]["variance"] ** 0.5 for layer in layers])
     signal = {f"output of layer {number}": each for number, each in enumerate(growth)}
@@ -111,27 +111,27 @@ def _looks(found: Found) -> dict[str, Look]:
         back = _running([layer.layer["gradient_gain"] for layer in reversed(layers)])
         gradient = {f"input of layer {number}": each for number, each in enumerate(reversed(back))}
 
-    def by_layer(pick: Any, which: Sequence[LayerFound] = layers) -> dict[str, Array]:
+    def by_layer(pick: Any, which: Sequence[LayerStats] = layers) -> dict[str, Array]:
         return {f"layer {number}": pick(layer.layer) for number, layer in enumerate(which)}
 
     unmeasured = None if "ntk" in found.network else "measured with stats=full"
     several = any(layer.n_out > 1 for layer in layers[:-1])
     return {
-        "signal_vanishes": Look(signal, low_is_bad=True, ratio=True),
-        "signal_explodes": Look(signal, ratio=True),
-        "gradient_vanishes": Look(gradient, low_is_bad=True, ratio=True, missing=unmeasured),
-        "gradient_explodes": Look(gradient, ratio=True, missing=unmeasured),
-        "off_grid": Look(by_layer(lambda told: told["off_grid"])),
-        "spline_inert": Look(by_layer(lambda told: told["spline_share"]), low_is_bad=True),
-        "linear": Look(by_layer(lambda told: told["nonlinearity"]["max"]), low_is_bad=True),
-        "rough": Look(by_layer(lambda told: told["roughness"]["mean"])),
-        "nodes_degenerate": Look(
+        "signal_vanishes": VerdictInput(signal, low_is_bad=True, ratio=True),
+        "signal_explodes": VerdictInput(signal, ratio=True),
+        "gradient_vanishes": VerdictInput(gradient, low_is_bad=True, ratio=True, missing=unmeasured),
+        "gradient_explodes": VerdictInput(gradient, ratio=True, missing=unmeasured),
+        "off_grid": VerdictInput(by_layer(lambda told: told["off_grid"])),
+        "spline_inert": VerdictInput(by_layer(lambda told: told["spline_share"]), low_is_bad=True),
+        "linear": VerdictInput(by_layer(lambda told: told["nonlinearity"]["max"]), low_is_bad=True),
+        "rough": VerdictInput(by_layer(lambda told: told["roughness"]["mean"])),
+        "nodes_degenerate": VerdictInput(
             by_layer(lambda told: told["edge_distance"], layers[:-1]),
             low_is_bad=True,
             missing=None if several else "no hidden layer of several nodes",
         ),
-        "dead_edges": Look(by_layer(lambda told: told["flat_edges"])),
-        "off_law": Look(_distances(layers), missing="no law with randomness"),
+        "dead_edges": VerdictInput(by_layer(lambda told: told["flat_edges"])),
+        "off_law": VerdictInput(_distances(layers), missing="no law with randomness"),
     }
 
 
@@ -140,7 +140,7 @@ def _running(gains: Sequence[Array]) -> list[Array]:
     return list(itertools.accumulate(gains, np.multiply))
 
 
-def _distances(layers: Sequence[LayerFound]) -> dict[str, Array]:
+def _distances(layers: Sequence[LayerStats]) -> dict[str, Array]:
     """How many standard errors mean and std of each tensor are off its law, all members taken together, `[1]`."""
     found = {}
     for number, layer in enumerate(layers):

@@ -12,29 +12,29 @@ from pathlib import Path
 from typing import Any
 
 from kancli.config.settings import Settings
-from kancli.inits.plugins import Trust, trusting
+from kancli.inits.plugins import CodePolicy, use_policy
 from kancli.sweeps import costs, local
 from kancli.sweeps.plan import ENDED, read
 
 JOBS = "KANCLI_JOBS"  # what names a task's jobs, among hydra.job.env_set
 FOLDER = ".tasks"  # below the sweep's, where Hydra has a folder for each task; nothing is put into them
-LEAST_SECONDS = 30.0  # of a task, so that what it takes to start is little beside it
-MOST_TASKS = 100
+MIN_SECONDS = 30.0  # of a task, so that what it takes to start is little beside it
+MAX_TASKS = 100
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class RemoteJob:
     """What a launcher calls on whatever machine: a task, in the place and with the trust of the caller's."""
 
     cwd: Path  # where kan-run was called: files of samples are named from there
-    trust: Trust
+    code_policy: CodePolicy
     task: Callable[[Any], Any]
 
     def __call__(self, config: Any) -> Any:
         if self.cwd.is_dir():
             os.chdir(self.cwd)
         multiprocessing.set_start_method("spawn", force=True)  # joblib's is unknown to processes that this one starts
-        with trusting(self.trust):
+        with use_policy(self.code_policy):
             return self.task(config)
 
 
@@ -68,7 +68,7 @@ def batches(runs: Mapping[int, Settings]) -> Iterator[list[int]]:
     size = runs[numbers[0]].sweep.jobs_per_task
     if size is None:
         each = costs.seconds_of_jobs(list(runs.values())) / len(numbers)
-        size = max(-(-len(numbers) // MOST_TASKS), round(LEAST_SECONDS / each))
+        size = max(-(-len(numbers) // MAX_TASKS), round(MIN_SECONDS / each))
     for begin in range(0, len(numbers), size):
         yield numbers[begin : begin + size]
 

@@ -106,7 +106,7 @@ def processes_of(workers: int | None) -> int:
     return len(os.sched_getaffinity(0)) if workers is None else workers
 
 
-def in_words(found: Expansion, runs: Mapping[int, Settings]) -> str:
+def format_plan(found: Expansion, runs: Mapping[int, Settings]) -> str:
     """The plan in words."""
     factors = [str(len(values)) for values in found.swept.values()]
     jobs, sweep = len(runs), runs[0].sweep

@@ -19,7 +19,7 @@ from kancli.config import hydra as hydra_shell
 from kancli.errors import ConfigError, KanError
 from kancli.sweeps import local, table
 from kancli.sweeps.jobs import Composed, Composer, jobs_of
-from kancli.sweeps.names import typed_in
+from kancli.sweeps.names import parse_override_words
 from kancli.sweeps.objective import objective_of
 from kancli.sweeps.plan import Job, Plan, check_places, freeze, planned_job, read
 
@@ -60,7 +60,7 @@ class KanLauncher(Launcher):
         self._said.update(notices)
         runs, wanted = {}, []
         for made in composed:
-            same = made.made_from()
+            same = made.fingerprint()
             if same not in self._jobs:
                 self._jobs[same] = planned_job(len(self._jobs), made, self._plan.head)
                 runs[self._jobs[same].number] = made.settings
@@ -93,7 +93,7 @@ def swept_in(jobs: Sequence[Job]) -> Mapping[str, list[str]]:
     """The values of each key that has several."""
     values: dict[str, dict[str, None]] = {}
     for job in jobs:
-        for key, value in typed_in(job.words).items():
+        for key, value in parse_override_words(job.words).items():
             values.setdefault(key, {})[value] = None
     return {key: list(each) for key, each in values.items() if len(each) > 1}
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kancli.config.compose import Draft, draft_of, settings_of
+from kancli.config.compose import ComposedConfig, compose_parsed, settings_of
 from kancli.config.identity import config_of
-from kancli.config.overrides import LITERALS, parse, settle
-from kancli.config.settings import GREATEST_SEED
+from kancli.config.overrides import SHORTHANDS, parse, resolve
+from kancli.config.settings import MAX_SEED
 from kancli.config.validation import VARIANTS
 from kancli.errors import ConfigError
 from kancli.inits.plugins import TARGET, NoSchemeError, scheme_at
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kancli.config.presets import Presets
     from kancli.config.settings import Settings
 
-MOST_FAULTS = 10  # told of one sweep
+MAX_FAULTS = 10  # told of one sweep
 NO_FIGURES = "figures=none"
 PLAIN_SEED = re.compile(r"seed=(0|[1-9]\d*)")
 
@@ -46,7 +46,7 @@ class Composed:
     choices: dict[str, Any]  # the option of each group
     settings: Settings
 
-    def made_from(self) -> str:
+    def fingerprint(self) -> str:
         """What tells it from all jobs that would leave something else."""
         return json.dumps(config_of(self.settings), sort_keys=True)
 
@@ -66,7 +66,7 @@ def expand(product: Product, presets: Presets, compose: Callable[[list[str]], di
     what then repeats another job is dropped.
 
     Args:
-        compose: Hydra's composition of a job, for presets that use more of Hydra than `compose.draft` knows.
+        compose: Hydra's composition of a job, for presets that use more of Hydra than `compose.compose` knows.
 
     Raises:
         ConfigError: with the faults of all jobs.
@@ -75,7 +75,7 @@ def expand(product: Product, presets: Presets, compose: Callable[[list[str]], di
     fits, notices = _without_foreign_knobs(product.words, composer)
     jobs, seen = [], set[str]()
     for made in _checked(fits, composer):
-        same = made.made_from()
+        same = made.fingerprint()
         if same not in seen:
             seen.add(same)
             jobs.append(made)
@@ -107,8 +107,8 @@ def _checked(words: Sequence[list[str]], composer: Composer) -> list[Composed]:
         if made is not None:
             jobs.append(made)
     if faults:
-        more = [f"... and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
-        raise ConfigError([*list(faults)[:MOST_FAULTS], *more])
+        more = [f"... and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
+        raise ConfigError([*list(faults)[:MAX_FAULTS], *more])
     return jobs
 
 
@@ -149,13 +149,13 @@ def overrides_of(typed: Sequence[str], presets: Presets) -> list[Override]:
         ConfigError: an override cannot be read or swept over.
     """
     parsed = parse(typed)
-    settled = settle(parsed, presets, sweeping=True)
-    if settled.faults:
-        raise ConfigError(settled.faults)
-    by_experiment = [f"{name}={values}" for name, values in settled.swept_by_experiment.items()]
+    resolved = resolve(parsed, presets, sweeping=True)
+    if resolved.faults:
+        raise ConfigError(resolved.faults)
+    by_experiment = [f"{name}={values}" for name, values in resolved.swept_by_experiment.items()]
     given = [each.input_line or "" for each in parsed if not each.is_hydra_override()]
     asks = any(each.key_or_group.split(".")[0] == "figures" for each in parsed) or "figures" in {
-        *settled.choices, *(key.split(".")[0] for key, _ in settled.values), *settled.swept_by_experiment
+        *resolved.choices, *(key.split(".")[0] for key, _ in resolved.values), *resolved.swept_by_experiment
     }  # fmt: skip
     return parse([*by_experiment, *given, *([] if asks else [NO_FIGURES])], presets)
 
@@ -173,7 +173,7 @@ class Composer:
         """What the job's config says of each section whose keys depend on what is chosen there."""
         key = tuple(_without_seed(words)[0])
         if key not in self._knobs:
-            self._knobs[key] = list(_knobs(self._draft(key).config))
+            self._knobs[key] = list(_knobs(self._compose(key).config))
         return self._knobs[key]
 
     def job(self, words: list[str]) -> tuple[Composed | None, list[str]]:
@@ -187,31 +187,31 @@ class Composer:
         first, faults = self._jobs[key]
         if first is None:
             return None, faults
-        if not 0 <= seed <= GREATEST_SEED - first.settings.n_seeds + 1:
+        if not 0 <= seed <= MAX_SEED - first.settings.n_seeds + 1:
             return self._job(words, words)
         config, settings = {**first.config, "seed": seed}, dataclasses.replace(first.settings, seed=seed)
         return Composed(words, config, first.choices, settings), []
 
     def _job(self, words: list[str], given: Sequence[str]) -> tuple[Composed | None, list[str]]:
         """The job of words, which may lack the seed that was given."""
-        made = self._draft(words)
-        for swept in made.settled.swept_by_experiment:
+        made = self._compose(words)
+        for swept in made.resolved.swept_by_experiment:
             if not any(word.startswith(f"{swept}=") for word in given):
                 return None, [f"{' '.join(given)}: this experiment is a sweep over {swept} itself; give it alone"]
         try:
             config = made.config if made.plain else self.compose(words)
             settings = settings_of(config)
         except ConfigError as error:
-            return None, made.settled.faults + error.faults
-        if made.settled.faults:
-            return None, made.settled.faults
+            return None, made.resolved.faults + error.faults
+        if made.resolved.faults:
+            return None, made.resolved.faults
         return Composed(words, config, _choices(made, self.presets), settings), []
 
-    def _draft(self, words: Sequence[str]) -> Draft:
+    def _compose(self, words: Sequence[str]) -> ComposedConfig:
         for word in words:
             if word not in self._parsed:
                 (self._parsed[word],) = parse([word])
-        return draft_of([self._parsed[word] for word in words], self.presets)
+        return compose_parsed([self._parsed[word] for word in words], self.presets)
 
 
 def _without_seed(words: Sequence[str]) -> tuple[list[str], int | None]:
@@ -222,11 +222,11 @@ def _without_seed(words: Sequence[str]) -> tuple[list[str], int | None]:
     return [word for word in words if word is not seeds[0]], int(seeds[0].removeprefix("seed="))
 
 
-def _choices(made: Draft, presets: Presets) -> dict[str, Any]:
+def _choices(made: ComposedConfig, presets: Presets) -> dict[str, Any]:
     """The option of each group, or the value that was given in its place."""
-    choices: dict[str, Any] = {**presets.defaults(), **made.settled.choices}
-    for group, literal in LITERALS.items():
-        given = [value for key, value in made.settled.values if key == literal.key]
+    choices: dict[str, Any] = {**presets.defaults(), **made.resolved.choices}
+    for group, literal in SHORTHANDS.items():
+        given = [value for key, value in made.resolved.values if key == literal.key]
         if given:
             choices[group] = show(given[-1])
     return choices

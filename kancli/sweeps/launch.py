@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from kancli.config import hydra as hydra_shell
 from kancli.config.compose import CONFIG_NAME
 from kancli.errors import one_line
-from kancli.inits.plugins import trust
+from kancli.inits.plugins import code_policy
 from kancli.sweeps import batches as tasks
 from kancli.sweeps import local
 from kancli.sweeps.plan import Plan
@@ -88,7 +88,7 @@ def for_others(config: DictConfig, task: Callable[[Any], Any]) -> Callable[[Any]
         ray = OmegaConf.select(config.hydra.launcher, "ray.init")
         if ray is not None and ray.get("address"):  # the launcher's own default is for a cluster that it starts
             ray.setdefault("object_store_memory", None)
-    return tasks.Elsewhere(Path.cwd(), trust(), task)
+    return tasks.RemoteJob(Path.cwd(), code_policy(), task)
 
 
 def _by_launcher(
@@ -103,7 +103,7 @@ def _by_launcher(
         words = [tasks.words_of(numbers) for numbers in tasks.batches(runs)]
         print(f"kan-run: {len(words)} task{'s' if len(words) > 1 else ''}", file=sys.stderr)
     launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=calls, config=config)
-    with noted() as queue:
+    with submitted_jobs() as queue:
         try:
             returns = launcher.launch(words, initial_job_idx=0)
         except Exception as error:  # of the launcher's own: a process or a machine that it lost
@@ -117,7 +117,7 @@ def _by_launcher(
 
 
 @contextlib.contextmanager
-def noted() -> Iterator[list[Any]]:
+def submitted_jobs() -> Iterator[list[Any]]:
     """Within, submitit's jobs are added to the list as they are submitted; none where it is not installed."""
     jobs: list[Any] = []
     try:

@@ -13,13 +13,13 @@ from pebble import ProcessExpired
 
 from kancli.config.settings import Settings, Sweep
 from kancli.errors import KanError, one_line
-from kancli.runs.pool import SILENT, workers
+from kancli.runs.pool import EXITED_SILENTLY, process_pool
 from kancli.sweeps import costs
 from kancli.sweeps.costs import processes_of
 from kancli.sweeps.plan import ENDED, Job, Outcome, Plan
 from kancli.sweeps.progress import counting
 
-MOST_POOLS = 5  # that break down before a sweep ends
+MAX_POOLS = 5  # that break down before a sweep ends
 
 
 def run(plan: Plan, runs: Mapping[int, Settings], *, processes: int | None = None) -> dict[int, str]:
@@ -71,7 +71,7 @@ def _by_processes(plan: Plan, waiting: deque[list[Job]], sweep: Sweep, count: in
             yield from _by_pool(plan, waiting, sweep, count, given_up)
         except PoolLostError as error:
             lost += 1
-            if lost == MOST_POOLS:
+            if lost == MAX_POOLS:
                 raise KanError(f"processes for the sweep end as they start: {error}") from error
 
 
@@ -84,7 +84,7 @@ def _by_pool(
         PoolLostError: it broke down; what it had taken and not done is among those that wait.
     """
     at_work: dict[Future[list[Outcome]], list[Job]] = {}
-    with workers(count) as pool:
+    with process_pool(count) as pool:
         try:
             while waiting or at_work:
                 while waiting and len(at_work) <= count:  # one is in reserve
@@ -150,7 +150,7 @@ def _known(plan: Plan, jobs: Sequence[Job]) -> list[Outcome]:
 
 
 def _ending(code: int) -> str:
-    if code == SILENT:
+    if code == EXITED_SILENTLY:
         return "its process ended with status 0, in the midst of it"
     if code >= 0:
         return f"its process ended with status {code}"

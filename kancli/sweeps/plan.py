@@ -18,7 +18,7 @@ from kancli.config.compose import settings_of
 from kancli.config.identity import identity
 from kancli.config.settings import Settings
 from kancli.errors import ConfigError, one_line
-from kancli.runs.files import read_json, unwritable, write_whole
+from kancli.runs.files import read_json, unwritable_message, write_whole
 from kancli.seeding import SEMANTICS
 from kancli.sweeps.jobs import Composed, Expansion
 
@@ -146,7 +146,7 @@ def freeze(plan: Plan) -> None:
     try:
         write_whole(plan.folder / PLAN, ("\n".join(lines) + "\n").encode())
     except OSError as error:
-        raise ConfigError([unwritable(plan.folder, error, "hydra.sweep.dir")]) from None
+        raise ConfigError([unwritable_message(plan.folder, error, "hydra.sweep.dir")]) from None
 
 
 def is_planned(folder: Path) -> bool:
@@ -185,14 +185,14 @@ def _job(line: Mapping[str, Any]) -> Job:
 
 def planned(found: Expansion, config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:
     """The plan of what was found, in the folder that the config names."""
-    head = {**head_of(config, typed, presets, found.jobs[0].config), "swept": found.swept, "notices": found.notices,
+    head = {**initial_head(config, typed, presets, found.jobs[0].config), "swept": found.swept, "notices": found.notices,
             "dropped": found.dropped}  # fmt: skip
     jobs = [planned_job(number, each, head) for number, each in enumerate(found.jobs)]
     check_places(jobs, head)
     return Plan(Path(config.hydra.sweep.dir), head, jobs)
 
 
-def head_of(config: DictConfig, typed: Sequence[str], presets: Presets, base: Mapping[str, Any]) -> dict[str, Any]:
+def initial_head(config: DictConfig, typed: Sequence[str], presets: Presets, base: Mapping[str, Any]) -> dict[str, Any]:
     """The head of a plan that holds no jobs yet.
 
     Args:

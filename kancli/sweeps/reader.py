@@ -17,7 +17,7 @@ HEAD = {"typed": list, "options": list, "swept": dict, "notices": list, "dropped
 
 
 @dataclass(frozen=True)
-class Found:
+class RunsFolder:
     """A folder of runs, of a sweep, or a single run's."""
 
     folder: Path
@@ -37,7 +37,7 @@ class Found:
         return self.head is None and [row.folder for row in self.rows] == ["."]
 
 
-def look(folder: Path) -> Found:
+def read_folder(folder: Path) -> RunsFolder:
     """Read a folder.
 
     Raises:
@@ -52,12 +52,12 @@ def look(folder: Path) -> Found:
         if row.status == "complete" and not row.verdicts:  # what harms one job of many is all that there is here
             raise ConfigError([row.cause or f"{folder}/stats.json: damaged: it has no verdicts"])
         stats = read_json(folder / "stats.json") if row.verdicts else {}
-        return Found(folder, [row], [read_json(folder / "run.json")], stats=stats)
+        return RunsFolder(folder, [row], [read_json(folder / "run.json")], stats=stats)
     rows = table.rows_without_plan(folder)
-    return Found(folder, rows, [_record(folder / row.folder) for row in rows])
+    return RunsFolder(folder, rows, [_record(folder / row.folder) for row in rows])
 
 
-def _planned(plan: Plan) -> Found:
+def _planned(plan: Plan) -> RunsFolder:
     path = plan.folder / PLAN
     for name, kind in HEAD.items():
         if not isinstance(plan.head.get(name), kind):
@@ -69,7 +69,7 @@ def _planned(plan: Plan) -> Found:
         records = [plan.record(job) or {} for job in plan.jobs]
     except (AttributeError, TypeError, ValueError) as error:
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
-    return Found(plan.folder, rows, records, plan.head)
+    return RunsFolder(plan.folder, rows, records, plan.head)
 
 
 def _record(folder: Path) -> Mapping[str, Any]:

@@ -18,18 +18,18 @@ from rich.table import Table
 
 from kancli.errors import ConfigError, KanError
 from kancli.figures import render as figures
-from kancli.figures.options import Figures
-from kancli.figures.scene import NothingToDrawError
+from kancli.figures.data import NothingToDrawError
+from kancli.figures.options import FigureOptions
 from kancli.runs.console import number
 from kancli.runs.files import pretty, write_whole
-from kancli.runs.pool import beside
+from kancli.runs.pool import run_in_worker
 from kancli.stats.glossary import meanings
-from kancli.stats.summary import summarise
+from kancli.stats.summary import summary_statistics
 from kancli.sweeps import table
 from kancli.sweeps.plan import Plan, is_planned, read
 from kancli.sweeps.table import Row
 
-MOST_ROWS = 40  # on the terminal
+MAX_ROWS = 40  # on the terminal
 Drawn = tuple[Mapping[str, str], Sequence[Mapping[str, Any]]]  # of a job, what its figure needs: keys and verdicts
 
 
@@ -40,10 +40,10 @@ def gather(plan: Plan) -> list[Row]:
         KanError: a file cannot be written.
     """
     rows = list(table.rows_of(plan))
-    look = Figures()
+    options = FigureOptions()
     with contextlib.suppress(ConfigError):
-        look = plan.settings(plan.jobs[0]).figures
-    write(rows, {".": _told_of(plan)}, plan.folder, look)
+        options = plan.settings(plan.jobs[0]).figures
+    write(rows, {".": _told_of(plan)}, plan.folder, options)
     return rows
 
 
@@ -65,7 +65,7 @@ def collect(folders: Sequence[Path], target: Path) -> list[Row]:
             rows += table.rows_without_plan(folder, target)
             heads[name] = {}
     numbered = [dataclasses.replace(row, number=number) for number, row in enumerate(rows)]
-    write(numbered, heads, target, Figures())
+    write(numbered, heads, target, FigureOptions())
     return numbered
 
 
@@ -73,7 +73,7 @@ def _told_of(plan: Plan) -> dict[str, Any]:
     return {name: plan.head[name] for name in ("typed", "swept", "notices", "dropped")}
 
 
-def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: Path, look: Figures) -> None:
+def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: Path, options: FigureOptions) -> None:
     """Write sweep.csv, sweep.parquet, summary.json and, where a key or two are swept, the figure.
 
     Args:
@@ -82,7 +82,7 @@ def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: 
     Raises:
         KanError: a file cannot be written.
     """
-    figure = _figure(rows, folder, look)
+    figure = _figure(rows, folder, options)
     columns = table.columns(rows)
     files = {
         "sweep.csv": as_csv(columns),
@@ -98,22 +98,22 @@ def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: 
             raise KanError(f"{folder / name}: cannot be written: {error.strerror}") from error
 
 
-def _figure(rows: Sequence[Row], folder: Path, look: Figures) -> Callable[[], dict[str, bytes]]:
+def _figure(rows: Sequence[Row], folder: Path, options: FigureOptions) -> Callable[[], dict[str, bytes]]:
     """What waits for the figure of the statistics over the swept keys, where there are one or two besides the seed."""
     if not 1 <= len({key for row in rows for key in row.keys} - {table.SEED}) <= 2:
         return dict
-    return beside(_drawn, [(row.keys, row.verdicts) for row in rows], folder, look)
+    return run_in_worker(_drawn, [(row.keys, row.verdicts) for row in rows], folder, options)
 
 
-def _drawn(runs: Sequence[Drawn], folder: Path, look: Figures) -> dict[str, bytes]:
+def _drawn(runs: Sequence[Drawn], folder: Path, options: FigureOptions) -> dict[str, bytes]:
     from kancli.figures import sweep  # with matplotlib
 
     with figures.drawing_in(folder):
         try:
-            drawn = sweep.draw([sweep.Row(*each) for each in runs], look, meanings())
+            drawn = sweep.plot([sweep.Row(*each) for each in runs], options, meanings())
         except NothingToDrawError:
             return {}
-        return {f"figures/{name}": content for name, content in figures.encode_all("sweep", drawn, look).items()}
+        return {f"figures/{name}": content for name, content in figures.encode_all("sweep", drawn, options).items()}
 
 
 def as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:
@@ -166,15 +166,15 @@ def show(rows: Sequence[Row], objective: Sequence[str] = ()) -> list[Table | str
     for title in picks:
         shown.add_column(title, justify="right", no_wrap=True)
     shown.add_column("FAIL, warn")
-    for same in groups[:MOST_ROWS]:
+    for same in groups[:MAX_ROWS]:
         keys = [same[0].keys.get(key, "") for key in swept]
         numbers = [_spread(table.numbers(same, pick(same))) for pick in picks.values()]
         ended = sum(row.status == "complete" for row in same)
         count = str(len(same)) if ended == len(same) else f"{ended} of {len(same)}"
         shown.add_row(*keys, count, *numbers, ", ".join(_judged(same)))
     lines: list[Table | str] = [shown]
-    if len(groups) > MOST_ROWS:
-        lines.append(f"... and {len(groups) - MOST_ROWS} more: sweep.csv has them all")
+    if len(groups) > MAX_ROWS:
+        lines.append(f"... and {len(groups) - MAX_ROWS} more: sweep.csv has them all")
     return lines
 
 
@@ -193,7 +193,7 @@ SHOWN: dict[str, Callable[[Sequence[Row]], str]] = {
 
 def _spread(values: np.ndarray) -> str:
     """Mean and standard deviation over jobs."""
-    mean, sd = (float(summarise(values)[name]) for name in ("mean", "sd"))
+    mean, sd = (float(summary_statistics(values)[name]) for name in ("mean", "sd"))
     return (number(mean) if np.isfinite(mean) else "") + (f" ±{number(sd)}" if np.isfinite(sd) else "")
 
 

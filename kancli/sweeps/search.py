@@ -16,11 +16,11 @@ from omegaconf import DictConfig, OmegaConf
 from kancli.config import hydra as hydra_shell
 from kancli.errors import ConfigError, KanError, one_line
 from kancli.runs import signals
-from kancli.runs.pool import kept
+from kancli.runs.pool import reuse_pools
 from kancli.sweeps import launch as launching
 from kancli.sweeps.jobs import overrides_of
 from kancli.sweeps.objective import check_names, names_in
-from kancli.sweeps.plan import Plan, freeze, head_of
+from kancli.sweeps.plan import Plan, freeze, initial_head
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
@@ -60,7 +60,7 @@ def check(config: DictConfig) -> None:
 
 def begin(config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:
     """Freeze a plan without jobs in the sweep's folder: kancli's launcher adds to it."""
-    head = head_of(config, typed, presets, hydra_shell.plain(config))
+    head = initial_head(config, typed, presets, hydra_shell.plain(config))
     plan = Plan(Path(config.hydra.sweep.dir), head, [])
     freeze(plan)
     return plan
@@ -81,18 +81,18 @@ def search(
     own = launching.is_own(config)
     calls = task if own else launching.for_others(config, task)
     telling = _told() if own else contextlib.nullcontext()  # other launchers make Hydra's loggers print
-    with launching.multirun(hydra, config) as context, kept(), telling:
+    with launching.multirun(hydra, config) as context, reuse_pools(), telling:
         try:
             sweeper = Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=calls, config=config)
             sweeper.sweep(arguments)  # pyright: ignore[reportArgumentType]
         except ConfigError:
             raise
         except KanError as error:  # of a job
-            signals.raise_received()
+            signals.raise_pending()
             print(f"kan-run: {_name(config)}: gave up: {error}", file=sys.stderr)
             return False
         except Exception as error:
-            signals.raise_received()
+            signals.raise_pending()
             raise ConfigError([f"{_name(config)}: {one_line(error)}"]) from error
     return True
 

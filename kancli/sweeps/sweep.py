@@ -19,13 +19,13 @@ from kancli.config.overrides import literal, parse
 from kancli.config.validation import validate
 from kancli.errors import SWEEP, ConfigError
 from kancli.runs import signals
-from kancli.runs.files import unwritable
+from kancli.runs.files import unwritable_message
 from kancli.runs.folder import check_fresh
-from kancli.runs.pool import kept
+from kancli.runs.pool import reuse_pools
 from kancli.sweeps import launch as launching
 from kancli.sweeps import search
-from kancli.sweeps.costs import in_words, processes_of
-from kancli.sweeps.jobs import MOST_FAULTS, expand, product_of
+from kancli.sweeps.costs import format_plan, processes_of
+from kancli.sweeps.jobs import MAX_FAULTS, expand, product_of
 from kancli.sweeps.objective import names_in
 from kancli.sweeps.plan import ENDED, MASTER, PLAN, Plan, freeze, is_planned, planned, read
 
@@ -62,14 +62,14 @@ def sweep(
         return hydra_shell.plain(hydra.config_loader.load_sweep_config(config, job))
 
     product = product_of(typed, presets)
-    with kept(ahead=0 if dry_run else _ahead(config, len(product.words))):
+    with reuse_pools(ahead=0 if dry_run else _ahead(config, len(product.words))):
         found = expand(product, presets, compose)
         plan = planned(found, config, typed, presets)
         _check_devices({each.settings.device for each in found.jobs})
         _claim(config)
         freeze(plan)
         runs = {job.number: each.settings for job, each in zip(plan.jobs, found.jobs, strict=True)}
-        print(in_words(found, runs), file=sys.stderr)
+        print(format_plan(found, runs), file=sys.stderr)
         if dry_run:
             print(f"planned: start it with kan-run resume {plan.folder}", file=sys.stderr)
             print(plan.folder, flush=True)
@@ -98,7 +98,7 @@ def _claim(config: DictConfig) -> None:
         with (folder / MASTER).open("x") as file:  # of two sweeps on one folder only one can
             file.write(OmegaConf.to_yaml(config))
     except OSError as error:
-        raise ConfigError([unwritable(folder, error, "hydra.sweep.dir")]) from None
+        raise ConfigError([unwritable_message(folder, error, "hydra.sweep.dir")]) from None
 
 
 def _searched(
@@ -118,7 +118,7 @@ def _searched(
         try:
             ended = search.search(hydra, config, typed, presets, task)
         finally:
-            with signals.held():
+            with signals.deferred_signals():
                 code = _gather_search(folder, config)
                 if not ended:
                     print("kan-run: the search did not come to its end", file=sys.stderr)
@@ -131,7 +131,7 @@ def _gather_search(folder: Path, config: DictConfig) -> int:
     if any(folder.glob("**/run.json")):  # of another launcher, which keeps no plan
         from kancli.sweeps import results as gathering
 
-        return tell(gathering.collect([folder], folder), folder, config.objective)
+        return print_results(gathering.collect([folder], folder), folder, config.objective)
     for name in (MASTER, PLAN):  # a mistake in the first job leaves nothing, as everywhere
         (folder / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
@@ -181,7 +181,7 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
             plan.clear(plan.jobs[number])
         launching.start(hydra, config, plan, runs, task)
 
-    with kept():
+    with reuse_pools():
         return _gathered(plan, run)
 
 
@@ -214,7 +214,7 @@ def _numbers(only: str, count: int) -> list[int]:
 def _check_devices(devices: set[str]) -> None:
     if devices == {"cpu"}:
         return
-    with signals.held():
+    with signals.deferred_signals():
         from kancli.runs import experiment
 
     for device in sorted(devices):
@@ -227,7 +227,7 @@ def _gathered(plan: Plan, run: Callable[[], None]) -> int:
         try:
             run()
         finally:
-            with signals.held():
+            with signals.deferred_signals():
                 code = _gather(plan)
     return code
 
@@ -239,7 +239,7 @@ def _gather(plan: Plan) -> int:
     rows = gathering.gather(plan)
     if any(row.status not in ENDED for row in rows):
         print(f"kan-run: go on with: kan-run resume {shlex.quote(str(plan.folder))}", file=sys.stderr)
-    return tell(rows, plan.folder, plan.head["base"].get("objective"))
+    return print_results(rows, plan.folder, plan.head["base"].get("objective"))
 
 
 def collect(folders: Sequence[Path], target: Path | None) -> int:
@@ -263,10 +263,10 @@ def collect(folders: Sequence[Path], target: Path | None) -> int:
         raise ConfigError([f"-o {target}: cannot be written: {error.strerror}"]) from None
     from kancli.sweeps import results as gathering
 
-    return tell(gathering.collect(folders, target), target)
+    return print_results(gathering.collect(folders, target), target)
 
 
-def tell(rows: Sequence[Row], folder: Path, objective: str | Sequence[str] | None = None) -> int:
+def print_results(rows: Sequence[Row], folder: Path, objective: str | Sequence[str] | None = None) -> int:
     """Print the table, what failed, and last how many are complete and where; return the exit code."""
     from kancli.runs.console import show
     from kancli.sweeps import results as gathering
@@ -274,11 +274,11 @@ def tell(rows: Sequence[Row], folder: Path, objective: str | Sequence[str] | Non
 
     show(gathering.show(rows, names_in(objective)), sys.stdout)
     failed = [row for row in rows if row.status not in ("complete", NO_RECORD)]
-    for row in failed[:MOST_FAULTS]:
+    for row in failed[:MAX_FAULTS]:
         cause = f": {row.cause}" if row.cause else ""
         print(f"kan-run: {row.status}: {row.folder}{cause}\n  {row.replay}", file=sys.stderr)
-    if len(failed) > MOST_FAULTS:
-        print(f"kan-run: ... and {len(failed) - MOST_FAULTS} more: summary.json has them all", file=sys.stderr)
+    if len(failed) > MAX_FAULTS:
+        print(f"kan-run: ... and {len(failed) - MAX_FAULTS} more: summary.json has them all", file=sys.stderr)
     complete = sum(row.status == "complete" for row in rows)
     print(f"{complete} of {len(rows)} runs complete: {folder}", flush=True)
     return 0 if complete == len(rows) else SWEEP

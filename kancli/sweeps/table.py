@@ -16,20 +16,20 @@ import numpy as np
 from kancli.errors import ConfigError, one_line
 from kancli.runs.files import read_json
 from kancli.stats.columns import flat
-from kancli.stats.summary import summarise
-from kancli.sweeps.names import typed_in
+from kancli.stats.summary import summary_statistics
+from kancli.sweeps.names import parse_override_words
 from kancli.sweeps.plan import ENDED, Plan
 
 SEED = "seed"
 SUMMARY_SCHEMA = 1
 # Of each layer, what a row tells: the rest is in the job's own stats.json.
-OF_LAYER = (
+LAYER_COLUMNS = (
     "coef_mean", "coef_std", "scale_base_std", "preacts_std", "postacts_std", "output_mean", "output_std",
     "gain_variance", "off_grid", "spline_share", "nonlinearity_mean", "roughness_mean", "edge_distance", "flat_edges",
     "gradient_gain",
 )  # fmt: skip
 NO_RECORD = "missing"
-LACKING = "–"  # in place of a swept key's value, where a job has none
+MISSING = "–"  # in place of a swept key's value, where a job has none
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def rows_without_plan(sweep: Path, seen_from: Path | None = None) -> list[Row]:
         raise ConfigError([f"{sweep}: holds no runs"])
     records = [(path, _record(path)) for path in found]
     words = [words_in(record) for _, record in records]
-    typed = [typed_in(each) for each in words]
+    typed = [parse_override_words(each) for each in words]
     swept = [
         key
         for key in dict.fromkeys(key for each in typed for key in each)
@@ -125,7 +125,7 @@ def _row(
             verdicts, statistics = _found(path / "stats.json")
         except ConfigError as error:  # there is none of a run that failed early
             cause = cause or str(error)
-    typed = typed_in(words)
+    typed = parse_override_words(words)
     seconds = record.get("seconds")
     return Row(
         number,
@@ -170,7 +170,7 @@ def statistics_of(stats: Mapping[str, Any]) -> dict[str, float | None]:
                 found[f"{name}_{inner}"] = _mean(value)
     for layer in stats.get("layers", []):
         told = flat({name: each for name, each in layer.items() if name not in ("nodes", "edges")})
-        for name in OF_LAYER:
+        for name in LAYER_COLUMNS:
             value = told.get(name, told.get(f"{name}_mean"))
             if value is not None:
                 found[f"layer{layer['layer']}_{name}"] = value
@@ -207,7 +207,7 @@ def cells(rows: Sequence[Row]) -> list[dict[str, Any]]:
         names = dict.fromkeys(name for row in same for name in row.statistics)
         told = {}
         for name in names:
-            summary = summarise(numbers(same, name))
+            summary = summary_statistics(numbers(same, name))
             told[name] = {**{each: _plain(value) for each, value in summary.items()}, "n": int(summary["n"])}
         found.append({"keys": dict(keys), "jobs": len(same), "statistics": told})
     return found
@@ -232,7 +232,7 @@ def effects(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, Any]]]:
             total = ((every - every.mean()) ** 2).sum()
             between = sum(len(each) * (each.mean() - every.mean()) ** 2 for each in known if len(each))
             means = {
-                LACKING if value is None else value: float(each.mean()) if len(each) else None
+                MISSING if value is None else value: float(each.mean()) if len(each) else None
                 for value, each in zip(values, known)
             }
             found.setdefault(key, {})[name] = {"share": float(between / total) if total > 0 else None, "means": means}

@@ -94,15 +94,15 @@ def _settings(plan: Plan, jobs: Sequence[Job]) -> Iterator[Settings]:
 def _record(plan: Plan, hydra: HydraRecord, job: Job, result: Result) -> Outcome:
     start, computed = time.perf_counter(), sum(result.seconds.values())
     folder = _folder(plan, hydra, job, config_of(result.settings))
-    with recording.told_in(folder):
+    with recording.record_failure(folder):
         log.info("identity %s", job.identity)
         recording.record(result, folder)
-        recording.close(folder, result, total=computed + time.perf_counter() - start)
+        recording.finish(folder, result, total=computed + time.perf_counter() - start)
     error = recording.error_of(result)
     return Outcome(job.number, None if error is None else str(error))
 
 
 def _folder(plan: Plan, hydra: HydraRecord, job: Job, config: Mapping[str, Any]) -> RunFolder:
     path = plan.path(job).absolute()
-    head = recording.head_of(config, job.identity, job.words, plan.head["argv"])
-    return RunFolder.aside(path, hydra.files(job, path), head)
+    head = recording.initial_record(config, job.identity, job.words, plan.head["argv"])
+    return RunFolder.create_staged(path, hydra.files(job, path), head)

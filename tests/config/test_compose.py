@@ -6,7 +6,7 @@ import pytest
 from hydra.types import RunMode
 
 from kancli.config import hydra as hydra_shell
-from kancli.config.compose import CONFIG_NAME, draft
+from kancli.config.compose import CONFIG_NAME, compose
 from kancli.config.presets import Presets, builtin_folder
 from kancli.errors import ConfigError
 
@@ -18,7 +18,7 @@ def by_hydra(presets, *overrides):
 
 def both(presets, *overrides):
     """The config by either way of composing, after checking that they agree."""
-    made = draft(overrides, presets)
+    made = compose(overrides, presets)
     assert made.plain
     assert made.faults() == []
     config = hydra_shell.plain(by_hydra(presets, *overrides))
@@ -28,7 +28,7 @@ def both(presets, *overrides):
 
 def faults(presets, *overrides):
     try:
-        return draft(overrides, presets).faults()
+        return compose(overrides, presets).faults()
     except ConfigError as error:
         return error.faults
 
@@ -134,7 +134,7 @@ def test_a_users_own_preset(tmp_path):
 
 
 def test_interpolations_are_left_to_hydra(presets):
-    made = draft(["seed=${k}"], presets)
+    made = compose(["seed=${k}"], presets)
     assert not made.plain
     assert hydra_shell.plain(by_hydra(presets, "seed=${k}"))["seed"] == 3
 
@@ -237,7 +237,7 @@ def test_generated_overrides_compose_alike(presets):
     for _ in range(60):
         keys = choose.sample(sorted(parts), choose.randint(0, 6))
         overrides = [f"{key}={choose.choice(parts[key])}" for key in keys]
-        made = draft(overrides, presets)
+        made = compose(overrides, presets)
         if wrong := made.faults():
             with pytest.raises(ConfigError) as caught:
                 by_hydra(presets, *overrides)

@@ -16,11 +16,11 @@ from matplotlib.text import Text
 
 from kancli.figures import compare, network
 from kancli.figures import render as figures
+from kancli.figures.data import FigureData
 from kancli.figures.diagram import curves
 from kancli.figures.diagram.canvas import fitted, width_of
 from kancli.figures.diagram.layout import Plan
-from kancli.figures.options import FORMATS, Figures
-from kancli.figures.scene import Scene
+from kancli.figures.options import FORMATS, FigureOptions
 from kancli.figures.style import PALETTES
 from kancli.notebook import KAN
 from kancli.stats.collector import Collector
@@ -35,14 +35,14 @@ def scene(width=(2, 5, 1), n=100, **knobs):
 def seen(model, x):
     """A scene of a model that x went through."""
     traces = model.trace(x)
-    collector = Collector(model, scopes=True)
+    collector = Collector(model, ranges=True)
     collector.update(traces)
     kept = {"inputs" if number == 0 else f"layers.{number}.preacts": each.preacts for number, each in enumerate(traces)}
-    return Scene(model, collector.scopes(), activations=kept)
+    return FigureData(model, collector.ranges(), activations=kept)
 
 
-def draw(scene, **look):
-    return figures.draw("network", scene, Figures(**look))
+def draw(scene, **options):
+    return figures.plot("network", scene, FigureOptions(**options))
 
 
 def part(figure, name):
@@ -99,7 +99,7 @@ def test_drawn_curves_at_a_sample_sum_to_the_layers_output():
 def test_opacity_is_tanh_of_beta_times_the_score(metric):
     made = scene()
     figure = draw(made, beta=2.0, metric=metric)
-    wanted = np.tanh(2.0 * getattr(made.scopes[0], metric).ravel())
+    wanted = np.tanh(2.0 * getattr(made.ranges[0], metric).ravel())
     np.testing.assert_allclose(part(figure, "layer 0 links").get_colors()[:, 3], np.tile(wanted, 2))
     np.testing.assert_allclose(part(figure, "layer 0 curves").get_colors()[:, 3], wanted)
     np.testing.assert_allclose(part(figure, "layer 0 borders").get_edgecolors()[:, 3], wanted)
@@ -156,7 +156,7 @@ def test_shading_starts_at_the_grid():
             shade[:, 0] for shade in shades if left - 1e-9 <= shade[:, 0].min() and shade[:, 0].max() <= right + 1e-9
         ]
         below, above = sorted(inside, key=np.min)
-        low, high = made.scopes[0].low[node], made.scopes[0].high[node]
+        low, high = made.ranges[0].low[node], made.ranges[0].high[node]
         assert below.min() == pytest.approx(left)
         assert (below.max() - left) / (right - left) == pytest.approx((-1 - low) / (high - low))
         assert (above.min() - left) / (right - left) == pytest.approx((1 - low) / (high - low))
@@ -212,7 +212,7 @@ def test_scale_enlarges_everything():
 
 def test_a_large_layer_shows_some_of_the_strongest_the_middle_and_the_weakest():
     made = scene((30, 20))
-    found, scores = sample(made), made.scopes[0].mean_abs
+    found, scores = sample(made), made.ranges[0].mean_abs
     falling = np.sort(scores.ravel())[::-1]
     assert found.score.tolist() == [*falling[:4], *falling[298:302], *falling[-4:]]
     np.testing.assert_array_equal(found.score, scores[found.sources, found.targets])
@@ -296,7 +296,7 @@ def test_a_title_that_fits_is_not_cut():
 def test_the_legend_names_what_is_there():
     on_grid = seen(KAN(width=[2, 3], seed=0), torch.rand(50, 2) * 2 - 1)
     assert not any("off the grid" in each.get_text() for each in texts(draw(on_grid)))
-    ensemble = Scene(on_grid.model, on_grid.scopes, n_members=20)
+    ensemble = FigureData(on_grid.model, on_grid.ranges, n_members=20)
     assert "first of 20 members" in [each.get_text() for each in texts(draw(ensemble))]
 
 
@@ -321,18 +321,18 @@ def test_a_deep_network_stands_in_columns_of_equal_height():
 def test_runs_side_by_side_share_their_axes():
     """phi of all frames of a layer, and x of all frames of an input: a curve's place tells its values in any run."""
     runs = [("calm", scene(noise_scale=0.1)), ("noisy", scene(noise_scale=10.0))]
-    look = Figures()
-    all_curves = [network.curves_of(each, look) for _, each in runs]
-    ranges = compare.shared([each for _, each in runs], all_curves, look)
+    options = FigureOptions()
+    all_curves = [network.curves_of(each, options) for _, each in runs]
+    ranges = compare.shared([each for _, each in runs], all_curves, options)
     assert ranges is not None
     for layer in (0, 1):
         every = np.concatenate([each[layer].y.ravel() for each in all_curves])
         for run in (0, 1):
             assert set(ranges[run][layer].low.ravel()) == {every.min()}
             assert set(ranges[run][layer].high.ravel()) == {every.max()}
-            lows = np.minimum(*(each.scopes[layer].low for _, each in runs))
+            lows = np.minimum(*(each.ranges[layer].low for _, each in runs))
             np.testing.assert_array_equal(ranges[run][layer].left[:, 0], lows[all_curves[run][layer].sources])
-    figure = compare.draw(runs, look)
+    figure = compare.plot(runs, options)
     assert {"calm", "noisy"} <= {each.get_text() for each in texts(figure)}
     everywhere = np.concatenate([each[0].y.ravel() for each in all_curves])
     lines, frames = (
@@ -344,16 +344,19 @@ def test_runs_side_by_side_share_their_axes():
         share = (lines[run][:, :, 1] - bottom[:, None]) / (top - bottom)[:, None]
         wanted = 0.08 + 0.84 * (all_curves[run][0].y - everywhere.min()) / np.ptp(everywhere)
         np.testing.assert_allclose(share, wanted, atol=1e-6)
-    apart = compare.draw(runs, Figures(share=False))
+    apart = compare.plot(runs, FigureOptions(share=False))
     own = [np.ptp(each.get_paths()[0].vertices[:, 1]) for each in apart.artists if each.get_gid() == "layer 0 curves"]
     assert own[0] == pytest.approx(own[1]), "each fills its frame"
 
 
 def test_runs_of_other_widths_keep_their_own_axes():
     runs = [("a", scene((2, 3, 1))), ("b", scene((2, 5, 1)))]
-    look = Figures()
-    assert compare.shared([each for _, each in runs], [network.curves_of(each, look) for _, each in runs], look) is None
-    compare.draw(runs, look).savefig(io.BytesIO(), dpi=30)
+    options = FigureOptions()
+    assert (
+        compare.shared([each for _, each in runs], [network.curves_of(each, options) for _, each in runs], options)
+        is None
+    )
+    compare.plot(runs, options).savefig(io.BytesIO(), dpi=30)
 
 
 def test_the_bytes_repeat():
@@ -370,8 +373,8 @@ from kancli.figures import options, render
 from tests.figures.test_network import scene
 made = scene(noise_scale=3.0)
 for style in ("light", "dark"):
-    look = options.Figures(style=style, title="a title", in_vars=("x", "y"))
-    figure = render.draw("network", made, look)
+    look = options.FigureOptions(style=style, title="a title", in_vars=("x", "y"))
+    figure = render.plot("network", made, look)
     print(*(hashlib.sha256(render.encode(figure, each, 100)).hexdigest() for each in options.FORMATS))
 """
 

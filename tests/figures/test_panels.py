@@ -12,19 +12,23 @@ from kancli.config.validation import validate
 from kancli.figures import render as figures
 from kancli.figures import sweep
 from kancli.figures.activations import overlay
-from kancli.figures.options import NAMES, Figures
-from kancli.figures.scene import NothingToDrawError, Scene
+from kancli.figures.data import FigureData, NothingToDrawError
+from kancli.figures.options import NAMES, FigureOptions
 from kancli.figures.symmetry import correlations
 from kancli.runs import experiment
 from kancli.stats.glossary import meanings
 
-LOOK = Figures()
+LOOK = FigureOptions()
 
 
 def scene(**config):
     result = experiment.compute(validate(config))
-    return Scene(
-        result.shown, result.scopes, result.stats, result.activations, experiment.laws_of(result.settings, result.model)
+    return FigureData(
+        result.figure_model,
+        result.ranges,
+        result.stats,
+        result.activations,
+        experiment.laws_of(result.settings, result.model),
     )
 
 
@@ -45,7 +49,7 @@ def ensemble():
 
 
 def test_propagation_draws_rms_by_layer(single):
-    sizes, off = figures.draw("propagation", single, LOOK).axes
+    sizes, off = figures.plot("propagation", single, LOOK).axes
     layers = single.stats["layers"]
     signal, gradient = drawn(sizes)
     np.testing.assert_array_equal(signal[:, 0], [0, 1, 2, 3])
@@ -57,7 +61,7 @@ def test_propagation_draws_rms_by_layer(single):
 
 
 def test_bands_are_the_intervals_over_members(ensemble):
-    sizes, _ = figures.draw("propagation", ensemble, LOOK).axes
+    sizes, _ = figures.plot("propagation", ensemble, LOOK).axes
     (band, _) = sizes.collections
     ends = np.asarray(band.get_paths()[0].vertices)
     told = [
@@ -70,12 +74,12 @@ def test_bands_are_the_intervals_over_members(ensemble):
 
 
 def test_spectrum_draws_eigenvalues_and_singular_values(single, ensemble):
-    kernel, jacobian = figures.draw("spectrum", single, LOOK).axes
+    kernel, jacobian = figures.plot("spectrum", single, LOOK).axes
     values = np.array(single.stats["ntk"]["eigenvalues"])
     (line,) = drawn(kernel)
     np.testing.assert_array_equal(line[:, 1], values[values > 1e-9 * values[0]])
     assert [each[1] for each in drawn(jacobian)[0]] == [single.stats["jacobian"][n] for n in ("min", "median", "max")]
-    (line,) = drawn(figures.draw("spectrum", ensemble, LOOK).axes[0])
+    (line,) = drawn(figures.plot("spectrum", ensemble, LOOK).axes[0])
     means = np.array(ensemble.stats["ntk"]["eigenvalues"]["mean"])
     np.testing.assert_array_equal(line[:, 1], means[means > 1e-9 * means[0]])
 
@@ -88,7 +92,7 @@ def test_symmetry_draws_the_correlations_of_the_nodes(single):
         np.testing.assert_allclose(matrix, wanted, atol=1e-12)
         upper = np.abs(matrix[np.triu_indices(len(matrix), 1)])
         assert single.stats["layers"][number]["correlation"]["mean"] == pytest.approx(upper.mean(), rel=1e-6)
-    figure = figures.draw("symmetry", single, LOOK)
+    figure = figures.plot("symmetry", single, LOOK)
     shown = [axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images()]
     for image, matrix in zip(shown, found.values(), strict=True):
         np.testing.assert_array_equal(image, matrix)
@@ -96,9 +100,9 @@ def test_symmetry_draws_the_correlations_of_the_nodes(single):
 
 def test_activations_overlay_all_edges_of_all_members(ensemble):
     """Bands are quantiles over edges and members, lines are the first member's edges."""
-    figure = figures.draw("activations", ensemble, LOOK)
+    figure = figures.plot("activations", ensemble, LOOK)
     for number, axes in enumerate(figure.axes):
-        layer, scope = ensemble.model.layers[number], ensemble.scopes[number]
+        layer, scope = ensemble.model.layers[number], ensemble.ranges[number]
         x = np.linspace(scope.low.min(), scope.high.max(), 101)
         places = torch.from_numpy(x).float()[None, :, None].expand(5, -1, layer.n_in)
         curves = layer.trace(places).postacts.detach().double().numpy()  # [s, p, i, o]
@@ -115,7 +119,7 @@ def test_activations_overlay_all_edges_of_all_members(ensemble):
 
 
 def test_bands_need_enough_curves(single):
-    figure = figures.draw("activations", single, LOOK)
+    figure = figures.plot("activations", single, LOOK)
     assert [len(axes.collections) for axes in figure.axes] == [0, 0, 0], "of 8, 12 and 3 curves"
 
 
@@ -123,12 +127,12 @@ def test_bases_standardised_over_samples_are_those_of_each_member():
     made = scene(width=[2, 3, 1], init={"scheme": "lecun_norm"}, n_seeds=4)
     alone = scene(width=[2, 3, 1], init={"scheme": "lecun_norm"}, seed=2)
     third = list(made.members())[2]
-    found, wanted = (overlay(Scene(each, alone.scopes), 0) for each in (third, alone.model))
+    found, wanted = (overlay(FigureData(each, alone.ranges), 0) for each in (third, alone.model))
     np.testing.assert_array_equal(found.curves, wanted.curves)
 
 
 def test_distributions_hold_what_was_drawn_against_the_law(ensemble):
-    figure = figures.draw("distributions", ensemble, LOOK)
+    figure = figures.plot("distributions", ensemble, LOOK)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles[:3] == [
         "layer 0, scale_base\nU[0.607107, 0.807107)", "layer 0, coef\nN(0, 0.02)", "layer 0, preacts",
@@ -153,19 +157,19 @@ def test_distributions_hold_what_was_drawn_against_the_law(ensemble):
 
 def test_a_constant_tensor_has_no_panel_and_a_lost_law_is_told():
     adapted = scene(width=[2, 3], grid={"adapt": "samples"})
-    titles = [axes.get_title(loc="left") for axes in figures.draw("distributions", adapted, LOOK).axes]
+    titles = [axes.get_title(loc="left") for axes in figures.plot("distributions", adapted, LOOK).axes]
     assert titles == [
         "layer 0, scale_base\nU[0.607107, 0.807107)",
         "layer 0, coef\nno declared law",
         "layer 0, preacts",
     ]
     linear = scene(width=[2, 3], init={"scheme": "default", "noise_scale": 0.0, "noise_scale_base": 0.0})
-    assert [each.get_title(loc="left") for each in figures.draw("distributions", linear, LOOK).axes] == [
+    assert [each.get_title(loc="left") for each in figures.plot("distributions", linear, LOOK).axes] == [
         "layer 0, preacts"
     ]
-    bare = Scene(linear.model, linear.scopes)
+    bare = FigureData(linear.model, linear.ranges)
     with pytest.raises(NothingToDrawError, match="nothing was drawn at random"):
-        figures.draw("distributions", bare, LOOK)
+        figures.plot("distributions", bare, LOOK)
 
 
 def rows(**swept):
@@ -188,7 +192,7 @@ def rows(**swept):
 
 def test_a_statistic_against_one_key_with_bands_over_seeds():
     made = rows(noise_scale=[3, 1, 2], seed=range(5))
-    (axes,) = sweep.draw(made, LOOK, meanings()).axes
+    (axes,) = sweep.plot(made, LOOK, meanings()).axes
     (line,) = drawn(axes)
     np.testing.assert_allclose(line, [[1, 1.2], [2, 2.2], [3, 3.2]])
     ends = np.asarray(axes.collections[0].get_paths()[0].vertices)
@@ -200,7 +204,7 @@ def test_a_statistic_against_one_key_with_bands_over_seeds():
 
 
 def test_a_statistic_over_two_keys_is_a_heat_map():
-    figure = sweep.draw(rows(grid=[3, 5], noise_scale=[0, 1, 2]), LOOK, meanings())
+    figure = sweep.plot(rows(grid=[3, 5], noise_scale=[0, 1, 2]), LOOK, meanings())
     axes = figure.axes[0]
     np.testing.assert_array_equal(axes.get_images()[0].get_array(), [[30, 31, 32], [50, 51, 52]])
     assert [each.get_text() for each in axes.get_xticklabels()] == ["0", "1", "2"]
@@ -210,7 +214,7 @@ def test_a_statistic_over_two_keys_is_a_heat_map():
 
 def test_words_stand_in_their_order():
     made = [sweep.Row({"init": name}, [{"name": "rough", "value": value}]) for name, value in (("b", 2.0), ("a", 1.0))]
-    (axes,) = sweep.draw(made, LOOK, meanings()).axes
+    (axes,) = sweep.plot(made, LOOK, meanings()).axes
     assert [each.get_text() for each in axes.get_xticklabels()] == ["b", "a"]
     np.testing.assert_array_equal(drawn(axes)[0], [[0, 2], [1, 1]])
 
@@ -222,7 +226,7 @@ def test_words_stand_in_their_order():
 )  # fmt: skip
 def test_a_sweep_that_cannot_be_drawn_says_why(swept, says):
     with pytest.raises(NothingToDrawError, match=says):
-        sweep.draw(rows(**swept), LOOK, {})
+        sweep.plot(rows(**swept), LOOK, {})
 
 
 def assert_nothing_overlaps(figure):
@@ -262,7 +266,7 @@ def test_no_panel_lies_over_another_or_off_the_paper(config):
     made = scene(stats={"level": "full", "ntk": {"n": 10}}, **config)
     for name in NAMES[1:]:
         try:
-            figure = figures.draw(name, made, LOOK)
+            figure = figures.plot(name, made, LOOK)
         except NothingToDrawError:
             continue
         assert_nothing_overlaps(figure)
@@ -280,19 +284,19 @@ def test_no_panel_of_a_sweep_lies_over_another():
             ])
             for row in made
         ]  # fmt: skip
-        assert_nothing_overlaps(sweep.draw(named, LOOK, meanings()))
+        assert_nothing_overlaps(sweep.plot(named, LOOK, meanings()))
 
 
 def test_what_is_lacking_is_told():
     plain = scene(width=[2, 3, 1])
     with pytest.raises(NothingToDrawError, match="take stats=full"):
-        figures.draw("spectrum", plain, LOOK)
+        figures.plot("spectrum", plain, LOOK)
     with pytest.raises(NothingToDrawError, match=r"leave out activations\.n=0"):
-        figures.draw("symmetry", Scene(plain.model, plain.scopes, plain.stats), LOOK)
+        figures.plot("symmetry", FigureData(plain.model, plain.ranges, plain.stats), LOOK)
     with pytest.raises(NothingToDrawError, match="no layer has several nodes"):
-        figures.draw("symmetry", scene(width=[1, 1]), LOOK)
+        figures.plot("symmetry", scene(width=[1, 1]), LOOK)
     with pytest.raises(NothingToDrawError, match="take stats=basic"):
-        figures.draw("propagation", scene(stats={"level": "none"}), LOOK)
+        figures.plot("propagation", scene(stats={"level": "none"}), LOOK)
 
 
 @pytest.mark.slow
@@ -325,10 +329,10 @@ def test_what_is_lacking_is_told():
 def test_anything_can_be_drawn(config, style):
     """Flat, huge and non-finite activations, one node, twenty layers."""
     made = scene(stats={"level": "full", "ntk": {"n": 10}}, **config)
-    look = Figures(style=style)
+    options = FigureOptions(style=style)
     for name in NAMES:
         try:
-            figure = figures.draw(name, made, look)
+            figure = figures.plot(name, made, options)
         except NothingToDrawError:
             assert name == "symmetry"
             continue
@@ -355,6 +359,6 @@ def test_nothing_global_changes():
     import matplotlib as mpl
 
     before, rng = dict(mpl.rcParams), torch.get_rng_state()
-    figures.encode(figures.draw("propagation", scene(), LOOK), "svg", 50)
+    figures.encode(figures.plot("propagation", scene(), LOOK), "svg", 50)
     assert dict(mpl.rcParams) == before
     assert torch.equal(torch.get_rng_state(), rng)

@@ -51,7 +51,9 @@ def draws(law):
     """3000 tensors of a law, a row each."""
     entries = law.grid + law.k if isinstance(law, KnotNoise) else 8
     shape = (2, 2, entries) if isinstance(law, (KnotNoise, NormalByBasis)) else (2, 2)
-    return shape, np.stack([law.draw(shape, generator=stream(seed, "test")) for seed in range(3000)]).reshape(3000, -1)
+    return shape, np.stack([law.sample(shape, generator=stream(seed, "test")) for seed in range(3000)]).reshape(
+        3000, -1
+    )
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: type(law).__name__)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from kancli.config.identity import identity
 from kancli.config.validation import validate
 from kancli.errors import ConfigError
-from kancli.inits.plugins import Trust, trusting
+from kancli.inits.plugins import CodePolicy, use_policy
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -33,7 +33,7 @@ def own(tmp_path, monkeypatch):
 @pytest.fixture
 def trusted(own):
     """That folder, with leave to import from anywhere."""
-    with trusting(Trust(own, anywhere=True)):
+    with use_policy(CodePolicy(own, anywhere=True)):
         yield own
 
 
@@ -246,8 +246,8 @@ def test_a_record_does_not_get_code_run(kan_run, own, spy, verb):
     run = kan_run("init=default")
     record = run.folder / "run.json"
     record.write_text(re.sub(r'"init": \{[^}]*\}', '"init": {"_target_": "spy.Scheme"}', record.read_text()))
-    for trust in ([], ["--config-dir", str(own)]):
-        kan_run(verb, str(run.folder), *trust)
+    for code_policy in ([], ["--config-dir", str(own)]):
+        kan_run(verb, str(run.folder), *code_policy)
         assert not spy.exists()
 
 

@@ -17,7 +17,7 @@ from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
 from kancli.runs import experiment
 from kancli.stats.columns import flat
-from kancli.stats.summary import summarise
+from kancli.stats.summary import summary_statistics
 
 CASES = {
     "default": {},
@@ -107,7 +107,7 @@ def test_a_member_has_the_bits_of_its_own_run(case, group, monkeypatch):
         if member == 0:
             for name, tensor in single.activations.items():
                 assert torch.equal(ensemble.activations[name], tensor), name
-            for one, other in zip(ensemble.scopes, single.scopes, strict=True):
+            for one, other in zip(ensemble.ranges, single.ranges, strict=True):
                 np.testing.assert_array_equal(one.mean_abs, other.mean_abs)
 
 
@@ -169,12 +169,12 @@ def test_the_summary_is_over_the_members():
 
 
 def test_a_summary_leaves_out_what_is_not_finite():
-    found = summarise(np.array([[1.0, math.nan], [3.0, math.nan], [math.inf, math.nan]]))
+    found = summary_statistics(np.array([[1.0, math.nan], [3.0, math.nan], [math.inf, math.nan]]))
     assert found["mean"][0] == 2
     assert found["sd"][0] == pytest.approx(math.sqrt(2))
     assert found["n"].tolist() == [2, 0]
     assert all(np.isnan(found[name][1]) for name in ("mean", "sd", "low", "high"))
-    one = summarise(np.array([4.0]))
+    one = summary_statistics(np.array([4.0]))
     assert one["mean"] == 4
     assert np.isnan(one["sd"])
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from kancli.kan.grid_adaptation import adapt_
+from kancli.kan.grid_adaptation import adapt_grid_
 from tests.kan.test_layer import random_model, samples
 from tests.oracles import kan as oracle
 
@@ -17,8 +17,8 @@ def adapted(width, x, eps, grid=6, **more):
     model = random_model(width, grid=grid, **more)
     before = random_model(width, grid=grid, **more)
     for layer in model.layers:
-        layer.take_own_knots_()
-    return before, model, adapt_(model, x, eps=eps)
+        layer.use_per_input_knots_()
+    return before, model, adapt_grid_(model, x, eps=eps)
 
 
 @pytest.mark.parametrize("eps", [0.0, 0.3, 1.0])
@@ -63,12 +63,12 @@ def test_what_the_new_splines_can_say_stays_to_the_last_digits(eps):
     x = 0.95 * samples(100, 2).tanh()
     model = random_model([2, 3], grid=6)
     layer = model.layers[0]
-    layer.take_own_knots_()
+    layer.use_per_input_knots_()
     greville = layer.knots[0].unfold(0, 3, 1).mean(-1)[1:-1]
     with torch.no_grad():
         layer.coef.copy_(0.3 + 2.0 * greville.expand_as(layer.coef))
     y = model(x).detach()
-    (fit,) = adapt_(model, x, eps=eps)
+    (fit,) = adapt_grid_(model, x, eps=eps)
     torch.testing.assert_close(model(x).detach(), y, rtol=1e-11, atol=1e-11)
     assert fit.residual < 1e-13
 
@@ -80,7 +80,7 @@ def test_a_finer_grid_keeps_the_functions_better():
         model = random_model([2, 2], grid=grid)
         coarse = random_model([2, 2], grid=6)
         for layer in (model.layers[0], coarse.layers[0]):
-            layer.take_own_knots_()
+            layer.use_per_input_knots_()
         # The same coarse spline, handed over as a fine one on the same range.
         places = torch.linspace(-1, 1, 200, dtype=torch.float64)
         for i in range(2):
@@ -88,7 +88,7 @@ def test_a_finer_grid_keeps_the_functions_better():
                 y = oracle.spline(places.numpy(), coarse.layers[0].coef[i, j].detach().numpy(), -1, 1, 6, 3)
                 fine = np.linalg.lstsq(oracle.basis(places.numpy(), oracle.uniform_knots(-1, 1, grid, 3), 3), y)[0]
                 model.layers[0].coef.data[i, j] = torch.from_numpy(fine)
-        residuals.append(adapt_(model, x, eps=0.5)[0].residual.item())
+        residuals.append(adapt_grid_(model, x, eps=0.5)[0].residual.item())
     assert residuals[0] > residuals[1] > residuals[2]
 
 
@@ -107,8 +107,8 @@ def test_chunks_change_nothing():
     _, whole, fits = adapted([2, 3, 1], x, 0.4)
     chunked = random_model([2, 3, 1], grid=6)
     for layer in chunked.layers:
-        layer.take_own_knots_()
-    for one, other in zip(fits, adapt_(chunked, x, eps=0.4, chunk=7), strict=True):
+        layer.use_per_input_knots_()
+    for one, other in zip(fits, adapt_grid_(chunked, x, eps=0.4, chunk=7), strict=True):
         np.testing.assert_allclose(one.residual, other.residual, rtol=1e-12)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, chunked.state_dict()[name]), name

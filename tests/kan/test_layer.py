@@ -158,7 +158,7 @@ def test_bases_standardised_over_given_samples(chunk):
     _, _, _, standards = standardised_oracle(model, x.numpy())
     few = samples(5, 3) + 0.1
     wanted, postacts, _, _ = standardised_oracle(model, few.numpy(), standards)
-    with model.standardised_over(x, chunk):
+    with model.with_basis_statistics(x, chunk):
         np.testing.assert_allclose(model(few).detach(), wanted, rtol=1e-9, atol=1e-10)
         kept = model.member(None)
     hidden = kept.trace(few)[0].output

@@ -20,7 +20,7 @@ from kancli.report.data import data_of
 from kancli.report.elements import bar, link, tag
 from kancli.report.page import document
 from kancli.sweeps.plan import read
-from kancli.sweeps.reader import Found
+from kancli.sweeps.reader import RunsFolder
 from kancli.sweeps.table import rows_of
 from tests.report import chromium
 
@@ -283,7 +283,7 @@ def test_only_the_first_diagrams_are_shown(kan_run, tmp_path, monkeypatch):
     done = kan_run("-m", "seed=range(4)", "figures=default", "hydra.sweep.dir=sweep")
     assert done.code == 0, done.err
     assert len(report(kan_run).attributes("src")) == 4
-    monkeypatch.setattr("kancli.report.images.MOST_JOBS", 2)
+    monkeypatch.setattr("kancli.report.images.MAX_JOBS", 2)
     page = report(kan_run)
     assert len(page.attributes("src")) == 2
     assert [each for each in page.attributes("href") if each.endswith("network.png")] == [
@@ -459,7 +459,7 @@ def test_numbers_look_as_those_of_kan_run(shared_sweep, browser):
         for at, value in enumerate(values)
     ]
     path = shared_sweep / "numbers.html"
-    path.write_bytes(document(Found(shared_sweep, made, [{}] * len(made), read(shared_sweep).head)))
+    path.write_bytes(document(RunsFolder(shared_sweep, made, [{}] * len(made), read(shared_sweep).head)))
     browser.open(path, "#view=jobs&columns=all")
     assert column(browser, 6) == [f"{value + 0.0:.3g}" if value else "0" for value in values]
 
@@ -511,7 +511,7 @@ def test_a_thousand_jobs_are_shown_soon(shared_sweep, browser):
     many = [dataclasses.replace(rows[at % 12], number=at, keys={**rows[at % 12].keys, "seed": str(at // 12)})
             for at in range(1000)]  # fmt: skip
     path = shared_sweep / "many.html"
-    path.write_bytes(document(Found(shared_sweep, many, [{}] * 1000, read(shared_sweep).head)))
+    path.write_bytes(document(RunsFolder(shared_sweep, many, [{}] * 1000, read(shared_sweep).head)))
     assert len(data_of(many)["jobs"]) == 1000
     assert path.stat().st_size < 2_500_000
     browser.open(path, "#view=jobs")

@@ -12,7 +12,7 @@ from kancli.runs.folder import RunFolder, check_fresh
 
 
 def claim(path, **head):
-    return RunFolder.claim(path, {"config.yaml": "a: 1\n"}, {"seed": 0, **head})
+    return RunFolder.create(path, {"config.yaml": "a: 1\n"}, {"seed": 0, **head})
 
 
 def test_status_goes_from_running_to_complete(tmp_path):

@@ -5,30 +5,30 @@ import signal
 
 import pytest
 
-from kancli.runs.pool import beside, kept, workers
+from kancli.runs.pool import process_pool, reuse_pools, run_in_worker
 
 pytestmark = pytest.mark.slow
 
 
 def test_processes_are_kept_and_serve_smaller_uses_too():
-    with kept(ahead=2):
-        with workers(2) as pool:
+    with reuse_pools(ahead=2):
+        with process_pool(2) as pool:
             first = {pool.schedule(os.getpid).result() for _ in range(10)}
-        with workers(1) as pool:
+        with process_pool(1) as pool:
             assert pool.schedule(os.getpid).result() in first
-    with workers(1) as pool:
+    with process_pool(1) as pool:
         assert pool.schedule(os.getpid).result() not in first
 
 
 def test_what_is_worked_out_beside_this_process():
-    assert beside(os.getpid)() == os.getpid()  # where no other is kept
-    with kept():
-        assert beside(os.getpid)() == os.getpid()
-        with workers(1) as pool:
-            assert pool.schedule(os.getpid).result() == beside(os.getpid)() != os.getpid()
-            assert beside(_dies_elsewhere, os.getpid())() == "here"
+    assert run_in_worker(os.getpid)() == os.getpid()  # where no other is kept
+    with reuse_pools():
+        assert run_in_worker(os.getpid)() == os.getpid()
+        with process_pool(1) as pool:
+            assert pool.schedule(os.getpid).result() == run_in_worker(os.getpid)() != os.getpid()
+            assert run_in_worker(_dies_elsewhere, os.getpid())() == "here"
         with pytest.raises(ZeroDivisionError):
-            beside(divmod, 1, 0)()
+            run_in_worker(divmod, 1, 0)()
 
 
 def _dies_elsewhere(here):
@@ -38,23 +38,23 @@ def _dies_elsewhere(here):
 
 
 def test_those_that_an_exception_left_are_ended_and_others_take_their_place():
-    with kept():
+    with reuse_pools():
         gone = None
         try:
-            with workers(1) as pool:
+            with process_pool(1) as pool:
                 gone = pool.schedule(os.getpid).result()
                 raise KeyError
         except KeyError:
             assert not os.path.exists(f"/proc/{gone}")
-        with workers(1) as pool:
+        with process_pool(1) as pool:
             assert pool.schedule(os.getpid).result() != gone
 
 
 def test_processes_that_were_killed_while_they_waited():
-    with kept():
-        with workers(1) as pool:
+    with reuse_pools():
+        with process_pool(1) as pool:
             waiting = pool.schedule(os.getpid).result()
         os.kill(waiting, signal.SIGKILL)
-        assert beside(os.getpid)() != waiting
-        with workers(1) as pool:
+        assert run_in_worker(os.getpid)() != waiting
+        with process_pool(1) as pool:
             assert pool.schedule(os.getpid).result() != waiting

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from kancli.sweeps.names import names_of
+from kancli.sweeps.names import run_names
 
 CASES = {
     "default": [],
@@ -242,9 +242,9 @@ def test_names_of_runs_tell_them_apart():
     def run(folder, **overrides):
         return folder, overrides
 
-    assert names_of([run("0", init="a", seed="1"), run("1", init="b", seed="1")]) == ["init=a", "init=b"]
-    assert names_of([run("x"), run("y", grid="3")]) == ["x", "y grid=3"]
-    assert names_of([run("x", grid="3"), run("y", grid="3")]) == ["x", "y"]
+    assert run_names([run("0", init="a", seed="1"), run("1", init="b", seed="1")]) == ["init=a", "init=b"]
+    assert run_names([run("x"), run("y", grid="3")]) == ["x", "y grid=3"]
+    assert run_names([run("x", grid="3"), run("y", grid="3")]) == ["x", "y"]
 
 
 @pytest.mark.parametrize(

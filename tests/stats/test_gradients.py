@@ -12,11 +12,11 @@ from kancli.inits.initialise import init_
 from kancli.inits.reference import Reference
 from kancli.inputs.samplers import SAMPLERS
 from kancli.kan.base_functions import base_function
-from kancli.kan.grid_adaptation import adapt_
+from kancli.kan.grid_adaptation import adapt_grid_
 from kancli.kan.network import KAN
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import backward
-from kancli.stats.stats_json import report
+from kancli.stats.stats_json import as_json
 
 
 def model_of(width, scheme=None, base="silu", grid=5, k=3, members=None, seed=0, dtype=torch.float64):
@@ -56,8 +56,8 @@ CASES = {
 def adapted(x):
     model = model_of([2, 4, 1], Reference(noise_scale=2.0))
     for layer in model.layers:
-        layer.take_own_knots_()
-    adapt_(model, x, eps=0.3, chunk=100)
+        layer.use_per_input_knots_()
+    adapt_grid_(model, x, eps=0.3, chunk=100)
     return model
 
 
@@ -73,7 +73,7 @@ def jacobians(function, x):
 @pytest.mark.parametrize("case", CASES)
 def test_against_automatic_differentiation(x, case):
     model = CASES[case](x)
-    with model.standardised_over(x):
+    with model.with_basis_statistics(x):
         found = backward(model, x)
         parameters = {name: each.detach() for name, each in model.named_parameters()}
         by_parameters = jacrev(lambda given: functional_call(model, given, (x,)))(parameters)  # [n, c, ...]
@@ -169,7 +169,7 @@ def test_values_that_are_not_finite_have_reasons(x):
         model.layers[1].scale_base[0, 0] = math.nan
     collector = Collector(model, level="full")
     collector.update(model.trace(x))
-    told = report(collector.found(backward(model, x)), [], epsilon=0, ensemble=False)
+    told = as_json(collector.found(backward(model, x)), [], epsilon=0, ensemble=False)
     assert told["ntk"]["trace"] is None
     assert told["ntk"]["eigenvalues"] == [None] * len(x)
     assert told["jacobian"]["max"] is None

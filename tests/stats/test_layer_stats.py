@@ -16,7 +16,7 @@ from kancli.stats.collector import Collector, growth_slope
 from kancli.stats.gradients import backward
 from kancli.stats.network_stats import non_finite
 from kancli.stats.running_moments import Moments
-from kancli.stats.stats_json import plain, report
+from kancli.stats.stats_json import as_json, plain
 
 
 def model_of(width, base="silu", seed=0, **knobs):
@@ -34,7 +34,7 @@ def measured(model, x, chunks=1, **how):
 def reported(model, x, chunks=1, **how):
     found = measured(model, x, chunks, **how).found()
     epsilon = torch.finfo(model.layers[0].coef.dtype).eps
-    return report(found, [], epsilon=epsilon, ensemble=model.n_members is not None)
+    return as_json(found, [], epsilon=epsilon, ensemble=model.n_members is not None)
 
 
 def edges(entry):
@@ -156,7 +156,7 @@ def test_edges_of_any_scheme_have_the_moments_of_their_values(x, name):
     if model.layers[0].bias is not None:
         with torch.no_grad():
             model.layers[0].bias.fill_(3)
-    with model.standardised_over(x):
+    with model.with_basis_statistics(x):
         (entry,) = reported(model, x, chunks=3)["layers"]
         post = model.trace(x)[0].postacts.numpy()
     for (i, j), edge in edges(entry).items():
@@ -262,14 +262,14 @@ def test_zero_base_leaves_all_to_the_spline(x):
     assert layer["variance_share"] == pytest.approx({"base": 0, "spline": 1, "covariance": 0})
 
 
-def test_scopes_are_the_sampled_range_and_the_strength(x):
+def test_edge_ranges_are_the_sampled_range_and_the_strength(x):
     model = model_of([2, 3])
-    (scope,) = measured(model, x, chunks=3, level="none", scopes=True).scopes()
+    (edge_ranges,) = measured(model, x, chunks=3, level="none", ranges=True).ranges()
     post = model.trace(x)[0].postacts.numpy()
-    np.testing.assert_array_equal(scope.low, x.numpy().min(0))
-    np.testing.assert_array_equal(scope.high, x.numpy().max(0))
-    np.testing.assert_allclose(scope.mean_abs, np.abs(post).mean(0), rtol=1e-12)
-    np.testing.assert_allclose(scope.std, post.std(0), rtol=1e-10)
+    np.testing.assert_array_equal(edge_ranges.low, x.numpy().min(0))
+    np.testing.assert_array_equal(edge_ranges.high, x.numpy().max(0))
+    np.testing.assert_allclose(edge_ranges.mean_abs, np.abs(post).mean(0), rtol=1e-12)
+    np.testing.assert_allclose(edge_ranges.std, post.std(0), rtol=1e-10)
 
 
 @pytest.mark.parametrize("level", ["none", "basic", "full"])
@@ -284,7 +284,7 @@ def test_a_non_finite_value_is_named_by_layer_edge_and_branch(x, tensor, branch,
     assert non_finite(found.layers)[0].startswith(f"layer 1, edge 2 -> 1, {branch} branch: not finite for ")
     if level == "none":
         return
-    told = report(found, [], epsilon=0, ensemble=False)
+    told = as_json(found, [], epsilon=0, ensemble=False)
     assert "NaN" not in json.dumps(told, allow_nan=False)
     assert told["layers"][0]["output"]["mean"] is not None
     assert told["layers"][1]["output"]["mean"] is None
@@ -327,10 +327,10 @@ def test_measuring_changes_nothing(x, level, members, dtype):
     kept = samples.clone()
     traces = model.trace(samples)
     copies = [each.postacts.clone() for each in traces]
-    collector = Collector(model, level=level, scopes=True)
+    collector = Collector(model, level=level, ranges=True)
     collector.update(traces)
     collector.found(backward(model, samples[:20]) if level == "full" else None)
-    collector.scopes()
+    collector.ranges()
     assert torch.equal(samples, kept)
     assert all(torch.equal(each.postacts, copy) for each, copy in zip(traces, copies, strict=True))
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())

@@ -18,7 +18,7 @@ from kancli.stats.glossary import EDGES, LAYER, NETWORK, NODES, TENSOR
 from kancli.stats.gradients import backward
 from kancli.stats.options import Verdicts
 from kancli.stats.parameters import Declared
-from kancli.stats.stats_json import report
+from kancli.stats.stats_json import as_json
 from kancli.stats.verdicts import judge
 
 BOUNDS = vars(Verdicts())
@@ -130,7 +130,7 @@ def test_what_is_drawn_by_a_law_is_on_it_and_what_is_not_is_off(x, name):
     model = KAN([5, 6], grid=5, k=3, base_fun=base_function("silu"), base_name="silu", n_members=30, **options)
     init_(model, scheme, seed=3)
     x = torch.rand(20, 5) * 2 - 1
-    with model.standardised_over(x):
+    with model.with_basis_statistics(x):
         found = found_in(model, x, scheme, full=False)
         assert judge(found, BOUNDS, ensemble=True)[-1]["verdict"] == "pass"
         entry = found.layers[0].layer["coef"]
@@ -241,7 +241,7 @@ def test_every_number_is_explained_and_nothing_else(x):
     scheme = SCHEMES["pykan_0_0_5"]()
     model = KAN([2, 3, 1], grid=5, k=3, base_fun=base_function("silu"), bias=True)
     init_(model, scheme, seed=0)
-    told = report(found_in(model, x, scheme), [], epsilon=0, ensemble=False)
+    told = as_json(found_in(model, x, scheme), [], epsilon=0, ensemble=False)
     layer = told["layers"][0]
     tensors = ("scale_base", "scale_sp", "coef", "bias")
     for tensor in tensors:

@@ -195,9 +195,9 @@ from kancli.schema import Integer, key
 class Troubled(Normal):
     kind = 0
 
-    def draw(self, shape, *, generator):
+    def sample(self, shape, *, generator):
         if multiprocessing.current_process().name != "pebble_pool_worker":
-            return super().draw(shape, generator=generator)  # where the plan is made, or a task begins
+            return super().sample(shape, generator=generator)  # where the plan is made, or a task begins
         if self.kind == 1:
             raise ValueError("on purpose")
         if self.kind == 2:
@@ -209,14 +209,14 @@ class Troubled(Normal):
         if self.kind == 5:
             os._exit(7)
         if self.kind == 6:
-            return super().draw(shape, generator=generator) + float("inf")
+            return super().sample(shape, generator=generator) + float("inf")
         if self.kind == 7:
             os._exit(0)
         if self.kind == 8:
             os.kill(os.getppid(), signal.SIGKILL)
         if self.kind == 9:
             time.sleep(8)
-        return super().draw(shape, generator=generator)
+        return super().sample(shape, generator=generator)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Diagram(Figure):
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Canvas:
     """Where to draw, and how large: lengths, text and lines all grow with `scale`.
 
     What is drawn bears a name, `gid`, which an SVG file keeps.
@@ -52,24 +52,24 @@ class Sheet:
     def _inches(self) -> Transform:
         return Affine2D().scale(self.scale).translate(self.x, self.y) + self.figure.dpi_scale_trans
 
-    def lines(self, shapes: Iterable[Array], gid: str, *, width: float, **look: Any) -> None:
+    def lines(self, shapes: Iterable[Array], gid: str, *, width: float, **style: Any) -> None:
         """Polylines, `[points, 2]` each, with colours of their own."""
-        self._add(LineCollection(list(shapes), linewidths=width * self.scale, **look), gid)
+        self._add(LineCollection(list(shapes), linewidths=width * self.scale, **style), gid)
 
-    def polygons(self, shapes: Iterable[Array], gid: str, *, width: float = 0.0, **look: Any) -> None:
+    def polygons(self, shapes: Iterable[Array], gid: str, *, width: float = 0.0, **style: Any) -> None:
         """Closed shapes, `[corners, 2]` each."""
-        self._add(PolyCollection(list(shapes), linewidths=width * self.scale, **look), gid)
+        self._add(PolyCollection(list(shapes), linewidths=width * self.scale, **style), gid)
 
-    def strokes(self, segments: Array, gid: str, *, width: float, **look: Any) -> None:
+    def strokes(self, segments: Array, gid: str, *, width: float, **style: Any) -> None:
         """Many straight lines that look alike, `[m, 2, 2]`, as one path."""
         codes = np.tile(np.array([Path.MOVETO, Path.LINETO], Path.code_type), len(segments))
         path = Path(segments.reshape(-1, 2), codes)
-        self._add(PathPatch(path, fill=False, linewidth=width * self.scale, **look), gid)
+        self._add(PathPatch(path, fill=False, linewidth=width * self.scale, **style), gid)
 
-    def dots(self, x: Array, y: float, diameter: float, gid: str, **look: Any) -> None:
+    def dots(self, x: Array, y: float, diameter: float, gid: str, **style: Any) -> None:
         turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
         circle = diameter / 2 * np.stack([np.cos(turn), np.sin(turn)], -1)
-        self.polygons(circle + np.stack([x, y + 0 * x], -1)[:, None], gid, **look)
+        self.polygons(circle + np.stack([x, y + 0 * x], -1)[:, None], gid, **style)
 
     def mesh(
         self, values: Array, box: tuple[float, float, float, float], gid: str, *, top: float, cmap: Colormap
@@ -82,8 +82,8 @@ class Sheet:
         made.set_clim(0, top)
         self._add(made, gid)
 
-    def text(self, x: float, y: float, words: str, size: float, *, color: str, **look: Any) -> None:
-        self._add(Text(x, y, words, fontsize=size * self.scale, color=color, parse_math=False, **look), None)
+    def text(self, x: float, y: float, words: str, size: float, *, color: str, **style: Any) -> None:
+        self._add(Text(x, y, words, fontsize=size * self.scale, color=color, parse_math=False, **style), None)
 
     def _add(self, artist: Any, gid: str | None) -> None:
         artist.set_transform(self._inches)

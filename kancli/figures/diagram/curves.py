@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from kancli.figures.scene import Scene
+    from kancli.figures.data import FigureData
 
 Array = np.ndarray
 
 METRICS = {"mean_abs": "mean |φ|", "std": "std of φ"}  # scores of an edge
-MOST_EDGES = 64  # of a layer, all shown; of a larger one, some of the strongest, of the middle and of the weakest
+MAX_EDGES = 64  # of a layer, all shown; of a larger one, some of the strongest, of the middle and of the weakest
 GROUPS = ("strongest", "median", "weakest")
 PER_GROUP = 4
 POINTS = 101  # of a curve
@@ -48,7 +48,7 @@ class Curves:
 def shown(scores: Array) -> Array:
     """The edges shown, as flat indexes: all, in order; or of a large layer `PER_GROUP` each of `GROUPS`. What has no
     finite score counts as strongest."""
-    if scores.size <= MOST_EDGES:
+    if scores.size <= MAX_EDGES:
         return np.arange(scores.size)
     falling = np.argsort(-np.nan_to_num(scores.ravel(), nan=np.inf), kind="stable")
     middle = scores.size // 2 - PER_GROUP // 2
@@ -56,15 +56,15 @@ def shown(scores: Array) -> Array:
 
 
 @torch.no_grad()
-def sample_curves(scene: Scene, number: int, metric: str) -> Curves:
+def sample_curves(data: FigureData, number: int, metric: str) -> Curves:
     """The functions of the edges of layer `number`, over the range of the samples that entered each.
 
     Args:
         metric: "mean_abs" or "std" of the postacts, the score of an edge.
     """
-    layer, scores = scene.first.layers[number], getattr(scene.scopes[number], metric)
+    layer, scores = data.first.layers[number], getattr(data.ranges[number], metric)
     sources, targets = np.unravel_index(shown(scores), scores.shape)
-    low, high = (each[sources] for each in scene.range(number))
+    low, high = (each[sources] for each in data.range(number))
     x = np.linspace(low, high, POINTS)  # [p, e]
     places = torch.from_numpy(x).to(layer.coef)
     parts = layer.edge_parts(places, torch.from_numpy(sources), torch.from_numpy(targets))

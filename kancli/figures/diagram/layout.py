@@ -11,7 +11,7 @@ import numpy as np
 Array = np.ndarray
 
 PER_ROW = 16
-MOST_DOTS = 64  # nodes of a layer drawn one by one; beyond, they are a bar
+MAX_DOTS = 64  # nodes of a layer drawn one by one; beyond, they are a bar
 PER_COLUMN = 8  # layers above one another
 MARGIN = 0.45
 GUTTER = 2.7  # at the right, for maps of scores
@@ -51,7 +51,7 @@ class Plan:
         """The width of a column, but for its gutter."""
         least = 8.6 if any(self.chosen) else 5.0
         pitch = max(0.8, self.least_frame / self._fill)
-        dots = max(n if n <= MOST_DOTS else 0 for n in self.widths)
+        dots = max(n if n <= MAX_DOTS else 0 for n in self.widths)
         most = max(*(min(edges, self.per_row) * pitch for edges in self.n_shown), min(dots, 8) * pitch)
         return float(np.clip(most, least, 9 if self.least_frame == 0 else 40))
 

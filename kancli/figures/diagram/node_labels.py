@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kancli.figures.diagram.canvas import Sheet, width_of
+from kancli.figures.diagram.canvas import Canvas, width_of
 from kancli.figures.style import Palette
 
 Array = np.ndarray
@@ -36,11 +36,11 @@ def _name_style(names: Sequence[str], x: Array) -> tuple[int, float, bool]:
     return int(np.ceil(1.25 * size / 72 / space)), size, True
 
 
-def write_names(sheet: Sheet, names: Sequence[str] | None, x: Array, y: float, va: str, palette: Palette) -> None:
+def write_names(canvas: Canvas, names: Sequence[str] | None, x: Array, y: float, va: str, palette: Palette) -> None:
     """Names of nodes, from the first on, under or over them."""
     if not names:
         return
     every, size, upright = _name_style(names, x)
     style = {"color": palette.ink, "ha": "center", "va": va, "rotation": 90 if upright else 0, "zorder": 4}
     for place, name in list(zip(x, _cut(names)))[::every]:
-        sheet.text(place, y, name, size, **style)
+        canvas.text(place, y, name, size, **style)

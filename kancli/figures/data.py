@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kancli.inits.laws import Law
     from kancli.kan.network import KAN
-    from kancli.stats.layer_stats import LayerScope
+    from kancli.stats.layer_stats import EdgeRanges
 
 
 class NothingToDrawError(ValueError):
@@ -23,15 +23,15 @@ class NothingToDrawError(ValueError):
 
 Array = np.ndarray
 
-MOST_MEMBERS = 50  # of an ensemble, shown by figures that show members
+MAX_MEMBERS = 50  # of an ensemble, shown by figures that show members
 
 
 @dataclass(frozen=True)
-class Scene:
+class FigureData:
     """A run as far as figures need it."""
 
     model: KAN  # of an ensemble, the first members
-    scopes: list[LayerScope]  # per layer, the range that its samples covered and the strength of every edge
+    ranges: list[EdgeRanges]  # per layer, the range that its samples covered and the strength of every edge
     stats: Mapping[str, Any] = field(default_factory=dict)  # the contents of stats.json
     activations: Mapping[str, Tensor] = field(default_factory=dict)  # as they were kept
     laws: Sequence[Mapping[str, Law]] = ()  # per layer, that of each tensor where there is one
@@ -54,8 +54,8 @@ class Scene:
     def range(self, number: int) -> tuple[Array, Array]:
         """Least and greatest value that entered each node of layer `number`, `[i]` each. Where the samples were not all
         finite, of those kept that are; NaN where there is none."""
-        scope, samples = self.scopes[number], self.samples(number)
-        low, high = scope.low, scope.high
+        edge_ranges, samples = self.ranges[number], self.samples(number)
+        low, high = edge_ranges.low, edge_ranges.high
         bad = ~(np.isfinite(low) & np.isfinite(high))
         if not bad.any():
             return low, high
