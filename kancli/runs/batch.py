@@ -56,12 +56,12 @@ def _compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
     for number, settings in enumerate(runs):
         start = time.perf_counter()
         found = passed.found.member(number)
-        told, _ = _told(settings, found, model.layers[0].coef.dtype)
+        told, verdicts, _ = _told(settings, found, model.layers[0].coef.dtype)
         one = model.member(number)
         activations = {name: each[number] for name, each in passed.activations.items()}
         non_finite = format_non_finite(network_stats.non_finite(found.layers), ensemble=False)
         spent = {**share, "report": time.perf_counter() - start}
-        yield Result(settings, one, one, found, told, [], [], activations, non_finite, spent)
+        yield Result(settings, one, one, found, told, verdicts, [], [], activations, non_finite, spent)
 
 
 def _consecutive_groups(values: Sequence[Any]) -> Iterator[slice]:

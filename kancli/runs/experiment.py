@@ -26,7 +26,7 @@ from kancli.stats import network_stats
 from kancli.stats.network_stats import NetworkStats, format_non_finite, join
 from kancli.stats.parameters import Declared
 from kancli.stats.stats_json import as_json, member_rows
-from kancli.stats.verdicts import judge
+from kancli.stats.verdicts import Verdict, judge
 
 
 def device_of(name: str) -> torch.device:
@@ -122,12 +122,12 @@ def _compute(settings: Settings) -> Result:
     for layer, *standards in zip(figure_model.layers, *(each.standards for each in parts), strict=True):
         layer.basis_statistics = _of_first_members(standards) if ensemble else standards[0]
     found = join([each.found for each in parts])
-    told, members = _told(settings, found, model.layers[0].coef.dtype)
+    told, verdicts, members = _told(settings, found, model.layers[0].coef.dtype)
     non_finite = format_non_finite(network_stats.non_finite(found.layers), ensemble)
     activations = {name: each[0] for name, each in parts[0].activations.items()}
     seconds["report"] = time.perf_counter() - start
     return Result(
-        settings, model, figure_model, found, told, members, parts[0].ranges, activations, non_finite, seconds
+        settings, model, figure_model, found, told, verdicts, members, parts[0].ranges, activations, non_finite, seconds
     )
 
 
@@ -148,13 +148,15 @@ def laws_of(settings: Settings, model: KAN) -> list[dict[str, Law]]:
     return [{name: law for name, law in layer.items() if name not in fitted} for layer in drawn]
 
 
-def _told(settings: Settings, found: NetworkStats, dtype: torch.dtype) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The contents of stats.json, and the rows of members.csv."""
+def _told(
+    settings: Settings, found: NetworkStats, dtype: torch.dtype
+) -> tuple[dict[str, Any], list[Verdict], list[dict[str, Any]]]:
+    """The contents of stats.json, the verdicts, and the rows of members.csv."""
     ensemble = settings.n_seeds > 1
     verdicts = judge(found, vars(settings.verdicts), ensemble=ensemble)
     figure_model = NetworkStats([], {}) if settings.stats.level == "none" else found
     told = as_json(figure_model, verdicts, epsilon=torch.finfo(dtype).eps, ensemble=ensemble)
-    return told, member_rows(figure_model.layers, settings.seed) if ensemble else []
+    return told, verdicts, member_rows(figure_model.layers, settings.seed) if ensemble else []
 
 
 def _sample(settings: Settings, members: slice | None) -> Tensor:

@@ -32,6 +32,7 @@ from kancli.runs.result import Result
 from kancli.runs.summary import _print
 from kancli.seeding import SEMANTICS
 from kancli.stats.layer_stats import EdgeRanges
+from kancli.stats.verdicts import Verdict
 
 log = logging.getLogger("kancli")
 
@@ -153,11 +154,11 @@ def finish(folder: RunFolder, result: Result, *, total: float) -> None:
         log.error("%s", result.non_finite)
     closing = {"status": "complete"} if result.non_finite is None else {"status": "failed", "error": result.non_finite}
     failed = _failed_verdicts(result)
-    for each in failed:
-        log.info("verdict failed: %s: %s", each["name"], each["detail"])
+    for verdict in failed:
+        log.info("verdict failed: %s: %s", verdict.name, verdict.detail)
     folder.close(
         **closing,
-        failed_verdicts=[each["name"] for each in failed],
+        failed_verdicts=[verdict.name for verdict in failed],
         seconds=seconds,
         ladder=ladder(folder.head["identity"], folder.tensor_hashes(), result.stats),
     )
@@ -169,10 +170,10 @@ def error_of(result: Result) -> KanError | None:
         return NonFiniteError(f"{result.non_finite}; what there is was saved")
     failed = _failed_verdicts(result)
     if result.settings.strict and failed:
-        reasons = (f"{each['name']} {number(each['value'])}, bound {number(each['threshold'])}" for each in failed)
+        reasons = (f"{failure.name} {number(failure.value)}, bound {number(failure.threshold)}" for failure in failed)
         return VerdictError(f"strict=true: {'; '.join(reasons)}; all was saved")
     return None
 
 
-def _failed_verdicts(result: Result) -> list[Mapping[str, Any]]:
-    return [each for each in result.stats["verdicts"] if each["verdict"] == "fail"]
+def _failed_verdicts(result: Result) -> list[Verdict]:
+    return [verdict for verdict in result.verdicts if verdict.verdict == "fail"]

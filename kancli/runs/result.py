@@ -11,6 +11,7 @@ from kancli.config.settings import Settings
 from kancli.kan.network import KAN
 from kancli.stats.layer_stats import EdgeRanges
 from kancli.stats.network_stats import NetworkStats
+from kancli.stats.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Result:
     figure_model: KAN  # the model itself, or an ensemble's first members: those in figures
     found: NetworkStats  # of every member
     stats: dict[str, Any]  # the contents of stats.json
+    verdicts: list[Verdict]
     members: list[dict[str, Any]]  # the rows of members.csv; empty for a single model
     ranges: list[EdgeRanges]  # of the first member
     activations: dict[str, Tensor]  # of the first member, by the names of activations.safetensors; empty for none

@@ -16,14 +16,15 @@ from kancli.inits.plugins import TARGET
 from kancli.runs.console import STYLES, most, number, share, show, spread, typical
 from kancli.runs.result import Result
 from kancli.schema import show as show_value
+from kancli.stats.verdicts import Verdict
 
 
 def _print(result: Result, path: Path, brief: bool) -> None:
     shown = _short(path)
     if brief:
-        print(brief_line(shown, result.stats), flush=True)
+        print(brief_line(shown, result.stats, result.verdicts), flush=True)
         return
-    show(summary(result.stats, _headline(result.settings)), sys.stdout)
+    show(summary(result.stats, result.verdicts, _headline(result.settings)), sys.stdout)
     spent = ", ".join(f"{name} {result.seconds[name]:.2g} s" for name in ("model", "forward", "stats"))
     print(f"stats={result.settings.stats.level}; {spent}")
     print(shown, flush=True)
@@ -48,10 +49,10 @@ def _short(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def summary(stats: Mapping[str, Any], headline: str) -> list[Table | str]:
+def summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headline: str) -> list[Table | str]:
     """What is printed at the end of a run: a line about the run, a table of its layers, and what stands out."""
     if not stats["layers"]:
-        return [headline, verdict_table(stats["verdicts"])]
+        return [headline, verdict_table(verdicts)]
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
     table.add_column("layer", no_wrap=True)
     for name in ("scale_base", "coef", "preacts", "postacts", "output", "off-grid", "spline"):
@@ -67,10 +68,10 @@ def summary(stats: Mapping[str, Any], headline: str) -> list[Table | str]:
     lines = ["mean, ±std; off-grid: share of preacts; spline: its share of the branches' variance"]
     if isinstance(stats["layers"][0]["off_grid"], Mapping):
         lines.append("all of them means over the members: stats.json has their sd, 95 % intervals and quantiles")
-    return [headline, table, *lines, *remarks(stats), "", verdict_table(stats["verdicts"])]
+    return [headline, table, *lines, *remarks(stats), "", verdict_table(verdicts)]
 
 
-def verdict_table(verdicts: Sequence[Mapping[str, Any]]) -> Table:
+def verdict_table(verdicts: Sequence[Verdict]) -> Table:
     """Every verdict with its number, the bound that decided, and where the number was found."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
     for name in ("verdict", "of"):
@@ -78,15 +79,15 @@ def verdict_table(verdicts: Sequence[Mapping[str, Any]]) -> Table:
     for name in ("value", "bound"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("where")
-    for each in verdicts:
-        interval = "" if each.get("low") is None else f" [{number(each['low'])}, {number(each['high'])}]"
+    for verdict in verdicts:
+        interval = "" if verdict.low is None else f" [{number(verdict.low)}, {number(verdict.high)}]"
         table.add_row(
-            each["verdict"] or "-",
-            each["name"],
-            number(each["value"]) + interval,
-            number(each["threshold"]),
-            each["detail"],
-            style=STYLES.get(each["verdict"]),
+            verdict.verdict or "-",
+            verdict.name,
+            number(verdict.value) + interval,
+            number(verdict.threshold),
+            verdict.detail,
+            style=STYLES.get(verdict.verdict or ""),
         )
     return table
 
@@ -139,7 +140,7 @@ def _interval(value: Any) -> str:
     return f" [{number(value['low'])}, {number(value['high'])}]" if isinstance(value, Mapping) else ""
 
 
-def brief_line(folder: object, stats: Mapping[str, Any]) -> str:
+def brief_line(folder: object, stats: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
     """A run in one line: its folder, how the signal's size goes, and the verdicts that are not passed."""
     parts = [str(folder)]
     if stats["layers"]:
@@ -148,5 +149,5 @@ def brief_line(folder: object, stats: Mapping[str, Any]) -> str:
     for name, slope in (stats["propagation"] or {}).items():
         if name in ("signal", "gradient") and len(stats["layers"]) > 1:
             parts.append(f"{name} slope {number(typical(slope))}{_interval(slope)}")
-    parts += [f"{each['verdict']}: {each['name']}" for each in stats["verdicts"] if each["verdict"] in STYLES]
+    parts += [f"{verdict.verdict}: {verdict.name}" for verdict in verdicts if verdict.verdict in STYLES]
     return "  ".join(parts)

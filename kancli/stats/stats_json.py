@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from kancli.stats.columns import flat
 from kancli.stats.network_stats import LayerStats, NetworkStats
 from kancli.stats.summary import summary_statistics
+from kancli.stats.verdicts import Verdict
 
 SCHEMA = 2
 
@@ -43,9 +44,7 @@ def member_rows(layers: Sequence[LayerStats], seed: int) -> list[dict[str, Any]]
 
 
 @np.errstate(all="ignore")
-def as_json(
-    found: NetworkStats, verdicts: Sequence[Mapping[str, Any]], *, epsilon: float, ensemble: bool
-) -> dict[str, Any]:
+def as_json(found: NetworkStats, verdicts: Sequence[Verdict], *, epsilon: float, ensemble: bool) -> dict[str, Any]:
     """The contents of stats.json: plain values, null where a number is undefined, with the reasons under `reasons`.
 
     Args:
@@ -69,7 +68,7 @@ def as_json(
         "epsilon": epsilon,
         "layers": layers,
         **network,
-        "verdicts": list(verdicts),
+        "verdicts": [verdict.as_json() for verdict in verdicts],
         "reasons": reasons,
     }
 

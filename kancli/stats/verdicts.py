@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,30 @@ from kancli.stats.summary import summary_statistics
 
 MIN_RATIO = 1e-300  # a ratio of 0 counts as this
 Bounds = tuple[float | None, float | None]  # from where on a number warns, and fails; None for never
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One judged number.
+
+    An ensemble is judged by the mean over its members, with a 95 % interval.
+    """
+
+    name: str  # a field of `kancli.stats.options.Verdicts`, or non_finite
+    value: float | None  # the judged number, of the worst place; None where it has no value
+    threshold: float | None  # the bound that decided: the worst one reached, else the next; None where there is none
+    verdict: str | None  # pass, warn or fail; None where there is no value
+    detail: str  # the worst place, or why there is no value
+    low: float | None = None  # ends of the interval; None for a single model, or where fewer than two members count
+    high: float | None = None
+    n: int | None = None  # members that have a value; None for a single model
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry in stats.json: `low`, `high` and `n` only for the mean of an ensemble."""
+        entry = vars(self).copy()
+        if self.n is None:
+            del entry["low"], entry["high"], entry["n"]
+        return entry
 
 
 @dataclass(frozen=True)
@@ -36,8 +60,8 @@ class VerdictInput:
 
 
 @np.errstate(all="ignore")
-def judge(found: NetworkStats, bounds: Mapping[str, Bounds], *, ensemble: bool) -> list[dict[str, Any]]:
-    """The verdicts, as told in stats.json.
+def judge(found: NetworkStats, bounds: Mapping[str, Bounds], *, ensemble: bool) -> list[Verdict]:
+    """Hold the statistics against the bounds.
 
     A number of several members is their mean, of ratios the geometric mean, with its 95 % interval; `n` says how many
     members have one. `threshold` is the bound that decided: the worst one reached, else the next. Where a number has no
@@ -47,13 +71,13 @@ def judge(found: NetworkStats, bounds: Mapping[str, Bounds], *, ensemble: bool) 
         bounds: by the name of a verdict; `Verdicts` in `kancli.settings` tells what each looks at.
     """
     bad = non_finite(found.layers)
-    finite = {
-        "name": "non_finite",
-        "value": len(bad),
-        "threshold": 0,
-        "verdict": "fail" if bad else "pass",
-        "detail": format_non_finite(bad, ensemble) or "all values are finite",
-    }
+    finite = Verdict(
+        "non_finite",
+        value=len(bad),
+        threshold=0,
+        verdict="fail" if bad else "pass",
+        detail=format_non_finite(bad, ensemble) or "all values are finite",
+    )
     if not found.network:  # nothing else was measured
         return [finite]
     undefined = {each: None for layer in found.layers for each in layer.undefined}
@@ -74,12 +98,12 @@ def _summary(numbers: Array, ratio: bool) -> dict[str, float]:
     return {name: float(told[name] if name == "n" else np.exp(told[name])) for name in ("mean", "low", "high", "n")}
 
 
-def _verdict(name: str, input: VerdictInput, bounds: Bounds, ensemble: bool, reason: str) -> dict[str, Any]:
+def _verdict(name: str, input: VerdictInput, bounds: Bounds, ensemble: bool, reason: str) -> Verdict:
     told = {where: _summary(each, input.ratio) for where, each in input.numbers.items()}
     means = {where: each["mean"] for where, each in told.items() if np.isfinite(each["mean"])}
     warn, fail = bounds
     if not means:
-        return {"name": name, "value": None, "threshold": _first(warn, fail), "verdict": None, "detail": reason}
+        return Verdict(name, None, _first(warn, fail), None, reason)
     where = (min if input.low_is_bad else max)(means, key=means.__getitem__)
     value = means[where]
 
@@ -91,11 +115,11 @@ def _verdict(name: str, input: VerdictInput, bounds: Bounds, ensemble: bool, rea
         verdict, threshold = "fail", fail
     elif reached(warn):
         verdict, threshold = "warn", warn
-    entry = {"name": name, "value": value, "threshold": threshold, "verdict": verdict, "detail": where}
-    if ensemble:
-        entry |= {end: told[where][end] if math.isfinite(told[where][end]) else None for end in ("low", "high")}
-        entry["n"] = int(told[where]["n"])
-    return entry
+    judged = Verdict(name, value, threshold, verdict, where)
+    if not ensemble:
+        return judged
+    low, high = (told[where][end] if math.isfinite(told[where][end]) else None for end in ("low", "high"))
+    return replace(judged, low=low, high=high, n=int(told[where]["n"]))
 
 
 def _first(warn: float | None, fail: float | None) -> float | None:

@@ -16,24 +16,29 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "summary.txt"
 
 
 @pytest.fixture(scope="module")
-def stats():
-    return compute(validate({"dtype": "float64"})).stats
+def result():
+    return compute(validate({"dtype": "float64"}))
 
 
-def printed(stats):
+def printed(stats, verdicts):
     out = io.StringIO()
-    show(summary(stats, "a headline"), out)
+    show(summary(stats, verdicts, "a headline"), out)
     return out.getvalue()
 
 
-def test_the_table_is_the_golden_file(stats):
+def test_the_table_is_the_golden_file(result):
+    text = printed(result.stats, result.verdicts)
     if os.environ.get("KANCLI_REWRITE") == "1":
-        GOLDEN.write_text(printed(stats))
-    assert printed(stats) == GOLDEN.read_text()
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text()
 
 
-def test_the_numbers_are_those_of_the_statistics(stats):
-    rows = [re.split(r"\s{1,}", line.strip().replace(" %", "%")) for line in printed(stats).splitlines()[3:7]]
+def test_the_numbers_are_those_of_the_statistics(result):
+    stats = result.stats
+    rows = [
+        re.split(r"\s{1,}", line.strip().replace(" %", "%"))
+        for line in printed(stats, result.verdicts).splitlines()[3:7]
+    ]
     for layer, means, stds in zip(stats["layers"], rows[::2], rows[1::2], strict=True):
         names = ("scale_base", "coef", "preacts", "postacts", "output")
         assert [float(cell) for cell in means[1:6]] == pytest.approx([layer[n]["mean"] for n in names], rel=5e-3)
@@ -66,11 +71,12 @@ def test_numbers(value, text):
     assert number(value) == text
 
 
-def test_a_network_of_any_size_fits_80_columns(stats):
-    wide = {**stats, "verdicts": [], "layers": [{**layer, "n_in": 1000, "n_out": 1024} for layer in stats["layers"]]}
+def test_a_network_of_any_size_fits_80_columns(result):
+    stats = result.stats
+    wide = {**stats, "layers": [{**layer, "n_in": 1000, "n_out": 1024} for layer in stats["layers"]]}
     for layer in wide["layers"]:
         for name in ("scale_base", "coef", "preacts", "postacts", "output"):
             layer[name] = {"mean": -1.234567e-05, "std": 1.234567e-10}
-    table = printed(wide).splitlines()[1:-2]
+    table = printed(wide, []).splitlines()[1:-2]
     assert max(map(len, table)) <= 80
     assert not any("…" in line for line in table)

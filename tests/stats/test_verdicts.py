@@ -1,5 +1,6 @@
 """Each verdict on a network that was made to get it, and one that was made to pass."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -19,7 +20,7 @@ from kancli.stats.gradients import backward
 from kancli.stats.options import Verdicts
 from kancli.stats.parameters import Declared
 from kancli.stats.stats_json import as_json
-from kancli.stats.verdicts import judge
+from kancli.stats.verdicts import Verdict, judge
 
 BOUNDS = vars(Verdicts())
 
@@ -35,7 +36,14 @@ def found_in(model, x, scheme=None, full=True):
 
 def judged(model, x, scheme=None, full=True, ensemble=False, **bounds):
     verdicts = judge(found_in(model, x, scheme, full), {**BOUNDS, **bounds}, ensemble=ensemble)
-    return {each["name"]: each for each in verdicts}
+    return {verdict.name: verdict for verdict in verdicts}
+
+
+def interval(verdict):
+    assert verdict.low is not None
+    assert verdict.value is not None
+    assert verdict.high is not None
+    return verdict.low, verdict.value, verdict.high
 
 
 def model_of(width, scheme=None, base="silu", members=None, seed=0):
@@ -63,53 +71,48 @@ def test_signal_and_gradient_over_three_layers(x, slope, sign):
     verdicts = judged(straight([2, 2, 2, 2], slope), x)
     for what, where in (("signal", "output of layer 2"), ("gradient", "input of layer 0")):
         told = verdicts[f"{what}_{sign}"]
-        assert told["value"] == pytest.approx(slope**3, rel=1e-4)
-        assert told["verdict"] == "fail"
-        assert told["threshold"] == BOUNDS[f"{what}_{sign}"][1]
-        assert told["detail"] == where
+        assert told.value == pytest.approx(slope**3, rel=1e-4)
+        assert told.verdict == "fail"
+        assert told.threshold == BOUNDS[f"{what}_{sign}"][1]
+        assert told.detail == where
         other = verdicts[f"{what}_{'explodes' if sign == 'vanishes' else 'vanishes'}"]
-        assert other["verdict"] == "pass"
-        assert other["threshold"] == BOUNDS[other["name"]][0]
+        assert other.verdict == "pass"
+        assert other.threshold == BOUNDS[other.name][0]
 
 
 def test_a_bound_is_reached_by_what_equals_it(x):
     half = straight([2, 2], 0.5)
-    exactly = judged(half, x)["signal_vanishes"]["value"]
-    assert judged(half, x, signal_vanishes=(exactly, None))["signal_vanishes"]["verdict"] == "warn"
-    assert judged(half, x, signal_vanishes=(0.9 * exactly, None))["signal_vanishes"]["verdict"] == "pass"
-    assert judged(half, x, signal_vanishes=(None, exactly))["signal_vanishes"]["verdict"] == "fail"
-    assert judged(half, x, signal_vanishes=(None, None))["signal_vanishes"]["verdict"] == "pass"
+    exactly = judged(half, x)["signal_vanishes"].value
+    assert exactly is not None
+    assert judged(half, x, signal_vanishes=(exactly, None))["signal_vanishes"].verdict == "warn"
+    assert judged(half, x, signal_vanishes=(0.9 * exactly, None))["signal_vanishes"].verdict == "pass"
+    assert judged(half, x, signal_vanishes=(None, exactly))["signal_vanishes"].verdict == "fail"
+    assert judged(half, x, signal_vanishes=(None, None))["signal_vanishes"].verdict == "pass"
 
 
 def test_off_grid(x):
     model = model_of([2, 3])
     for shift, verdict in ((0, "pass"), (1.5, "warn"), (3, "fail")):
-        assert judged(model, x + shift)["off_grid"]["verdict"] == verdict
+        assert judged(model, x + shift)["off_grid"].verdict == verdict
 
 
 def test_an_inert_spline_and_one_that_is_not(x):
-    assert judged(model_of([2, 3], Reference(noise_scale=0.01)), x)["spline_inert"]["verdict"] == "warn"
-    assert judged(model_of([2, 3], Reference(noise_scale=3.0)), x)["spline_inert"]["verdict"] == "pass"
+    assert judged(model_of([2, 3], Reference(noise_scale=0.01)), x)["spline_inert"].verdict == "warn"
+    assert judged(model_of([2, 3], Reference(noise_scale=3.0)), x)["spline_inert"].verdict == "pass"
 
 
 def test_straight_and_rough(x):
-    assert judged(straight([2, 2], 1.0), x)["linear"]["verdict"] == "warn"
+    assert judged(straight([2, 2], 1.0), x)["linear"].verdict == "warn"
     told = judged(model_of([2, 3], Reference(noise_scale=30.0)), x)
-    assert (told["linear"]["verdict"], told["rough"]["verdict"]) == ("pass", "warn")
+    assert (told["linear"].verdict, told["rough"].verdict) == ("pass", "warn")
 
 
 def test_degenerate_nodes(x):
     for noise, verdict in ((0.0, "fail"), (1.0, "pass")):
         scheme = Reference(noise_scale=0.0, noise_scale_base=noise)
-        assert judged(model_of([2, 5, 1], scheme), x)["nodes_degenerate"]["verdict"] == verdict
+        assert judged(model_of([2, 5, 1], scheme), x)["nodes_degenerate"].verdict == verdict
     told = judged(model_of([2, 1, 1]), x)["nodes_degenerate"]
-    assert told == {
-        "name": "nodes_degenerate",
-        "value": None,
-        "threshold": 0.05,
-        "verdict": None,
-        "detail": "no hidden layer of several nodes",
-    }
+    assert told == Verdict("nodes_degenerate", None, 0.05, None, "no hidden layer of several nodes")
 
 
 def test_dead_edges(x):
@@ -118,8 +121,8 @@ def test_dead_edges(x):
         with torch.no_grad():
             model.layers[0].scale_base.view(-1)[:dead] = 0
         told = judged(model, x)["dead_edges"]
-        assert told["value"] == pytest.approx(dead / 20)
-        assert told["verdict"] == verdict
+        assert told.value == pytest.approx(dead / 20)
+        assert told.verdict == verdict
 
 
 @pytest.mark.parametrize("name", SCHEMES)
@@ -132,7 +135,7 @@ def test_what_is_drawn_by_a_law_is_on_it_and_what_is_not_is_off(x, name):
     x = torch.rand(20, 5) * 2 - 1
     with model.with_basis_statistics(x):
         found = found_in(model, x, scheme, full=False)
-        assert judge(found, BOUNDS, ensemble=True)[-1]["verdict"] == "pass"
+        assert judge(found, BOUNDS, ensemble=True)[-1].verdict == "pass"
         entry = found.layers[0].layer["coef"]
         assert abs(entry["z"]).max() < 5
         assert abs(entry["z_std"]).max() < 5
@@ -141,8 +144,8 @@ def test_what_is_drawn_by_a_law_is_on_it_and_what_is_not_is_off(x, name):
             with torch.no_grad():
                 model.layers[0].coef.copy_(change(before))
             told = judge(found_in(model, x, scheme, full=False), BOUNDS, ensemble=True)[-1]
-            assert told["verdict"] == "fail", change
-            assert told["detail"].endswith("of layer 0's coef")
+            assert told.verdict == "fail", change
+            assert told.detail.endswith("of layer 0's coef")
             with torch.no_grad():
                 model.layers[0].coef.copy_(before)
 
@@ -164,9 +167,10 @@ def test_the_standard_error_of_the_mean_square_is_that_of_many_draws(name):
 
 def test_members_are_judged_by_their_mean_with_an_interval(x):
     told = judged(model_of([2, 5, 1], members=20), x, ensemble=True)
-    singles = [judged(model_of([2, 5, 1], seed=seed), x)["off_grid"]["value"] for seed in range(20)]
-    assert told["off_grid"]["value"] == pytest.approx(np.mean(singles), rel=1e-9)
-    assert told["off_grid"]["low"] <= told["off_grid"]["value"] <= told["off_grid"]["high"]
+    singles = [judged(model_of([2, 5, 1], seed=seed), x)["off_grid"].value for seed in range(20)]
+    low, value, high = interval(told["off_grid"])
+    assert value == pytest.approx(np.mean(singles), rel=1e-9)
+    assert low <= value <= high
 
 
 def test_ratios_of_very_different_size_are_judged_by_their_geometric_mean(x):
@@ -176,29 +180,30 @@ def test_ratios_of_very_different_size_are_judged_by_their_geometric_mean(x):
         for member, slope in enumerate((1e-6, 1e-4, 1.0)):
             model.layers[0].scale_base[member] = slope * torch.eye(2)
     told = judged(model, x, ensemble=True)["signal_vanishes"]
-    assert told["value"] == pytest.approx(10 ** (-10 / 3), rel=1e-4)
-    assert 0 < told["low"] < told["value"] < told["high"]
-    assert (told["n"], told["verdict"]) == (3, "fail")
+    low, value, high = interval(told)
+    assert value == pytest.approx(10 ** (-10 / 3), rel=1e-4)
+    assert 0 < low < value < high
+    assert (told.n, told.verdict) == (3, "fail")
 
 
 def test_why_there_is_no_verdict(x):
     still = judged(model_of([2, 3, 1]), torch.zeros(10, 2))
-    assert still["rough"]["verdict"] is None
-    assert still["rough"]["detail"] == "nothing varies"
+    assert still["rough"].verdict is None
+    assert still["rough"].detail == "nothing varies"
     huge = judged(model_of([2, 3, 1]), torch.full((10, 2), 1e30) * torch.arange(10)[:, None])
-    assert huge["nodes_degenerate"]["detail"] != "no hidden layer of several nodes"
+    assert huge["nodes_degenerate"].detail != "no hidden layer of several nodes"
     broken = model_of([2, 3, 1])
     with torch.no_grad():
         broken.layers[0].coef[:] = math.nan
     told = judged(broken, x)
-    assert told["gradient_vanishes"]["detail"] == told["dead_edges"]["detail"] == "some values are not finite"
+    assert told["gradient_vanishes"].detail == told["dead_edges"].detail == "some values are not finite"
 
 
 def test_inputs_that_are_not_finite_are_named():
     model = model_of([2, 3], base="zero")
     told = judged(model, torch.tensor([[0.0, math.inf], [1, 2]]), full=False)["non_finite"]
-    assert told["verdict"] == "fail"
-    assert told["detail"] == "layer 0, node 1 entering: not finite"
+    assert told.verdict == "fail"
+    assert told.detail == "layer 0, node 1 entering: not finite"
 
 
 def test_a_member_that_is_not_finite_fails_alone(x):
@@ -206,16 +211,24 @@ def test_a_member_that_is_not_finite_fails_alone(x):
     with torch.no_grad():
         model.layers[0].coef[2, 1, 2, 3] = math.inf
     told = judged(model, x, ensemble=True)
-    assert told["non_finite"]["verdict"] == "fail"
-    assert told["non_finite"]["detail"].startswith("member 2, layer 0, edge 1 -> 2, spline branch")
-    assert told["rough"]["value"] == pytest.approx(1, abs=0.2), "of the three others"
+    assert told["non_finite"].verdict == "fail"
+    assert told["non_finite"].detail.startswith("member 2, layer 0, edge 1 -> 2, spline branch")
+    assert told["rough"].value == pytest.approx(1, abs=0.2), "of the three others"
 
 
 def test_what_is_not_measured_has_no_verdict(x):
     told = judged(model_of([2, 3, 1]), x, full=False)
-    assert told["gradient_vanishes"]["verdict"] is None
-    assert told["gradient_vanishes"]["detail"] == "measured with stats=full"
+    assert told["gradient_vanishes"].verdict is None
+    assert told["gradient_vanishes"].detail == "measured with stats=full"
     assert list(told) == ["non_finite", *BOUNDS]
+
+
+def test_only_a_mean_over_members_has_an_interval_in_json():
+    single = Verdict("rough", 1.5, 2.0, "pass", "layer 0")
+    fields = {"name": "rough", "value": 1.5, "threshold": 2.0, "verdict": "pass", "detail": "layer 0"}
+    assert list(single.as_json().items()) == list(fields.items())
+    one_of_two = dataclasses.replace(single, n=1)
+    assert list(one_of_two.as_json().items()) == [*fields.items(), ("low", None), ("high", None), ("n", 1)]
 
 
 def named(entry, path=""):
