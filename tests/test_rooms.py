@@ -92,3 +92,21 @@ def test_modules_do_not_import_one_another_in_a_circle():
 
     for name in modules:
         visit(name)
+
+
+def files_that_import(*private):
+    """The files that import one of these modules, or a name or module within it."""
+    return {
+        str(path.relative_to(PACKAGE))
+        for path in FILES
+        for dotted in imports(path)
+        if any(dotted == module or dotted.startswith(f"{module}.") for module in private)
+    }
+
+
+def test_only_one_module_imports_private_parts_of_hydra():
+    assert files_that_import("hydra._internal", "hydra.core.plugins") == {"config/hydra.py"}
+
+
+def test_the_package_imports_no_test_library():
+    assert not files_that_import("unittest", "pytest", "hypothesis")

@@ -11,16 +11,12 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kancli import errors
 from kancli.cli.run import _compose_and_run
 from kancli.cli.verbs import VERBS
 from kancli.errors import ConfigError, KanError
 from kancli.runs import signals
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger("kancli")
 
@@ -69,7 +65,7 @@ def _say(message: str, code: int) -> int:
 
 
 def _dispatch(argv: list[str]) -> int:
-    from kancli.config.presets import Presets, builtin_folder
+    from kancli.config.presets import Presets, builtin_folder, preset_folders
 
     if any(flag in ("-h", "--help") for flag in argv):
         from kancli.cli.help import help_text
@@ -85,10 +81,9 @@ def _dispatch(argv: list[str]) -> int:
     verb = VERBS.get(argv[0]) if argv else None
     own, allow_code, rest = _split_trust(argv if verb is None else argv[1:])
 
-    from kancli.config import hydra as hydra_shell
     from kancli.inits.plugins import CodePolicy, use_policy
 
-    presets = Presets(hydra_shell.folders(own))
+    presets = Presets(preset_folders(own))
     with use_policy(CodePolicy(presets.own, allow_code)):
         return verb(rest, presets) if verb is not None else _compose_and_run(rest, presets)
 

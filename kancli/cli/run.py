@@ -15,8 +15,7 @@ from kancli.errors import ConfigError
 from kancli.runs import signals
 
 if TYPE_CHECKING:
-    from hydra._internal.hydra import Hydra
-
+    from kancli.config.hydra import Hydra
     from kancli.config.presets import Presets
 
 log = logging.getLogger("kancli")
@@ -24,8 +23,6 @@ log = logging.getLogger("kancli")
 
 def _compose_and_run(words: list[str], presets: Presets) -> int:
     """What is no verb's business: a run, a sweep, or a look at what it would be made from."""
-    from kancli.config import hydra as hydra_shell
-
     words = ["deterministic=true" if word == "--deterministic" else word for word in words]
     if words and words[0] == "rerun":
         from kancli.cli.rerun import words_of
@@ -33,7 +30,9 @@ def _compose_and_run(words: list[str], presets: Presets) -> int:
         words = words_of(words[1:], presets)
     args = _parser().parse_intermixed_args(words)
     if args.shell_completion:
-        return _complete(hydra_shell.create(presets, hydra_shell.CompletionLoader), args)
+        from kancli.config.hydra import CompletionLoader, create_hydra
+
+        return _complete(create_hydra(presets, CompletionLoader), args)
     if args.multirun and (args.cfg or args.info):
         raise ConfigError(["-m: --cfg and --info show one run: leave -m out and give one value each"])
     if args.multirun:
@@ -45,7 +44,9 @@ def _compose_and_run(words: list[str], presets: Presets) -> int:
     if args.dry_run:
         raise ConfigError(["--dry-run: shows the plan of a sweep; add -m"])
     _answer_mistakes(args, presets)
-    hydra = hydra_shell.create(presets)
+    from kancli.config.hydra import create_hydra
+
+    hydra = create_hydra(presets)
     if args.cfg or args.info:
         return _show(hydra, args)
     return _run(hydra, args.overrides)
@@ -107,12 +108,11 @@ def _show(hydra: Hydra, args: argparse.Namespace) -> int:
 
 def _run(hydra: Hydra, overrides: list[str]) -> int:
     """One run: compose, check all that can be checked before anything is computed or written, then run the job."""
-    from hydra._internal.callbacks import Callbacks
-    from hydra.core.utils import run_job
-    from hydra.types import HydraContext, RunMode
+    from hydra.types import RunMode
 
     from kancli.cli.task import task
     from kancli.config.compose import CONFIG_NAME
+    from kancli.config.hydra import run_single
     from kancli.runs.files import unwritable_message
     from kancli.runs.folder import check_fresh
 
@@ -121,20 +121,10 @@ def _run(hydra: Hydra, overrides: list[str]) -> int:
     with progress("loading"), signals.deferred_signals():
         from kancli.runs import experiment
     experiment.device_of(config.device)
-    callbacks = Callbacks(config)
-    callbacks.on_run_start(config=config, config_name=CONFIG_NAME)
     try:
-        job = run_job(
-            hydra_context=HydraContext(config_loader=hydra.config_loader, callbacks=callbacks),
-            task_function=task,
-            config=config,
-            job_dir_key="hydra.run.dir",
-            job_subdir_key=None,
-            configure_logging=False,
-        )
-    except OSError as error:  # of making the folder: what the task itself raises is kept in the job
+        job = run_single(hydra, config, task)
+    except OSError as error:  # of creating the folder: `job` holds what the task itself raises
         raise ConfigError([unwritable_message(config.hydra.run.dir, error)]) from None
-    callbacks.on_run_end(config=config, config_name=CONFIG_NAME, job_return=job)
     with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints a line of its own before it raises
         job.return_value  # noqa: B018
     return 0

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from kancli.cli.spinner import progress
 from kancli.config.compose import settings_of
-from kancli.config.hydra import plain, record_of
+from kancli.config.hydra import hydra_files, plain_config
 from kancli.runs import signals
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def task(config: DictConfig) -> float | tuple[float, ...] | None:
 
     signals.raise_pending()
     hydra = HydraConfig.get()
-    settings = settings_of(plain(config))
+    settings = settings_of(plain_config(config))
     stats = record_run(
         settings,
         Path(hydra.runtime.output_dir),
-        record_of(config, hydra),
+        hydra_files(config, hydra),
         overrides=list(hydra.overrides.task),
         brief=hydra.mode is not None and hydra.mode.name == "MULTIRUN",
         progress=progress,

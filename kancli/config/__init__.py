@@ -1,1 +1,1 @@
-"""From words to `Settings`. Only `hydra` and `sweeps` know Hydra's internals."""
+"""From words to `Settings`. Only `hydra` imports Hydra's private modules."""

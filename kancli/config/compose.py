@@ -1,7 +1,7 @@
 """Composition of the job's config from presets and overrides, as Hydra does it, but in plain dicts and milliseconds.
 
 It serves to answer a mistake, or the shell's completion, at once. What a run is made from is Hydra's own composition
-(`hydra_shell`), and where a file uses more of Hydra than presets need (interpolations, nested defaults lists),
+(`hydra`), and where a file uses more of Hydra than presets need (interpolations, nested defaults lists),
 `Draft.plain` is False and only Hydra's word counts.
 """
 

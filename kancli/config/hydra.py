@@ -1,38 +1,51 @@
-"""Hydra, taught kancli's spellings. It leans on Hydra's internals, as `sweeps` and the end of `cli` do; they are
-stable within 1.3.
+"""Hydra with kancli's spellings: composition, single jobs, and the plugins and callbacks of sweeps.
 
-Hydra's public entry, `hydra.main`, drops return values and exit codes and composes before anyone can translate an
-override, so its parts are put together here: the config loader is Hydra's own with the overrides settled first, and
-with the composed config checked last.
+Hydra's public entry, `hydra.main`, drops return values and exit codes, and composes before an override can be
+translated, so kancli assembles Hydra from its parts. No other module imports Hydra's private modules, which are stable
+within 1.3.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydra import version
+from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, run_job
 from hydra.errors import HydraException
-from hydra.types import RunMode
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from kancli.config.allowed_code import check_code
-from kancli.config.compose import compose, settings_of
+from kancli.config.compose import CONFIG_NAME, compose, settings_of
 from kancli.config.overrides import SHORTHANDS, parse, resolve
 from kancli.config.presets import Presets
 from kancli.errors import ConfigError
 from kancli.schema import show
 
 if TYPE_CHECKING:
-    from kancli.config.settings import Settings
+    from hydra.core.override_parser.types import Override
+    from hydra.plugins.launcher import Launcher
+    from hydra.plugins.sweeper import Sweeper
+
+
+Task = Callable[[Any], Any]  # one job, by its composed config
+
+OWN_LAUNCHER = "hydra_plugins.kancli.launcher.KanLauncher"  # alias of `sweeps.hydra_launcher.KanLauncher`
+BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
 class KanConfigLoader(ConfigLoaderImpl):
@@ -93,19 +106,8 @@ class KanConfigLoader(ConfigLoaderImpl):
                 if given:
                     config.hydra.runtime.choices[group] = show(given[-1])
         if run_mode == RunMode.RUN:
-            self.settings(config)
+            settings_of(plain_config(config))
         return config
-
-    def settings(self, config: DictConfig) -> Settings:
-        """The settings that a composed config stands for.
-
-        Raises:
-            ConfigError: with all faults.
-        """
-        return settings_of(plain(config))
-
-
-LOCAL = "hydra_plugins.kancli.launcher.KanLauncher"  # kancli's own, `sweeps.launcher.KanLauncher`
 
 
 class CompletionLoader(KanConfigLoader):
@@ -117,7 +119,7 @@ class CompletionLoader(KanConfigLoader):
         return OmegaConf.create(config)
 
 
-def plain(config: DictConfig) -> dict[str, Any]:
+def plain_config(config: DictConfig) -> dict[str, Any]:
     """The job's part of a composed config as plain values.
 
     Raises:
@@ -130,11 +132,13 @@ def plain(config: DictConfig) -> dict[str, Any]:
         raise ConfigError([_one_line(error)]) from None
 
 
-def create(presets: Presets, loader: type[KanConfigLoader] = KanConfigLoader) -> Hydra:
+def create_hydra(presets: Presets, loader: type[KanConfigLoader] = KanConfigLoader) -> Hydra:
     """Hydra with kancli's presets and loader; user folders come after kancli's own, as with Hydra's --config-dir."""
     version.setbase("1.3")
     OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(4), use_cache=True, replace=True)
-    ConfigStore.instance().store(group="hydra/launcher", name="kancli", node={"_target_": LOCAL}, provider="kancli")
+    ConfigStore.instance().store(
+        group="hydra/launcher", name="kancli", node={"_target_": OWN_LAUNCHER}, provider="kancli"
+    )
     first, *others = (f"file://{folder}" for folder in presets.folders)
     path = create_config_search_path(first)
     for folder in others:
@@ -145,33 +149,70 @@ def create(presets: Presets, loader: type[KanConfigLoader] = KanConfigLoader) ->
     return hydra
 
 
-def folders(config_dir: str | None) -> list[Path]:
-    """kancli's presets, and the user's where --config-dir names a folder.
-
-    Raises:
-        ConfigError: there is no such folder.
-    """
-    from kancli.config.presets import builtin_folder
-
-    if config_dir is None:
-        return [builtin_folder()]
-    folder = Path(config_dir).absolute()
-    if not folder.is_dir():
-        raise ConfigError([f"--config-dir {config_dir}: no such folder; give one that holds init/, experiment/, ..."])
-    return [builtin_folder(), folder]
-
-
 def _one_line(error: Exception) -> str:
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
     texts = [str(each).strip().splitlines()[0] for each in (error, cause) if each is not None and str(each).strip()]
     return "; ".join(texts) or type(error).__name__
 
 
-def record_of(config: DictConfig, hydra_config: Any) -> dict[str, str]:
-    """Hydra's own record of a job, file by file, as it would write it to `.hydra`."""
+def hydra_files(config: DictConfig, hydra_config: Any) -> dict[str, str]:
+    """The files of `.hydra` for one job, by name, with the content that Hydra would write."""
     hydra_only = OmegaConf.create({"hydra": hydra_config})
     return {
         "config.yaml": OmegaConf.to_yaml(config),
         "hydra.yaml": OmegaConf.to_yaml(hydra_only),
         "overrides.yaml": OmegaConf.to_yaml(hydra_config.overrides.task),
     }
+
+
+def run_single(hydra: Hydra, config: DictConfig, task: Task) -> JobReturn:
+    """Run one job in this process, between the callbacks for the start and the end of a run.
+
+    Returns:
+        Hydra's result, which holds an exception of the task; `return_value` raises it.
+
+    Raises:
+        OSError: the folder of the run cannot be created.
+    """
+    callbacks = Callbacks(config)
+    callbacks.on_run_start(config=config, config_name=CONFIG_NAME)
+    job = run_job(
+        hydra_context=HydraContext(config_loader=hydra.config_loader, callbacks=callbacks),
+        task_function=task,
+        config=config,
+        job_dir_key="hydra.run.dir",
+        job_subdir_key=None,
+        configure_logging=False,
+    )
+    callbacks.on_run_end(config=config, config_name=CONFIG_NAME, job_return=job)
+    return job
+
+
+@contextlib.contextmanager
+def multirun(hydra: Hydra, config: DictConfig) -> Iterator[HydraContext]:
+    """Call the callbacks for the start of a sweep, and those for its end unless the block raises."""
+    callbacks = Callbacks(config)
+    callbacks.on_multirun_start(config=config, config_name=CONFIG_NAME)
+    yield HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
+    callbacks.on_multirun_end(config=config, config_name=CONFIG_NAME)
+
+
+def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:
+    """The words of every job of a sweep: all combinations, in the order of Hydra's basic sweeper."""
+    jobs = BasicSweeper.split_arguments(list(overrides), max_batch_size=None)[0]
+    return [list(words) for words in jobs]
+
+
+def instantiate_launcher(context: HydraContext, task: Task, config: DictConfig) -> Launcher:
+    """The launcher that the config of a sweep names."""
+    return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=config)
+
+
+def instantiate_sweeper(context: HydraContext, task: Task, config: DictConfig) -> Sweeper:
+    """The sweeper that the config of a sweep names."""
+    return Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=task, config=config)
+
+
+def register_launcher(launcher: type[Launcher]) -> None:
+    """Register kancli's launcher under a name below `hydra_plugins`, the only package whose plugins Hydra accepts."""
+    Plugins.instance().class_name_to_class[OWN_LAUNCHER] = launcher

@@ -20,6 +20,20 @@ def builtin_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "configs"
 
 
+def preset_folders(config_dir: str | None) -> list[Path]:
+    """kancli's folder of presets, and the user's after it where --config-dir names one.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
+    if config_dir is None:
+        return [builtin_folder()]
+    folder = Path(config_dir).absolute()
+    if not folder.is_dir():
+        raise ConfigError([f"--config-dir {config_dir}: no such folder; give one that holds init/, experiment/, ..."])
+    return [builtin_folder(), folder]
+
+
 @dataclass(frozen=True)
 class Preset:
     """One YAML file."""

@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from kancli.config import hydra as hydra_shell
+from kancli.config.hydra import plain_config, register_launcher
 from kancli.errors import ConfigError, KanError
 from kancli.sweeps import local, table
 from kancli.sweeps.jobs import Composed, Composer, jobs_of
@@ -41,7 +40,7 @@ class KanLauncher(Launcher):
         loader: Any = hydra_context.config_loader
 
         def compose(words: list[str]) -> dict[str, Any]:
-            return hydra_shell.plain(loader.load_sweep_config(config, words))
+            return plain_config(loader.load_sweep_config(config, words))
 
         self._plan = read(Path(config.hydra.sweep.dir))
         self._composer = Composer(loader.presets, compose)
@@ -99,5 +98,5 @@ def swept_in(jobs: Sequence[Job]) -> Mapping[str, list[str]]:
 
 
 def register() -> None:
-    """Make it known to Hydra, which takes plugins from below `hydra_plugins` alone."""
-    Plugins.instance().class_name_to_class[hydra_shell.LOCAL] = KanLauncher
+    """Register the launcher with Hydra."""
+    register_launcher(KanLauncher)

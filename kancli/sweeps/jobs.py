@@ -119,7 +119,7 @@ def product_of(typed: Sequence[str], presets: Presets) -> Product:
     Raises:
         ConfigError: an override cannot be read or swept over.
     """
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from kancli.config.hydra import split_sweep
 
     overrides = overrides_of(typed, presets)
     swept = {}
@@ -136,10 +136,10 @@ def product_of(typed: Sequence[str], presets: Presets) -> Product:
         if each.key_or_group.split(".")[0] == "sweep":
             raise ConfigError([f"{each.input_line}: is the same for the whole sweep; give one value"])
         swept[each.key_or_group] = [str(value) for value in each.sweep_string_iterator()]
-    jobs = BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]
+    jobs = split_sweep(overrides)
     if not jobs:
         raise ConfigError([f"{' '.join(typed)}: a sweep over nothing; give each key at least one value"])
-    return Product([list(job) for job in jobs], swept)
+    return Product(jobs, swept)
 
 
 def overrides_of(typed: Sequence[str], presets: Presets) -> list[Override]:

@@ -9,17 +9,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
-from hydra._internal.callbacks import Callbacks
-from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from kancli.config import hydra as hydra_shell
-from kancli.config.compose import CONFIG_NAME
+from kancli.config.hydra import BASIC_LAUNCHER, OWN_LAUNCHER, instantiate_launcher, multirun
 from kancli.errors import one_line
 from kancli.inits.plugins import code_policy
 from kancli.sweeps import batches as tasks
@@ -27,18 +23,15 @@ from kancli.sweeps import local
 from kancli.sweeps.plan import Plan
 
 if TYPE_CHECKING:
-    from hydra._internal.hydra import Hydra
-
+    from kancli.config.hydra import Hydra
     from kancli.config.settings import Settings
 
 log = logging.getLogger("kancli")
 
-BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
-
 
 def is_own(config: DictConfig) -> bool:
     """Whether the config of a sweep names kancli's own launcher."""
-    return config.hydra.launcher._target_ == hydra_shell.LOCAL
+    return config.hydra.launcher._target_ == OWN_LAUNCHER
 
 
 def start(
@@ -49,30 +42,21 @@ def start(
         return
     with multirun(hydra, config) as context:
         if is_own(config):
-            _say_what_is_not_called(context.callbacks)
+            _say_what_is_not_called(context)
             local.run(plan, runs)
         else:
             _by_launcher(context, config, plan, runs, task)
 
 
-def _say_what_is_not_called(callbacks: Callbacks) -> None:
+def _say_what_is_not_called(context: HydraContext) -> None:
     """Of Hydra's callbacks, which take the composed config of each job."""
-    in_vain = {name for each in callbacks.callbacks for name in ("on_job_start", "on_job_end")
+    in_vain = {name for each in context.callbacks.callbacks for name in ("on_job_start", "on_job_end")
                if getattr(type(each), name, None) is not getattr(Callback, name)}  # fmt: skip
     if in_vain:
         log.warning(
             "hydra.callbacks: %s: not called where jobs are computed together; hydra/launcher=basic calls it",
             ", ".join(sorted(in_vain, reverse=True)),
         )
-
-
-@contextlib.contextmanager
-def multirun(hydra: Hydra, config: DictConfig) -> Iterator[HydraContext]:
-    """Within, jobs are run; Hydra's callbacks hear of begin and end."""
-    callbacks = Callbacks(config)
-    callbacks.on_multirun_start(config=config, config_name=CONFIG_NAME)
-    yield HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
-    callbacks.on_multirun_end(config=config, config_name=CONFIG_NAME)
 
 
 def for_others(config: DictConfig, task: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -82,7 +66,7 @@ def for_others(config: DictConfig, task: Callable[[Any], Any]) -> Callable[[Any]
         config.hydra.mode = RunMode.MULTIRUN
         if "hydra.mode=MULTIRUN" not in config.hydra.overrides.hydra:  # each job is composed from these
             config.hydra.overrides.hydra.append("hydra.mode=MULTIRUN")
-        if config.hydra.launcher._target_ == BASIC:  # it calls within this process
+        if config.hydra.launcher._target_ == BASIC_LAUNCHER:  # it calls within this process
             return task
         config.hydra.sweep.dir = str(Path(config.hydra.sweep.dir).absolute())
         ray = OmegaConf.select(config.hydra.launcher, "ray.init")
@@ -95,14 +79,14 @@ def _by_launcher(
     context: HydraContext, config: DictConfig, plan: Plan, runs: Mapping[int, Settings], task: Callable[[Any], Any]
 ) -> None:
     """By a launcher of Hydra's or others'. What goes wrong in a task shows in what its jobs left, or did not."""
-    job_by_job = config.hydra.launcher._target_ == BASIC
+    job_by_job = config.hydra.launcher._target_ == BASIC_LAUNCHER
     calls = for_others(config, task if job_by_job else tasks.Task(plan.folder.absolute()))
     if job_by_job:
         words = [plan.jobs[number].words for number in runs]
     else:
         words = [tasks.words_of(numbers) for numbers in tasks.batches(runs)]
         print(f"kan-run: {len(words)} task{'s' if len(words) > 1 else ''}", file=sys.stderr)
-    launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=calls, config=config)
+    launcher = instantiate_launcher(context, calls, config)
     with submitted_jobs() as queue:
         try:
             returns = launcher.launch(words, initial_job_idx=0)
@@ -118,7 +102,11 @@ def _by_launcher(
 
 @contextlib.contextmanager
 def submitted_jobs() -> Iterator[list[Any]]:
-    """Within, submitit's jobs are added to the list as they are submitted; none where it is not installed."""
+    """Collect submitit's jobs as its executor submits them; none where it is not installed.
+
+    The block replaces `AutoExecutor.map_array` and restores it at the end. Hydra's launcher drops its jobs when it
+    raises, and a local job cannot be rebuilt from its folder: only the object holds the process to wait for.
+    """
     jobs: list[Any] = []
     try:
         from submitit import AutoExecutor  # pyright: ignore[reportMissingImports]
@@ -127,13 +115,16 @@ def submitted_jobs() -> Iterator[list[Any]]:
         return
     submit = AutoExecutor.map_array
 
-    def submit_and_note(*args: Any) -> list[Any]:
-        made = submit(*args)
-        jobs.extend(made)
-        return made
+    def submit_and_collect(*args: Any) -> list[Any]:
+        submitted = submit(*args)
+        jobs.extend(submitted)
+        return submitted
 
-    with mock.patch.object(AutoExecutor, "map_array", submit_and_note):
+    AutoExecutor.map_array = submit_and_collect
+    try:
         yield jobs
+    finally:
+        AutoExecutor.map_array = submit
 
 
 def wait(jobs: list[Any]) -> None:

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf
 
-from kancli.config import hydra as hydra_shell
+from kancli.config.hydra import BASIC_SWEEPER, instantiate_sweeper, multirun, plain_config
 from kancli.errors import ConfigError, KanError, one_line
 from kancli.runs import signals
 from kancli.runs.pool import reuse_pools
@@ -23,18 +22,15 @@ from kancli.sweeps.objective import check_names, names_in
 from kancli.sweeps.plan import Plan, freeze, initial_head
 
 if TYPE_CHECKING:
-    from hydra._internal.hydra import Hydra
-
+    from kancli.config.hydra import Hydra
     from kancli.config.presets import Presets
 
 log = logging.getLogger("kancli")
 
-BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
-
 
 def is_search(config: DictConfig) -> bool:
     """Whether the config of a sweep leaves its jobs to a sweeper of others'."""
-    return config.hydra.sweeper._target_ != BASIC
+    return config.hydra.sweeper._target_ != BASIC_SWEEPER
 
 
 def check(config: DictConfig) -> None:
@@ -60,7 +56,7 @@ def check(config: DictConfig) -> None:
 
 def begin(config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:
     """Freeze a plan without jobs in the sweep's folder: kancli's launcher adds to it."""
-    head = initial_head(config, typed, presets, hydra_shell.plain(config))
+    head = initial_head(config, typed, presets, plain_config(config))
     plan = Plan(Path(config.hydra.sweep.dir), head, [])
     freeze(plan)
     return plan
@@ -81,9 +77,9 @@ def search(
     own = launching.is_own(config)
     calls = task if own else launching.for_others(config, task)
     telling = _told() if own else contextlib.nullcontext()  # other launchers make Hydra's loggers print
-    with launching.multirun(hydra, config) as context, reuse_pools(), telling:
+    with multirun(hydra, config) as context, reuse_pools(), telling:
         try:
-            sweeper = Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=calls, config=config)
+            sweeper = instantiate_sweeper(context, calls, config)
             sweeper.sweep(arguments)  # pyright: ignore[reportArgumentType]
         except ConfigError:
             raise

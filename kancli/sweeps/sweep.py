@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from kancli.config import hydra as hydra_shell
 from kancli.config.compose import CONFIG_NAME
+from kancli.config.hydra import create_hydra, plain_config
 from kancli.config.overrides import literal, parse
 from kancli.config.validation import validate
 from kancli.errors import SWEEP, ConfigError
@@ -30,8 +30,7 @@ from kancli.sweeps.objective import names_in
 from kancli.sweeps.plan import ENDED, MASTER, PLAN, Plan, freeze, is_planned, planned, read
 
 if TYPE_CHECKING:
-    from hydra._internal.hydra import Hydra
-
+    from kancli.config.hydra import Hydra
     from kancli.config.presets import Presets
     from kancli.sweeps.table import Row
 
@@ -51,7 +50,7 @@ def sweep(
     Raises:
         ConfigError: a job's config has faults; nothing was run or written.
     """
-    hydra = hydra_shell.create(presets)
+    hydra = create_hydra(presets)
     config = hydra.compose_config(CONFIG_NAME, list(typed), run_mode=RunMode.MULTIRUN)
     if search.is_search(config):
         if dry_run:
@@ -59,7 +58,7 @@ def sweep(
         return _searched(hydra, config, typed, presets, task), Path(config.hydra.sweep.dir)
 
     def compose(job: list[str]) -> dict[str, Any]:
-        return hydra_shell.plain(hydra.config_loader.load_sweep_config(config, job))
+        return plain_config(hydra.config_loader.load_sweep_config(config, job))
 
     product = product_of(typed, presets)
     with reuse_pools(ahead=0 if dry_run else _ahead(config, len(product.words))):
@@ -170,7 +169,7 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
         settings = plan.settings(plan.jobs[number])
         runs[number] = dataclasses.replace(settings, sweep=dataclasses.replace(settings.sweep, **how))
     print(f"kan-run: {len(numbers)} of {len(plan.jobs)} jobs to do", file=sys.stderr)
-    hydra = hydra_shell.create(presets)
+    hydra = create_hydra(presets)
     before = [word for word in plan.head["typed"] if word.lstrip("+~").startswith("hydra")]
     again = [word for word in typed if word.lstrip("+~").startswith("hydra")]
     place = f"hydra.sweep.dir={literal(str(folder))}"

@@ -5,14 +5,14 @@ import random
 import pytest
 from hydra.types import RunMode
 
-from kancli.config import hydra as hydra_shell
 from kancli.config.compose import CONFIG_NAME, compose
+from kancli.config.hydra import create_hydra, plain_config
 from kancli.config.presets import Presets, builtin_folder
 from kancli.errors import ConfigError
 
 
 def by_hydra(presets, *overrides):
-    hydra = hydra_shell.create(presets)
+    hydra = create_hydra(presets)
     return hydra.compose_config(CONFIG_NAME, list(overrides), run_mode=RunMode.RUN, with_log_configuration=False)
 
 
@@ -21,7 +21,7 @@ def both(presets, *overrides):
     made = compose(overrides, presets)
     assert made.plain
     assert made.faults() == []
-    config = hydra_shell.plain(by_hydra(presets, *overrides))
+    config = plain_config(by_hydra(presets, *overrides))
     assert config == made.config
     return config
 
@@ -136,7 +136,7 @@ def test_a_users_own_preset(tmp_path):
 def test_interpolations_are_left_to_hydra(presets):
     made = compose(["seed=${k}"], presets)
     assert not made.plain
-    assert hydra_shell.plain(by_hydra(presets, "seed=${k}"))["seed"] == 3
+    assert plain_config(by_hydra(presets, "seed=${k}"))["seed"] == 3
 
 
 def test_the_record_is_of_what_was_typed(presets):
@@ -243,6 +243,6 @@ def test_generated_overrides_compose_alike(presets):
                 by_hydra(presets, *overrides)
             assert caught.value.faults == wrong, overrides
         else:
-            assert hydra_shell.plain(by_hydra(presets, *overrides)) == made.config, overrides
+            assert plain_config(by_hydra(presets, *overrides)) == made.config, overrides
             agreed += 1
     assert agreed > 20

@@ -19,7 +19,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from pyarrow import parquet
 
-from kancli.config import hydra as hydra_shell
+from kancli.config.hydra import create_hydra, plain_config
 from kancli.sweeps.jobs import expand, product_of
 from kancli.sweeps.plan import read
 from kancli.sweeps.table import rows_of
@@ -120,11 +120,11 @@ def test_generated_sweeps_expand_as_hydra_composes_them(presets):
     for _ in range(12):
         keys = choose.sample(sorted(values), 4)
         typed = [f"{key}={','.join(choose.sample(values[key], 2))}" for key in keys]
-        hydra = hydra_shell.create(presets)
+        hydra = create_hydra(presets)
         master = hydra.compose_config("config", [*typed], run_mode=RunMode.MULTIRUN)
         for job in choose.sample(expand(product_of(typed, presets), presets, None).jobs, 3):
             theirs = hydra.config_loader.load_sweep_config(master, job.words)
-            assert job.config == hydra_shell.plain(theirs)
+            assert job.config == plain_config(theirs)
             assert list(job.config) == [name for name in theirs if name != "hydra"]
             compared += 1
     assert compared == 36
