@@ -1,1 +1,1 @@
-"""The HTML page about a run or a sweep."""
+"""HTML page of a sweep, a folder of runs or a run (`kan-run report`)."""

@@ -1,64 +1,71 @@
-"""Where the jobs were made: what the first one's record says, and where others differ."""
+"""Versions, commit, processor and threads of the jobs: the first job's, and where other jobs differ."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kancli.report.elements import Markup, grid, tag, together
 from kancli.stats.columns import flat
 from kancli.sweeps.table import Row
 
-PARTS = ("versions", "git", "platform", "cpu", "threads", "semantics")
-MAX_JOBS = 12  # named, that differ
+RECORD_KEYS = ("versions", "git", "platform", "cpu", "threads", "semantics")
+MAX_JOBS = 12  # listed for each different value
+NOT_RECORDED = "not recorded"
 
 
-def environment(rows: Sequence[Row], records: Sequence[Mapping[str, Any]]) -> Markup:
-    """A line a version, processor, number of threads, commit: of the first job that left a record, and of others where
-    they differ."""
-    told = [(row.number, _parts(record)) for row, record in zip(rows, records, strict=True) if record]
-    if not told:
-        return tag("p", "No job has left a record yet.")
-    first_job, first = told[0]
-    names = dict.fromkeys(name for _, parts in told for name in parts)
-    lines = []
-    same = True
-    for name in names:
-        others: dict[str, list[int]] = {}
-        for number, parts in told:
-            if parts.get(name) != first.get(name):
-                others.setdefault(parts.get(name, "not told"), []).append(number)
-        same = same and not others
-        differ = "; ".join(f"{value}: {_jobs(numbers)}" for value, numbers in others.items())
-        lines.append([name, first.get(name, "not told"), *([differ] if len(told) > 1 else [])])
-    if len(told) == 1:
-        return grid(["", "as recorded"], lines, "environment", class_="words")
-    remark = f"The same in all {len(told)} jobs that left a record." if same else "Not the same in all jobs."
-    heads = ["", f"job {first_job}", "where jobs differ"]
-    if same:
-        heads, lines = heads[:2], [line[:2] for line in lines]
-    return together([tag("p", remark), grid(heads, lines, "environment", class_="words")])
+def environment(rows: Sequence[Row], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Compare the environments of all jobs that left a record.
+
+    Returns:
+        `remark`, and a table of text as `columns` and `lines`; without lines if no job left a record.
+    """
+    jobs = {row.number: _properties(record) for row, record in zip(rows, records, strict=True) if record}
+    if not jobs:
+        return {"remark": "No job has left a record yet.", "columns": [], "lines": []}
+    first_job, first = next(iter(jobs.items()))
+    names = dict.fromkeys(name for properties in jobs.values() for name in properties)
+    lines = [[name, first.get(name, NOT_RECORDED)] for name in names]
+    if len(jobs) == 1:
+        return {"remark": None, "columns": ["", "as recorded"], "lines": lines}
+    differences = [_differences(name, first, jobs) for name in names]
+    if not any(differences):
+        remark = f"The same in all {len(jobs)} jobs that left a record."
+        return {"remark": remark, "columns": ["", f"job {first_job}"], "lines": lines}
+    return {
+        "remark": "Not the same in all jobs.",
+        "columns": ["", f"job {first_job}", "where jobs differ"],
+        "lines": [[*line, difference] for line, difference in zip(lines, differences, strict=True)],
+    }
 
 
-def _parts(record: Mapping[str, Any]) -> dict[str, str]:
-    """What a record says of its surroundings, by name."""
-    told = {}
-    for part in PARTS:
-        value = record.get(part)
-        inner = flat(value) if isinstance(value, Mapping) else {"": value}
-        for name, each in inner.items():
-            title = name if part == "versions" else f"{part} {name}".strip()
-            told[title] = _word(each)
-    return told
+def _properties(record: Mapping[str, Any]) -> dict[str, str]:
+    properties = {}
+    for key in RECORD_KEYS:
+        value = record.get(key)
+        entries = flat(value) if isinstance(value, Mapping) else {"": value}
+        for name, entry in entries.items():
+            properties[name if key == "versions" else f"{key} {name}".strip()] = _format_value(entry)
+    return properties
 
 
-def _word(value: Any) -> str:
+def _differences(name: str, first: Mapping[str, str], jobs: Mapping[int, Mapping[str, str]]) -> str:
+    """List the values of a property other than the first job's, each with its jobs; empty if there are none."""
+    others: dict[str, list[int]] = {}
+    for number, properties in jobs.items():
+        if properties.get(name) != first.get(name):
+            others.setdefault(properties.get(name, NOT_RECORDED), []).append(number)
+    return "; ".join(f"{value}: {_format_jobs(numbers)}" for value, numbers in others.items())
+
+
+def _format_value(value: Any) -> str:
     if value is None:
-        return "not known"
-    return str(value) if not isinstance(value, bool) else "yes" if value else "no"
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
-def _jobs(numbers: Sequence[int]) -> str:
-    named = ", ".join(map(str, numbers[:MAX_JOBS]))
-    more = f" and {len(numbers) - MAX_JOBS} more" if len(numbers) > MAX_JOBS else ""
-    return f"job{'' if len(numbers) == 1 else 's'} {named}{more}"
+def _format_jobs(numbers: Sequence[int]) -> str:
+    listed = ", ".join(map(str, numbers[:MAX_JOBS]))
+    rest = f" and {len(numbers) - MAX_JOBS} more" if len(numbers) > MAX_JOBS else ""
+    return f"job{'' if len(numbers) == 1 else 's'} {listed}{rest}"

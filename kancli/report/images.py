@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kancli.errors import ConfigError
-from kancli.report.elements import Markup, link, tag, together
+from kancli.report.data import relative_url
 from kancli.runs.files import check_plain
 from kancli.sweeps.table import Row
 
@@ -16,51 +17,67 @@ log = logging.getLogger("kancli")
 
 FIRST = ("sweep", "compare", "network")  # the others follow by name
 MAX_BYTES = 16 << 20  # of one figure
-# Of the jobs' own figures.
-MAX_JOBS, MAX_JOBS_BYTES = 24, 6 << 20
+MAX_JOBS = 24  # whose own figure is embedded
+MAX_JOBS_BYTES = 6 << 20  # of all of these
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def plates(folder: Path) -> Markup:
-    """The figures that lie in a folder's `figures`, shown; those of other formats as links.
+@dataclass(frozen=True)
+class Link:
+    """A file outside the page."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An embedded PNG; `url` is the file that its caption links to."""
+
+    name: str
+    source: str  # a data URI
+    width: int  # in pixels
+    height: int
+    url: str | None = None
+
+
+def folder_figures(folder: Path) -> tuple[list[Figure], list[Link]]:
+    """Read the PNG figures in a folder's `figures`, and list the SVG and PDF ones as links.
 
     Raises:
-        ConfigError: one of them is damaged.
+        ConfigError: a figure is damaged.
     """
-    here = folder / "figures"
-    paths = sorted(here.iterdir(), key=_order) if here.is_dir() else []
-    shown = (figure(read_png(path), path.stem) for path in paths if path.suffix == ".png")
-    others = [path.name for path in paths if path.suffix in (".svg", ".pdf")]
-    links = [tag("li", tag("a", name, href=link(f"figures/{name}"))) for name in others]
-    return together([*shown, *([tag("ul", *links, class_="links")] if links else [])])
+    figures = folder / "figures"
+    paths = sorted(figures.iterdir(), key=_sort_key) if figures.is_dir() else []
+    embedded = [make_figure(path.stem, read_png(path)) for path in paths if path.suffix == ".png"]
+    links = [Link(path.name, relative_url(f"figures/{path.name}")) for path in paths if path.suffix in (".svg", ".pdf")]
+    return embedded, links
 
 
-def _order(path: Path) -> tuple[int, str]:
+def _sort_key(path: Path) -> tuple[int, str]:
     return (FIRST.index(path.stem) if path.stem in FIRST else len(FIRST), path.name)
 
 
-def thumbnails(folder: Path, rows: Sequence[Row]) -> Markup:
-    """The diagrams of the jobs that have one: the first ones shown, the others as links."""
-    drawn = [(row, path) for row in rows if (path := folder / row.folder / "figures" / "network.png").is_file()]
-    left, shown, links = MAX_JOBS_BYTES, [], []
-    for row, content in _readable(drawn):
-        left -= len(content)
+def job_figures(folder: Path, rows: Sequence[Row]) -> tuple[list[Figure], list[Link]]:
+    """Read the network diagrams of the first jobs that have one, and list those of the other jobs as links."""
+    paths = [(row, path) for row in rows if (path := folder / row.folder / "figures" / "network.png").is_file()]
+    bytes_left = MAX_JOBS_BYTES
+    embedded: list[Figure] = []
+    links: list[Link] = []
+    for row, content in _undamaged(paths):
+        bytes_left -= len(content)
         name = " ".join([f"job {row.number}", *(f"{key}={value}" for key, value in row.keys.items())])
-        address = link(f"{row.folder}/figures/network.png")
-        if left >= 0 and len(shown) < MAX_JOBS:
-            shown.append(figure(content, name, address))
+        url = relative_url(f"{row.folder}/figures/network.png")
+        if bytes_left >= 0 and len(embedded) < MAX_JOBS:
+            embedded.append(make_figure(name, content, url))
         else:
-            links.append(tag("li", tag("a", name, href=address)))
-    parts = [tag("div", *shown, class_="thumbnails")] if shown else []
-    if links:
-        title = tag("summary", f"{len(links)} more, as links")
-        parts.append(tag("details", title, tag("ul", *links, class_="links")))
-    return together(parts)
+            links.append(Link(name, url))
+    return embedded, links
 
 
-def _readable(drawn: Sequence[tuple[Row, Path]]) -> Iterator[tuple[Row, bytes]]:
-    for number, (row, path) in enumerate(drawn):
-        if number >= MAX_JOBS:  # only linked to
+def _undamaged(paths: Sequence[tuple[Row, Path]]) -> Iterator[tuple[Row, bytes]]:
+    for number, (row, path) in enumerate(paths):
+        if number >= MAX_JOBS:  # only a link
             yield row, b""
             continue
         try:
@@ -70,10 +87,10 @@ def _readable(drawn: Sequence[tuple[Row, Path]]) -> Iterator[tuple[Row, bytes]]:
 
 
 def read_png(path: Path) -> bytes:
-    """A figure's bytes.
+    """Read a PNG file.
 
     Raises:
-        ConfigError: it cannot be read, or is no PNG.
+        ConfigError: it cannot be read, or is not a PNG.
     """
     check_plain(path, MAX_BYTES)
     try:
@@ -81,14 +98,11 @@ def read_png(path: Path) -> bytes:
     except OSError as error:
         raise ConfigError([f"{path}: damaged: {error.strerror}"]) from None
     if not content.startswith(SIGNATURE):
-        raise ConfigError([f"{path}: damaged: no PNG"])
+        raise ConfigError([f"{path}: damaged: not a PNG"])
     return content
 
 
-def figure(content: bytes, name: str, address: str | None = None) -> Markup:
-    """A figure with its name under it."""
-    width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
-    source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    image = tag("img", src=source, alt=name, width=width or None, height=height or None)
-    caption = name if address is None else tag("a", name, href=address)
-    return tag("figure", image, tag("figcaption", caption))
+def make_figure(name: str, content: bytes, url: str | None = None) -> Figure:
+    """Return a PNG as a figure, with the size in pixels from its header."""
+    width, height = (int.from_bytes(content[offset : offset + 4], "big") for offset in (16, 20))
+    return Figure(name, f"data:image/png;base64,{base64.b64encode(content).decode()}", width, height, url)

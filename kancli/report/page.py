@@ -1,99 +1,136 @@
-"""The page as a whole: its sections put into the template, with the style and the script that lie beside it."""
+"""The page: Jinja2 templates filled with the content of each section, the stylesheet and the script."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kancli._version import __version__
 from kancli.errors import ConfigError, one_line
-from kancli.report import images as pictures
-from kancli.report import sections as words
-from kancli.report import tables
-from kancli.report.data import data_of, script_of
-from kancli.report.elements import Markup, tag, together
+from kancli.report import images, sections, tables
+from kancli.report.data import page_data
 from kancli.report.environment import environment
 from kancli.sweeps.reader import RunsFolder
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
+VERDICT_SYMBOLS = {"pass": "✓", "warn": "!", "fail": "✗"}
 
 
-def document(found: RunsFolder) -> bytes:
-    """The page about a folder.
+@dataclass(frozen=True)
+class Section:
+    """A section of the page, left out if its content is None."""
+
+    title: str
+    template: str
+    content: Mapping[str, Any] | None
+
+
+def render_page(runs: RunsFolder) -> bytes:
+    """Render the page of a sweep, a folder of runs or a single run as UTF-8.
 
     Raises:
         ConfigError: a file of the folder is damaged.
     """
-    data = data_of(found.rows)
-    parts = {title: content for title, content in _sections(found, data).items() if content}
-    ids = {title: title.lower().replace(" ", "-") for title in parts}
-    contents = (tag("li", tag("a", title, href=f"#{ids[title]}")) for title in parts)
-    main = (tag("section", tag("h2", title), parts[title], id=ids[title]) for title in parts)
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
-    what = "run" if found.is_run else "runs" if found.head is None else "sweep"
-    text = Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
-        title=together([f"{what} {found.name}"]),
-        name=together([found.name]),
-        what=what,
+    templates = _templates()
+    data = page_data(runs.rows)
+    contents = {
+        section.title: templates.get_template(section.template).render(section.content)
+        for section in (_run_sections(runs) if runs.is_run else _sweep_sections(runs, data))
+        if section.content is not None
+    }
+    style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    page = templates.get_template("page.html").render(
+        kind="run" if runs.is_run else "runs" if runs.head is None else "sweep",
+        name=runs.name,
         version=__version__,
-        chips=words.chips(found.rows),
-        contents=tag("ul", *contents),
-        main=together(main),
-        data=script_of(data),
+        status_counts=sections.status_counts(runs.rows),
+        sections=contents,
+        data=data,
         style=style,
         script=script,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=_csp_hash(style),
+        script_hash=_csp_hash(script),
     )
-    return text.encode("utf-8", "replace")  # a file's name may hold what is no character
+    return page.encode("utf-8", "replace")  # file names may hold lone surrogates
 
 
-def _sections(found: RunsFolder, data: Mapping[str, Any]) -> dict[str, Markup | None]:
-    """The content of each section by its title; None where there is nothing to tell."""
-    config = next((record["config"] for record in found.records if isinstance(record.get("config"), Mapping)), None)
-    folded = tables.config(config) if config is not None else Markup()
-    around = together([environment(found.rows, found.records), folded])
-    failed = words.failures(found.rows)
-    plates = pictures.plates(found.folder)
-    if found.is_run:
-        return {
-            "Failures": failed,
-            "Verdicts": _of_run(found, lambda: tables.verdicts(found.rows[0].verdicts)),
-            "Layers": _of_run(found, lambda: tables.layers(found.stats["layers"])),
-            "Figures": plates,
-            "Environment": around,
-            "Replay": words.commands(found),
-        }
-    return {
-        "Plan": words.plan(found),
-        "Failures": failed,
-        "Results": tag("div", tables.cells(data), id="table"),
-        "Main effects": tables.effects(found.rows, data["shown"]),
-        "Figures": together([plates, pictures.thumbnails(found.folder, found.rows)]),
-        "Verdicts": tables.definitions(found.rows, config),
-        "Environment": around,
-        "Replay": words.commands(found),
-    }
+def _templates() -> Environment:
+    templates = Environment(
+        loader=PackageLoader("kancli", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    templates.globals |= {"VERDICT_SYMBOLS": VERDICT_SYMBOLS, "STATUS_SYMBOLS": sections.STATUS_SYMBOLS}
+    return templates
 
 
-def _of_run(found: RunsFolder, make: Callable[[], Markup]) -> Markup | None:
-    """What a single run's stats.json tells.
+def _sweep_sections(runs: RunsFolder, data: Mapping[str, Any]) -> list[Section]:
+    return [
+        Section("Plan", "plan.html", sections.plan(runs)),
+        Section("Failures", "failures.html", sections.failures(runs.rows)),
+        Section("Results", "results.html", tables.results(data)),
+        Section("Main effects", "effects.html", tables.effects(runs.rows, data["shown"])),
+        Section("Figures", "figures.html", _figures(runs)),
+        Section("Verdicts", "verdicts.html", tables.verdict_summary(runs.rows, _config(runs))),
+        Section("Environment", "environment.html", _environment(runs)),
+        Section("Replay", "replay.html", sections.replay(runs)),
+    ]
+
+
+def _run_sections(runs: RunsFolder) -> list[Section]:
+    return [
+        Section("Failures", "failures.html", sections.failures(runs.rows)),
+        Section("Verdicts", "run_verdicts.html", _from_stats(runs, lambda: tables.run_verdicts(runs.rows[0].verdicts))),
+        Section("Layers", "layers.html", _from_stats(runs, lambda: tables.layers(runs.stats["layers"]))),
+        Section("Figures", "figures.html", _figures(runs)),
+        Section("Environment", "environment.html", _environment(runs)),
+        Section("Replay", "replay.html", sections.replay(runs)),
+    ]
+
+
+def _from_stats(runs: RunsFolder, make: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    """Return a section's content from stats.json; None if the run has none.
 
     Raises:
-        ConfigError: it is not what it should be.
+        ConfigError: stats.json is damaged.
     """
-    if not found.rows[0].verdicts:
+    if not runs.rows[0].verdicts:
         return None
     try:
         return make()
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ConfigError([f"{found.folder}/stats.json: damaged: {one_line(error)}"]) from None
+        raise ConfigError([f"{runs.folder}/stats.json: damaged: {one_line(error)}"]) from None
 
 
-def _hash(text: str) -> str:
-    """By which the page's own policy knows its script and its style: no other is run."""
+def _figures(runs: RunsFolder) -> dict[str, Any] | None:
+    figures, links = images.folder_figures(runs.folder)
+    thumbnails, thumbnail_links = ([], []) if runs.is_run else images.job_figures(runs.folder, runs.rows)
+    if not (figures or links or thumbnails or thumbnail_links):
+        return None
+    return {"figures": figures, "links": links, "thumbnails": thumbnails, "thumbnail_links": thumbnail_links}
+
+
+def _environment(runs: RunsFolder) -> dict[str, Any]:
+    config = _config(runs)
+    return {
+        **environment(runs.rows, runs.records),
+        "config": None if config is None else tables.format_config(config),
+    }
+
+
+def _config(runs: RunsFolder) -> Mapping[str, Any] | None:
+    return next((record["config"] for record in runs.records if isinstance(record.get("config"), Mapping)), None)
+
+
+def _csp_hash(text: str) -> str:
+    """Return the hash by which the page's Content-Security-Policy allows a script or style, and no other."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,4 +1,4 @@
-"""Tables that are there without the page's script: seeds taken together, main effects, verdicts, layers of a run."""
+"""Content of the tables that need no script: results averaged over seeds, main effects, verdicts, layers of a run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kancli.report.data import CELL, WORDS
-from kancli.report.elements import Markup, bar, grid, tag, together
+from kancli.report.data import SUMMARY, VERDICTS
 from kancli.runs.console import number
 from kancli.runs.files import pretty
 from kancli.stats.columns import flat
@@ -16,158 +15,152 @@ from kancli.stats.glossary import meanings
 from kancli.sweeps import table
 from kancli.sweeps.table import LAYER_COLUMNS, Row
 
-SYMBOLS = {"pass": "✓", "warn": "!", "fail": "✗"}
 MAX_CELLS = 200
-MAX_VALUES = 24  # of a key whose effects are told
+MAX_VALUES = 24  # of a key in the table of its effects
+UNKNOWN = "unknown to this version of kancli"
 
 
-def judged(word: str | None, text: str) -> Markup:
-    """A verdict's number or name, with its word in colour and symbol."""
-    if word not in SYMBOLS:
-        return tag("span", text)
-    return tag("span", f"{SYMBOLS[word]} {text}", class_=f"chip is-{word}")
+def results(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table of results averaged over seeds.
+
+    Args:
+        data: from `page_data`.
+    """
+    indices = [data["statistics"].index(name) for name in data["shown"]]
+    lines = [
+        {
+            "keys": ["–" if key is None else str(key) for key in cell["keys"]] or ["all"],
+            "jobs": f"{cell['complete']} of {cell['jobs']}" if cell["complete"] < cell["jobs"] else str(cell["jobs"]),
+            "verdicts": verdict_chips(data["judged"], cell["words"]),
+            "values": [_format_summary(cell["values"][index]) for index in indices],
+        }
+        for cell in data["cells"][:MAX_CELLS]
+    ]
+    columns = [*(data["fixed"] or [""]), "jobs complete", "verdicts", *data["shown"]]
+    return {"columns": columns, "lines": lines, "n_more": max(len(data["cells"]) - MAX_CELLS, 0)}
 
 
-def cells(data: Mapping[str, Any]) -> Markup:
-    """The sweep with seeds taken together, for a reader without the page's script, which puts its own in this place."""
-    places = [data["statistics"].index(name) for name in data["shown"]]
-    lines = []
-    for cell in data["cells"][:MAX_CELLS]:
-        count = f"{cell['complete']} of {cell['jobs']}" if cell["complete"] < cell["jobs"] else str(cell["jobs"])
-        keys = ["–" if key is None else str(key) for key in cell["keys"]] or ["all"]
-        lines.append(
-            [*keys, count, standing(data["judged"], cell["words"]), *(_cell(cell["values"][at]) for at in places)]
-        )
-    heads = [*(data["fixed"] or [""]), "jobs complete", "verdicts", *data["shown"]]
-    shown = grid(heads, lines, "results", class_="results")
-    if len(data["cells"]) > MAX_CELLS:
-        more = f"... and {len(data['cells']) - MAX_CELLS} more: sweep.csv and summary.json have them all."
-        return together([shown, tag("p", more)])
-    return shown
-
-
-def _cell(values: Sequence[float | None] | None) -> Markup:
-    told = dict(zip(CELL, values or [None] * len(CELL), strict=True))
-    if told["mean"] is None:
-        return tag("span", "–")
-    spread = "" if told["sd"] is None else f" ± {number(told['sd'])}"
-    parts: list[str] = [f"{number(told['mean'])}{spread}"]
-    if told["low"] is not None:
-        parts.append(tag("small", f"[{number(told['low'])}, {number(told['high'])}]"))
-    return tag("span", *parts, class_="number")
-
-
-def standing(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
-    """Which verdicts fail or warn, in how many jobs."""
-    parts: list[str] = []
-    for at, word in enumerate(WORDS[:2]):
-        for name, each in zip(names, counts, strict=True):
-            if each[at]:
-                parts += [judged(word, f"{word} {name} {each[at]}/{sum(each)}"), " "]
-    if parts:
-        return together(parts)
-    return judged("pass", "all pass") if any(map(sum, counts)) else tag("span", "–")
-
-
-def effects(rows: Sequence[Row], shown: Sequence[str]) -> Markup | None:
-    """What each swept key does to each statistic; None where nothing is swept but the seed."""
-    parts = []
-    for key, told in table.effects(rows).items():
-        first = [name for name in shown if name in told]
-        rest = [name for name in told if name not in first]
-        parts.append(tag("h3", tag("code", key)))
-        parts.append(_effect(key, {name: told[name] for name in first}))
-        if rest:
-            title = tag("summary", f"{len(rest)} more statistics")
-            parts.append(tag("details", title, _effect(key, {name: told[name] for name in rest})))
-    if not parts:
+def _format_summary(values: Sequence[float | None] | None) -> tuple[str, str] | None:
+    """Format a mean with its sd, and its interval, which is empty if there is none; None without a mean."""
+    summary = dict(zip(SUMMARY, values or [None] * len(SUMMARY), strict=True))
+    if summary["mean"] is None:
         return None
-    about = (
-        "The mean over all jobs at each value of a key, and the share of the statistic's variance that lies between"
-        " these means (η²)."
-    )
-    return together([tag("p", about, class_="quiet"), *parts])
+    sd = "" if summary["sd"] is None else f" ± {number(summary['sd'])}"
+    interval = "" if summary["low"] is None else f"[{number(summary['low'])}, {number(summary['high'])}]"
+    return f"{number(summary['mean'])}{sd}", interval
 
 
-def _effect(key: str, told: Mapping[str, Mapping[str, Any]]) -> Markup:
-    values = list(dict.fromkeys(value for each in told.values() for value in each["means"]))
-    lines = []
-    for name, each in told.items():
-        share = each["share"]
-        shown = "–" if share is None else together([bar(share), tag("span", f"{100 * share:.0f} %")])
-        lines.append(
-            [
-                name,
-                tag("span", shown, class_="share"),
-                *(number(each["means"].get(value)) for value in values[:MAX_VALUES]),
-            ]
-        )
-    more = [f"... {len(values) - MAX_VALUES} more"] if len(values) > MAX_VALUES else []
-    heads = ["statistic", "share of variance", *(f"{key}={value}" for value in values[:MAX_VALUES]), *more]
-    return grid(heads, [[*line, *("" for _ in more)] for line in lines], f"effects of {key}", class_="numbers")
+def verdict_chips(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[tuple[str, str]]:
+    """Return verdict and text for each statistic that fails or warns, with its number of jobs.
+
+    Args:
+        counts: of jobs that fail, warn and pass, for each name.
+    """
+    chips = [
+        (verdict, f"{verdict} {name} {count[index]}/{sum(count)}")
+        for index, verdict in enumerate(("fail", "warn"))
+        for name, count in zip(names, counts, strict=True)
+        if count[index]
+    ]
+    return chips or ([("pass", "all pass")] if any(map(sum, counts)) else [])
 
 
-def definitions(rows: Sequence[Row], config: Mapping[str, Any] | None) -> Markup | None:
-    """What each verdict's number is, its bounds, and how many jobs pass; None where none was given."""
+def effects(rows: Sequence[Row], shown: Sequence[str]) -> dict[str, Any] | None:
+    """Return the main effects of each swept key; None if only the seed is swept.
+
+    Args:
+        shown: the statistics that come first; the others are folded.
+    """
+    keys = []
+    for key, statistics in table.effects(rows).items():
+        first = {name: statistics[name] for name in shown if name in statistics}
+        rest = {name: effect for name, effect in statistics.items() if name not in first}
+        keys.append({"key": key, "first": _effects_table(key, first), "rest": _effects_table(key, rest)})
+    return {"keys": keys} if keys else None
+
+
+def _effects_table(key: str, effects: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    values = list(dict.fromkeys(value for effect in effects.values() for value in effect["means"]))
+    listed, n_more = values[:MAX_VALUES], max(len(values) - MAX_VALUES, 0)
+    lines = [
+        {
+            "name": name,
+            "share": None if effect["share"] is None else 100 * effect["share"],  # in percent
+            "means": [number(effect["means"].get(value)) for value in listed] + [""] * bool(n_more),
+        }
+        for name, effect in effects.items()
+    ]
+    rest = [f"... {n_more} more"] if n_more else []
+    return {
+        "columns": ["statistic", "share of variance", *(f"{key}={value}" for value in listed), *rest],
+        "lines": lines,
+    }
+
+
+def verdict_summary(rows: Sequence[Row], config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return each verdict's meaning, bounds and number of jobs by outcome; None if there are no verdicts."""
     counts: dict[str, Counter[str | None]] = {}
     for row in rows:
-        for each in row.verdicts:
-            counts.setdefault(each["name"], Counter())[each["verdict"]] += 1
+        for verdict in row.verdicts:
+            counts.setdefault(verdict["name"], Counter())[verdict["verdict"]] += 1
     if not counts:
         return None
-    words, bounds = meanings(), (config or {}).get("verdicts")
+    descriptions, bounds = meanings(), (config or {}).get("verdicts")
+    lines = [
+        {
+            "name": name,
+            "meaning": descriptions.get(name, UNKNOWN),
+            "bounds": _format_bounds(bounds.get(name) if isinstance(bounds, Mapping) else None),
+            "chips": [(verdict, f"{count[verdict]} {verdict}") for verdict in reversed(VERDICTS) if count[verdict]],
+            "n_not_judged": count[None],
+        }
+        for name, count in counts.items()
+    ]
+    return {"lines": lines}
+
+
+def _format_bounds(bounds: Any) -> str:
+    if not isinstance(bounds, list):
+        return ""
+    return ", ".join(f"{bound:g}" if isinstance(bound, int | float) else "–" for bound in bounds)
+
+
+def run_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the verdicts of a single run, each with its value and bound."""
+    descriptions = meanings()
     lines = []
-    for name, told in counts.items():
-        each = bounds.get(name) if isinstance(bounds, Mapping) else None
-        pair = [f"{one:g}" if isinstance(one, int | float) else "–" for one in each] if isinstance(each, list) else []
-        shown = [judged(word, f"{told[word]} {word}") for word in reversed(WORDS) if told[word]]
-        shown += [tag("span", f"{told[None]} not judged")] if told[None] else []
-        lines.append([name, words.get(name, "not known to this kancli"), ", ".join(pair), together(_spaced(shown))])
-    return grid(["verdict", "its number", "warn, fail at", "jobs"], lines, "verdicts", class_="words")
-
-
-def _spaced(parts: Sequence[str]) -> list[str]:
-    return [each for part in parts for each in (part, " ")]
-
-
-def verdicts(found: Sequence[Mapping[str, Any]]) -> Markup:
-    """The verdicts of a single run, each with its number and bound."""
-    words = meanings()
-    lines = []
-    for each in found:
-        interval = "" if each.get("low") is None else f" [{number(each['low'])}, {number(each['high'])}]"
-        word = each["verdict"]
-        threshold = each.get("threshold")
+    for verdict in verdicts:
+        interval = "" if verdict.get("low") is None else f" [{number(verdict['low'])}, {number(verdict['high'])}]"
         lines.append(
-            [
-                each["name"],
-                judged(word, word or "–"),
-                number(each["value"]) + interval,
-                number(threshold),
-                str(each.get("detail", "")),
-                words.get(each["name"], "not known to this kancli"),
-            ]
+            {
+                "name": verdict["name"],
+                "verdict": verdict["verdict"],
+                "value": number(verdict["value"]) + interval,
+                "threshold": number(verdict.get("threshold")),
+                "detail": str(verdict.get("detail", "")),
+                "meaning": descriptions.get(verdict["name"], UNKNOWN),
+            }
         )
-    heads = ["verdict", "", "value", "bound", "where", "its number"]
-    return grid(heads, lines, "verdicts", class_="words")
+    return {"lines": lines}
 
 
-def layers(found: Sequence[Mapping[str, Any]]) -> Markup:
-    """The statistics of a single run, a column a layer; of an ensemble their means over members."""
-    told = [flat({name: each for name, each in layer.items() if name not in ("nodes", "edges")}) for layer in found]
+def layers(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the statistics of a single run by layer; of an ensemble, their means over members."""
+    flat_layers = [
+        flat({name: entry for name, entry in layer.items() if name not in ("nodes", "edges")}) for layer in layers
+    ]
     lines = []
     for name in LAYER_COLUMNS:
-        values = [layer.get(name, layer.get(f"{name}_mean")) for layer in told]
+        values = [layer.get(name, layer.get(f"{name}_mean")) for layer in flat_layers]
         if any(value is not None for value in values):
             lines.append([name, *map(number, values)])
-    heads = ["statistic", *(f"layer {layer['layer']}: {layer['n_in']} to {layer['n_out']}" for layer in found)]
-    return grid(heads, lines, "statistics by layer", class_="numbers")
+    columns = ["statistic", *(f"layer {layer['layer']}: {layer['n_in']} to {layer['n_out']}" for layer in layers)]
+    return {"columns": columns, "lines": lines}
 
 
-def config(values: Mapping[str, Any]) -> Markup:
-    """A run's config, folded."""
+def format_config(values: Mapping[str, Any]) -> str:
+    """Format a config as indented JSON."""
     try:
-        text = pretty(values)
-    except ValueError:  # a number that is none, in a damaged record
-        text = json.dumps(values)
-    return tag("details", tag("summary", "config"), tag("pre", text))
+        return pretty(values)
+    except ValueError:  # NaN or infinity in a damaged record
+        return json.dumps(values)

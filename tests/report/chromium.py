@@ -1,4 +1,4 @@
-"""A headless Chromium that tests drive through its debugging pipe, with the standard library alone."""
+"""Drive a headless Chromium through its debugging pipe (Chrome DevTools Protocol); standard library only."""
 
 from __future__ import annotations
 
@@ -13,88 +13,88 @@ import time
 from pathlib import Path
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-PATIENCE = 60  # seconds for an answer, on a machine that others use too
+TIMEOUT = 60  # seconds for an answer, on a busy machine
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
     "--disable-background-networking", "--remote-debugging-pipe",
 )  # fmt: skip
 
 
-def program() -> str | None:
-    """Where Chromium is; None where there is none."""
+def find_program() -> str | None:
+    """Return the path of Chromium; None if it is not installed."""
     return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
 
 
 class Chromium:
-    """One browser with one page open at a time.
+    """A browser with one page.
 
     Args:
-        profile: an empty folder for what it keeps.
+        profile: an empty folder for the browser's own files.
     """
 
     def __init__(self, profile: Path) -> None:
-        path = program()
+        path = find_program()
         assert path is not None
-        theirs, self._to = os.pipe()
-        self._from, others = os.pipe()
-        # It reads commands from descriptor 3 and answers on 4. (sh knows no descriptors above 9.)
-        started = [
+        commands, self._to = os.pipe()
+        self._from, answers = os.pipe()
+        # Chromium reads commands from descriptor 3 and answers on 4. dash has no descriptors above 9: use bash.
+        arguments = [
             "bash",
             "-c",
-            f'exec "$@" 3<&{theirs} 4>&{others}',
+            f'exec "$@" 3<&{commands} 4>&{answers}',
             "bash",
             path,
             *OPTIONS,
             f"--user-data-dir={profile}",
         ]
         self._process = subprocess.Popen(
-            started, pass_fds=(theirs, others), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            arguments, pass_fds=(commands, answers), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        os.close(theirs)
-        os.close(others)
-        self._rest = b""
+        os.close(commands)
+        os.close(answers)
+        self._buffer = b""
         self._numbers = itertools.count(1)
         self._session: str | None = None
-        self.told: list[str] = []  # errors and dialogs of the page
-        self.asked: list[str] = []  # addresses that it asked for
+        self.errors: list[str] = []  # messages of exceptions, log entries and dialogs
+        self.requests: list[str] = []  # requested URLs
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
     def call(self, method, **parameters):
-        """One command, and its answer."""
+        """Send a command, and return its answer."""
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": parameters}
         if self._session:
             message["sessionId"] = self._session
         os.write(self._to, json.dumps(message).encode() + b"\0")
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while (answer := self._next(end)).get("id") != number:
-            self._note(answer)
+            self._record(answer)
         assert "error" not in answer, answer["error"]
         return answer["result"]
 
     def open(self, path, fragment=""):
-        """Load a file, and wait until the page says that all of it is shown."""
-        self.told.clear()
-        self.asked.clear()
+        """Load a file, and wait until its table is complete."""
+        self.errors.clear()
+        self.requests.clear()
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=path.resolve().as_uri() + fragment)
-        end = time.monotonic() + PATIENCE
-        while not self.run("document.readyState === 'complete' && document.body.dataset.whole !== undefined"):
-            assert time.monotonic() < end, self.told
+        end = time.monotonic() + TIMEOUT
+        while not self.evaluate("document.readyState === 'complete' && document.body.dataset.whole !== undefined"):
+            assert time.monotonic() < end, self.errors
             time.sleep(0.02)
 
-    def run(self, expression):
-        """The value of an expression on the page."""
+    def evaluate(self, expression):
+        """Return the value of a JavaScript expression."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def click(self, selector):
-        """A click where an element is."""
-        x, y = self.run(
+        """Click the middle of an element."""
+        x, y = self.evaluate(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
             " e.scrollIntoView({block: 'center', inline: 'center'});"
             " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
@@ -103,17 +103,17 @@ class Chromium:
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def press(self, key, text=None):
-        """A key."""
+        """Press and release a key."""
         code = {"Enter": 13, "Tab": 9}.get(key, 0)
-        more = {"text": text} if text else {}
+        typed = {"text": text} if text else {}
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **more)
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **typed)
 
     def screenshot(self, path, width=1280, height=900, **media):
-        """A picture of what is in the window.
+        """Save the visible part of the page as PNG.
 
         Args:
-            media: such as prefers_color_scheme="dark".
+            media: media features, such as prefers_color_scheme="dark".
         """
         self.size(width, height)
         features = [{"name": name.replace("_", "-"), "value": value} for name, value in media.items()]
@@ -126,7 +126,7 @@ class Chromium:
         )
 
     def pdf(self, path):
-        """The page as it is printed."""
+        """Print the page to PDF."""
         path.write_bytes(base64.b64decode(self.call("Page.printToPDF", preferCSSPageSize=True)["data"]))
 
     def close(self):
@@ -140,23 +140,23 @@ class Chromium:
             self._process.wait()
 
     def _next(self, end):
-        while b"\0" not in self._rest:
+        while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._from], [], [], max(0.0, end - time.monotonic()))
             assert ready, "Chromium does not answer"
-            read = os.read(self._from, 1 << 20)
-            assert read, "Chromium has ended"
-            self._rest += read
-        message, _, self._rest = self._rest.partition(b"\0")
+            received = os.read(self._from, 1 << 20)
+            assert received, "Chromium has ended"
+            self._buffer += received
+        message, _, self._buffer = self._buffer.partition(b"\0")
         return json.loads(message)
 
-    def _note(self, message):
-        about = message.get("params", {})
+    def _record(self, message):
+        params = message.get("params", {})
         match message.get("method"):
             case "Runtime.exceptionThrown":
-                self.told.append(json.dumps(about["exceptionDetails"]))
+                self.errors.append(json.dumps(params["exceptionDetails"]))
             case "Log.entryAdded":
-                self.told.append(about["entry"]["text"])
+                self.errors.append(params["entry"]["text"])
             case "Page.javascriptDialogOpening":
-                self.told.append(f"dialog: {about['message']}")
+                self.errors.append(f"dialog: {params['message']}")
             case "Network.requestWillBeSent":
-                self.asked.append(about["request"]["url"])
+                self.requests.append(params["request"]["url"])

@@ -1,0 +1,175 @@
+"""The page that kan-run report writes, in Chromium."""
+
+import dataclasses
+import time
+
+import pytest
+
+from kancli.report.data import page_data
+from kancli.report.page import render_page
+from kancli.sweeps.plan import read
+from kancli.sweeps.reader import RunsFolder
+from kancli.sweeps.table import rows_of
+from tests.report import chromium
+from tests.report.parser import Page, report
+
+
+def column(browser, index):
+    return browser.evaluate(
+        f"[...document.querySelectorAll('.results tbody tr')].map(row => row.cells[{index}].innerText)"
+    )
+
+
+def count(browser):
+    return browser.evaluate("document.querySelector('.count').textContent")
+
+
+def wait_for(browser, expression):
+    end = time.monotonic() + chromium.TIMEOUT
+    while not browser.evaluate(expression):
+        assert time.monotonic() < end, expression
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_table_sorts_and_filters(kan_run, browser, sweep):
+    data = report(kan_run).data
+    page = sweep / "report.html"
+    browser.open(page)
+    assert count(browser) == "4 of 4 combinations, seeds taken together"
+    browser.click("input[value=jobs]")
+    assert column(browser, 0) == [str(number) for number in range(12)]
+    assert browser.evaluate("location.hash") == "#view=jobs"
+    stds = [job["values"][data["statistics"].index("layer1_output_std")] for job in data["jobs"]]
+    order = sorted(range(12), key=stds.__getitem__)
+    assert browser.evaluate("[...document.querySelectorAll('.results th')][6].innerText") == "layer1_output_std"
+    browser.click("[data-sort=layer1_output_std]")
+    assert column(browser, 0) == list(map(str, order))
+    assert browser.evaluate("document.querySelectorAll('[aria-sort=ascending]').length") == 1
+    browser.press("Enter", "\r")  # the header keeps the focus
+    assert column(browser, 0) == list(map(str, order[::-1]))
+    assert browser.evaluate("location.hash") == "#view=jobs&sort=layer1_output_std&order=descending"
+    browser.press("Enter", "\r")
+    assert column(browser, 0) == [str(number) for number in range(12)]
+    browser.click("[type=search]")
+    browser.call("Input.insertText", text="init=linear NOISE_scale=3 seed=1")
+    wait_for(browser, "document.body.dataset.rows === '1'")
+    assert column(browser, 0) == ["10"]
+    assert count(browser) == "1 of 12 jobs with “init=linear NOISE_scale=3 seed=1”"
+    assert browser.errors == []
+    assert all(url.startswith(("file:", "data:", "about:")) for url in browser.requests)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fragment", "jobs"),
+    [
+        ("#view=jobs&sort=seed&order=descending", [2, 5, 8, 11, 1, 4, 7, 10, 0, 3, 6, 9]),
+        ("#view=jobs&sort=init&filter=noise_scale%3D3", [3, 4, 5, 9, 10, 11]),
+        ("#view=jobs&filter=noise_scale%3D0", []),  # key=value must match a whole value
+        ("#view=jobs&filter=spline_inert+linear", [6, 7, 8]),
+        ("#view=jobs&verdict=warn&filter=default", [0, 1, 2, 4, 5]),
+        ("#view=jobs&verdict=not:spline_inert", [0, 1, 2, 6, 7, 8]),
+        ("#view=jobs&status=failed", []),
+        ("#view=jobs&sort=nothing&order=strange&columns=none", list(range(12))),
+    ],
+)
+def test_address_restores_a_view(shared_sweep, browser, fragment, jobs):
+    browser.open(shared_sweep / "report.html", fragment)
+    assert column(browser, 0) == list(map(str, jobs))
+    assert browser.evaluate("document.body.dataset.rows") == str(len(jobs))
+    assert browser.errors == []
+
+
+@pytest.mark.slow
+def test_columns_can_be_chosen_and_commands_copied(shared_sweep, browser):
+    data = Page(shared_sweep / "report.html").data
+    browser.open(shared_sweep / "report.html", "#view=jobs&columns=all")
+    headers = browser.evaluate("[...document.querySelectorAll('.results thead th')].map(header => header.innerText)")
+    assert set(data["statistics"]) < set(headers)
+    browser.open(shared_sweep / "report.html", "#view=jobs")
+    browser.evaluate("document.querySelector('.columns').open = true")
+    browser.click("input[value=linear][name=column]")
+    headers = browser.evaluate("[...document.querySelectorAll('.results thead th')].map(header => header.innerText)")
+    assert headers[6:-2] == [*data["shown"], "linear"]
+    index = data["statistics"].index("linear")
+    assert column(browser, len(headers) - 3)[0] == f"✓ {data['jobs'][0]['values'][index]:.3g}"
+    browser.evaluate("navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); }")
+    browser.click(".results tbody [data-copy]")
+    wait_for(browser, "window.copied !== undefined")
+    assert browser.evaluate("window.copied") == data["jobs"][0]["replay"]
+
+
+@pytest.mark.slow
+def test_numbers_are_formatted_as_in_the_terminal(shared_sweep, browser):
+    """The script formats numbers as Python's `.3g` does."""
+    rows = list(rows_of(read(shared_sweep)))
+    values = [0, -0.0, 1, -1.5, 999.4, 999.6, 1234.5, 0.0001, 0.00012345, 0.00009999, 1e-7, -3.14159e20, 100, 12.345]
+    name = next(iter(rows[0].statistics))
+    rows = [
+        dataclasses.replace(rows[0], number=number, statistics={name: value}, verdicts=())
+        for number, value in enumerate(values)
+    ]
+    path = shared_sweep / "numbers.html"
+    path.write_bytes(render_page(RunsFolder(shared_sweep, rows, [{}] * len(rows), read(shared_sweep).head)))
+    browser.open(path, "#view=jobs&columns=all")
+    assert column(browser, 6) == [f"{value + 0.0:.3g}" if value else "0" for value in values]
+
+
+@pytest.mark.slow
+def test_hostile_names_run_no_script(kan_run, browser, hostile_sweep):
+    report(kan_run)
+    for fragment in ("", "#view=jobs&columns=all", "#view=jobs&filter=%3C%2Fscript%3E%3Cb%3E&sort=%3Cb%3E"):
+        browser.open(hostile_sweep / "report.html", fragment)
+        assert browser.errors == []
+        assert browser.evaluate("document.querySelectorAll('b, img[src=x]').length") == 0
+        assert int(browser.evaluate("document.body.dataset.rows")) > 0
+
+
+@pytest.mark.slow
+def test_layout_on_phones_in_dark_mode_in_print_and_without_scripts(kan_run, browser, tmp_path, sweep):
+    report(kan_run)
+    page = sweep / "report.html"
+    for width in (320, 390, 1280):
+        browser.size(width, 800)
+        browser.open(page, "#view=jobs")
+        assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    papers = {}
+    for scheme in ("light", "dark"):
+        browser.screenshot(tmp_path / f"{scheme}.png", prefers_color_scheme=scheme)
+        papers[scheme] = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert papers == {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 20, 24)"}
+    browser.call("Emulation.setEmulatedMedia", media="print", features=[])
+    assert browser.evaluate("getComputedStyle(document.querySelector('.controls')).display") == "none"
+    assert browser.evaluate("getComputedStyle(document.querySelector('.box')).overflow") == "visible"
+    browser.call("Emulation.setEmulatedMedia", media="", features=[])
+    browser.pdf(tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.call("Page.navigate", url=page.as_uri() + "?plain")
+        wait_for(browser, "document.readyState === 'complete' && location.search === '?plain'")
+        assert browser.evaluate("document.querySelectorAll('.results tbody tr').length") == 4
+        assert "2 × 2 × 3 = 12 jobs planned" in browser.evaluate("document.body.innerText")
+        assert browser.evaluate("[...document.images].every(image => image.naturalWidth > 100)")
+    finally:
+        browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+@pytest.mark.slow
+def test_a_thousand_jobs_load_quickly(shared_sweep, browser):
+    """On a machine at rest they are all there in half a second."""
+    rows = list(rows_of(read(shared_sweep)))
+    many = [
+        dataclasses.replace(
+            rows[number % 12], number=number, keys={**rows[number % 12].keys, "seed": str(number // 12)}
+        )
+        for number in range(1000)
+    ]
+    path = shared_sweep / "many.html"
+    path.write_bytes(render_page(RunsFolder(shared_sweep, many, [{}] * 1000, read(shared_sweep).head)))
+    assert len(page_data(many)["jobs"]) == 1000
+    assert path.stat().st_size < 2_500_000
+    browser.open(path, "#view=jobs")
+    assert browser.evaluate("document.querySelectorAll('.results tbody tr').length") == 1000
+    assert int(browser.evaluate("document.body.dataset.whole")) < 10_000  # whatever else this machine does
