@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import gc
 import io
@@ -10,10 +11,11 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from importlib import import_module
+from types import ModuleType
 
 from kancli import errors
-from kancli.cli.run import _compose_and_run
+from kancli.cli.arguments import make_parser
 from kancli.cli.verbs import VERBS
 from kancli.errors import ConfigError, KanError
 from kancli.runs import signals
@@ -65,47 +67,79 @@ def _say(message: str, code: int) -> int:
 
 
 def _dispatch(argv: list[str]) -> int:
-    from kancli.config.presets import Presets, builtin_folder, preset_folders
-
-    if any(flag in ("-h", "--help") for flag in argv):
-        from kancli.cli.help import help_text
-
-        own = argv[argv.index("--config-dir") + 1 :][:1] if "--config-dir" in argv else []
-        print(help_text(Presets([builtin_folder(), *map(Path, own)])))
+    config_dir, allow_code, words = _split_trust(argv)
+    verb, words = _split_verb(words)
+    if any(word in ("-h", "--help") for word in words):
+        print(_help(verb, config_dir))
         return 0
-    if "--version" in argv:
+    if "--version" in words:
         from kancli._version import __version__
 
         print(f"kan-run {__version__}")
         return 0
-    verb = VERBS.get(argv[0]) if argv else None
-    own, allow_code, rest = _split_trust(argv if verb is None else argv[1:])
 
+    command, parser = _command(verb)
+    aliases = getattr(command, "ALIASES", {})
+    args = parser.parse_intermixed_args([aliases.get(word, word) for word in words])
+
+    from kancli.config.presets import Presets, preset_folders
     from kancli.inits.plugins import CodePolicy, use_policy
 
-    presets = Presets(preset_folders(own))
+    presets = Presets(preset_folders(config_dir))
     with use_policy(CodePolicy(presets.own, allow_code)):
-        return verb(rest, presets) if verb is not None else _compose_and_run(rest, presets)
+        return command.run(args, presets)
+
+
+def _help(verb: str | None, config_dir: str | None) -> str:
+    if verb is not None:
+        return _command(verb)[1].format_help().rstrip()
+    from kancli.cli.help import help_text
+    from kancli.config.presets import Presets, preset_folders
+
+    return help_text(Presets(preset_folders(config_dir)))
+
+
+def _command(verb: str | None) -> tuple[ModuleType, argparse.ArgumentParser]:
+    """The module of a verb, or of a plain run, and its parser."""
+    command, parser = import_module(f"kancli.cli.{verb or 'run'}"), make_parser(verb)
+    command.add_arguments(parser)
+    return command, parser
 
 
 def _split_trust(argv: Sequence[str]) -> tuple[str | None, bool, list[str]]:
-    """What the user has of his own: the folder of --config-dir or -cd, if it is given, and whether allow_code is true;
-    and the other words. What there is to read depends on it, so that no file can say it."""
-    folder, allow_code, rest, words = None, False, [], iter(argv)
+    """Take out --config-dir and allow_code, which hold for every verb; return them and the other words.
+
+    Only the command line has them: they decide which files and which code are read at all.
+
+    Raises:
+        ConfigError: one of them lacks its value.
+    """
+    config_dir, allow_code, rest, words = None, False, [], iter(argv)
     for word in words:
-        name, given, value = word.partition("=")
+        name, equals, value = word.partition("=")
         if name == ALLOW_CODE:
             if value.lower() not in ("true", "false"):
                 raise ConfigError([f"{word}: allowed: true or false"])
             allow_code = value.lower() == "true"
-            continue
-        if name not in ("-cd", "--config-dir"):
+        elif name in ("-cd", "--config-dir"):
+            config_dir = value if equals else next(words, "")
+            if not config_dir or config_dir.startswith("-"):
+                raise ConfigError([f"{name}: name a folder that holds init/, experiment/, ..."])
+        else:
             rest.append(word)
-            continue
-        folder = value if given else next(words, None)
-        if not folder:
-            raise ConfigError([f"{name}: name a folder that holds init/, experiment/, ..."])
-    return folder, allow_code, rest
+    return config_dir, allow_code, rest
+
+
+def _split_verb(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Take out the verb: the first word, but for options and their values."""
+    for place, word in enumerate(words):
+        if word in VERBS:
+            return word, [*words[:place], *words[place + 1 :]]
+        is_option = word.startswith("-")
+        follows_option = place > 0 and words[place - 1].startswith("-")
+        if not is_option and ("=" in word or not follows_option):
+            break
+    return None, list(words)
 
 
 @contextlib.contextmanager

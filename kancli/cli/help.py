@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 
+from kancli.cli.arguments import WIDTH
+from kancli.cli.verbs import VERBS
 from kancli.config.presets import Presets
 from kancli.config.validation import catalogue
 from kancli.schema import REQUIRED, show
-
-WIDTH = 88
 
 HEAD = """\
 kan-run: what does an initialisation do to a Kolmogorov-Arnold network?
@@ -17,30 +18,48 @@ Builds a KAN, draws its parameters, sends samples through it, and writes picture
 the activation functions and statistics of the initialisation to a fresh folder.
 
   kan-run init=linear noise_scale=1.0           one run
-  kan-run width=2-8-8-1 grid=10 inputs=uniform inputs.n=1000
   kan-run -m init=default,noisy seed='range(5)' a sweep: every combination
 
 Usage: kan-run [-m] [KEY=VALUE ...]
-       kan-run explain [KEY=VALUE ...]   the law with its numbers, and where each value
-                                         came from; no run
-       kan-run draw RUN [figures=...]    a finished run's figures anew
-       kan-run check BASELINE ...        a run made again from its record, and compared
-       kan-run bless RUN -o FILE         the record as a small file to keep
-       kan-run diff A B                  what differs between two runs
-       kan-run rerun RUN [KEY=VALUE ...] a run as it was recorded, or with other values
-       kan-run resume SWEEP [--only failed|3,7]  what is missing of a sweep, by its plan
-       kan-run collect SWEEP ... [-o DIR]  the table of sweeps, from their folders
-       kan-run compare RUN|SWEEP|PRESET ...  side by side: a table, compare.csv and .png
-       kan-run report DIR                a sweep or a run as one page: DIR/report.html
-       kan-run explain stats             what each number in stats.json is
+       kan-run VERB ...
+
+VERBS: kan-run VERB --help lists arguments, examples and exit codes"""
+
+OPTIONS = """\
+
+OPTIONS
+
   -m, --multirun          sweep over keys that have several values
-  --dry-run               with -m: the plan of the sweep, and stop
+  --dry-run               with -m: print the plan of the sweep, and stop
   -c, --cfg job           print the config that a run would have, and stop
   -cd, --config-dir DIR   presets of your own: DIR/init/mine.yaml is init=mine
   --deterministic         deterministic=true: torch's own flags too
   allow_code=true         let a config name code from anywhere, not only from DIR
   -sc install=bash        shell completion: eval "$(kan-run -sc install=bash)"
   -h, --help  --version
+
+EXAMPLES
+
+  kan-run                                         the default: width=2-5-1 grid=5 k=3
+  kan-run width=2-8-8-1 grid=10 k=2 seed=7        values ...
+  kan-run width=deep grid=coarse inputs=sobol     ... or presets, either way
+  kan-run init=asymmetric noise_scale=0.3         a preset, and one value changed
+  kan-run inputs=data.csv                         your own samples, one column an input
+  kan-run -m experiment=reference                 the reference's six cases
+  kan-run -m experiment=propagation init=glorot   signal and gradient against depth
+  kan-run -m init=default,noisy seed='range(20)'  a sweep, and a table at the end
+  kan-run -m init=default,glorot grid=5,20 --dry-run
+                                                  the plan: jobs, time, disk space
+  kan-run n_seeds=1000                            an ensemble of 1000 models
+  kan-run grid.adapt=samples grid.eps=0.5         knots adapted to the samples
+  kan-run stats=full                              gradients, Jacobian and NTK too
+  kan-run init=symmetric strict=true              exit code 4 if a verdict fails
+  kan-run figures=all figures.format=[png,svg,pdf]
+                                                  every figure, in every format
+  kan-run figures.parts=true figures.tick=true    base and spline parts, and ranges
+  kan-run --deterministic                         an unrepeatable operation is an error
+  kan-run hydra.run.dir=here overwrite=true       replace the finished run in here/
+  kan-run --cfg job grid=7                        the config of a run, without the run
 
 GROUPS [default]: take a preset's name, or a value where one is shown"""
 
@@ -66,7 +85,7 @@ hydra.sweep.dir=DIR name another place."""
 
 def help_text(presets: Presets) -> str:
     """The whole help, ready to print."""
-    lines = [HEAD]
+    lines = [HEAD, "", *_verbs(), OPTIONS]
     for group in presets.groups():
         lines += ["", f"{group}  [{show(presets.defaults()[group])}]  {VALUES.get(group, '')}".rstrip()]
         options = presets.options(group)
@@ -85,6 +104,12 @@ def help_text(presets: Presets) -> str:
         lines.append(about)
     lines += ["", FOOT]
     return "\n".join(_wrap(line) for line in lines)
+
+
+def _verbs() -> Iterator[str]:
+    """One line for each verb of the table."""
+    for name, verb in VERBS.items():
+        yield f"  {f'{name} {verb.arguments}':<30}{verb.summary}"
 
 
 def _wrap(line: str) -> str:

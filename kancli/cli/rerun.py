@@ -1,43 +1,68 @@
-"""`kan-run rerun`: the words that make a run from its record, whatever has become of the presets."""
+"""`kan-run rerun`: repeat a recorded run, from its record alone; later edits of presets do not matter."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kancli.cli import run as plain_run
+from kancli.cli.arguments import epilog
 from kancli.config.overrides import SELECTORS, flatten, literal, parse, resolve
 from kancli.config.presets import Presets
 from kancli.errors import ConfigError
 from kancli.inits.plugins import TARGET
 from kancli.runs.files import read_json
 
+ALIASES = plain_run.ALIASES
 
-def words_of(typed: Sequence[str], presets: Presets) -> list[str]:
-    """The command line of a run like one that was recorded.
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "kan-run rerun RUN [KEY=VALUE ...] [-m] [--dry-run] [--cfg job]"
+    parser.description = (
+        "Repeat a run as it was recorded, or with other values. The config comes from the run's\n"
+        "run.json; presets that were edited since do not change it."
+    )
+    parser.add_argument("words", nargs="*", metavar="RUN", help="the folder of a run; KEY=VALUE replaces a value")
+    plain_run.add_options(parser)
+    parser.epilog = epilog(
+        {
+            "kan-run rerun outputs/DATE/TIME-ID": "the same run again, in a fresh folder",
+            "kan-run rerun outputs/DATE/TIME-ID seed=1": "with another seed",
+            "kan-run rerun RUN -m seed='range(9)'": "with nine seeds, as a sweep",
+        },
+        plain_run.EXIT_CODES,
+    )
+
+
+def run(args: argparse.Namespace, presets: Presets) -> int:
+    args.overrides = overrides_of(args.words, presets)
+    return plain_run.run(args, presets)
+
+
+def overrides_of(words: Sequence[str], presets: Presets) -> list[str]:
+    """The overrides of a run like a recorded one.
 
     Args:
-        typed: the run's folder first, then what is to be otherwise; options of kan-run may stand among them.
+        words: the run's folder, then the overrides that replace recorded values.
 
     Raises:
-        ConfigError: no folder is named, its record is damaged, or its scheme can only be had by its preset.
+        ConfigError: no folder is named, its record is damaged, or its scheme is only available as a preset.
     """
-    words = [word for word in typed if not word.startswith("-")]
     if not words or ("=" in words[0] and not Path(words[0]).is_dir()):
         raise ConfigError(["rerun: name the folder of a run: kan-run rerun RUN [KEY=VALUE ...]"])
-    folder = Path(words[0])
+    folder, overrides = Path(words[0]), words[1:]
     config = read_json(folder / "run.json").get("config")
     if not isinstance(config, Mapping):
         raise ConfigError([f"{folder}/run.json: damaged: it has no config"])
-    replaced = set(_replaced([word for word in words[1:] if "=" in word], presets))
-    given = [f"{key}={literal(value)}" for key, value in _ordered(config) if not _covered(key, replaced)]
-    if any(word.startswith(f"init.{TARGET}=") for word in given):
+    replaced = set(_replaced([word for word in overrides if "=" in word], presets))
+    recorded = [f"{key}={literal(value)}" for key, value in _ordered(config) if not _covered(key, replaced)]
+    if any(word.startswith(f"init.{TARGET}=") for word in recorded):
         raise ConfigError(
             [f"{folder}: its scheme is not kancli's own; name its preset too: init=NAME --config-dir DIR"]
         )
-    rest = list(typed)
-    rest.remove(words[0])
-    return [*given, *rest]
+    return [*recorded, *overrides]
 
 
 def _ordered(config: Mapping[str, Any]) -> list[tuple[str, Any]]:

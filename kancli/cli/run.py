@@ -1,4 +1,4 @@
-"""`kan-run` and `kan-run -m` without a verb: one run, a sweep, or a look at what it would be made from."""
+"""`kan-run` and `kan-run -m` without a verb: one run, a sweep, or its config."""
 
 from __future__ import annotations
 
@@ -20,15 +20,40 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kancli")
 
+# Replaced before parsing, so that the run's record has the words in the order in which they were typed.
+ALIASES = {"--deterministic": "deterministic=true"}
 
-def _compose_and_run(words: list[str], presets: Presets) -> int:
-    """What is no verb's business: a run, a sweep, or a look at what it would be made from."""
-    words = ["deterministic=true" if word == "--deterministic" else word for word in words]
-    if words and words[0] == "rerun":
-        from kancli.cli.rerun import words_of
+EXIT_CODES = {
+    0: "fine",
+    1: "internal error",
+    2: "wrong config or usage",
+    3: "non-finite values",
+    4: "a verdict failed with strict=true",
+    6: "some jobs of a sweep failed",
+}
 
-        words = words_of(words[1:], presets)
-    args = _parser().parse_intermixed_args(words)
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "kan-run [-m] [KEY=VALUE ...]; kan-run --help"
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="a key or a group, and its value")
+    add_options(parser)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `kan-run` and `kan-run rerun` share."""
+    parser.add_argument("-m", "--multirun", action="store_true", help="sweep over keys that have several values")
+    parser.add_argument("--dry-run", action="store_true", help="with -m: print the plan of the sweep, and stop")
+    parser.add_argument(
+        "-c", "--cfg", choices=("job", "hydra", "all"), help="print the config that a run would have, and stop"
+    )
+    parser.add_argument("-p", "--package", metavar="NAME", help="with --cfg: this section alone, such as init")
+    parser.add_argument("--resolve", action="store_true", help="with --cfg: with values in place of ${...}")
+    parser.add_argument("--info", nargs="?", const="all", metavar="WHAT", help="Hydra's own description, and stop")
+    parser.add_argument("-sc", "--shell-completion", action="store_true", help="shell completion; see kan-run --help")
+
+
+def run(args: argparse.Namespace, presets: Presets) -> int:
+    """Run once or sweep, or print what the options ask for."""
     if args.shell_completion:
         from kancli.config.hydra import CompletionLoader, create_hydra
 
@@ -50,21 +75,6 @@ def _compose_and_run(words: list[str], presets: Presets) -> int:
     if args.cfg or args.info:
         return _show(hydra, args)
     return _run(hydra, args.overrides)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "kan-run", add_help=False, allow_abbrev=False, usage="kan-run [-m] [KEY=VALUE ...]; kan-run --help"
-    )
-    parser.add_argument("overrides", nargs="*")
-    parser.add_argument("-m", "--multirun", action="store_true")
-    parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("-c", "--cfg", choices=("job", "hydra", "all"))
-    parser.add_argument("-p", "--package")
-    parser.add_argument("--resolve", action="store_true")
-    parser.add_argument("--info", nargs="?", const="all")
-    parser.add_argument("-sc", "--shell-completion", action="store_true")
-    return parser
 
 
 def _answer_mistakes(args: argparse.Namespace, presets: Presets) -> None:

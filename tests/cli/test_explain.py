@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import qmc
 
-from kancli.cli.explain import expected
+from kancli.cli.explanation import expected
 from kancli.config.validation import validate
 from kancli.inits import SCHEMES
 from tests.inits.test_families import BUDGETS, model_of

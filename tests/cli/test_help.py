@@ -1,24 +1,55 @@
-"""The help is a golden file: `KANCLI_REWRITE=1 pytest tests/cli/test_help.py` writes it anew."""
+"""The help of kan-run and of each verb, held against golden files."""
 
 import os
 from pathlib import Path
 
-from kancli.cli.help import WIDTH
+import pytest
+
+from kancli.cli.arguments import WIDTH
+from kancli.cli.verbs import VERBS
 from kancli.config.validation import TOP_LEVEL, catalogue
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "help.txt"
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def check_golden(name, text):
+    if os.environ.get("KANCLI_REWRITE") == "1":
+        (GOLDEN / name).write_text(text)
+    assert text == (GOLDEN / name).read_text()
 
 
 def test_help_is_the_golden_file(kan_run):
     outcome = kan_run("--help")
     assert outcome.code == 0
-    if os.environ.get("KANCLI_REWRITE") == "1":
-        GOLDEN.write_text(outcome.out)
-    assert outcome.out == GOLDEN.read_text()
+    check_golden("help.txt", outcome.out)
 
 
-def test_help_names_every_group_preset_and_key(kan_run, presets):
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_is_the_golden_file(kan_run, verb):
+    outcome = kan_run(verb, "--help")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith(f"usage: kan-run {verb} ")
+    assert max(map(len, outcome.out.splitlines())) <= WIDTH
+    check_golden(f"help_{verb}.txt", outcome.out)
+
+
+@pytest.mark.parametrize(
+    "words", [["check", "-h"], ["-h", "check"], ["check", "x", "--jobs", "2", "--help"]], ids=" ".join
+)
+def test_help_option_may_stand_anywhere(kan_run, words):
+    assert kan_run(*words).out == kan_run("check", "--help").out
+
+
+def test_help_of_a_verb_does_not_depend_on_the_terminal(kan_run, monkeypatch):
+    text = kan_run("rerun", "--help").out
+    monkeypatch.setenv("COLUMNS", "40")
+    assert kan_run("rerun", "--help").out == text
+
+
+def test_help_names_every_verb_group_preset_and_key(kan_run, presets):
     text = kan_run("-h").out
+    for verb in VERBS:
+        assert f"\n  {verb} " in text
     for group in presets.groups():
         assert f"\n{group}" in text
         assert all(f"\n  {option} " in text for option in presets.options(group))

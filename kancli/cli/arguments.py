@@ -1,0 +1,49 @@
+"""The argument parsers of the verbs: one appearance of their help, on any terminal and version of Python."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+WIDTH = 88
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help of a fixed width, so that it does not depend on the terminal."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26, width=WIDTH)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        """The form of Python 3.13, `-o, --output DIR`, on earlier versions too."""
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+
+def make_parser(verb: str | None) -> argparse.ArgumentParser:
+    """An empty parser for a verb of kan-run, or for kan-run itself."""
+    prog = f"kan-run {verb}" if verb else "kan-run"
+    return argparse.ArgumentParser(prog, allow_abbrev=False, formatter_class=HelpFormatter)
+
+
+def epilog(examples: Mapping[str, str], exit_codes: Mapping[int, str]) -> str:
+    """The end of a verb's help: examples with their meaning, and exit codes."""
+    column = min(max(map(len, examples)), 44) + 2
+    lines = ["examples:"]
+    for command, meaning in examples.items():
+        if len(command) + 2 > column:
+            lines += [f"  {command}", f"  {'':<{column}}{meaning}"]
+        else:
+            lines.append(f"  {command:<{column}}{meaning}")
+    lines += ["", "exit codes:", *(f"  {code}  {meaning}" for code, meaning in exit_codes.items())]
+    lines += ["", "--config-dir DIR and allow_code=true are allowed too; see kan-run --help."]
+    return "\n".join(lines)
+
+
+def split_folders(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split words into folders and overrides. A word with `=` is an override unless a folder has that name."""
+    folders = [word for word in words if "=" not in word or Path(word).is_dir()]
+    return folders, [word for word in words if word not in folders]

@@ -1,0 +1,56 @@
+"""`kan-run bless`: keep a run's record as a small file, a baseline for `kan-run check`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kancli.cli.arguments import epilog
+from kancli.cli.spinner import progress
+from kancli.errors import ConfigError
+from kancli.runs import signals
+
+if TYPE_CHECKING:
+    from kancli.config.presets import Presets
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "kan-run bless RUN -o FILE, or kan-run bless --update FILE ... [--force]"
+    parser.description = (
+        "Write the record of a run (config, hashes, statistics, environment) as a small file\n"
+        "to review, commit and check. --update runs the configs of such files again and\n"
+        "replaces the files."
+    )
+    parser.add_argument("words", nargs="*", metavar="RUN", help="the folder of a finished run; with --update, files")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the file to write")
+    parser.add_argument("--update", action="store_true", help="repeat the runs of blessed files and replace the files")
+    parser.add_argument("--force", action="store_true", help="allow --update under CI=true")
+    parser.epilog = epilog(
+        {
+            "kan-run bless outputs/DATE/TIME-ID -o linear.json": "a new baseline",
+            "kan-run bless --update 'baselines/*.json'": "accept what the code computes now",
+        },
+        {0: "fine; the paths of the files are on stdout", 2: "wrong usage", 5: "a record is missing or damaged"},
+    )
+
+
+def run(args: argparse.Namespace, presets: Presets) -> int:
+    if args.update == (args.output is not None) or not args.words or (args.output and len(args.words) > 1):
+        raise ConfigError(["bless: kan-run bless RUN -o FILE, or kan-run bless --update FILE ..."])
+    if args.update and os.environ.get("CI", "").lower() == "true" and not args.force:
+        raise ConfigError(["bless --update: not under CI=true, where baselines are checked, not changed; or --force"])
+    with progress("blessing"):
+        with signals.deferred_signals():
+            from kancli.compare import check
+        if args.update:
+            written = check.paths_of(args.words)
+            for path in written:
+                check.update(path)
+        else:
+            written = [args.output]
+            check.bless(Path(args.words[0]), args.output)
+    for path in written:
+        print(path)
+    return 0

@@ -1,0 +1,110 @@
+"""`kan-run compare`: runs side by side, from folders or made now with presets of init."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kancli.cli.arguments import epilog
+from kancli.cli.spinner import progress
+from kancli.errors import ConfigError
+from kancli.runs import signals
+from kancli.schema import nearest
+
+if TYPE_CHECKING:
+    from kancli.config.presets import Presets
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "kan-run compare RUN|SWEEP|PRESET ... [KEY=VALUE ...] [-o DIR]"
+    parser.description = (
+        "Compare runs side by side: their differences, verdicts and statistics as a table, and\n"
+        "compare.csv and compare.png. A preset of init is run first, with the overrides; several\n"
+        "values of a key are compared too."
+    )
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="RUN|SWEEP|PRESET",
+        help="the folder of a run or of a sweep, or a preset of init; KEY=VALUE",
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="the folder to write to")
+    parser.epilog = epilog(
+        {
+            "kan-run compare default glorot lecun seed='range(9)'": "three presets, nine seeds each",
+            "kan-run compare RUN1 RUN2 SWEEP": "runs that exist",
+            "kan-run compare noise_scale=0.1,1,10 -o noise": "values of a key; the files go to noise/",
+        },
+        {0: "fine", 2: "wrong config or usage", 6: "some runs failed"},
+    )
+
+
+def run(args: argparse.Namespace, presets: Presets) -> int:
+    folders, names, overrides = _split(args.words, presets)
+    code, target = 0, args.output or Path()
+    if names or not folders:
+        code, target = _sweep_over(names, overrides, folders, args.output, presets)
+        folders, overrides = [*folders, target], [word for word in overrides if word.startswith("figures.")]
+    with progress("comparing"):
+        with signals.deferred_signals():
+            from kancli.compare import columns as side_by_side
+            from kancli.runs.console import show
+        columns = side_by_side.columns_of(folders)
+        written = side_by_side.write(columns, overrides, presets, target)
+    show(side_by_side.show(columns), sys.stdout)
+    for path in written:
+        print(path)
+    return code
+
+
+def _split(words: list[str], presets: Presets) -> tuple[list[Path], list[str], list[str]]:
+    """Split words into folders, presets of init and overrides.
+
+    Raises:
+        ConfigError: a word is both a folder and a preset, or neither.
+    """
+    folders = [Path(word) for word in words if Path(word).is_dir()]
+    schemes = presets.options("init")
+    if both := [word for word in words if word in schemes and Path(word) in folders]:
+        raise ConfigError([f"{word}: a folder and a preset; type ./{word}, or init={word}" for word in both])
+    names = [word for word in words if "=" not in word and Path(word) not in folders]
+    if unknown := [name for name in names if name not in schemes]:
+        raise ConfigError(
+            [f"{name}: neither a folder nor a preset of init{nearest(name, schemes)}" for name in unknown]
+        )
+    return folders, names, [word for word in words if word not in names and Path(word) not in folders]
+
+
+def _sweep_over(
+    names: list[str], overrides: list[str], others: list[Path], output: Path | None, presets: Presets
+) -> tuple[int, Path]:
+    """Run presets of init, or what the overrides sweep over; return the exit code and the sweep's folder.
+
+    Args:
+        others: folders of runs to compare with; they are read first, so that their faults cost no runs.
+    """
+    if not (names or overrides):
+        raise ConfigError(
+            ["compare: name folders of runs, a sweep's, or presets: kan-run compare default glorot width=2-8-1"]
+        )
+    from kancli.cli.task import task
+    from kancli.config.overrides import literal
+    from kancli.sweeps.jobs import product_of
+    from kancli.sweeps.sweep import sweep
+
+    gc.enable()
+    words = [*([f"init={','.join(names)}"] if names else []), *overrides]
+    swept = product_of(words, presets).swept
+    n_columns = math.prod(len(values) for key, values in swept.items() if key != "seed")
+    with signals.deferred_signals():
+        from kancli.compare import columns as side_by_side
+        from kancli.sweeps.reader import read_folder
+    side_by_side.check_count(n_columns + len(others))
+    for folder in others:
+        read_folder(folder)
+    where = [] if output is None else [f"hydra.sweep.dir={literal(str(output))}"]
+    return sweep(presets, [*words, *where], task)

@@ -1,0 +1,43 @@
+"""`kan-run report`: a sweep, a folder of runs or a run as one HTML page."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kancli.cli.arguments import epilog
+from kancli.cli.spinner import progress
+from kancli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kancli.config.presets import Presets
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "kan-run report DIR"
+    parser.description = (
+        "Write a sweep, any folder of runs, or one run as one HTML page, DIR/report.html. The\n"
+        "page needs neither network nor server, and prints."
+    )
+    parser.add_argument("words", nargs="*", metavar="DIR", help="the folder of a sweep, of runs, or of a run")
+    parser.epilog = epilog(
+        {
+            "kan-run report multirun/DATE/TIME-ID": "a sweep",
+            "kan-run report outputs/DATE/TIME-ID": "a run",
+        },
+        {0: "fine; the path of the page is on stdout", 2: "wrong usage, or a folder without runs"},
+    )
+
+
+def run(args: argparse.Namespace, presets: Presets) -> int:
+    if len(args.words) != 1:
+        raise ConfigError(["report: name the folder of a sweep or of a run: kan-run report multirun/DATE/TIME-ID"])
+    from kancli.report.write import write_report
+
+    gc.enable()
+    with progress("reading"):
+        path = write_report(Path(args.words[0]))
+    print(path)
+    return 0

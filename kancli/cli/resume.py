@@ -1,0 +1,48 @@
+"""`kan-run resume`: run the jobs of a sweep that are missing, from its plan."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kancli.cli.arguments import epilog, split_folders
+from kancli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kancli.config.presets import Presets
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "kan-run resume SWEEP [--only failed|3,7] [sweep.KEY=VALUE ...]"
+    parser.description = (
+        "Run the jobs of a sweep that are missing: after Ctrl-C, a crash, or --dry-run.\n"
+        "The jobs come from the plan in the sweep's folder; presets that were edited since do\n"
+        "not change them."
+    )
+    parser.add_argument(
+        "words", nargs="*", metavar="SWEEP", help="the folder of the sweep; sweep.KEY=VALUE, hydra/launcher=NAME"
+    )
+    parser.add_argument(
+        "--only", metavar="JOBS", help="failed: the failed jobs, again; or numbers of jobs, such as 3,7"
+    )
+    parser.epilog = epilog(
+        {
+            "kan-run resume multirun/DATE/TIME-ID": "all jobs that have not ended",
+            "kan-run resume multirun/DATE/TIME-ID --only failed": "the failed jobs, again",
+            "kan-run resume SWEEP sweep.workers=2": "with two processes",
+        },
+        {0: "all jobs are complete", 2: "wrong usage", 6: "some jobs failed"},
+    )
+
+
+def run(args: argparse.Namespace, presets: Presets) -> int:
+    folders, overrides = split_folders(args.words)
+    if len(folders) != 1:
+        raise ConfigError(["resume: name the folder of a sweep: kan-run resume multirun/DATE/TIME-ID"])
+    from kancli.cli.task import task
+    from kancli.sweeps import sweep
+
+    gc.enable()
+    return sweep.resume(Path(folders[0]), args.only, overrides, presets, task)

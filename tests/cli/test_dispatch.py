@@ -1,0 +1,94 @@
+"""The verbs of kan-run: where they and their options may stand, and what loading them costs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from kancli.cli.verbs import VERBS
+
+HEAVY = {"torch", "numpy", "matplotlib", "scipy", "rich", "pandas", "pyarrow"}
+
+
+def preset_of_ones_own(folder):
+    (folder / "own/init").mkdir(parents=True)
+    (folder / "own/init/mine.yaml").write_text("scheme: default\nnoise_scale: 0.5\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["explain", "init=mine", "--config-dir", "own"],
+        ["explain", "--config-dir=own", "init=mine"],
+        ["--config-dir", "own", "explain", "init=mine"],
+        ["-cd", "own", "explain", "init=mine"],
+        ["--config-dir=own", "explain", "init=mine"],
+    ],
+    ids=" ".join,
+)
+def test_config_dir_may_stand_before_or_after_a_verb(kan_run, tmp_path, words):
+    preset_of_ones_own(tmp_path)
+    outcome = kan_run(*words)
+    assert outcome.code == 0, outcome.err
+    assert "preset init=mine" in outcome.out
+
+
+@pytest.mark.parametrize("words", [["-c", "job", "rerun"], ["--cfg=job", "rerun"], ["rerun", "--cfg", "job"]])
+def test_options_may_stand_before_a_verb(kan_run, kan_run_once, words):
+    folder = kan_run_once("figures=none").out.splitlines()[-1]
+    outcome = kan_run(*words, folder, "seed=7")
+    assert outcome.code == 0, outcome.err
+    assert "seed: 7" in outcome.out
+
+
+def test_a_verbs_options_may_stand_before_it(kan_run):
+    assert "--jobs 0: allowed: 1 or more" in kan_run("--jobs", "0", "check", "x").err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_unknown_option_of_a_verb(kan_run, verb):
+    outcome = kan_run(verb, "--fast")
+    assert outcome.code == 2
+    usage, error = outcome.err.splitlines()
+    assert usage.startswith(f"usage: kan-run {verb} ")
+    assert error == f"kan-run {verb}: error: unrecognized arguments: --fast"
+
+
+@pytest.mark.parametrize(
+    ("word", "row"),
+    [
+        ("++seed=3", "seed 3 command line"),
+        ("inputs.mean=-1", "inputs.mean -1 command line"),
+    ],
+)
+def test_every_form_of_override_reaches_a_verb(kan_run, word, row):
+    outcome = kan_run("explain", word)
+    assert row in [" ".join(line.split()) for line in outcome.out.splitlines()], outcome.err
+
+
+@pytest.mark.parametrize("word", ["~seed", "+grid.eps=x", "seed"])
+def test_a_wrong_override_has_one_answer_in_a_run_and_in_a_verb(kan_run, word):
+    outcome = kan_run("explain", word)
+    assert outcome.code == 2
+    assert word.lstrip("+") in outcome.err
+    assert outcome.err == kan_run(word).err
+
+
+LIGHT = [["--help"], ["seed=x"], ["check", "--fast"], *([verb, "--help"] for verb in VERBS)]
+PROGRAM = """
+import sys
+from kancli.cli import main
+
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", LIGHT, ids=" ".join)
+def test_help_and_mistakes_load_nothing_heavy(words):
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *words], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stderr.splitlines()[-1].split())
