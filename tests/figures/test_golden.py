@@ -1,0 +1,75 @@
+"""Each figure of one fixed run equals its record in `tests/golden/figures.json`; `--rewrite-golden` rewrites it."""
+
+import itertools
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from kancli.config.validation import validate
+from kancli.figures import compare, render, sweep
+from kancli.figures.data import FigureData
+from kancli.figures.options import NAMES, FigureOptions
+from kancli.runs import experiment
+from kancli.stats.glossary import meanings
+from tests.figures.drawing import differences, differences_from_golden, drawn_data
+
+CONFIG = {"width": [2, 4, 3, 1], "n_seeds": 2, "dtype": "float64", "stats": {"level": "full", "ntk": {"n": 20}}}
+
+
+def figure_data(**config):
+    result = experiment.compute(validate({**CONFIG, **config}))
+    laws = experiment.laws_of(result.settings, result.model)
+    return FigureData(result.figure_model, result.ranges, result.stats, result.activations, laws)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return figure_data()
+
+
+@pytest.fixture
+def rewrite(pytestconfig):
+    return pytestconfig.getoption("--rewrite-golden", default=False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_figure_equals_its_golden_record(name, data, rewrite):
+    options = FigureOptions(in_vars=("x", "y"), title="a title", parts=True)
+    assert differences_from_golden(name, render.plot(name, data, options), rewrite) == []
+
+
+def test_runs_side_by_side_equal_their_golden_record(data, rewrite):
+    runs = [("first", data), ("second", figure_data(seed=1))]
+    assert differences_from_golden("compare", compare.plot(runs, FigureOptions()), rewrite) == []
+
+
+@pytest.mark.parametrize("swept", [("noise_scale", "seed"), ("grid", "noise_scale")])
+def test_a_sweep_equals_its_golden_record(swept, rewrite):
+    runs = itertools.product(("1", "2", "4"), ("1", "3"))
+    rows = [
+        sweep.Row(dict(zip(swept, values)), [{"name": "rough", "value": float(values[0]) + float(values[1]) / 8}])
+        for values in runs
+    ]
+    name = f"sweep over {' and '.join(swept)}"
+    assert differences_from_golden(name, sweep.plot(rows, FigureOptions(), meanings()), rewrite) == []
+
+
+@pytest.mark.parametrize("change", ["colour", "point", "order", "text"])
+def test_one_changed_artist_is_one_difference(data, change):
+    figure = render.plot("network", data, FigureOptions())
+    before = drawn_data(figure)
+    curves = next(artist for artist in figure.artists if artist.get_gid() == "layer 0 curves")
+    text = next(artist for artist in figure.artists if isinstance(artist, Text))
+    segments = [np.array(segment) for segment in curves.get_segments()]
+    if change == "colour":
+        curves.set_color(curves.get_colors() * 0.99)
+    elif change == "point":
+        segments[0][50, 1] += 0.01
+        curves.set_segments(segments)
+    elif change == "order":
+        curves.set_segments([segments[1], segments[0], *segments[2:]])
+    else:
+        text.set_text(text.get_text() + "!")
+    ((record, _),) = differences(drawn_data(figure), before)
+    assert record["artist"] == ("Text" if change == "text" else "LineCollection")
