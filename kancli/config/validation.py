@@ -14,8 +14,9 @@ from kancli.config.settings import MAX_SEED, Activations, Grid, Settings, Sweep
 from kancli.errors import ConfigError, one_line
 from kancli.figures.options import FigureOptions
 from kancli.inits import SCHEMES
-from kancli.inits.plugins import TARGET, NoSchemeError, faults_of, name_of, scheme_at
+from kancli.inits.plugins import TARGET, NoSchemeError, name_of, scheme_at
 from kancli.inits.scheme import LayerSize, Scheme
+from kancli.inits.scheme_checks import find_faults
 from kancli.inputs.samplers import SAMPLERS
 from kancli.schema import Kind, keys, nearest, read, show
 from kancli.stats.options import FirstSamples, Ntk, Stats, Verdicts
@@ -194,7 +195,7 @@ def _cross_checks(settings: Settings) -> list[str]:
     faults = settings.inputs.faults(settings.width[0])
     if type(settings.init) not in SCHEMES.values():
         name = name_of(type(settings.init))
-        faults += [f"init.{TARGET}={name}: {fault}" for fault in faults_of(settings.init, layer_sizes(settings))]
+        faults += [f"init.{TARGET}={name}: {fault}" for fault in find_faults(settings.init, layer_sizes(settings))]
     last = settings.seed + settings.n_seeds - 1
     if last > MAX_SEED:
         faults.append(f"seed={settings.seed} n_seeds={settings.n_seeds}: the last seed, {last}, is above {MAX_SEED}")

@@ -9,17 +9,15 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kancli.errors import one_line
-from kancli.inits.scheme import LayerSize, Scheme
-from kancli.seeding import stream
+from kancli.inits.scheme import Scheme
 
 TARGET = "_target_"  # the key, Hydra's own for a dotted name
 NOT_OUTSIDE = ("kancli", "builtins", "abc")
-LAW = ("mean", "std", "bounds", "mean_error", "combined_variance", "rows", "sample")  # what `laws.Law` has
 
 
 @dataclass(frozen=True)
@@ -117,36 +115,3 @@ def source_hash(scheme: type[Scheme]) -> str:
     """sha256 of the files that a scheme class and those it inherits from are written in: another law, another run."""
     files = {inspect.getfile(each) for each in scheme.__mro__ if each.__module__.split(".")[0] not in NOT_OUTSIDE}
     return hashlib.sha256(b"".join(Path(file).read_bytes() for file in sorted(files))).hexdigest()
-
-
-def faults_of(scheme: Scheme, sizes: Sequence[LayerSize]) -> list[str]:
-    """What makes a scheme unfit for layers of these sizes, one line each: its laws are asked for, and tried on a small
-    layer."""
-    import numpy as np
-
-    try:
-        for size in sizes:
-            _check(scheme, scheme.laws(size))
-        small = dataclasses.replace(sizes[0], n_in=2, n_out=3)
-        shapes = {"scale_base": (2, 3), "scale_sp": (2, 3), "coef": (2, 3, small.n_basis), "bias": (3,)}
-        for name, law in scheme.laws(small).items():
-            drawn = law.sample(shapes[name], generator=stream(0, name))
-            if np.shape(drawn) != shapes[name]:
-                return [f"its law of {name} draws {np.shape(drawn)} where {shapes[name]} is asked for"]
-            law.mean_error(shapes[name])
-    except NoSchemeError as error:
-        return [str(error)]
-    except (Exception, SystemExit) as error:
-        return [f"its laws fail: {one_line(error)}"]
-    return []
-
-
-def _check(scheme: Scheme, laws: object) -> None:
-    wanted = ["scale_base", "scale_sp", "coef", *(["bias"] if scheme.has_bias else [])]
-    if not isinstance(laws, Mapping) or set(laws) != set(wanted):
-        given = ", ".join(map(str, laws)) if isinstance(laws, Mapping) else type(laws).__name__
-        raise NoSchemeError(f"its laws(size) gives {given}; allowed: a law for each of {', '.join(wanted)}")
-    for name, law in laws.items():
-        lacks = [each for each in LAW if not hasattr(law, each)]
-        if lacks:
-            raise NoSchemeError(f"its law of {name} is a {type(law).__name__} without {', '.join(lacks)}")

@@ -40,6 +40,12 @@ class Scheme(ABC):
     def laws(self, size: LayerSize) -> dict[str, Law]:
         """The law of each tensor of a layer of that size: scale_base, scale_sp, coef, and bias if `has_bias`."""
 
+    def tensor_shapes(self, size: LayerSize) -> dict[str, tuple[int, ...]]:
+        """Shape of each tensor of a layer of that size, in the order scale_base, scale_sp, coef, bias."""
+        edges = (size.n_in, size.n_out)
+        shapes: dict[str, tuple[int, ...]] = {"scale_base": edges, "scale_sp": edges, "coef": (*edges, size.n_basis)}
+        return {**shapes, "bias": (size.n_out,)} if self.has_bias else shapes
+
     def source_draws(self, sizes: Sequence[LayerSize], seed: int) -> list[dict[str, np.ndarray]] | None:
         """The very numbers that the scheme's source draws for that seed, layer by layer; None to draw by the laws."""
         return None
