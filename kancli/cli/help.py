@@ -9,6 +9,7 @@ from kancli.cli.arguments import WIDTH
 from kancli.cli.verbs import VERBS
 from kancli.config.presets import Presets
 from kancli.config.validation import catalogue
+from kancli.figures.options import NAMES
 from kancli.schema import REQUIRED, show
 
 HEAD = """\
@@ -68,7 +69,7 @@ VALUES = {
     "grid": "or a number of intervals: grid=7",
     "k": "or an order: k=2",
     "inputs": "or a file: inputs=data.csv",
-    "figures": "or a list: 'figures=[network]'",
+    "figures": "or figures: figures=network, 'figures=[network,symmetry]'",
     "experiment": "or a file of your own, of lines KEY: VALUE, in DIR/experiment/",
 }
 
@@ -89,8 +90,10 @@ def help_text(presets: Presets) -> str:
     for group in presets.groups():
         lines += ["", f"{group}  [{show(presets.defaults()[group])}]  {VALUES.get(group, '')}".rstrip()]
         options = presets.options(group)
-        column = max(map(len, options)) + 2
+        column = max(map(len, [*options, *NAMES] if group == "figures" else options)) + 2
         lines += [f"  {option:<{column}}{presets.load(group, option).comment}" for option in options]
+        if group == "figures":
+            lines += [f"  {name:<{column}}{summary}" for name, summary in NAMES.items()]
     lines += ["", "KEYS: what each is; type, range and unit [default] (where it applies)", ""]
     for key in catalogue():
         default = "must be given" if key.default is REQUIRED else show(key.default)

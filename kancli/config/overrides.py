@@ -202,7 +202,7 @@ def _path(value: Any) -> Any:
 
 
 def _names(value: Any) -> Any:
-    return [value] if value in NAMES else _list(value)
+    return [value] if value in tuple(NAMES) else _list(value)
 
 
 SELECTORS: dict[str, Callable[[Mapping[str, Any]], Any]] = {

@@ -1,4 +1,4 @@
-"""Which figures are drawn, and how: the config keys below `figures`. matplotlib is not imported."""
+"""The figures by name, and the options below the config key `figures`. Does not import matplotlib."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ from dataclasses import dataclass
 
 from kancli.schema import Choice, Integer, Optional, Real, Several, Text, Truth, key
 
-NAMES = ("network", "activations", "distributions", "propagation", "symmetry", "spectrum")
-
-
+# Each is a module of this package with `plot(data, options)`; its line stands in --help and in the report.
+NAMES = {
+    "network": "each edge's function in a small frame between its nodes",
+    "activations": "all edge functions of a layer, with quantile bands",
+    "distributions": "parameters against their laws, preactivations against the grid",
+    "propagation": "rms of values and gradients, and the off-grid share, by layer",
+    "symmetry": "correlations between the nodes of each layer",
+    "spectrum": "eigenvalues of the NTK, singular values of the Jacobian",
+}
 FORMATS = ("png", "svg", "pdf")
 
 
 @dataclass(frozen=True)
 class FigureOptions:
-    """What is drawn, and how."""
+    """Which figures to draw, and how."""
 
-    names: tuple[str, ...] = key(("network",), Several(Choice(NAMES), example="[network]"), "the figures to draw")
+    names: tuple[str, ...] = key(("network",), Several(Choice(tuple(NAMES)), example="[network]"), "the figures to draw")
     metric: str = key("mean_abs", Choice(("mean_abs", "std")), "score of an edge: mean |postact|, or its std")
     beta: float = key(3.0, Real(0, low_open=True), "an edge's opacity is tanh(beta * score)")
     in_vars: tuple[str, ...] | None = key(None, Optional(Several(Text(), example="[x,y]")), "names of the inputs")

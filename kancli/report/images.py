@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kancli.errors import ConfigError
+from kancli.figures.options import NAMES
 from kancli.report.data import relative_url
 from kancli.runs.files import check_plain
 from kancli.sweeps.table import Row
@@ -39,6 +40,11 @@ class Figure:
     width: int  # in pixels
     height: int
     url: str | None = None
+
+    @property
+    def summary(self) -> str:
+        """The one-line help of a run's figure, empty for others."""
+        return NAMES.get(self.name, "")
 
 
 def folder_figures(folder: Path) -> tuple[list[Figure], list[Link]]:

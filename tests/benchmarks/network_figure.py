@@ -11,6 +11,7 @@ import sys
 import tempfile
 from functools import partial
 
+from kancli.figures.options import NAMES
 from tests.benchmarks.timing import compare, run
 
 KANCLI = """
@@ -116,8 +117,7 @@ def main():
         kept.append(compare(f"network figure of {width}", sides, runs, at_least=least))
     kept.append(alone("network figure of [64, 64, 64, 10]", LARGE, None, args.runs, 3.0))
     kept.append(alone("figures=default of the default case", RUN, "network", args.runs, 0.6))
-    every = "network,activations,distributions,propagation,symmetry,spectrum"
-    alone("figures=all of the default case", RUN, every, args.runs, 0.6)
+    alone("figures=all of the default case", RUN, ",".join(NAMES), args.runs, 0.6)
     return 0 if all(kept) else 1
 
 

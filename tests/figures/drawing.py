@@ -37,7 +37,7 @@ def differences_from_golden(name, figure, rewrite):
     if rewrite:
         golden[name] = drawn
         GOLDEN.write_text(_format(golden))
-    return differences(drawn, golden[name])
+    return differences(drawn, golden.get(name, []))
 
 
 def differences(drawn, golden):

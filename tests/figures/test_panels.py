@@ -264,7 +264,7 @@ def assert_nothing_overlaps(figure):
 )
 def test_no_panel_lies_over_another_or_off_the_paper(config):
     made = scene(stats={"level": "full", "ntk": {"n": 10}}, **config)
-    for name in NAMES[1:]:
+    for name in [name for name in NAMES if name != "network"]:
         try:
             figure = figures.plot(name, made, LOOK)
         except NothingToDrawError:
@@ -344,13 +344,8 @@ def test_figures_that_lack_something_are_left_out_with_a_word(kan_run):
     outcome = kan_run("figures=all", "width=2-3-1")
     assert outcome.code == 0
     assert outcome.err == "kan-run: figures=spectrum: the kernel was not measured; take stats=full\n"
-    assert {each.name for each in (outcome.folder / "figures").iterdir()} == {
-        "network.png",
-        "activations.png",
-        "distributions.png",
-        "propagation.png",
-        "symmetry.png",
-    }
+    written = {path.name for path in (outcome.folder / "figures").iterdir()}
+    assert written == {f"{name}.png" for name in NAMES if name != "spectrum"}
     several = kan_run("figures=propagation", "figures.format=[svg,pdf]", "figures.style=dark")
     assert {each.name for each in (several.folder / "figures").iterdir()} == {"propagation.svg", "propagation.pdf"}
 
