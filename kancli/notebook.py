@@ -105,12 +105,12 @@ class KAN(network.KAN):
         from kancli.figures import render as figures
         from kancli.figures.data import FigureData
         from kancli.figures.options import FigureOptions
-        from kancli.stats import collector as stats
+        from kancli.stats.collector import Collector
 
         if self.last_inputs is None:
             raise RuntimeError("plot() draws the functions over the samples seen: call model(x) first")
         x = self.last_inputs.to(self.layers[0].coef)
-        collector = stats.Collector(self, level="none", ranges=True)
+        collector = Collector(self, level="none", ranges=True)
         options = FigureOptions(
             metric=metric,
             beta=beta,
@@ -125,7 +125,8 @@ class KAN(network.KAN):
             traces = self.trace(x)
             collector.update(traces)
             kept = {"inputs": x, **{f"layers.{number}.preacts": each.preacts for number, each in enumerate(traces)}}
-            scene = FigureData(self, collector.ranges(), activations=kept)
+            _, ranges = collector.compute()
+            scene = FigureData(self, ranges, activations=kept)
             return figures.plot("network", scene, options)  # pyright: ignore[reportReturnType]
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kancli.inits.laws import Law
     from kancli.kan.network import KAN
-    from kancli.stats.layer_stats import EdgeRanges
+    from kancli.stats.network_stats import EdgeRanges
 
 
 class NothingToDrawError(ValueError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,10 +14,9 @@ from kancli.kan.grid_adaptation import adapt_grid_
 from kancli.kan.layer import BasisStatistics, LayerTrace
 from kancli.kan.network import KAN
 from kancli.stats.collector import Collector
-from kancli.stats.gradients import Backward, backward
-from kancli.stats.layer_stats import EdgeRanges
-from kancli.stats.network_stats import NetworkStats
-from kancli.stats.parameters import Declared, parameters
+from kancli.stats.gradients import GradientStats, measure_gradients
+from kancli.stats.network_stats import EdgeRanges, NetworkStats
+from kancli.stats.parameters import Declared, GridAdaptation, parameter_statistics
 
 
 @dataclass(frozen=True)
@@ -58,14 +56,14 @@ def forward_and_measure(
     most = n if settings.activations.n is None else min(n, settings.activations.n)
     chunk = memory.chunk_size(settings.width, settings.grid.size + settings.k)
     measures, draws = settings.stats, keep is not None and bool(settings.figures.names)
-    more: list[dict[str, Any]] = [{} for _ in laws]
+    adaptations: list[GridAdaptation] | None = None
     if settings.grid.adapt == "samples":
-        laws, more = _adapted(settings, model, x, laws, chunk)
+        laws, adaptations = _adapted(settings, model, x, laws, chunk)
     collector = Collector(
-        model, laws, more, level=measures.level, first=measures.first.n, flat=measures.flat, ranges=draws
+        model, laws, adaptations, level=measures.level, n_first=measures.first.n, flat=measures.flat, ranges=draws
     )
     kept: list[dict[str, Tensor]] = []
-    back: Backward | None = None
+    gradients: GradientStats | None = None
     with model.with_basis_statistics(x, chunk):
         for begin in range(0, n, chunk):
             traces = model.trace(x[..., begin : begin + chunk, :])
@@ -75,9 +73,9 @@ def forward_and_measure(
             collector.update(traces)
             lap("stats")
         if measures.level == "full":
-            back = backward(model, x[..., : measures.ntk.n, :])
+            gradients = measure_gradients(model, x[..., : measures.ntk.n, :])
         standards = [layer.basis_statistics for layer in model.layers]
-        found, ranges = collector.found(back), collector.ranges() if draws else []
+        found, ranges = collector.compute(gradients)
     activations = {name: torch.cat([chunk[name] for chunk in kept], dim=1) for name in kept[0]} if kept else {}
     lap("stats")
     return ForwardResult(found, standards, ranges, activations)
@@ -85,15 +83,15 @@ def forward_and_measure(
 
 def _adapted(
     settings: Settings, model: KAN, x: Tensor, laws: list[dict[str, Declared]], chunk: int
-) -> tuple[list[dict[str, Declared]], list[dict[str, Any]]]:
-    """Adapt the knots of a model to samples; return the laws that still hold, and what there is to tell of it."""
+) -> tuple[list[dict[str, Declared]], list[GridAdaptation]]:
+    """Adapt the knots of a model to samples; return the laws that still hold, and statistics of the adaptation."""
     drawn = [
-        parameters(layer, each, quantiles=settings.stats.level == "full")["coef"]
+        parameter_statistics(layer, each, quantiles=settings.stats.level == "full")["coef"]
         for layer, each in zip(model.layers, laws, strict=True)
     ]
     fits = adapt_grid_(model, x, eps=settings.grid.eps, chunk=chunk)
-    more = [{"coef_as_drawn": each, "refit": dict(vars(fit))} for each, fit in zip(drawn, fits, strict=True)]
-    return [{name: law for name, law in each.items() if name != "coef"} for each in laws], more
+    adaptations = [GridAdaptation(coef, vars(fit)) for coef, fit in zip(drawn, fits, strict=True)]
+    return [{name: law for name, law in each.items() if name != "coef"} for each in laws], adaptations
 
 
 def _activations(traces: list[LayerTrace], members: slice, n: int) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from kancli.kan.network import KAN
 from kancli.runs.experiment import laws_of, layer_options
 from kancli.runs.files import read_json, read_tensors
 from kancli.schema import show
-from kancli.stats.layer_stats import EdgeRanges
+from kancli.stats.network_stats import EdgeRanges
 from kancli.stats.stats_json import SCHEMA
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from kancli.runs.hashes import ladder
 from kancli.runs.result import Result
 from kancli.runs.summary import _print
 from kancli.seeding import SEMANTICS
-from kancli.stats.layer_stats import EdgeRanges
+from kancli.stats.network_stats import EdgeRanges
 from kancli.stats.verdicts import Verdict
 
 log = logging.getLogger("kancli")

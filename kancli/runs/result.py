@@ -9,8 +9,7 @@ from torch import Tensor
 
 from kancli.config.settings import Settings
 from kancli.kan.network import KAN
-from kancli.stats.layer_stats import EdgeRanges
-from kancli.stats.network_stats import NetworkStats
+from kancli.stats.network_stats import EdgeRanges, NetworkStats
 from kancli.stats.verdicts import Verdict
 
 

@@ -47,7 +47,7 @@ class EdgeMoments:
         return self.variance + self.mean**2
 
 
-class TermMoments:
+class BasisMoments:
     """Sums over samples of products of bases, b(x) and x."""
 
     def __init__(self, layer: KANLayer) -> None:

@@ -30,7 +30,7 @@ GROUP = 2**18  # numbers in the kernels, or in the splines, of the members that 
 
 
 @dataclass(frozen=True)
-class Backward:
+class GradientStats:
     """What was found on the way back; numbers by name, `[s]` unless said otherwise."""
 
     layers: list[dict[str, Any]]  # names, or names of names
@@ -39,7 +39,7 @@ class Backward:
     ntk: dict[str, Array]  # `eigenvalues` [s, n]
 
 
-def backward(model: KAN, x: Tensor) -> Backward:
+def measure_gradients(model: KAN, x: Tensor) -> GradientStats:
     """Measure at the samples x `[(s,) n, n_0]`.
 
     Gradients are those of u.y, y the outputs and u a random unit vector: the root of the mean of their squares over
@@ -66,7 +66,7 @@ def backward(model: KAN, x: Tensor) -> Backward:
     size = max(1, GROUP // (n * max(n, most_edges)))
     groups = [slice(begin, min(begin + size, n_members)) for begin in range(0, n_members, size)]
 
-    def found(group: slice) -> Backward:
+    def found(group: slice) -> GradientStats:
         with torch.no_grad(), np.errstate(all="ignore"):
             return _measure(exact.member(group).cpu(), x[group])
 
@@ -75,7 +75,7 @@ def backward(model: KAN, x: Tensor) -> Backward:
         parts = list(workers.map(found, groups))
     layers = zip(*(part.layers for part in parts), strict=True)
     nodes = zip(*(part.nodes for part in parts), strict=True)
-    return Backward(
+    return GradientStats(
         [_joined(each) for each in layers],
         [np.concatenate(each) for each in nodes],
         _joined([part.jacobian for part in parts]),
@@ -89,7 +89,7 @@ def _joined(parts: Sequence[Any]) -> Any:
     return np.concatenate(parts)
 
 
-def _measure(model: KAN, x: Tensor) -> Backward:
+def _measure(model: KAN, x: Tensor) -> GradientStats:
     entering = [x]
     for layer in model.layers[:-1]:
         entering.append(layer(entering[-1]))
@@ -108,7 +108,7 @@ def _measure(model: KAN, x: Tensor) -> Backward:
         nodes.append(np.sqrt(square))
         layers.append({"gradient": {"values": by_values, **gradient}, "gradient_gain": by_values / leaving})
         leaving = by_values
-    return Backward(layers[::-1], nodes[::-1], _singular(jacobian), _spectrum(kernel))
+    return GradientStats(layers[::-1], nodes[::-1], _singular(jacobian), _spectrum(kernel))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What was found out, by number, layer and member; joined over members, and told in plain values.
+"""Statistics of a network as arrays per layer and member, and their concatenation over members.
 
 Shapes: s members (1 for a single model), i inputs, o outputs.
 """
@@ -17,68 +17,78 @@ from kancli.stats.running_moments import Array
 
 @dataclass(frozen=True)
 class LayerStats:
-    """All that was found out about one layer of every member."""
+    """Statistics of one layer, for all members; names are those of stats.json."""
 
     n_in: int
     n_out: int
-    layer: dict[str, Any]  # names, or names of names, to [s]; plain numbers hold for all members
-    nodes: dict[str, Array]  # [s, i]
-    edges: dict[str, Array]  # [s, i, o]
-    undefined: list[str]  # by member, why a number of it has no value
-    non_finite: list[str | None]  # by member, where the first value is that is infinite or NaN
+    layer: dict[str, Any]  # [s] by name, or by name and name; a plain number holds for all members
+    nodes: dict[str, Any]  # [s, i] by name, or by name and name
+    edges: dict[str, Any]  # [s, i, o] by name, or by name and name
+    undefined: list[str]  # by member, the reason why a number has no value
+    non_finite: list[str | None]  # by member, the location of the first value that is infinite or NaN
+
+
+@dataclass(frozen=True)
+class EdgeRanges:
+    """The samples of one layer of one model, as figures need them."""
+
+    low: Array  # [i]         least value entering
+    high: Array  # [i]        greatest value entering
+    mean_abs: Array  # [i, o] mean |postact|
+    std: Array  # [i, o]      std of the postacts
 
 
 @dataclass(frozen=True)
 class NetworkStats:
-    """All that was found out about every member."""
+    """Statistics of all members."""
 
     layers: list[LayerStats]
     network: dict[str, dict[str, Array]]  # `propagation`, `jacobian`, `ntk`, where measured: names to [s], or [s, n]
 
     def member(self, index: int) -> NetworkStats:
-        """What was found out about one of them, as if it had been alone."""
+        """The statistics of one member, as those of a single model."""
 
-        def picked(value: Any) -> Any:
+        def select(value: Any) -> Any:
             if isinstance(value, dict):
-                return {name: picked(each) for name, each in value.items()}
+                return {name: select(entry) for name, entry in value.items()}
             return value[index : index + 1] if isinstance(value, (np.ndarray, list)) else value
 
-        return NetworkStats([LayerStats(**picked(vars(layer))) for layer in self.layers], picked(self.network))
+        return NetworkStats([LayerStats(**select(vars(layer))) for layer in self.layers], select(self.network))
 
 
 def join(parts: Sequence[NetworkStats]) -> NetworkStats:
-    """What was found out about some members after what was found out about others."""
+    """Concatenate the statistics of groups of members."""
 
-    def joined(values: Sequence[Any]) -> Any:
+    def concatenate(values: Sequence[Any]) -> Any:
         first = values[0]
         if isinstance(first, Mapping):
-            return {name: joined([each[name] for each in values]) for name in first}
+            return {name: concatenate([value[name] for value in values]) for name in first}
         if isinstance(first, np.ndarray):
             return np.concatenate(values)
         return list(itertools.chain(*values)) if isinstance(first, list) else first
 
     layers = [
-        LayerStats(**joined([vars(each) for each in same]))
-        for same in zip(*(part.layers for part in parts), strict=True)
+        LayerStats(**concatenate([vars(layer) for layer in groups]))
+        for groups in zip(*(part.layers for part in parts), strict=True)
     ]
-    return NetworkStats(layers, joined([part.network for part in parts]))
+    return NetworkStats(layers, concatenate([part.network for part in parts]))
 
 
 def non_finite(layers: Sequence[LayerStats]) -> dict[int, str]:
-    """Layer, edge and branch of the first value that is infinite or NaN, in forward order, by member that has one."""
-    found: dict[int, str] = {}
+    """By member that has one, the location of the first value in forward order that is infinite or NaN."""
+    locations: dict[int, str] = {}
     for number, layer in enumerate(layers):
-        for member, where in enumerate(layer.non_finite):
-            if where is not None:
-                found.setdefault(member, f"layer {number}, {where}")
-    return dict(sorted(found.items()))
+        for member, message in enumerate(layer.non_finite):
+            if message is not None:
+                locations.setdefault(member, f"layer {number}, {message}")
+    return dict(sorted(locations.items()))
 
 
-def format_non_finite(bad: Mapping[int, str], ensemble: bool) -> str | None:
-    """The first value that is infinite or NaN, in words; None where there is none."""
-    if not bad:
+def format_non_finite(locations: Mapping[int, str], ensemble: bool) -> str | None:
+    """Describe the first of the locations that `non_finite` returns; None where there is none."""
+    if not locations:
         return None
-    member, where = next(iter(bad.items()))
+    member, location = next(iter(locations.items()))
     if not ensemble:
-        return where
-    return f"member {member}, {where}" + (f"; {len(bad)} members in all" if len(bad) > 1 else "")
+        return location
+    return f"member {member}, {location}" + (f"; {len(locations)} members in all" if len(locations) > 1 else "")

@@ -1,4 +1,4 @@
-"""What values the nodes of one layer take, and how alike they are: from samples that arrive in chunks.
+"""Moments and similarity of the nodes of one layer, over samples that arrive in chunks.
 
 Shapes: n samples, s members (1 for a single model), j nodes.
 """
@@ -16,21 +16,21 @@ class NodeValues:
     """The values of the nodes between two layers, or before the first, or after the last.
 
     Args:
-        alike: whether to measure how alike the nodes are: sums of products of every two of them.
+        similarity: also accumulate the products of every two nodes, which `similarity_statistics` needs.
     """
 
-    def __init__(self, *, alike: bool) -> None:
-        self.alike = alike
+    def __init__(self, *, similarity: bool) -> None:
+        self.similarity = similarity
         self.moments = Moments()
         self.shift: Array = np.zeros(())
         self.products: Array = np.zeros(())  # [s, j, j], of values counted from the shift
         self.sums: Array = np.zeros(())  # [s, j]
 
     def update(self, values: Tensor) -> None:
-        """Take in one chunk, `[s, n, j]`."""
+        """Accumulate one chunk, `[s, n, j]`."""
         array = values.transpose(0, 1).double().contiguous().numpy()  # [n, s, j]
         self.moments.update(array)
-        if not self.alike or values.shape[-1] == 1:
+        if not self.similarity or values.shape[-1] == 1:
             return
         if self.moments.n == len(array):
             self.shift = np.where(np.isfinite(self.moments.mean), self.moments.mean, 0.0)
@@ -42,32 +42,32 @@ class NodeValues:
 
     @property
     def finite(self) -> Array:
-        """Whether all values are, `[s]`."""
+        """Whether all values are finite, `[s]`."""
         return np.isfinite((self.moments.low + self.moments.high).sum(axis=1))
 
-    def first_bad(self, member: int) -> int:
+    def first_non_finite(self, member: int) -> int:
         """The first node with a value that is not finite."""
         sums = self.moments.low[member] + self.moments.high[member]
         return int(np.flatnonzero(~np.isfinite(sums))[0])
 
     def pooled(self) -> dict[str, Array]:
-        """Over all samples and nodes together, `[s]` each."""
+        """Statistics over all samples and nodes, `[s]` each."""
         mean, variance = self.moments.mean, self.moments.variance
         return {**pool(mean, variance), "min": self.moments.low.min(axis=1), "max": self.moments.high.max(axis=1)}
 
-    def node_similarity(self) -> dict[str, object]:
-        """How alike the nodes are, `[s]` each; with C the covariance of the nodes' values over the samples, `[j, j]`.
+    def similarity_statistics(self) -> dict[str, object]:
+        """Similarity of the nodes, `[s]` each; with C the covariance of the nodes' values over the samples, `[j, j]`.
 
         `correlation`: mean and max of |C_jk| / sqrt(C_jj C_kk) over all pairs of nodes that both vary.
         `effective_rank`: (tr C)^2 / sum_jk C_jk^2, the participation ratio of the eigenvalues of C: 1 where all nodes
-            go together, their number where none do and all vary alike.
+            are perfectly correlated, their number where none are correlated and all have one variance.
         """
         variance = self.moments.variance
         s, n_nodes = variance.shape
         if n_nodes == 1:
-            nothing = np.full(s, np.nan)
+            undefined = np.full(s, np.nan)
             return {
-                "correlation": {"mean": nothing, "max": nothing},
+                "correlation": {"mean": undefined, "max": undefined},
                 "effective_rank": np.where(variance[:, 0] > 0, 1.0, np.nan),
             }
         n = self.moments.n
@@ -88,7 +88,7 @@ class NodeValues:
 
 
 def pool(mean: Array, variance: Array) -> dict[str, Array]:
-    """Mean, std and rms over samples and entries together, from those of each entry: `[s, ...]` to `[s]`."""
+    """Mean, std and rms over samples and entries, from mean and variance of each entry: `[s, ...]` to `[s]`."""
     means = mean.reshape(len(mean), -1)
     centre = means.mean(axis=1)
     spread = (variance.reshape(means.shape) + (means - centre[:, None]) ** 2).mean(axis=1)

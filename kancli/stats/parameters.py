@@ -1,4 +1,4 @@
-"""What was drawn: each tensor of a layer, against what its law declares.
+"""Statistics of a layer's parameters, against what their laws declare.
 
 Shapes: s members (1 for a single model), i inputs, o outputs.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from kancli.stats.summary import quantiles_of
 
 
 class Declared(NamedTuple):
-    """What a scheme's law says of one tensor; `[s]` where members have schemes of their own."""
+    """What a scheme's law declares for one tensor; `[s]` where members have schemes of their own."""
 
     mean: float | Array
     std: float | Array
@@ -26,17 +27,26 @@ class Declared(NamedTuple):
     variance_error: float | Array  # standard error of the mean squared distance of all entries from the declared mean
 
 
-@np.errstate(all="ignore")
-def parameters(layer: KANLayer, declared: Mapping[str, Declared], *, quantiles: bool = False) -> dict[str, Any]:
-    """What was drawn against what the scheme declares, tensor by tensor, `[s]` each.
+@dataclass(frozen=True)
+class GridAdaptation:
+    """Statistics of the adaptation of a layer's grid to its samples; the fields have their names in stats.json."""
 
-    Mean, std (divided by n), least and greatest value of each of the layer's tensors, and where asked for, quantiles;
-    `declared_mean` and `declared_std` of the law; `mean_error`, the law's standard error of the mean; `variance_error`,
-    that of the mean squared distance from the law's mean; `z` = (mean - declared_mean) / mean_error; and `z_std`, how
-    far that mean square is from the law's variance, in standard errors too. Both are null for a law with no randomness
-    that was met.
+    coef_as_drawn: dict[str, Any]  # `parameter_statistics` of coef before the adaptation
+    refit: dict[str, Array]  # the fields of `RefitReport`
+
+
+@np.errstate(all="ignore")
+def parameter_statistics(
+    layer: KANLayer, declared: Mapping[str, Declared], *, quantiles: bool = False
+) -> dict[str, Any]:
+    """Statistics of each tensor by its name, `[s]` each.
+
+    `mean`, `std` (divided by n), `min`, `max` and, on request, quantiles of the entries. For a tensor with a law,
+    `declared_mean` and `declared_std`; `mean_error`, the standard error of the mean; `variance_error`, that of the mean
+    squared distance from declared_mean; `z` = (mean - declared_mean) / mean_error; and `z_std`, the difference of that
+    mean square and the law's variance, in standard errors. Both are NaN where a law without randomness is met.
     """
-    found = {}
+    stats = {}
     for name, tensor in layer.named_parameters():
         values = as_array(tensor).reshape(layer.n_members or 1, -1)
         entry = {"mean": values.mean(axis=1), "std": values.std(axis=1)}
@@ -45,18 +55,18 @@ def parameters(layer: KANLayer, declared: Mapping[str, Declared], *, quantiles: 
             entry |= quantiles_of(values, 1)
         if name in declared:
             law = declared[name]
-            entry |= {f"declared_{each}": getattr(law, each) for each in ("mean", "std")}
-            entry |= {each: getattr(law, each) for each in ("mean_error", "variance_error")}
+            entry |= {"declared_mean": law.mean, "declared_std": law.std}
+            entry |= {"mean_error": law.mean_error, "variance_error": law.variance_error}
             square = ((values - np.reshape(law.mean, (-1, 1))) ** 2).mean(axis=1)
             entry |= {"z": _z_of_mean(entry["mean"], law), "z_std": _z_of_std(square, law)}
-        found[name] = entry
-    return found
+        stats[name] = entry
+    return stats
 
 
 def pooled_z(entry: Mapping[str, Any]) -> tuple[float, float]:
-    """`z` and `z_std` of all members together, from an entry of `parameters`."""
-    told = (entry[each] for each in ("declared_mean", "declared_std", "mean_error", "variance_error"))
-    law = Declared(*(float(np.mean(each)) for each in told))  # the members have one law
+    """`z` and `z_std` over the entries of all members, from an entry of `parameter_statistics`."""
+    declared = (entry[name] for name in ("declared_mean", "declared_std", "mean_error", "variance_error"))
+    law = Declared(*(float(np.mean(value)) for value in declared))  # the members have one law
     mean, root = entry["mean"], math.sqrt(len(entry["mean"]))
     square = entry["std"] ** 2 + (mean - law.mean) ** 2
     law = law._replace(mean_error=law.mean_error / root, variance_error=law.variance_error / root)
@@ -68,15 +78,15 @@ def _z_of_mean(mean: Array, law: Declared) -> Array:
 
 
 def _z_of_std(square: Array, law: Declared) -> Array:
-    """How far a mean square is from the law's variance, in standard errors, by the cube root that makes a chi-square
-    nearly normal (Wilson and Hilferty 1931)."""
+    """The difference of a mean square and the law's variance, in standard errors, by the cube root that makes a
+    chi-square nearly normal (Wilson and Hilferty 1931)."""
     variance = np.asarray(law.std, np.float64) ** 2
     spread = (law.variance_error / variance) ** 2 / 9  # 2/(9 nu), 2/nu being the square of the relative error
     return (np.cbrt(square / variance) - (1 - spread)) / np.sqrt(spread)
 
 
 def edge_parameters(layer: KANLayer) -> dict[str, Array]:
-    """`[s, i, o]` each."""
+    """Parameters of each edge, `[s, i, o]` each."""
     shape = (layer.n_members or 1, layer.n_in, layer.n_out)
     coef = as_array(layer.coef).reshape(*shape, -1)
     return {

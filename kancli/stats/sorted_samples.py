@@ -1,9 +1,11 @@
-"""What needs samples in order: quantiles, and how rough the edges are, over the first samples of a run.
+"""Statistics that need samples in order: quantiles and roughness, over the first samples of a run.
 
 Shapes: n samples, s members (1 for a single model), i inputs, o outputs.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
@@ -11,58 +13,71 @@ from torch import Tensor
 from kancli.stats.running_moments import Array, blocks, total
 from kancli.stats.summary import quantiles_of
 
-VALUES = 2**17  # of edges at samples, looked at together: what a core's own cache holds
+MAX_BLOCK = 2**17  # postacts processed at a time: they fit a core's own cache
 
 
-class FirstSamples:
+class SampleBuffer:
     """Keeps the first samples of one layer.
 
     Args:
-        most: how many.
+        size: maximal number of samples.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, size: int) -> None:
+        self.size = size
         self.n = 0
         self.preacts: list[Array] = []  # [n, s, i]
         self.postacts: list[Array] = []  # [n, s, i, o]
 
     def update(self, preacts: Tensor, postacts: Tensor) -> None:
-        """Take in one chunk: `[s, n, i]` and `[s, n, i, o]`."""
-        wanted = slice(0, self.most - self.n)
-        if wanted.stop > 0:
-            for kept, each in ((self.preacts, preacts), (self.postacts, postacts)):
-                kept.append(each[:, wanted].transpose(0, 1).cpu().contiguous().numpy())
+        """Keep the samples of one chunk that fit: `[s, n, i]` and `[s, n, i, o]`."""
+        free = self.size - self.n
+        if free > 0:
+            for buffer, values in ((self.preacts, preacts), (self.postacts, postacts)):
+                buffer.append(values[:, :free].transpose(0, 1).cpu().contiguous().numpy())
             self.n += len(self.preacts[-1])
 
     def along_x(self) -> dict[str, Array]:
-        """Of each edge, along the samples in order of x, `[s, i, o]` each.
+        """Statistics of each edge along the samples in order of x, `[s, i, o]` each.
 
-        `roughness`: sum of |phi(x_{q+1}) - phi(x_q)| over max phi - min phi: 1 where phi rises or falls all the way,
-            about the number of its swings elsewhere.
+        `roughness`: sum of |phi(x_{q+1}) - phi(x_q)| over max phi - min phi: total variation over range, 1 for a
+            monotone edge, about the number of its swings otherwise.
         `monotone`: 1 where phi rises or falls all the way, but for rounding, else 0.
-        Neither has a value for an edge that is flat, or not finite.
+        Both are NaN for an edge that is flat or not finite.
         """
         x, y = np.concatenate(self.preacts), np.concatenate(self.postacts)
         _, s, i = x.shape
-        found = {name: np.empty(y.shape[1:]) for name in ("roughness", "monotone")}
-        for block in blocks(s, i, y[:, 0, 0].size, VALUES):
+        stats = {name: np.empty(y.shape[1:]) for name in ("roughness", "monotone")}
+        for block in blocks(s, i, y[:, 0, 0].size, MAX_BLOCK):
             values = _along(x[(slice(None), *block)], y[(slice(None), *block)])
-            for name, each in zip(found, values, strict=True):
-                found[name][block] = each
-        return found
+            for name, value in zip(stats, values, strict=True):
+                stats[name][block] = value
+        return stats
 
-    def quantiles(self) -> tuple[dict[str, dict[str, Array]], ...]:
-        """5, 25, 50, 75 and 95 % quantiles of preacts and postacts: for the layer, `[s]`, over samples, nodes and edges
-        together; for each node, `[s, i]`; for each edge, `[s, i, o]`."""
-        x, y = (np.concatenate(each).astype(np.float64) for each in (self.preacts, self.postacts))
-        all_x, all_y = (each.swapaxes(0, 1).reshape(each.shape[1], -1) for each in (x, y))
-        of_layer = {"preacts": quantiles_of(all_x, 1), "postacts": quantiles_of(all_y, 1)}
-        return of_layer, {"preact": quantiles_of(x, 0)}, {"postact": quantiles_of(y, 0)}
+    def layer_quantiles(self) -> dict[str, dict[str, Array]]:
+        """5, 25, 50, 75 and 95 % quantiles of `preacts` and `postacts` over samples and nodes or edges, `[s]` each."""
+        return {"preacts": _pooled_quantiles(self.preacts), "postacts": _pooled_quantiles(self.postacts)}
+
+    def node_quantiles(self) -> dict[str, Array]:
+        """Quantiles of each node entering, `[s, i]`."""
+        return quantiles_of(_joined(self.preacts), 0)
+
+    def edge_quantiles(self) -> dict[str, Array]:
+        """Quantiles of each edge, `[s, i, o]`."""
+        return quantiles_of(_joined(self.postacts), 0)
+
+
+def _joined(chunks: Sequence[Array]) -> Array:
+    return np.concatenate(chunks).astype(np.float64)
+
+
+def _pooled_quantiles(chunks: Sequence[Array]) -> dict[str, Array]:
+    values = _joined(chunks).swapaxes(0, 1)  # [s, n, ...]
+    return quantiles_of(values.reshape(len(values), -1), 1)
 
 
 def _along(x: Array, y: Array) -> tuple[Array, Array]:
-    """Roughness, and whether monotone, of some members and inputs."""
+    """Roughness and monotonicity of some members and inputs."""
     n, s, i = x.shape
     y = y[np.argsort(x, axis=0), np.arange(s)[:, None], np.arange(i)]
     low, high = y.min(axis=0).astype(np.float64), y.max(axis=0).astype(np.float64)

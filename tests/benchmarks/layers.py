@@ -107,13 +107,13 @@ def work():
 ENSEMBLE = (
     KANCLI
     + """
-from kancli import stats
+from kancli.stats.collector import Collector
 x = torch.randn(100, 2)
 def work():
     model = init_(network([2, 5, 1], n_members=1000), Reference(), seed=0)
-    collector = stats.Collector(model)
+    collector = Collector(model)
     collector.update(model.trace(x))
-    return collector.found()
+    return collector.compute()
 """
 )
 # A loop of 100 and its time tenfold: a loop of 1000 only takes longer. With the defaults each model saves itself.

@@ -12,7 +12,8 @@ from tests.benchmarks.timing import ROOT, Here, compare, verdict
 
 NETWORK = """
 import torch
-from kancli import stats
+from kancli.stats.collector import Collector
+from kancli.stats.gradients import measure_gradients
 from kancli.base_functions import base_function
 from kancli.inits import init_
 from kancli.inits.reference import Reference
@@ -35,12 +36,12 @@ BASIC = (
     WIDE
     + """
 def work():
-    collector = stats.Collector(model)
+    collector = Collector(model)
     for x in chunks:
         traces = model.trace(x)
         SPLINES
         collector.update(traces)
-    collector.found()
+    collector.compute()
 """
 )
 BASIC_SPLINES = BASIC.replace("SPLINES", "[each.spline for each in traces]")
@@ -48,9 +49,9 @@ FULL = (
     NETWORK
     + """
 def measure(model, x):
-    collector = stats.Collector(model, level="full", first=1000)
+    collector = Collector(model, level="full", n_first=1000)
     collector.update(model.trace(x))
-    return collector.found(stats.backward(model, x))
+    return collector.compute(measure_gradients(model, x))
 """
 )
 ONE = FULL + "\nmodel, x = network([2, 8, 8, 1]), torch.randn(256, 2)\ndef work():\n    measure(model, x)\n"
@@ -79,9 +80,9 @@ def work():
 """
 )
 KERNEL = (
-    NETWORK + "\nmodel, x = network([2, 8, 8, 1]), torch.randn(256, 2)\ndef work():\n    stats.backward(model, x)\n"
+    NETWORK + "\nmodel, x = network([2, 8, 8, 1]), torch.randn(256, 2)\ndef work():\n    measure_gradients(model, x)\n"
 )
-LARGE = NETWORK + "\nstats.backward(network([2, 32, 32, 32, 1], grid=20), torch.randn(256, 2))\n"
+LARGE = NETWORK + "\nmeasure_gradients(network([2, 32, 32, 32, 1], grid=20), torch.randn(256, 2))\n"
 
 
 def main():

@@ -38,7 +38,7 @@ def seen(model, x):
     collector = Collector(model, ranges=True)
     collector.update(traces)
     kept = {"inputs" if number == 0 else f"layers.{number}.preacts": each.preacts for number, each in enumerate(traces)}
-    return FigureData(model, collector.ranges(), activations=kept)
+    return FigureData(model, collector.compute()[1], activations=kept)
 
 
 def draw(scene, **options):

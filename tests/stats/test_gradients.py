@@ -15,7 +15,7 @@ from kancli.kan.base_functions import base_function
 from kancli.kan.grid_adaptation import adapt_grid_
 from kancli.kan.network import KAN
 from kancli.stats.collector import Collector
-from kancli.stats.gradients import backward
+from kancli.stats.gradients import measure_gradients
 from kancli.stats.stats_json import as_json
 
 
@@ -74,7 +74,7 @@ def jacobians(function, x):
 def test_against_automatic_differentiation(x, case):
     model = CASES[case](x)
     with model.with_basis_statistics(x):
-        found = backward(model, x)
+        found = measure_gradients(model, x)
         parameters = {name: each.detach() for name, each in model.named_parameters()}
         by_parameters = jacrev(lambda given: functional_call(model, given, (x,)))(parameters)  # [n, c, ...]
         by_inputs = jacobians(model, x)
@@ -110,7 +110,7 @@ def test_the_gradient_is_that_of_random_unit_cotangents(x):
     grads = torch.einsum("rc,nci->rni", u, jacobians(model, x))
     squares = grads.square().mean((1, 2))
     error = float(squares.std()) / math.sqrt(len(squares))
-    assert backward(model, x).layers[0]["gradient"]["values"][0] ** 2 == pytest.approx(
+    assert measure_gradients(model, x).layers[0]["gradient"]["values"][0] ** 2 == pytest.approx(
         float(squares.mean()), abs=4 * error
     )
 
@@ -123,7 +123,7 @@ def test_known_jacobians():
         for layer, matrix in zip(model.layers, matrices, strict=True):
             layer.scale_base.copy_(matrix)
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(9, 2)))
-    found = backward(model, x)
+    found = measure_gradients(model, x)
     assert {name: each[0] for name, each in found.jacobian.items()} == pytest.approx(
         {"median": 3.5, "min": 1, "max": 6, "condition": 6}
     )
@@ -137,7 +137,7 @@ def test_the_kernel_of_one_edge():
     x = torch.linspace(-1.5, 1.5, 12, dtype=torch.float64)[:, None]
     bases = model.layers[0].local_basis(x).dense()[:, 0]
     values = torch.linalg.eigvalsh(x @ x.T + bases @ bases.T).flip(0).numpy()
-    np.testing.assert_allclose(backward(model, x).ntk["eigenvalues"][0], values, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(measure_gradients(model, x).ntk["eigenvalues"][0], values, rtol=1e-9, atol=1e-13)
 
 
 # What E[y^2] of a node and sum_j E[(dy_j/dx)^2] are at 64 -> 64, G = 5, k = 3, x ~ U(-1, 1), base silu.
@@ -153,8 +153,8 @@ def test_an_ensemble_meets_the_exact_budgets(name):
     x = torch.from_numpy(SAMPLERS["uniform"](n=60).sample_each(64, seeds=range(members)))
     collector = Collector(model)
     collector.update(model.trace(x))
-    back = backward(model, x)
-    (layer,) = collector.found(back).layers
+    back = measure_gradients(model, x)
+    (layer,) = collector.compute(back)[0].layers
     forward = layer.layer["output"]["rms"] ** 2
     backwards = 64 * layer.layer["gradient"]["values"] ** 2
     for values, budget, digits in ((forward, BUDGETS[name][0], 5e-5), (backwards, BUDGETS[name][1], 5e-3)):
@@ -169,7 +169,7 @@ def test_values_that_are_not_finite_have_reasons(x):
         model.layers[1].scale_base[0, 0] = math.nan
     collector = Collector(model, level="full")
     collector.update(model.trace(x))
-    told = as_json(collector.found(backward(model, x)), [], epsilon=0, ensemble=False)
+    told = as_json(collector.compute(measure_gradients(model, x))[0], [], epsilon=0, ensemble=False)
     assert told["ntk"]["trace"] is None
     assert told["ntk"]["eigenvalues"] == [None] * len(x)
     assert told["jacobian"]["max"] is None
@@ -182,7 +182,7 @@ def test_nothing_drawn_leaves_no_gradient(x):
     with torch.no_grad():
         for each in model.layers[1].parameters():
             each.zero_()
-    found = backward(model, x)
+    found = measure_gradients(model, x)
     assert found.layers[0]["gradient"]["values"][0] == 0
     assert found.layers[0]["gradient"]["coef"][0] == 0
     assert found.layers[1]["gradient"]["scale_base"][0] > 0
@@ -195,5 +195,5 @@ def test_float32_models_are_measured_in_float64(x):
     with torch.no_grad():
         for mine, theirs in zip(exact.parameters(), model.parameters(), strict=True):
             mine.copy_(theirs)
-    single, double = backward(model, x.float()), backward(exact, x.float().double())
+    single, double = measure_gradients(model, x.float()), measure_gradients(exact, x.float().double())
     np.testing.assert_array_equal(single.ntk["eigenvalues"], double.ntk["eigenvalues"])

@@ -12,9 +12,10 @@ from kancli.inits.initialise import init_
 from kancli.inits.reference import Reference
 from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
-from kancli.stats.collector import Collector, growth_slope
-from kancli.stats.gradients import backward
+from kancli.stats.collector import Collector
+from kancli.stats.gradients import measure_gradients
 from kancli.stats.network_stats import non_finite
+from kancli.stats.propagation import growth_slope
 from kancli.stats.running_moments import Moments
 from kancli.stats.stats_json import as_json, plain
 
@@ -32,7 +33,7 @@ def measured(model, x, chunks=1, **how):
 
 
 def reported(model, x, chunks=1, **how):
-    found = measured(model, x, chunks, **how).found()
+    found, _ = measured(model, x, chunks, **how).compute()
     epsilon = torch.finfo(model.layers[0].coef.dtype).eps
     return as_json(found, [], epsilon=epsilon, ensemble=model.n_members is not None)
 
@@ -79,7 +80,7 @@ def test_layer_statistics_against_plain_numpy(x, chunks, grid, k):
     with torch.no_grad():
         for layer in model.layers:
             layer.scale_sp.uniform_(-2, 2, generator=torch.Generator().manual_seed(0))
-    found = reported(model, x, chunks, level="full", first=500)["layers"]
+    found = reported(model, x, chunks, level="full", n_first=500)["layers"]
     for layer, trace, entry in zip(model.layers, model.trace(x), found, strict=True):
         pre, post, out = trace.preacts.numpy(), trace.postacts.numpy(), trace.output.numpy()
         base = (layer.scale_base.detach() * trace.base.unsqueeze(-1)).numpy()
@@ -264,7 +265,7 @@ def test_zero_base_leaves_all_to_the_spline(x):
 
 def test_edge_ranges_are_the_sampled_range_and_the_strength(x):
     model = model_of([2, 3])
-    (edge_ranges,) = measured(model, x, chunks=3, level="none", ranges=True).ranges()
+    _, (edge_ranges,) = measured(model, x, chunks=3, level="none", ranges=True).compute()
     post = model.trace(x)[0].postacts.numpy()
     np.testing.assert_array_equal(edge_ranges.low, x.numpy().min(0))
     np.testing.assert_array_equal(edge_ranges.high, x.numpy().max(0))
@@ -279,7 +280,7 @@ def test_a_non_finite_value_is_named_by_layer_edge_and_branch(x, tensor, branch,
     with torch.no_grad():
         getattr(model.layers[1], tensor)[2, 1] = math.inf
     collector = measured(model, x, chunks=2, level=level)
-    found = collector.found(backward(model, x[:9]) if level == "full" else None)
+    found, _ = collector.compute(measure_gradients(model, x[:9]) if level == "full" else None)
     assert set(non_finite(found.layers)) == {0}
     assert non_finite(found.layers)[0].startswith(f"layer 1, edge 2 -> 1, {branch} branch: not finite for ")
     if level == "none":
@@ -294,7 +295,7 @@ def test_a_non_finite_value_is_named_by_layer_edge_and_branch(x, tensor, branch,
 def test_a_sum_that_overflows_names_the_node():
     model = KAN([2, 2], grid=5, k=3, base_fun=base_function("identity"))
     init_(model, Reference(noise_scale=0, noise_scale_base=0), seed=0)
-    found = measured(model, torch.full((3, 2), 3e38)).found()
+    found, _ = measured(model, torch.full((3, 2), 3e38)).compute()
     where = "layer 0, node 0: the sum of its incoming edges, each finite, is not finite"
     assert non_finite(found.layers) == {0: where}
 
@@ -329,8 +330,7 @@ def test_measuring_changes_nothing(x, level, members, dtype):
     copies = [each.postacts.clone() for each in traces]
     collector = Collector(model, level=level, ranges=True)
     collector.update(traces)
-    collector.found(backward(model, samples[:20]) if level == "full" else None)
-    collector.ranges()
+    collector.compute(measure_gradients(model, samples[:20]) if level == "full" else None)
     assert torch.equal(samples, kept)
     assert all(torch.equal(each.postacts, copy) for each, copy in zip(traces, copies, strict=True))
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())

@@ -16,7 +16,7 @@ from kancli.kan.network import KAN
 from kancli.runs.console import show
 from kancli.stats.collector import Collector
 from kancli.stats.glossary import EDGES, LAYER, NETWORK, NODES, TENSOR
-from kancli.stats.gradients import backward
+from kancli.stats.gradients import measure_gradients
 from kancli.stats.options import Verdicts
 from kancli.stats.parameters import Declared
 from kancli.stats.stats_json import as_json
@@ -31,7 +31,7 @@ def found_in(model, x, scheme=None, full=True):
         laws = [{name: Declared(*each) for name, each in layer.items()} for layer in declared(model, scheme)]
     collector = Collector(model, laws, level="full" if full else "basic")
     collector.update(model.trace(x))
-    return collector.found(backward(model, x) if full else None)
+    return collector.compute(measure_gradients(model, x) if full else None)[0]
 
 
 def judged(model, x, scheme=None, full=True, ensemble=False, **bounds):

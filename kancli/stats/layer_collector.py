@@ -1,0 +1,132 @@
+"""Accumulate one layer's traces, chunk by chunk; `layer_stats` turns the sums into statistics.
+
+Shapes: n samples, s members (1 for a single model), i inputs, o outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kancli.kan.layer import KANLayer, LayerTrace
+from kancli.stats.edge_moments import BasisMoments, EdgeMoments
+from kancli.stats.network_stats import EdgeRanges
+from kancli.stats.nodes import NodeValues
+from kancli.stats.non_finite import NonFiniteCounts, with_member_axis
+from kancli.stats.running_moments import Array, total
+from kancli.stats.sorted_samples import SampleBuffer
+
+BLOCK_SAMPLES = 64  # samples whose postacts are converted to float64 at a time
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """What to accumulate besides counts of non-finite values."""
+
+    n_first: int  # leading samples to keep, for roughness and quantiles
+    flat: float  # an edge is flat if its std is at most this share of the rms over all edges of the layer
+    moments: bool  # moments of the bases, from which those of the edges follow
+    extremes: bool  # mean |postact| and extremes, which need a pass over edges and samples
+    full: bool  # compute the statistics marked "full"
+
+    @classmethod
+    def of(cls, level: str, *, n_first: int, flat: float, ranges: bool) -> MeasureOptions:
+        """The options for a level of `stats.level`; `ranges` adds what `EdgeRanges` needs."""
+        measures, full = level != "none", level == "full"
+        return cls(n_first if measures else 0, flat, moments=measures or ranges, extremes=full or ranges, full=full)
+
+
+class LayerCollector:
+    """Accumulates the traces of one layer.
+
+    Args:
+        preacts, output: the values entering and leaving the layer, accumulated by the caller.
+    """
+
+    def __init__(self, layer: KANLayer, preacts: NodeValues, output: NodeValues, options: MeasureOptions) -> None:
+        self.layer, self.preacts, self.output, self.options = layer, preacts, output, options
+        self.non_finite = NonFiniteCounts(layer, preacts, output)
+        self.first_samples = SampleBuffer(options.n_first)
+        self.basis_moments = BasisMoments(layer)
+        self.grid_low, self.grid_high = (end.cpu() for end in layer.grid_ends())  # [i], or [s, i]
+        self.n = 0
+        self.off_grid: Array = np.zeros(())  # [s, i], counts
+        self.sum_abs: Array = np.zeros(())  # [s, i, o], of the postacts
+        self.low: Array = np.full((), np.inf)
+        self.high: Array = np.full((), -np.inf)
+
+    def update(self, trace: LayerTrace) -> None:
+        """Accumulate one chunk of samples."""
+        self.non_finite.update(trace)
+        self.n += trace.preacts.shape[-2]
+        if not self.options.moments:
+            return
+        x, b, y, first_basis = (
+            with_member_axis(tensor, self.layer).cpu()
+            for tensor in (trace.preacts, trace.base, trace.postacts, trace.terms.first)
+        )
+        self.basis_moments.update(first_basis, b, x)
+        self.first_samples.update(x, y)
+        is_outside = (x < self.grid_low.unsqueeze(-2)) | (x > self.grid_high.unsqueeze(-2))
+        self.off_grid = self.off_grid + is_outside.sum(dim=1).numpy()
+        if self.options.extremes:
+            self._update_extremes(y)
+
+    def _update_extremes(self, y: Tensor) -> None:
+        for begin in range(0, y.shape[1], BLOCK_SAMPLES):
+            block = y[:, begin : begin + BLOCK_SAMPLES].transpose(0, 1).double().contiguous().numpy()  # [n, s, i, o]
+            self.low, self.high = np.minimum(self.low, block.min(axis=0)), np.maximum(self.high, block.max(axis=0))
+            self.sum_abs = self.sum_abs + total(np.abs(block))
+
+    # Computed once, after the last update.
+
+    @cached_property
+    def edge_moments(self) -> EdgeMoments:
+        coef, offset, scale_base = self.layer.weights()
+        offset = torch.zeros_like(scale_base) if offset is None else offset
+        return self.basis_moments.edges(*(with_member_axis(each, self.layer) for each in (coef, offset, scale_base)))
+
+    @cached_property
+    def varies(self) -> Array:
+        """Whether each edge varies, `[s, i, o]`: none out of a constant input does."""
+        return (self.edge_moments.variance > 0) & (self.preacts.moments.variance > 0)[..., None]
+
+    @cached_property
+    def variance(self) -> Array:
+        """Variances of the edges, `[s, i, o]`: 0 where an edge does not vary."""
+        variance = self.edge_moments.variance
+        return np.where(self.varies | ~np.isfinite(variance), variance, 0.0)
+
+    @cached_property
+    def nonlinearity(self) -> Array:
+        """1 - R^2 of each edge's best straight line on the samples, `[s, i, o]`; NaN for edges that do not vary."""
+        explained = self.edge_moments.x_covariance**2 / self.preacts.moments.variance[..., None]
+        unexplained = np.maximum(1 - explained / self.edge_moments.variance, 0.0)
+        return np.where(self.varies, unexplained, np.nan)
+
+    @cached_property
+    def along_x(self) -> dict[str, Array]:
+        """`roughness` and `monotone` of each edge, `[s, i, o]`."""
+        return self.first_samples.along_x()
+
+    def ranges(self) -> EdgeRanges:
+        """The ranges of the first member."""
+        low, high = self.preacts.moments.low[0], self.preacts.moments.high[0]
+        return EdgeRanges(low, high, self.sum_abs[0] / self.n, np.sqrt(self.variance[0]))
+
+    def undefined_reasons(self) -> list[str]:
+        """By member, the reason why a number of this layer has no value."""
+        variances = [self.preacts.moments.variance, self.output.moments.variance]
+        if self.options.moments:
+            variances.append(self.edge_moments.variance)
+        no_overflow = np.logical_and.reduce(
+            [np.isfinite(variance.reshape(len(variance), -1)).all(axis=1) for variance in variances]
+        )
+        return [
+            "some values are not finite" if message else "nothing varies" if is_finite else "overflow in float64"
+            for message, is_finite in zip(self.non_finite.messages(), no_overflow, strict=True)
+        ]
