@@ -44,7 +44,8 @@ def render_page(runs: RunsFolder) -> bytes:
         for section in (_run_sections(runs) if runs.is_run else _sweep_sections(runs, data))
         if section.content is not None
     }
-    style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    style = _read("report.css")
+    script = _read(*(["page.js"] if runs.is_run else ["columns.js", "table.js", "page.js"]))
     page = templates.get_template("page.html").render(
         kind="run" if runs.is_run else "runs" if runs.head is None else "sweep",
         name=runs.name,
@@ -71,6 +72,10 @@ def _templates() -> Environment:
     templates.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     templates.globals |= {"VERDICT_SYMBOLS": VERDICT_SYMBOLS, "STATUS_SYMBOLS": sections.STATUS_SYMBOLS}
     return templates
+
+
+def _read(*names: str) -> str:
+    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
 
 
 def _sweep_sections(runs: RunsFolder, data: Mapping[str, Any]) -> list[Section]:

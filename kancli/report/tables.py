@@ -21,7 +21,7 @@ UNKNOWN = "unknown to this version of kancli"
 
 
 def results(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the table of results averaged over seeds.
+    """Return the table of results averaged over seeds, and the options of its controls.
 
     Args:
         data: from `page_data`.
@@ -37,7 +37,14 @@ def results(data: Mapping[str, Any]) -> dict[str, Any]:
         for cell in data["cells"][:MAX_CELLS]
     ]
     columns = [*(data["fixed"] or [""]), "jobs complete", "verdicts", *data["shown"]]
-    return {"columns": columns, "lines": lines, "n_more": max(len(data["cells"]) - MAX_CELLS, 0)}
+    return {
+        "columns": columns,
+        "lines": lines,
+        "n_more": max(len(data["cells"]) - MAX_CELLS, 0),
+        "statuses": sorted({job["status"] for job in data["jobs"]}),
+        "bad_verdicts": [name for name in data["shown"] if name in data["judged"]],
+        "statistics": data["statistics"],
+    }
 
 
 def _format_summary(values: Sequence[float | None] | None) -> tuple[str, str] | None:

@@ -82,7 +82,8 @@ class Chromium:
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=path.resolve().as_uri() + fragment)
         end = time.monotonic() + TIMEOUT
-        while not self.evaluate("document.readyState === 'complete' && document.body.dataset.whole !== undefined"):
+        complete = "!document.querySelector('.controls') || document.body.dataset.complete !== undefined"
+        while not self.evaluate(f"document.readyState === 'complete' && ({complete})"):
             assert time.monotonic() < end, self.errors
             time.sleep(0.02)
 
