@@ -26,6 +26,25 @@ settings.register_profile("repeatable", database=None, deadline=None, derandomiz
 settings.load_profile("repeatable")
 
 
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--rewrite-golden", action="store_true", help="rewrite the golden files that differ")
+
+
+@pytest.fixture(scope="session")
+def check_golden(pytestconfig):
+    """Compare a text with a golden file; with `--rewrite-golden`, write the file first."""
+
+    def check(name, text):
+        if pytestconfig.getoption("--rewrite-golden"):
+            (GOLDEN / name).write_text(text)
+        assert text == (GOLDEN / name).read_text()
+
+    return check
+
+
 @dataclass
 class Outcome:
     code: int

@@ -1,31 +1,20 @@
 """The help of kan-run and of each verb, held against golden files."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from kancli.cli.arguments import WIDTH
 from kancli.cli.verbs import VERBS
 from kancli.config.validation import TOP_LEVEL, catalogue
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 
-
-def check_golden(name, text):
-    if os.environ.get("KANCLI_REWRITE") == "1":
-        (GOLDEN / name).write_text(text)
-    assert text == (GOLDEN / name).read_text()
-
-
-def test_help_is_the_golden_file(kan_run):
+def test_help_is_the_golden_file(kan_run, check_golden):
     outcome = kan_run("--help")
     assert outcome.code == 0
     check_golden("help.txt", outcome.out)
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_of_a_verb_is_the_golden_file(kan_run, verb):
+def test_help_of_a_verb_is_the_golden_file(kan_run, check_golden, verb):
     outcome = kan_run(verb, "--help")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith(f"usage: kan-run {verb} ")

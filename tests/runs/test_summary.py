@@ -1,9 +1,7 @@
-"""The printed table is a golden file (`KANCLI_REWRITE=1` writes it anew), and its numbers are those of stats.json."""
+"""The printed table is a golden file (`pytest --rewrite-golden` rewrites it), and its numbers are those of stats.json."""
 
 import io
-import os
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +9,6 @@ from kancli.config.validation import validate
 from kancli.runs.console import number, share, show
 from kancli.runs.experiment import compute
 from kancli.runs.summary import summary
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "summary.txt"
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +22,8 @@ def printed(stats, verdicts):
     return out.getvalue()
 
 
-def test_the_table_is_the_golden_file(result):
-    text = printed(result.stats, result.verdicts)
-    if os.environ.get("KANCLI_REWRITE") == "1":
-        GOLDEN.write_text(text)
-    assert text == GOLDEN.read_text()
+def test_the_table_is_the_golden_file(result, check_golden):
+    check_golden("summary.txt", printed(result.stats, result.verdicts))
 
 
 def test_the_numbers_are_those_of_the_statistics(result):
