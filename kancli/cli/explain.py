@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from kancli.cli.arguments import epilog
 from kancli.cli.spinner import progress
+from kancli.errors import ConfigError
 from kancli.runs import signals
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from kancli.config.presets import Presets
 
 
@@ -32,9 +35,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, presets: Presets) -> int:
+    lines = _definitions() if args.words == ["stats"] else _explanation(args.words, presets)
     from kancli.runs.console import show
 
-    with progress("loading"), signals.deferred_signals():
-        from kancli.cli.explanation import explain, glossary
-    show(glossary() if args.words == ["stats"] else explain(args.words, presets), sys.stdout)
+    show(lines, sys.stdout)
     return 0
+
+
+def _definitions() -> list[Table | str]:
+    from kancli.cli.glossary import glossary
+
+    return glossary()
+
+
+def _explanation(overrides: list[str], presets: Presets) -> list[Table | str]:
+    from kancli.config.compose import compose
+
+    composed = compose(overrides, presets)
+    if faults := composed.faults():
+        raise ConfigError(faults)
+    with progress("loading"), signals.deferred_signals():
+        from kancli.cli.explanation import explain
+    return explain(overrides, composed, presets)

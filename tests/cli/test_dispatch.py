@@ -74,7 +74,7 @@ def test_a_wrong_override_has_one_answer_in_a_run_and_in_a_verb(kan_run, word):
     assert outcome.err == kan_run(word).err
 
 
-LIGHT = [["--help"], ["seed=x"], ["check", "--fast"], *([verb, "--help"] for verb in VERBS)]
+LIGHT = [["--help"], ["explain", "init=gloro"], ["seed=x"], ["check", "--fast"], *([verb, "--help"] for verb in VERBS)]
 PROGRAM = """
 import sys
 from kancli.cli import main

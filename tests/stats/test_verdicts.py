@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from kancli.cli.explanation import glossary
+from kancli.cli.glossary import glossary
 from kancli.inits import SCHEMES
 from kancli.inits.initialise import declared, init_
 from kancli.inits.reference import Reference

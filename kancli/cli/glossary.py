@@ -1,0 +1,23 @@
+"""The tables of `kan-run explain stats`: the definition of each number in stats.json."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.table import Table
+
+from kancli.schema import keys, show
+from kancli.stats.glossary import OVER_MEMBERS, SECTIONS
+from kancli.stats.options import Verdicts
+
+
+def glossary() -> list[Table | str]:
+    """All definitions, section by section, ready to print."""
+    verdicts = {f"{name} {show(field.default)}": field.metadata["help"] for name, field in keys(Verdicts).items()}
+    sections = {**SECTIONS, "verdicts [warn, fail]: the worst layer counts; over members, the mean": verdicts}
+    lines: list[Table | str] = [OVER_MEMBERS]
+    for title, entries in sections.items():
+        table = Table("", "", box=box.SIMPLE, show_header=False, show_edge=False, pad_edge=False)
+        for name, text in entries.items():
+            table.add_row(name, text)
+        lines += ["", title, table]
+    return lines
