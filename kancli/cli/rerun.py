@@ -13,7 +13,7 @@ from kancli.config.overrides import SELECTORS, flatten, literal, parse, resolve
 from kancli.config.presets import Presets
 from kancli.errors import ConfigError
 from kancli.inits.plugins import TARGET
-from kancli.runs.files import read_json
+from kancli.runs.reader import read_run
 
 ALIASES = plain_run.ALIASES
 
@@ -53,9 +53,7 @@ def overrides_of(words: Sequence[str], presets: Presets) -> list[str]:
     if not words or ("=" in words[0] and not Path(words[0]).is_dir()):
         raise ConfigError(["rerun: name the folder of a run: kan-run rerun RUN [KEY=VALUE ...]"])
     folder, overrides = Path(words[0]), words[1:]
-    config = read_json(folder / "run.json").get("config")
-    if not isinstance(config, Mapping):
-        raise ConfigError([f"{folder}/run.json: damaged: it has no config"])
+    config = read_run(folder).record.config
     replaced = set(_replaced([word for word in overrides if "=" in word], presets))
     recorded = [f"{key}={literal(value)}" for key, value in _ordered(config) if not _covered(key, replaced)]
     if any(word.startswith(f"init.{TARGET}=") for word in recorded):

@@ -1,5 +1,4 @@
-"""What of a run is held against another: read from a run's folder, or from the small JSON file that `kan-run bless`
-makes of one."""
+"""A run as one side of a comparison: read from its folder, or from the JSON file that `kan-run bless` writes."""
 
 from __future__ import annotations
 
@@ -8,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from kancli.errors import ConfigError, InconclusiveError
-from kancli.runs.files import pretty, read_json
-from kancli.runs.hashes import hash_of_file
+from kancli.runs.files import pretty, read_json, read_json_as
+from kancli.runs.reader import check_stats, read_run
 from kancli.schema import show
-from kancli.stats.stats_json import SCHEMA
 
 FORMAT = 1  # of a blessed file
 ENVIRONMENT = ("versions", "git", "platform", "cpu", "threads")
@@ -20,32 +20,42 @@ ENVIRONMENT = ("versions", "git", "platform", "cpu", "threads")
 
 @dataclass(frozen=True)
 class Record:
-    """A run as far as it can be compared."""
+    """What can be compared of a run."""
 
-    name: str  # where it was read from
+    name: str  # the path that it was read from
     semantics: int
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
-    ladder: Mapping[str, str]
+    ladder: Mapping[str, str]  # hashes by stage
     stats: Mapping[str, Any]  # the contents of stats.json; a blessed file leaves out nodes and edges
 
 
+class BlessedFile(msgspec.Struct, frozen=True):
+    """The contents of a blessed file."""
+
+    semantics: int
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    ladder: dict[str, str]
+    stats: dict[str, Any]
+
+
 def read(path: Path) -> Record:
-    """A run's folder, or a blessed file.
+    """Read a run's folder or a blessed file.
 
     Raises:
         InconclusiveError: it is missing, damaged, not finished, or of another schema.
     """
     try:
-        return _of_folder(path) if path.is_dir() else _of_file(path)
+        return _read_folder(path) if path.is_dir() else _read_file(path)
     except ConfigError as error:
         raise InconclusiveError(str(error)) from None
 
 
 def blessed(record: Record) -> str:
-    """A record as the text of a file to be reviewed and kept: sorted, without what is told node by node."""
+    """A record as the text of a file to review and keep: sorted, without the statistics of single nodes and edges."""
     layers = [
-        {name: each for name, each in layer.items() if name not in ("nodes", "edges")}
+        {name: value for name, value in layer.items() if name not in ("nodes", "edges")}
         for layer in record.stats["layers"]
     ]
     content = {
@@ -59,48 +69,40 @@ def blessed(record: Record) -> str:
     return pretty(_sorted(content)) + "\n"
 
 
-def _of_folder(folder: Path) -> Record:
-    run = read_json(folder / "run.json")
-    if run.get("status") != "complete":
-        raise InconclusiveError(f"{folder}: not a complete run: run.json says {show(run.get('status'))}")
-    hashes = run.get("sha256")
-    told = hashes.get("files", {}).get("stats.json") if isinstance(hashes, Mapping) else None
-    stats = read_json(folder / "stats.json")
-    if told != hash_of_file(folder / "stats.json"):
+def _read_folder(folder: Path) -> Record:
+    run = read_run(folder)
+    record = run.record
+    if record.status != "complete":
+        raise InconclusiveError(f"{folder}: not a complete run: run.json says {show(record.status)}")
+    stats = run.stats
+    if not run.has_original_stats:
         raise InconclusiveError(f"{folder}/stats.json: not what the run wrote: its hash is not that in run.json")
-    return _record(str(folder), folder / "run.json", run, {name: run.get(name) for name in ENVIRONMENT}, stats)
+    if record.semantics is None:
+        raise InconclusiveError(f"{folder}/run.json: damaged: it has no semantics")
+    environment = {name: getattr(record, name) for name in ENVIRONMENT}
+    _check_ladder(folder / "run.json", record.ladder)
+    return Record(str(folder), record.semantics, record.config, environment, record.ladder, stats)
 
 
-def _of_file(path: Path) -> Record:
-    content = read_json(path)
-    if content.get("kancli_baseline") != FORMAT:
-        given = show(content.get("kancli_baseline"))
-        raise InconclusiveError(f"{path}: no baseline of this kancli: kancli_baseline is {given}, {FORMAT} is wanted")
-    environment, stats = content.get("environment"), content.get("stats")
-    if not isinstance(environment, Mapping) or not isinstance(stats, Mapping):
-        raise InconclusiveError(f"{path}: damaged: environment or stats are missing")
-    return _record(str(path), path, content, environment, stats)
-
-
-def _record(
-    name: str, path: Path, content: Mapping[str, Any], environment: Mapping[str, Any], stats: Mapping[str, Any]
-) -> Record:
-    ladder, config, semantics = content.get("ladder"), content.get("config"), content.get("semantics")
-    if not isinstance(ladder, Mapping) or not all(isinstance(each, str) for each in ladder.values()) or not ladder:
-        raise InconclusiveError(f"{path}: it has no ladder of hashes: it was made by an older kancli, or is damaged")
-    if not isinstance(config, Mapping) or not isinstance(semantics, int):
-        raise InconclusiveError(f"{path}: damaged: config or semantics are missing")
-    if stats.get("schema") != SCHEMA:
+def _read_file(path: Path) -> Record:
+    version = read_json(path).get("kancli_baseline")
+    if version != FORMAT:
         raise InconclusiveError(
-            f"{path}: its statistics have schema {show(stats.get('schema'))}; this kancli reads {SCHEMA}"
+            f"{path}: no baseline of this kancli: kancli_baseline is {show(version)}; allowed: {FORMAT}"
         )
-    if not isinstance(stats.get("layers"), list) or not all(isinstance(each, Mapping) for each in stats["layers"]):
-        raise InconclusiveError(f"{path}: damaged: its statistics have no layers")
-    return Record(name, semantics, config, environment, ladder, stats)
+    content = read_json_as(path, BlessedFile)
+    _check_ladder(path, content.ladder)
+    check_stats(path, content.stats)
+    return Record(str(path), content.semantics, content.config, content.environment, content.ladder, content.stats)
+
+
+def _check_ladder(path: Path, ladder: Mapping[str, str]) -> None:
+    if not ladder:
+        raise InconclusiveError(f"{path}: it has no ladder of hashes: an older kancli wrote it, or it is damaged")
 
 
 def _sorted(content: Any) -> Any:
-    """Keys in order at every depth, but for the ladder, whose order is that of the computation."""
+    """Keys in order at every depth, except those of the ladder, whose order is that of the computation."""
     if isinstance(content, Mapping):
         return {name: content[name] if name == "ladder" else _sorted(content[name]) for name in sorted(content)}
-    return [_sorted(each) for each in content] if isinstance(content, (list, tuple)) else content
+    return [_sorted(value) for value in content] if isinstance(content, (list, tuple)) else content

@@ -22,11 +22,12 @@ from kancli.config.overrides import flatten
 from kancli.errors import ConfigError
 from kancli.runs.console import STYLES, number
 from kancli.runs.files import unwritable_message, write_whole
+from kancli.runs.reader import RunRecord, parse_override_words
 from kancli.schema import show as show_value
 from kancli.stats.summary import summary_statistics
-from kancli.sweeps.names import parse_override_words, run_names
+from kancli.sweeps.names import run_names
 from kancli.sweeps.reader import is_sweep, read_folder
-from kancli.sweeps.table import SEED, Row, by_keys, numbers, words_in
+from kancli.sweeps.table import SEED, Row, by_keys, numbers
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
@@ -51,8 +52,8 @@ class Column:
 
     def verdict(self, name: str) -> str | None:
         """The worst verdict of this name among the runs."""
-        given = {each["verdict"] for row in self.rows for each in row.verdicts if each["name"] == name}
-        return next((each for each in ("fail", "warn", "pass") if each in given), None)
+        among = {verdict.verdict for row in self.rows for verdict in row.verdicts if verdict.name == name}
+        return next((word for word in ("fail", "warn", "pass") if word in among), None)
 
 
 def columns_of(folders: Sequence[Path]) -> list[Column]:
@@ -61,21 +62,21 @@ def columns_of(folders: Sequence[Path]) -> list[Column]:
     Raises:
         ConfigError: a folder holds no runs or is damaged, or there are fewer than two columns, or too many.
     """
-    columns, typed = [], []
-    for folder in dict.fromkeys(each.resolve() for each in folders):
-        found = read_folder(folder)
-        records = {row.folder: record for row, record in zip(found.rows, found.records, strict=True)}
-        for rows in by_keys(found.rows).values():
+    columns, overrides = [], []
+    for folder in dict.fromkeys(path.resolve() for path in folders):
+        runs = read_folder(folder)
+        records = {row.folder: record for row, record in zip(runs.rows, runs.records, strict=True)}
+        for rows in by_keys(runs.rows).values():
             complete = [row for row in rows if row.status == "complete"]
-            if not complete:
-                log.warning("%s: no complete run; left out", _place(folder, rows[0]))
+            record = records[complete[0].folder] if complete else None
+            if record is None:
+                log.warning("%s: no complete run; left out", _path(folder, rows[0]))
                 continue
-            record = records[complete[0].folder]
-            typed.append((found.name, _telling(record, seeds=len(rows) > 1)))
-            place = _place(folder, complete[0])
-            columns.append(Column("", place, record.get("config", {}), complete, len(rows) - len(complete)))
+            overrides.append((runs.name, _naming_overrides(record, has_seeds=len(rows) > 1)))
+            columns.append(Column("", _path(folder, complete[0]), record.config, complete, len(rows) - len(complete)))
     check_count(len(columns))
-    return [dataclasses.replace(each, name=name) for each, name in zip(columns, run_names(typed), strict=True)]
+    names = run_names(overrides)
+    return [dataclasses.replace(column, name=name) for column, name in zip(columns, names, strict=True)]
 
 
 def check_count(count: int) -> None:
@@ -90,16 +91,16 @@ def check_count(count: int) -> None:
         raise ConfigError([f"compare: {count} columns, seeds of one sweep taken together; at most {MAX_COLUMNS}"])
 
 
-def _place(folder: Path, row: Row) -> Path:
+def _path(folder: Path, row: Row) -> Path:
     return folder if row.folder == "." else folder / row.folder
 
 
-def _telling(record: Mapping[str, Any], *, seeds: bool) -> dict[str, str]:
-    """What was typed for a run, without what changes no result, and without a seed that is one of several."""
+def _naming_overrides(record: RunRecord, *, has_seeds: bool) -> dict[str, str]:
+    """The overrides that can name a column: those that change results, without the seed where it has several."""
     return {
         key: value
-        for key, value in parse_override_words(words_in(record)).items()
-        if key.split(".")[0] not in NOT_IDENTITY and not (seeds and key == SEED)
+        for key, value in parse_override_words(record.overrides).items()
+        if key.split(".")[0] not in NOT_IDENTITY and not (has_seeds and key == SEED)
     }
 
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from kancli.errors import ConfigError
 from kancli.figures import render as figures
 from kancli.figures.data import FigureData, NothingToDrawError
+from kancli.runs.figure_data import read_figure_data, settings_of_run
 from kancli.runs.folder import RunFolder
-from kancli.runs.reader import figure_data_of_run, read_run, read_stats, settings_of_run
-from kancli.schema import show
+from kancli.runs.reader import RecordedRun, read_finished_run
 from kancli.stats.glossary import meanings
-from kancli.sweeps.names import parse_override_words, run_names
+from kancli.sweeps.names import run_names
 from kancli.sweeps.plan import is_planned, read
 from kancli.sweeps.reader import is_sweep
 
@@ -31,16 +30,6 @@ log = logging.getLogger("kancli")
 T = TypeVar("T")
 U = TypeVar("U")
 MAX_RUNS = 12  # side by side
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run as far as its place among others goes."""
-
-    folder: Path
-    record: Mapping[str, Any]  # run.json
-    overrides: Mapping[str, str]  # what was typed for it, by key
-    verdicts: Sequence[Mapping[str, Any]] = ()
 
 
 def draw_runs(folders: Sequence[Path], typed: Sequence[str], presets: Presets) -> list[Path]:
@@ -103,23 +92,23 @@ def encode_comparison(
         return figures.encode_all("compare", drawn, options)
 
 
-def figure_options(run: Run, typed: Sequence[str], presets: Presets) -> FigureOptions:
+def figure_options(run: RecordedRun, typed: Sequence[str], presets: Presets) -> FigureOptions:
     """How figures are to look: as the first run's, and as it is typed."""
     if any(each.startswith("figures=") for each in typed):
         raise ConfigError(["figures=: of several runs the figures are compare and sweep; choose only how they look"])
-    settings = settings_of_run(run.folder, run.record["config"], typed, presets)
+    settings = settings_of_run(run, typed, presets)
     return dataclasses.replace(settings.figures, title=None)
 
 
 def _scenes(
-    runs: Sequence[Run], typed: Sequence[str], presets: Presets, *, forgiving: bool
-) -> list[tuple[Run, FigureData]]:
+    runs: Sequence[RecordedRun], typed: Sequence[str], presets: Presets, *, forgiving: bool
+) -> list[tuple[RecordedRun, FigureData]]:
     """What is to be drawn of the first runs."""
     if len(runs) > MAX_RUNS:
         log.warning("compare: shows the first %d of %d runs", MAX_RUNS, len(runs))
 
-    def with_scene(run: Run) -> tuple[Run, FigureData]:
-        return run, figure_data_of_run(run.folder, run.record["config"], typed, presets)[1]
+    def with_scene(run: RecordedRun) -> tuple[RecordedRun, FigureData]:
+        return run, read_figure_data(run, settings_of_run(run, typed, presets))
 
     return _each(runs[:MAX_RUNS], with_scene, forgiving=forgiving)
 
@@ -145,35 +134,21 @@ def _jobs(sweep: Path) -> list[Path]:
     return sorted((each.parent for each in sweep.glob("**/run.json")), key=lambda path: (len(path.name), str(path)))
 
 
-def _compare(names: Sequence[str], scenes: Sequence[tuple[Run, FigureData]], options: FigureOptions) -> Figure:
+def _compare(names: Sequence[str], scenes: Sequence[tuple[RecordedRun, FigureData]], options: FigureOptions) -> Figure:
     from kancli.figures import compare
 
     return compare.plot([(name, scene) for name, (_, scene) in zip(names, scenes, strict=True)], options)
 
 
-def _sweep(runs: Sequence[Run], options: FigureOptions) -> Figure:
+def _sweep(runs: Sequence[RecordedRun], options: FigureOptions) -> Figure:
     from kancli.figures import sweep
 
     return sweep.plot([sweep.Row(run.overrides, run.verdicts) for run in runs], options, meanings())
 
 
-def _read(folder: Path) -> Run:
+def _read(folder: Path) -> RecordedRun:
     if is_sweep(folder):
         raise ConfigError([f"{folder}: a sweep is drawn alone: kan-run draw {folder}"])
-    record = read_run(folder)
-    overrides = record.get("overrides")
-    if not isinstance(overrides, list) or not all(isinstance(each, str) for each in overrides):
-        raise ConfigError([f"{folder}/run.json: damaged: its overrides are {show(overrides)}"])
-    verdicts = read_stats(folder / "stats.json").get("verdicts")
-    if not isinstance(verdicts, list) or not all(isinstance(each, Mapping) and _sound(each) for each in verdicts):
-        raise ConfigError([f"{folder}/stats.json: damaged: its verdicts are {show(verdicts)}"])
-    return Run(folder, record, parse_override_words(overrides), verdicts)
-
-
-def _sound(verdict: Mapping[str, Any]) -> bool:
-    numbers = [verdict.get(name) for name in ("value", "low", "high")]
-    return (
-        isinstance(verdict.get("name"), str)
-        and "value" in verdict
-        and all(isinstance(each, (int, float, type(None))) for each in numbers)
-    )
+    run = read_finished_run(folder)
+    _ = run.verdicts  # read now, so that damage is reported while runs can be left out
+    return run

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from kancli.figures.options import FigureOptions
+    from kancli.stats.verdicts import Verdict
 
 Array = np.ndarray
 
@@ -45,10 +46,10 @@ WIDE = 20.0  # numbers whose greatest is so many times the least go on a log sca
 
 @dataclass(frozen=True)
 class Row:
-    """One run of a sweep: the swept keys as they were typed, and its verdicts as in stats.json."""
+    """One run of a sweep: the swept keys as they were typed, and its verdicts."""
 
     keys: Mapping[str, str]
-    verdicts: Sequence[Mapping[str, Any]]
+    verdicts: Sequence[Verdict]
 
 
 @dataclass(frozen=True)
@@ -77,23 +78,23 @@ def tables(rows: Sequence[Row]) -> dict[str, Table]:
         told = ", ".join(axes) or "nothing besides the seed"
         raise NothingToDrawError(f"sweep: {told} differs; a figure is drawn over one key or two")
     shape = tuple(map(len, axes.values()))
-    found: dict[str, dict[tuple[int, ...], list[Mapping[str, Any]]]] = {}
+    found: dict[str, dict[tuple[int, ...], list[Verdict]]] = {}
     for row in rows:
         place = tuple(each.index(row.keys.get(name, MISSING)) for name, each in axes.items())
         for verdict in row.verdicts:
-            if verdict["value"] is not None:
-                found.setdefault(verdict["name"], {}).setdefault(place, []).append(verdict)
+            if verdict.value is not None:
+                found.setdefault(verdict.name, {}).setdefault(place, []).append(verdict)
     return {name: Table(axes, _numbers(cells, shape)) for name, cells in found.items()}
 
 
-def _numbers(cells: Mapping[tuple[int, ...], list[Mapping[str, Any]]], shape: tuple[int, ...]) -> dict[str, Array]:
+def _numbers(cells: Mapping[tuple[int, ...], list[Verdict]], shape: tuple[int, ...]) -> dict[str, Array]:
     numbers = {name: np.full(shape, np.nan) for name in ("mean", "low", "high")}
     for place, verdicts in cells.items():
         if len(verdicts) > 1:
-            told = _over_seeds(str(verdicts[0]["name"]), [float(each["value"]) for each in verdicts])
+            told = _over_seeds(verdicts[0].name, [float(each.value) for each in verdicts if each.value is not None])
         else:  # of one run: over its members, where it has several
             (verdict,) = verdicts
-            told = {"mean": verdict["value"], "low": verdict.get("low"), "high": verdict.get("high")}
+            told = {"mean": verdict.value, "low": verdict.low, "high": verdict.high}
         for name, each in numbers.items():
             each[place] = np.nan if told[name] is None else told[name]
     if np.isnan(numbers["low"]).all():

@@ -25,7 +25,7 @@ def page_data(rows: Sequence[Row]) -> dict[str, Any]:
     """
     keys = list(dict.fromkeys(key for row in rows for key in row.keys))
     statistics = list(dict.fromkeys(name for row in rows for name in row.statistics))
-    judged = list(dict.fromkeys(verdict["name"] for row in rows for verdict in row.verdicts))
+    judged = list(dict.fromkeys(verdict.name for row in rows for verdict in row.verdicts))
     fixed = [key for key in keys if key != table.SEED]
     groups = table.by_keys(rows).values()
     return {
@@ -46,12 +46,12 @@ def statistics_of_interest(rows: Sequence[Row], statistics: Sequence[str], judge
     """Return the last layer's output std, the propagation slopes, and each statistic that warns or fails in a job."""
     outputs = [name for name in statistics if name.endswith("_output_std")][-1:]
     slopes = [name for name in SLOPES if any(row.statistics.get(name) is not None for row in rows)]
-    bad = {verdict["name"] for row in rows for verdict in row.verdicts if verdict["verdict"] in ("fail", "warn")}
+    bad = {verdict.name for row in rows for verdict in row.verdicts if verdict.verdict in ("fail", "warn")}
     return [*outputs, *slopes, *(name for name in judged if name in bad)]
 
 
 def _job(row: Row, keys: Sequence[str], statistics: Sequence[str], judged: Sequence[str]) -> dict[str, Any]:
-    verdicts = {verdict["name"]: verdict["verdict"] for verdict in row.verdicts}
+    verdicts = {verdict.name: verdict.verdict for verdict in row.verdicts}
     return {
         "job": row.number,
         "folder": row.folder,
@@ -70,7 +70,7 @@ def _cell(
     cell: Mapping[str, Any], rows: Sequence[Row], keys: Sequence[str], statistics: Sequence[str], judged: Sequence[str]
 ) -> dict[str, Any]:
     summaries = cell["statistics"]
-    counts = Counter((verdict["name"], verdict["verdict"]) for row in rows for verdict in row.verdicts)
+    counts = Counter((verdict.name, verdict.verdict) for row in rows for verdict in row.verdicts)
     return {
         "jobs": cell["jobs"],
         "complete": sum(row.status == "complete" for row in rows),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kancli.runs.reader import RunRecord
 from kancli.stats.columns import flat
 from kancli.sweeps.table import Row
 
@@ -13,13 +14,13 @@ MAX_JOBS = 12  # listed for each different value
 NOT_RECORDED = "not recorded"
 
 
-def environment(rows: Sequence[Row], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def environment(rows: Sequence[Row], records: Sequence[RunRecord | None]) -> dict[str, Any]:
     """Compare the environments of all jobs that left a record.
 
     Returns:
         `remark`, and a table of text as `columns` and `lines`; without lines if no job left a record.
     """
-    jobs = {row.number: _properties(record) for row, record in zip(rows, records, strict=True) if record}
+    jobs = {row.number: _properties(record) for row, record in zip(rows, records, strict=True) if record is not None}
     if not jobs:
         return {"remark": "No job has left a record yet.", "columns": [], "lines": []}
     first_job, first = next(iter(jobs.items()))
@@ -38,10 +39,10 @@ def environment(rows: Sequence[Row], records: Sequence[Mapping[str, Any]]) -> di
     }
 
 
-def _properties(record: Mapping[str, Any]) -> dict[str, str]:
+def _properties(record: RunRecord) -> dict[str, str]:
     properties = {}
     for key in RECORD_KEYS:
-        value = record.get(key)
+        value = getattr(record, key)
         entries = flat(value) if isinstance(value, Mapping) else {"": value}
         for name, entry in entries.items():
             properties[name if key == "versions" else f"{key} {name}".strip()] = _format_value(entry)

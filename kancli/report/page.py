@@ -133,7 +133,7 @@ def _environment(runs: RunsFolder) -> dict[str, Any]:
 
 
 def _config(runs: RunsFolder) -> Mapping[str, Any] | None:
-    return next((record["config"] for record in runs.records if isinstance(record.get("config"), Mapping)), None)
+    return next((record.config for record in runs.records if record is not None), None)
 
 
 def _csp_hash(text: str) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kancli.report.data import relative_url
+from kancli.runs.reader import ENDED
 from kancli.sweeps import table
-from kancli.sweeps.plan import ENDED
 from kancli.sweeps.reader import RunsFolder
 from kancli.sweeps.table import Row
 

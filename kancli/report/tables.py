@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kancli.report.data import SUMMARY, VERDICTS
 from kancli.runs.console import number
@@ -14,6 +14,9 @@ from kancli.stats.columns import flat
 from kancli.stats.glossary import meanings
 from kancli.sweeps import table
 from kancli.sweeps.table import LAYER_COLUMNS, Row
+
+if TYPE_CHECKING:
+    from kancli.stats.verdicts import Verdict
 
 MAX_CELLS = 200
 MAX_VALUES = 24  # of a key in the table of its effects
@@ -109,7 +112,7 @@ def verdict_summary(rows: Sequence[Row], config: Mapping[str, Any] | None) -> di
     counts: dict[str, Counter[str | None]] = {}
     for row in rows:
         for verdict in row.verdicts:
-            counts.setdefault(verdict["name"], Counter())[verdict["verdict"]] += 1
+            counts.setdefault(verdict.name, Counter())[verdict.verdict] += 1
     if not counts:
         return None
     descriptions, bounds = meanings(), (config or {}).get("verdicts")
@@ -132,20 +135,20 @@ def _format_bounds(bounds: Any) -> str:
     return ", ".join(f"{bound:g}" if isinstance(bound, int | float) else "–" for bound in bounds)
 
 
-def run_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def run_verdicts(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Return the verdicts of a single run, each with its value and bound."""
     descriptions = meanings()
     lines = []
     for verdict in verdicts:
-        interval = "" if verdict.get("low") is None else f" [{number(verdict['low'])}, {number(verdict['high'])}]"
+        interval = "" if verdict.low is None else f" [{number(verdict.low)}, {number(verdict.high)}]"
         lines.append(
             {
-                "name": verdict["name"],
-                "verdict": verdict["verdict"],
-                "value": number(verdict["value"]) + interval,
-                "threshold": number(verdict.get("threshold")),
-                "detail": str(verdict.get("detail", "")),
-                "meaning": descriptions.get(verdict["name"], UNKNOWN),
+                "name": verdict.name,
+                "verdict": verdict.verdict,
+                "value": number(verdict.value) + interval,
+                "threshold": number(verdict.threshold),
+                "detail": verdict.detail,
+                "meaning": descriptions.get(verdict.name, UNKNOWN),
             }
         )
     return {"lines": lines}

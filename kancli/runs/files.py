@@ -11,7 +11,9 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from kancli.errors import ConfigError, one_line
 from kancli.stats.columns import flat
@@ -19,7 +21,7 @@ from kancli.stats.columns import flat
 if TYPE_CHECKING:
     from torch import Tensor
 
-
+T = TypeVar("T")
 MAX_JSON_BYTES = 2**30  # bytes: 1.8 kB an edge are 300 MB for [64, 2500]
 
 
@@ -41,21 +43,27 @@ def write_whole(target: Path, content: bytes) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file that a run left.
+    """Read a JSON object that a run left.
 
     Raises:
-        ConfigError: it is missing, damaged, no object, too large, or no plain file.
+        ConfigError: as for `read_json_as`.
+    """
+    return read_json_as(path, dict[str, Any])
+
+
+def read_json_as(path: Path, kind: type[T]) -> T:
+    """Read a JSON file that a run left, and check that it is of a type.
+
+    Raises:
+        ConfigError: it is missing, damaged, of another type, too large, or no regular file.
     """
     check_plain(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         raise ConfigError([f"{path}: no such file; give the folder of a run"]) from None
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
-    if not isinstance(content, dict):
-        raise ConfigError([f"{path}: damaged: not an object"])
-    return content
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError, KanError
-from kancli.runs.files import csv_of_edges, csv_of_rows, pretty, read_json, unwritable_message, write_whole
+from kancli.runs.files import csv_of_edges, csv_of_rows, pretty, unwritable_message, write_whole
 from kancli.runs.hashes import hash_of, hash_of_file
+from kancli.runs.reader import read_run
 from kancli.stats.columns import flat
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def _check_finished(path: Path) -> None:
         ConfigError: it is not.
     """
     try:
-        status = read_json(path / "run.json").get("status")
+        status = read_run(path).record.status
     except ConfigError:
         status = None
     if status not in ("complete", "failed", "interrupted"):

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from kancli.errors import ConfigError, one_line
 from kancli.figures import render as figures
+from kancli.runs.figure_data import read_figure_data, settings_of_run
+from kancli.runs.files import read_json
 from kancli.runs.folder import RunFolder
-from kancli.runs.reader import figure_data_of_run, read_run
+from kancli.runs.reader import read_finished_run
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
@@ -22,23 +24,25 @@ def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Pat
         typed: overrides of `figures` and its keys; the others are as the run had them.
 
     Raises:
-        ConfigError: the folder is not that of a finished run, one of its files is damaged, an override is of no figure,
-            or there is nothing that can be drawn.
+        ConfigError: the folder is not that of a finished run, one of its files is damaged, an override is of another
+            key, or there is nothing to draw.
     """
-    run = read_run(folder)
-    settings, scene = figure_data_of_run(folder, run["config"], typed, presets)
+    run = read_finished_run(folder)
+    settings = settings_of_run(run, typed, presets)
+    data = read_figure_data(run, settings)
     target = RunFolder(folder, {})
     try:
         with figures.drawing_in(folder):
-            made = [files for _, files in figures.files(scene, settings.figures)]  # all, before any is replaced
+            encoded = [files for _, files in figures.files(data, settings.figures)]  # all, before any is replaced
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
-        raise ConfigError([f"{folder}/stats.json: damaged: not what is to be drawn: {one_line(error)}"]) from None
-    if not made:
+        raise ConfigError([f"{folder}/stats.json: damaged: cannot be drawn: {one_line(error)}"]) from None
+    if not encoded:
         raise ConfigError([f"{folder}: nothing to draw; type for example figures=all"])
-    for files in made:
+    for files in encoded:
         for path, content in files.items():
             target.write(path, content)
     written = [folder / name for name in target.files]
-    run["sha256"]["files"].update(target.files)
-    target.write_json("run.json", run)
+    record = read_json(folder / "run.json")  # whole: fields that this kancli does not know stay
+    record["sha256"]["files"].update(target.files)
+    target.write_json("run.json", record)
     return written

@@ -8,14 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from torch import Tensor
 
-from kancli.kan.layer import KANLayer
 from kancli.stats.running_moments import Array
 from kancli.stats.summary import quantiles_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from kancli.kan.layer import KANLayer
 
 
 class Declared(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """The entry in stats.json: `low`, `high` and `n` only for the mean of an ensemble."""
-        entry = vars(self).copy()
+        entry = asdict(self)
         if self.n is None:
             del entry["low"], entry["high"], entry["n"]
         return entry

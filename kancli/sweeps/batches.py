@@ -13,8 +13,9 @@ from typing import Any
 
 from kancli.config.settings import Settings
 from kancli.inits.plugins import CodePolicy, use_policy
+from kancli.runs.reader import ENDED
 from kancli.sweeps import costs, local
-from kancli.sweeps.plan import ENDED, read
+from kancli.sweeps.plan import read
 
 JOBS = "KANCLI_JOBS"  # what names a task's jobs, among hydra.job.env_set
 FOLDER = ".tasks"  # below the sweep's, where Hydra has a folder for each task; nothing is put into them

@@ -16,9 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from kancli.config.hydra import plain_config, register_launcher
 from kancli.errors import ConfigError, KanError
+from kancli.runs.reader import parse_override_words
 from kancli.sweeps import local, table
 from kancli.sweeps.jobs import Composed, Composer, jobs_of
-from kancli.sweeps.names import parse_override_words
 from kancli.sweeps.objective import objective_of
 from kancli.sweeps.plan import Job, Plan, check_places, freeze, planned_job, read
 

@@ -16,7 +16,7 @@ from kancli.errors import KanError, one_line
 from kancli.runs.pool import EXITED_SILENTLY, process_pool
 from kancli.sweeps import costs
 from kancli.sweeps.costs import processes_of
-from kancli.sweeps.plan import ENDED, Job, Outcome, Plan
+from kancli.sweeps.plan import Job, Outcome, Plan
 from kancli.sweeps.progress import counting
 
 MAX_POOLS = 5  # that break down before a sweep ends
@@ -145,8 +145,8 @@ def _answer(future: Future[list[Outcome]], plan: Plan, jobs: Sequence[Job], swee
 
 def _known(plan: Plan, jobs: Sequence[Job]) -> list[Outcome]:
     """What the folders of jobs tell of those that have ended."""
-    records = ((job.number, plan.record(job) or {}) for job in jobs)
-    return [Outcome(number, record.get("error")) for number, record in records if record.get("status") in ENDED]
+    records = ((job.number, plan.record(job)) for job in jobs)
+    return [Outcome(number, record.error) for number, record in records if record is not None and record.has_ended]
 
 
 def _ending(code: int) -> str:

@@ -5,12 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 
-def parse_override_words(words: Sequence[str]) -> dict[str, str]:
-    """Overrides by key, as typed."""
-    split = (word.partition("=") for word in words)
-    return {key.lstrip("+~"): value for key, _, value in split}
-
-
 def run_names(runs: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:
     """The overrides that not all share; where that is not enough, the folder before them.
 

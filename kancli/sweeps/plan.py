@@ -18,7 +18,8 @@ from kancli.config.compose import settings_of
 from kancli.config.identity import identity
 from kancli.config.settings import Settings
 from kancli.errors import ConfigError, one_line
-from kancli.runs.files import read_json, unwritable_message, write_whole
+from kancli.runs.files import unwritable_message, write_whole
+from kancli.runs.reader import RunRecord, read_run
 from kancli.seeding import SEMANTICS
 from kancli.sweeps.jobs import Composed, Expansion
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 PLAN = "plan.jsonl"  # the head, then a line a job
 MASTER = "multirun.yaml"  # Hydra's own record of a sweep
 SCHEMA = 1
-ENDED = ("complete", "failed")
 
 
 @dataclass(frozen=True)
@@ -95,18 +95,18 @@ class Plan:
                  " what is missing would not fit what is there; run the sweep anew"]
             )  # fmt: skip
 
-    def record(self, job: Job) -> dict[str, Any] | None:
-        """What a job's run.json says; None where there is none, or one of another run."""
+    def record(self, job: Job) -> RunRecord | None:
+        """A job's run.json; None where there is none, or one of another run."""
         try:
-            record = read_json(self.path(job) / "run.json")
+            record = read_run(self.path(job)).record
         except ConfigError:
             return None
-        return record if record.get("identity") == job.identity else None
+        return record if record.identity == job.identity else None
 
     def status(self, job: Job) -> str | None:
         """How a job ended, or "running" or "interrupted"; None where it left no record."""
         record = self.record(job)
-        return None if record is None else str(record.get("status"))
+        return None if record is None else record.status
 
     def clear(self, job: Job) -> None:
         """Remove what an attempt at a job left that did not complete.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kancli.errors import ConfigError, one_line
-from kancli.runs.files import read_json
+from kancli.runs.reader import RunRecord, read_run
 from kancli.sweeps import table
 from kancli.sweeps.plan import MASTER, PLAN, Plan, is_planned, read
 from kancli.sweeps.table import Row
@@ -22,7 +22,7 @@ class RunsFolder:
 
     folder: Path
     rows: Sequence[Row]
-    records: Sequence[Mapping[str, Any]]  # the run.json of each; empty where there is none
+    records: Sequence[RunRecord | None]  # of each row; None where there is none
     head: Mapping[str, Any] | None = None  # of the plan, where there is one
     stats: Mapping[str, Any] = field(default_factory=dict)  # of a single run
 
@@ -48,13 +48,13 @@ def read_folder(folder: Path) -> RunsFolder:
     if is_planned(folder):
         return _planned(read(folder))
     if (folder / "run.json").exists():
-        row = table.row_of_run(folder)
-        if row.status == "complete" and not row.verdicts:  # what harms one job of many is all that there is here
+        run = read_run(folder)
+        row = table.row_of_run(run)
+        if row.status == "complete" and not row.verdicts:  # fatal here, where there is no other job
             raise ConfigError([row.cause or f"{folder}/stats.json: damaged: it has no verdicts"])
-        stats = read_json(folder / "stats.json") if row.verdicts else {}
-        return RunsFolder(folder, [row], [read_json(folder / "run.json")], stats=stats)
+        return RunsFolder(folder, [row], [run.record], stats=run.stats if row.verdicts else {})
     rows = table.rows_without_plan(folder)
-    return RunsFolder(folder, rows, [_record(folder / row.folder) for row in rows])
+    return RunsFolder(folder, rows, [_read_record(folder / row.folder) for row in rows])
 
 
 def _planned(plan: Plan) -> RunsFolder:
@@ -66,17 +66,17 @@ def _planned(plan: Plan) -> RunsFolder:
         raise ConfigError([f"{path}: damaged: the values of a swept key are no list"])
     try:
         rows = list(table.rows_of(plan))
-        records = [plan.record(job) or {} for job in plan.jobs]
+        records = [plan.record(job) for job in plan.jobs]
     except (AttributeError, TypeError, ValueError) as error:
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
     return RunsFolder(plan.folder, rows, records, plan.head)
 
 
-def _record(folder: Path) -> Mapping[str, Any]:
+def _read_record(folder: Path) -> RunRecord | None:
     try:
-        return read_json(folder / "run.json")
+        return read_run(folder).record
     except ConfigError:  # its row says so
-        return {}
+        return None
 
 
 def is_sweep(folder: Path) -> bool:

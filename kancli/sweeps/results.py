@@ -10,7 +10,7 @@ import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich import box
@@ -29,8 +29,10 @@ from kancli.sweeps import table
 from kancli.sweeps.plan import Plan, is_planned, read
 from kancli.sweeps.table import Row
 
+if TYPE_CHECKING:
+    from kancli.stats.verdicts import Verdict
+
 MAX_ROWS = 40  # on the terminal
-Drawn = tuple[Mapping[str, str], Sequence[Mapping[str, Any]]]  # of a job, what its figure needs: keys and verdicts
 
 
 def gather(plan: Plan) -> list[Row]:
@@ -105,7 +107,9 @@ def _figure(rows: Sequence[Row], folder: Path, options: FigureOptions) -> Callab
     return run_in_worker(_drawn, [(row.keys, row.verdicts) for row in rows], folder, options)
 
 
-def _drawn(runs: Sequence[Drawn], folder: Path, options: FigureOptions) -> dict[str, bytes]:
+def _drawn(
+    runs: Sequence[tuple[Mapping[str, str], Sequence[Verdict]]], folder: Path, options: FigureOptions
+) -> dict[str, bytes]:
     from kancli.figures import sweep  # with matplotlib
 
     with figures.drawing_in(folder):
@@ -201,8 +205,8 @@ def _judged(rows: Sequence[Row]) -> list[str]:
     """Verdicts that fail or warn in some of the jobs, those that fail first."""
     found: dict[str, dict[str, None]] = {"fail": {}, "warn": {}}
     for row in rows:
-        for each in row.verdicts:
-            if each["verdict"] in found:
-                found[each["verdict"]][each["name"]] = None
+        for verdict in row.verdicts:
+            if verdict.verdict in found:
+                found[verdict.verdict][verdict.name] = None
     failing = list(found["fail"])
     return [name.upper() for name in failing] + [name for name in found["warn"] if name not in failing]

@@ -22,12 +22,13 @@ from kancli.runs import signals
 from kancli.runs.files import unwritable_message
 from kancli.runs.folder import check_fresh
 from kancli.runs.pool import reuse_pools
+from kancli.runs.reader import ENDED
 from kancli.sweeps import launch as launching
 from kancli.sweeps import search
 from kancli.sweeps.costs import format_plan, processes_of
 from kancli.sweeps.jobs import MAX_FAULTS, expand, product_of
 from kancli.sweeps.objective import names_in
-from kancli.sweeps.plan import ENDED, MASTER, PLAN, Plan, freeze, is_planned, planned, read
+from kancli.sweeps.plan import MASTER, PLAN, Plan, freeze, is_planned, planned, read
 
 if TYPE_CHECKING:
     from kancli.config.hydra import Hydra

@@ -9,16 +9,18 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kancli.errors import ConfigError, one_line
-from kancli.runs.files import read_json
+from kancli.runs.reader import RecordedRun, RunRecord, parse_override_words, read_run
 from kancli.stats.columns import flat
 from kancli.stats.summary import summary_statistics
-from kancli.sweeps.names import parse_override_words
-from kancli.sweeps.plan import ENDED, Plan
+from kancli.sweeps.plan import Plan
+
+if TYPE_CHECKING:
+    from kancli.stats.verdicts import Verdict
 
 SEED = "seed"
 SUMMARY_SCHEMA = 1
@@ -28,7 +30,7 @@ LAYER_COLUMNS = (
     "gain_variance", "off_grid", "spline_share", "nonlinearity_mean", "roughness_mean", "edge_distance", "flat_edges",
     "gradient_gain",
 )  # fmt: skip
-NO_RECORD = "missing"
+NO_RECORD, DAMAGED = "missing", "damaged"  # statuses of jobs without a readable record
 MISSING = "–"  # in place of a swept key's value, where a job has none
 
 
@@ -42,7 +44,7 @@ class Row:
     cause: str | None  # why it failed
     replay: str  # the command that makes it alone
     keys: Mapping[str, str]  # the swept keys, as typed
-    verdicts: Sequence[Mapping[str, Any]]  # as in stats.json
+    verdicts: Sequence[Verdict]
     statistics: Mapping[str, float | None]
     seconds: float | None
 
@@ -58,7 +60,7 @@ def rows_of(plan: Plan, seen_from: Path | None = None) -> Iterator[Row]:
         path = plan.path(job)
         folder = job.folder if seen_from is None else os.path.relpath(path, seen_from)
         replay = shlex.join(["kan-run", *plan.head["options"], *job.words])
-        yield _row(job.number, path, folder, plan.record(job) or {}, job.words, swept, replay)
+        yield _row(job.number, path, folder, plan.record(job), job.words, swept, replay)
 
 
 def rows_without_plan(sweep: Path, seen_from: Path | None = None) -> list[Row]:
@@ -67,114 +69,94 @@ def rows_without_plan(sweep: Path, seen_from: Path | None = None) -> list[Row]:
     Raises:
         ConfigError: there is no run in it.
     """
-    found = sorted((path.parent for path in sweep.glob("**/run.json")), key=lambda path: (len(path.name), str(path)))
-    if not found:
+    folders = sorted((path.parent for path in sweep.glob("**/run.json")), key=lambda path: (len(path.name), str(path)))
+    if not folders:
         raise ConfigError([f"{sweep}: holds no runs"])
-    records = [(path, _record(path)) for path in found]
-    words = [words_in(record) for _, record in records]
-    typed = [parse_override_words(each) for each in words]
+    records = [_record_or_error(folder) for folder in folders]
+    words = [record.overrides if isinstance(record, RunRecord) else [] for record in records]
+    overrides = [parse_override_words(own) for own in words]
     swept = [
         key
-        for key in dict.fromkeys(key for each in typed for key in each)
-        if len({each.get(key) for each in typed}) > 1
+        for key in dict.fromkeys(key for own in overrides for key in own)
+        if len({own.get(key) for own in overrides}) > 1
     ]
     return [
         _row(number, path, os.path.relpath(path, seen_from or sweep), record, own, swept, shlex.join(["kan-run", *own]))
-        for number, ((path, record), own) in enumerate(zip(records, words, strict=True))
+        for number, (path, record, own) in enumerate(zip(folders, records, words, strict=True))
     ]
 
 
-def row_of_run(folder: Path) -> Row:
-    """The same of one run, whose folder the table lies in.
-
-    Raises:
-        ConfigError: there is none, or its run.json is damaged.
-    """
-    record = read_json(folder / "run.json")
-    words = words_in(record)
-    return _row(0, folder, ".", record, words, [], shlex.join(["kan-run", *words]))
+def row_of_run(run: RecordedRun) -> Row:
+    """The row of a single run, whose folder the table lies in."""
+    words = run.record.overrides
+    return _row(0, run.folder, ".", run.record, words, [], shlex.join(["kan-run", *words]))
 
 
-def words_in(record: Mapping[str, Any]) -> list[str]:
-    """What was typed for a run, as far as its record can be read."""
-    typed = record.get("overrides")
-    return [word for word in typed if isinstance(word, str)] if isinstance(typed, list) else []
-
-
-def _record(path: Path) -> dict[str, Any]:
+def _record_or_error(folder: Path) -> RunRecord | ConfigError:
     try:
-        return read_json(path / "run.json")
+        return read_run(folder).record
     except ConfigError as error:
-        return {"status": "damaged", "error": str(error)}
+        return error
 
 
 def _row(
     number: int,
     path: Path,
     folder: str,
-    record: Mapping[str, Any],
+    record: RunRecord | ConfigError | None,
     words: Sequence[str],
     swept: Sequence[str],
     replay: str,
 ) -> Row:
-    cause = record.get("error")
-    verdicts: Sequence[Mapping[str, Any]] = []
+    overrides = parse_override_words(words)
+    keys = {key: overrides[key] for key in swept if key in overrides}
+    if record is None:
+        return Row(number, folder, NO_RECORD, None, replay, keys, [], {}, None)
+    if isinstance(record, ConfigError):
+        return Row(number, folder, DAMAGED, str(record), replay, keys, [], {}, None)
+    cause = record.error
+    verdicts: Sequence[Verdict] = []
     statistics: dict[str, float | None] = {}
-    if record.get("status") in ENDED:
+    if record.has_ended:
         try:
-            verdicts, statistics = _found(path / "stats.json")
-        except ConfigError as error:  # there is none of a run that failed early
+            verdicts, statistics = _read_statistics(RecordedRun(path, record))
+        except ConfigError as error:  # a run that failed early wrote no statistics
             cause = cause or str(error)
-    typed = parse_override_words(words)
-    seconds = record.get("seconds")
-    return Row(
-        number,
-        folder,
-        str(record.get("status", NO_RECORD)),
-        None if cause is None else str(cause),
-        replay,
-        {key: typed[key] for key in swept if key in typed},
-        verdicts,
-        statistics,
-        seconds.get("total") if isinstance(seconds, Mapping) else None,
-    )
+    seconds = record.seconds.get("total")
+    return Row(number, folder, record.status, cause, replay, keys, verdicts, statistics, seconds)
 
 
-def _found(path: Path) -> tuple[Sequence[Mapping[str, Any]], dict[str, float | None]]:
-    """The verdicts and the numbers of a stats.json.
+def _read_statistics(run: RecordedRun) -> tuple[Sequence[Verdict], dict[str, float | None]]:
+    """The verdicts and the statistics of a run.
 
     Raises:
-        ConfigError: it is missing or damaged.
+        ConfigError: its stats.json is missing or damaged.
     """
-    stats = read_json(path)
+    verdicts = run.verdicts
     try:
-        verdicts = stats["verdicts"]
-        if not all(isinstance(each[name], str | None) for each in verdicts for name in ("name", "verdict")):
-            raise TypeError("a verdict that is no word")
-        statistics = statistics_of(stats)
-        if strange := [name for name, value in statistics.items() if not isinstance(value, int | float | None)]:
-            raise TypeError(f"{strange[0]} is no number")
+        statistics = statistics_of(run.stats)
+        for name, value in statistics.items():
+            if not isinstance(value, int | float | None):
+                raise TypeError(f"{name} is no number")
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
+        raise ConfigError([f"{run.folder}/stats.json: damaged: {one_line(error)}"]) from None
     return verdicts, statistics
 
 
 def statistics_of(stats: Mapping[str, Any]) -> dict[str, float | None]:
-    """The numbers of a run that a row tells: over members, their mean."""
-    found: dict[str, float | None] = {}
-    for verdict in stats.get("verdicts", []):
-        found[verdict["name"]] = verdict["value"]
+    """The statistics in a row, from the contents of stats.json: over members, their mean."""
+    statistics: dict[str, float | None] = {entry["name"]: entry["value"] for entry in stats["verdicts"]}
     for name in ("propagation", "jacobian", "ntk"):
         for inner, value in (stats.get(name) or {}).items():
             if not isinstance(_mean(value), list):
-                found[f"{name}_{inner}"] = _mean(value)
-    for layer in stats.get("layers", []):
-        told = flat({name: each for name, each in layer.items() if name not in ("nodes", "edges")})
+                statistics[f"{name}_{inner}"] = _mean(value)
+    for layer in stats["layers"]:
+        values = flat({name: value for name, value in layer.items() if name not in ("nodes", "edges")})
         for name in LAYER_COLUMNS:
-            value = told.get(name, told.get(f"{name}_mean"))
+            value = values.get(name, values.get(f"{name}_mean"))
             if value is not None:
-                found[f"layer{layer['layer']}_{name}"] = value
-    return found
+                statistics[f"layer{layer['layer']}_{name}"] = value
+    return statistics
 
 
 def _mean(value: Any) -> Any:
@@ -185,14 +167,14 @@ def columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
     """The table by column: number, swept keys, status, verdicts, statistics, seconds, cause, folder and replay."""
     swept = list(dict.fromkeys(key for row in rows for key in row.keys))
     names = list(dict.fromkeys(name for row in rows for name in row.statistics))
-    judged = list(dict.fromkeys(each["name"] for row in rows for each in row.verdicts))
-    words = [{each["name"]: each["verdict"] for each in row.verdicts} for row in rows]
+    judged = list(dict.fromkeys(verdict.name for row in rows for verdict in row.verdicts))
+    words = [{verdict.name: verdict.verdict for verdict in row.verdicts} for row in rows]
     return {
         "job": [row.number for row in rows],
         **{key: [row.keys.get(key) for row in rows] for key in swept},
         "status": [row.status for row in rows],
         **{name: [row.statistics.get(name) for row in rows] for name in names},
-        **{f"{name}_verdict": [each.get(name) for each in words] for name in judged},
+        **{f"{name}_verdict": [of_row.get(name) for of_row in words] for name in judged},
         "seconds": [row.seconds for row in rows],
         "cause": [row.cause for row in rows],
         "folder": [row.folder for row in rows],

@@ -18,9 +18,10 @@ from kancli.inputs.samplers import File
 from kancli.runs import record as recording
 from kancli.runs.batch import compute_together
 from kancli.runs.folder import RunFolder
+from kancli.runs.reader import ENDED
 from kancli.runs.result import Result
 from kancli.sweeps.hydra_record import HydraRecord
-from kancli.sweeps.plan import ENDED, Job, Outcome, Plan
+from kancli.sweeps.plan import Job, Outcome, Plan
 
 log = logging.getLogger("kancli")
 

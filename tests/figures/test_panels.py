@@ -17,6 +17,7 @@ from kancli.figures.options import NAMES, FigureOptions
 from kancli.figures.symmetry import correlations
 from kancli.runs import experiment
 from kancli.stats.glossary import meanings
+from kancli.stats.verdicts import Verdict
 
 LOOK = FigureOptions()
 
@@ -172,6 +173,10 @@ def test_a_constant_tensor_has_no_panel_and_a_lost_law_is_told():
         figures.plot("distributions", bare, LOOK)
 
 
+def verdict(name, value):
+    return Verdict(name, value, threshold=None, verdict=None, detail="")
+
+
 def rows(**swept):
     """The runs of a sweep whose number is noise + 10 grid + seed / 10."""
     values = [dict(zip(swept, each)) for each in itertools.product(*swept.values())]
@@ -179,11 +184,8 @@ def rows(**swept):
         sweep.Row(
             {name: str(each) for name, each in run.items()},
             [
-                {
-                    "name": "rough",
-                    "value": run.get("noise_scale", 0) + 10 * run.get("grid", 0) + run.get("seed", 0) / 10,
-                },
-                {"name": "linear", "value": None},
+                verdict("rough", run.get("noise_scale", 0) + 10 * run.get("grid", 0) + run.get("seed", 0) / 10),
+                verdict("linear", None),
             ],
         )
         for run in values
@@ -213,7 +215,7 @@ def test_a_statistic_over_two_keys_is_a_heat_map():
 
 
 def test_words_stand_in_their_order():
-    made = [sweep.Row({"init": name}, [{"name": "rough", "value": value}]) for name, value in (("b", 2.0), ("a", 1.0))]
+    made = [sweep.Row({"init": name}, [verdict("rough", value)]) for name, value in (("b", 2.0), ("a", 1.0))]
     (axes,) = sweep.plot(made, LOOK, meanings()).axes
     assert [each.get_text() for each in axes.get_xticklabels()] == ["b", "a"]
     np.testing.assert_array_equal(drawn(axes)[0], [[0, 2], [1, 1]])
@@ -279,7 +281,7 @@ def test_no_panel_of_a_sweep_lies_over_another():
         made = rows(**{name: each if name == "grid" else range(len(each)) for name, each in swept.items()})
         named = [
             sweep.Row({**row.keys, "width": long[int(row.keys["width"])]}, [
-                {**row.verdicts[0], "name": name, "value": row.verdicts[0]["value"] + 3.7 * int(row.keys["width"])}
+                verdict(name, (row.verdicts[0].value or 0) + 3.7 * int(row.keys["width"]))
                 for name in ("rough", "nodes_degenerate", "spline_inert", "off_law")
             ])
             for row in made

@@ -1,270 +1,99 @@
-"""`kan-run draw`: the same pictures from the folder alone, and a clear answer where the folder will not do."""
+"""The reader of a run's folder: typed records, files on first use, and errors that name the file and the place."""
 
-import hashlib
 import json
 
 import pytest
 
-from kancli.sweeps.names import run_names
+from kancli.errors import ConfigError
+from kancli.runs.reader import parse_override_words, read_finished_run, read_run
+from kancli.stats.verdicts import Verdict
 
-CASES = {
-    "default": [],
-    "an ensemble": ["n_seeds=3", "stats=full", "figures=all"],
-    "many members": ["n_seeds=60", "init=glorot", "figures=[activations,distributions]"],
-    "bias": ["init=pykan_0_0_5", "width=2-3-1", "figures=all"],
-    "standardised bases of several members": ["init=lecun_norm", "n_seeds=3", "figures=[network,activations]"],
-    "members with knots of their own": ["grid.adapt=samples", "n_seeds=3", "figures=[network,activations]"],
-    "parts and ranges": ["figures.parts=true", "figures.tick=true", "figures.scale=0.5"],
-    "standardised bases, nothing kept": ["init=lecun_norm", "activations.n=0"],
-    "knots of their own": ["grid.adapt=samples", "grid.eps=0.3", "dtype=float64"],
-    "its own look": ["figures.style=dark", "figures.beta=7", "figures.title=a, b", "figures.metric=std"],
-}
+RECORD = {"status": "complete", "config": {"seed": 0}, "sha256": {"files": {}}}
+VERDICT = {"name": "rough", "value": 1.5, "threshold": 2, "verdict": "pass", "detail": "layer 0"}
+STATS = {"schema": 2, "layers": [], "verdicts": [VERDICT]}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("case", CASES)
-def test_the_same_bytes_from_the_folder_alone(kan_run, case):
-    words = [each.replace("a, b", "'a, b'") for each in CASES[case]]
-    run = kan_run(*words, "figures.format=[png,svg,pdf]", "figures.dpi=50")
-    assert run.code == 0, run.err
-    before = {path.name: path.read_bytes() for path in (run.folder / "figures").iterdir()}
-    for path in (run.folder / "figures").glob("*.*"):
-        path.unlink()
-    again = kan_run("draw", run.out.splitlines()[-1])
-    assert again.code == 0, again.err
-    assert {path.name: path.read_bytes() for path in (run.folder / "figures").iterdir()} == before
-    assert {line.rpartition("/")[2] for line in again.out.splitlines()} == set(before)
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps(RECORD))
+    (tmp_path / "stats.json").write_text(json.dumps(STATS))
+    return tmp_path
 
 
-@pytest.mark.slow
-def test_other_figures_and_another_look(kan_run):
-    run = kan_run("figures=none")
-    folder = run.out.splitlines()[-1]
-    assert not (run.folder / "figures").exists()
-    again = kan_run("draw", folder, "figures=[network,propagation]", "figures.format=svg", "figures.style=dark")
-    assert again.out.splitlines() == [f"{folder}/figures/network.svg", f"{folder}/figures/propagation.svg"]
-    for name, digest in run.json("run.json")["sha256"]["files"].items():
-        assert hashlib.sha256((run.folder / name).read_bytes()).hexdigest() == digest
-    assert run.json("run.json")["status"] == "complete"
-    fresh = kan_run("figures=network", "figures.format=svg", "figures.style=dark")
-    # Ranges and strengths over the samples that were kept: all of them here.
-    assert (run.folder / "figures/network.svg").read_bytes() == (fresh.folder / "figures/network.svg").read_bytes()
+def write(path, content, **changes):
+    path.write_text(json.dumps({**content, **changes}))
 
 
-def test_what_was_not_drawn_is_not_written(kan_run, kan_run_once):
-    run = kan_run_once("figures=none", "width=1-1")
-    answer = kan_run("draw", run.out.splitlines()[-1], "figures=symmetry")
-    assert answer.code == 2
-    assert "no layer has several nodes" in answer.err
-    assert "nothing to draw" in answer.err
-    assert not (run.folder / "figures").exists()
+def test_a_run_is_read_as_it_was_written(kan_run):
+    written = kan_run("noise_scale=0.3", "figures=none", "n_seeds=3")
+    run = read_run(written.folder)
+    record = written.json("run.json")
+    for name in (
+        "status",
+        "config",
+        "identity",
+        "semantics",
+        "versions",
+        "git",
+        "platform",
+        "cpu",
+        "threads",
+        "ladder",
+    ):
+        assert getattr(run.record, name) == record[name], name
+    assert run.overrides == {"noise_scale": "0.3", "figures": "none", "n_seeds": "3"}
+    assert run.stats == written.json("stats.json")
+    assert [verdict.as_json() for verdict in run.verdicts] == written.json("stats.json")["verdicts"]
+    assert run.has_original_stats
+    assert run.tensors("params.safetensors")["layers.0.coef"].shape[0] == 3
 
 
-@pytest.mark.parametrize(
-    ("argv", "says"),
-    [
-        ([], "name the folder of a run"),
-        (["figures=all"], "name the folder of a run"),
-        (["nowhere"], "nowhere/run.json: no such file"),
-        (["RUN", "width=3-1"], "width: a run is drawn as it was"),
-        (["RUN", "init=linear"], "init: a run is drawn as it was"),
-        (["RUN", "figures=netwrk"], "figures=netwrk: allowed"),
-        (["RUN", "figures.style=pink"], "figures.style=pink: allowed: one of light, dark"),
-        (["RUN", "hydra.run.dir=x"], "only figures can be chosen"),
-    ],
-)
-def test_a_mistake_is_answered(kan_run, kan_run_once, argv, says):
-    folder = kan_run_once("figures=none").out.splitlines()[-1]
-    answer = kan_run("draw", *(folder if each == "RUN" else each for each in argv))
-    assert answer.code == 2
-    assert says in answer.err
-    assert len(answer.err.splitlines()) <= 3
+def test_unknown_and_absent_fields_are_accepted(folder):
+    """Newer runs have more fields, older ones fewer."""
+    write(folder / "run.json", RECORD, invented_later={"a": [1]})
+    write(folder / "stats.json", STATS, verdicts=[{**VERDICT, "invented_later": 1}], invented_later=2)
+    run = read_run(folder)
+    assert (run.record.ladder, run.record.git, run.record.overrides) == ({}, None, [])
+    assert run.verdicts == [Verdict("rough", 1.5, 2, "pass", "layer 0")]
 
 
-@pytest.mark.parametrize("name", ["run.json", "stats.json", "params.safetensors", "activations.safetensors"])
-@pytest.mark.parametrize("harm", ["cut", "garbage", "of another network"])
-def test_a_damaged_folder_names_the_file(kan_run, kan_run_once, name, harm):
-    run = kan_run_once("figures=none", "width=2-3-1")
-    path = run.folder / name
-    if harm == "of another network":
-        if name == "stats.json":
-            return  # nothing in it is held against the tensors by this figure
-        path.write_bytes((kan_run_once("figures=none", "width=3-4-1").folder / name).read_bytes())
-    else:
-        content = path.read_bytes()
-        path.write_bytes(content[: len(content) // 2] if harm == "cut" else b"\x00\xff not at all" * 40)
-    answer = kan_run("draw", run.out.splitlines()[-1], "figures=network")
-    assert answer.code == 2, answer.err
-    (line,) = answer.err.splitlines()
-    assert (name if harm != "of another network" else "its tensors are not those of its config") in line
-
-
-def test_a_run_that_is_not_finished_is_refused(kan_run, kan_run_once):
-    run = kan_run_once("figures=none")
-    record = run.json("run.json")
-    (run.folder / "run.json").write_text(json.dumps({**record, "status": "running"}))
-    answer = kan_run("draw", run.out.splitlines()[-1], "figures=all")
-    assert answer.code == 2
-    assert "run.json says 'running'" in answer.err
+def test_files_are_read_on_first_use(folder):
+    run = read_run(folder)
+    assert run.stats["layers"] == []
+    (folder / "stats.json").unlink()
+    assert run.verdicts[0].name == "rough"
+    with pytest.raises(ConfigError, match=r"stats\.json: no such file"):
+        _ = read_run(folder).stats
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
+    ("changes", "message"),
     [
-        ("run.json", "[1, 2]", "not an object"),
-        (
-            "run.json",
-            '{"status": "complete", "sha256": {"files": {}}, "config": {"figures": 3}}',
-            "figures are no section",
-        ),
-        (
-            "run.json",
-            '{"status": "complete", "sha256": {"files": {}}, "config": {"width": "a", "grid": [], "figures": {}}}',
-            "width=a: allowed",
-        ),
-        ("run.json", '{"status": "complete", "config": {}, "sha256": "x"}', "it has no hashes of files"),
-        ("run.json", '{"status": "complete", "config": {}, "sha256": {"files": []}}', "it has no hashes of files"),
-        ("run.json", '{"status": "complete"}', "not the folder of a finished run"),
-        ("stats.json", '{"schema": 1}', "has schema 1; this kancli reads 2"),
-        ("stats.json", '{"schema": 2, "layers": [{}]}', "not the statistics of 2 layers"),
-        ("stats.json", '{"schema": 2, "layers": null}', "not the statistics of 2 layers"),
-        ("stats.json", '{"schema": 2, "layers": [{}, {}]}', "not what is to be drawn"),
-        ("stats.json", '{"schema": 2, "layers": [{"preacts": {"rms": "big"}}, {}]}', "not what is to be drawn"),
-        ("stats.json", "[" * 100_000, "damaged"),
+        ({"status": 3}, r"run.json: damaged: .*got `int` - at `\$.status`"),
+        ({"config": None}, r"run.json: damaged: .*got `null` - at `\$.config`"),
+        ({"threads": "2"}, r"run.json: damaged: .*got `str` - at `\$.threads`"),
+        ({"overrides": [3]}, r"run.json: damaged: .*got `int` - at `\$.overrides\[0\]`"),
     ],
 )
-def test_files_of_another_kind_are_answered(kan_run, kan_run_once, name, content, says):
-    run = kan_run_once("figures=none")
-    (run.folder / name).write_text(content)
-    answer = kan_run("draw", run.out.splitlines()[-1], "figures=propagation")
-    assert answer.code == 2, answer.err
-    assert says in answer.err
-    assert len(answer.err.splitlines()) <= 3
+def test_a_field_of_another_type_is_named(folder, changes, message):
+    write(folder / "run.json", RECORD, **changes)
+    with pytest.raises(ConfigError, match=message):
+        read_run(folder)
 
 
-@pytest.mark.slow
-def test_standardised_bases_of_a_run_without_figures(kan_run):
-    """What they were standardised by is found from the samples that were kept: all."""
-    run = kan_run("figures=none", "init=lecun_norm")
-    assert kan_run("draw", run.out.splitlines()[-1], "figures=network").code == 0
-    fresh = kan_run("init=lecun_norm")
-    assert (run.folder / "figures/network.png").read_bytes() == (fresh.folder / "figures/network.png").read_bytes()
+def test_a_number_that_is_none_is_damage(folder):
+    (folder / "run.json").write_text(json.dumps({**RECORD, "config": {"seed": float("nan")}}))
+    with pytest.raises(ConfigError, match=r"run\.json: damaged: DecodeError: JSON is malformed"):
+        read_run(folder)
 
 
-SCHEME = """
-from dataclasses import dataclass
-from kancli.inits import Scheme
-from kancli.inits.laws import Constant, Normal
-
-@dataclass(frozen=True)
-class Mine(Scheme):
-    def laws(self, size):
-        return {"scale_base": Constant(1.0), "scale_sp": Constant(1.0), "coef": Normal(0.0, 1.0)}
-"""
+@pytest.mark.parametrize("status", ["running", "interrupted"])
+def test_a_run_that_goes_on_is_not_finished(folder, status):
+    write(folder / "run.json", RECORD, status=status)
+    assert not read_run(folder).record.has_ended
+    with pytest.raises(ConfigError, match=f"not the folder of a finished run: run.json says '{status}'"):
+        read_finished_run(folder)
 
 
-@pytest.mark.slow
-def test_a_scheme_of_ones_own_is_looked_up_only_where_the_user_points(kan_run, tmp_path, monkeypatch):
-    own = tmp_path / "own"
-    (own / "init").mkdir(parents=True)
-    (own / "drawn_scheme.py").write_text(SCHEME)
-    (own / "init/mine.yaml").write_text("_target_: drawn_scheme.Mine\n")
-    monkeypatch.syspath_prepend(str(tmp_path / "nothing"))
-    run = kan_run("--config-dir", "own", "init=mine", "figures=distributions", "figures.format=svg")
-    assert run.code == 0, run.err
-    path = run.folder / "figures/distributions.svg"
-    before = path.read_bytes()
-    folder = run.out.splitlines()[-1]
-    assert kan_run("draw", folder).code == 0
-    assert path.read_bytes() != before, "without its law"
-    assert kan_run("draw", folder, "--config-dir", "own").code == 0
-    assert path.read_bytes() == before
-
-
-@pytest.mark.slow
-def test_several_runs_are_drawn_side_by_side(kan_run, kan_run_once, tmp_path):
-    folders = [kan_run_once(f"init={name}", "figures=none").out.splitlines()[-1] for name in ("linear", "glorot")]
-    made = kan_run("draw", *folders, "figures.format=svg")
-    assert made.out.splitlines() == ["compare.svg", "sweep.svg"], made.err
-    assert 'id="layer 1 curves"' in (tmp_path / "compare.svg").read_text()
-
-
-@pytest.mark.slow
-def test_a_sweep_is_drawn_from_its_folder(kan_run, tmp_path):
-    swept = kan_run("-m", "noise_scale=0.1,1", "seed=0,1", "figures=none")
-    assert swept.code == 0
-    folder = next((tmp_path / "multirun").glob("*/*"))
-    (folder / "2" / "run.json").write_text("{}")
-    made = kan_run("draw", str(folder), "figures.dpi=50")
-    assert made.out.splitlines() == [f"{folder}/figures/compare.png", f"{folder}/figures/sweep.png"]
-    assert f"{folder}/2: not the folder of a finished run" in made.err
-    assert all((folder / "figures" / name).read_bytes()[:4] == b"\x89PNG" for name in ("compare.png", "sweep.png"))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["stats.json", "params.safetensors", "run.json"])
-def test_a_damaged_job_of_a_sweep_is_named_and_left_out(kan_run, tmp_path, name):
-    assert kan_run("-m", "noise_scale=0.1,1,10", "figures=none").code == 0
-    folder = next((tmp_path / "multirun").glob("*/*"))
-    (folder / "1" / name).write_text("")
-    made = kan_run("draw", str(folder), "figures.dpi=50")
-    assert made.code == 0, made.err
-    assert f"{folder}/1/{name}" in made.err
-    assert len(made.out.splitlines()) == 2
-
-
-def test_a_sweep_among_runs_is_told(kan_run, tmp_path):
-    kan_run("-m", "seed=0,1", "figures=none")
-    folder = next((tmp_path / "multirun").glob("*/*"))
-    answer = kan_run("draw", str(folder / "0"), str(folder))
-    assert (answer.code, answer.err) == (2, f"kan-run: {folder}: a sweep is drawn alone: kan-run draw {folder}\n")
-
-
-def test_nothing_is_replaced_where_one_figure_fails(kan_run):
-    run = kan_run("figures=[network,propagation]")
-    before = {path.name: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
-    stats = run.json("stats.json")
-    stats["layers"][0]["output"]["rms"] = "big"
-    (run.folder / "stats.json").write_text(json.dumps(stats))
-    answer = kan_run("draw", run.out.splitlines()[-1], "figures.style=dark")
-    assert answer.code == 2
-    after = {path.name: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
-    assert {name for name in before if before[name] != after[name]} == {"stats.json"}
-
-
-def test_letters_that_the_font_lacks_are_told_in_one_line(kan_run):
-    run = kan_run("figures.in_vars=['日本',x]")
-    assert (run.code, run.err.count("\n")) == (0, 1)
-    assert "the font lacks some letters" in run.err
-
-
-def test_names_of_runs_tell_them_apart():
-    def run(folder, **overrides):
-        return folder, overrides
-
-    assert run_names([run("0", init="a", seed="1"), run("1", init="b", seed="1")]) == ["init=a", "init=b"]
-    assert run_names([run("x"), run("y", grid="3")]) == ["x", "y grid=3"]
-    assert run_names([run("x", grid="3"), run("y", grid="3")]) == ["x", "y"]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        (
-            "run.json",
-            '{"status": "complete", "config": {}, "sha256": {"files": {}}, "overrides": 3}',
-            "its overrides are 3",
-        ),
-        ("stats.json", '{"schema": 2, "verdicts": [{"name": "rough", "value": "x"}]}', "its verdicts are"),
-        ("stats.json", '{"schema": 2, "verdicts": [{"name": "rough"}]}', "its verdicts are"),
-        ("run.json", "[", "damaged"),
-    ],
-)
-def test_a_damaged_run_among_several_is_named(kan_run, kan_run_once, name, content, says):
-    folders = [kan_run_once(f"seed={seed}", "figures=none") for seed in (0, 1)]
-    (folders[1].folder / name).write_text(content)
-    answer = kan_run("draw", *(each.out.splitlines()[-1] for each in folders))
-    assert answer.code == 2
-    assert says in answer.err
-    assert f"{folders[1].out.splitlines()[-1]}/{name}" in answer.err
-    assert len(answer.err.splitlines()) <= 3
+def test_overrides_by_key():
+    assert parse_override_words(["a=1", "+b.c=[x=2]", "~d", "++e="]) == {"a": "1", "b.c": "[x=2]", "d": "", "e": ""}

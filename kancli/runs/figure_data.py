@@ -1,0 +1,162 @@
+"""Settings and data for the figures of a finished run, read from its folder alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from kancli.config.overrides import parse, resolve
+from kancli.config.settings import Settings
+from kancli.config.validation import validate
+from kancli.errors import ConfigError
+from kancli.figures.data import MAX_MEMBERS, FigureData
+from kancli.inits.plugins import TARGET, CodePolicy, code_policy
+from kancli.kan.layer import BasisStatistics
+from kancli.kan.network import KAN
+from kancli.runs.experiment import laws_of, layer_options
+from kancli.runs.reader import RecordedRun
+from kancli.stats.network_stats import EdgeRanges
+
+if TYPE_CHECKING:
+    from kancli.config.presets import Presets
+
+# The config keys that define the model.
+MODEL_KEYS = ("width", "k", "base_fun", "dtype", "grid", "n_seeds")
+
+
+def settings_of_run(run: RecordedRun, typed: Sequence[str], presets: Presets) -> Settings:
+    """The settings that a run's figures depend on.
+
+    Args:
+        typed: overrides of `figures` and its keys.
+
+    Raises:
+        ConfigError: an override is of another key, or the recorded config has faults.
+    """
+    resolved = resolve(parse(typed), presets)
+    others = [key for key, _ in resolved.values if key.split(".")[0] != "figures"]
+    others += [key for key in resolved.choices if key != "figures"]
+    faults = [*resolved.faults, *(f"{key}: a run is drawn as it was; only figures can be chosen" for key in others)]
+    if faults or resolved.hydra:
+        raise ConfigError(faults or [f"{' '.join(resolved.hydra)}: only figures can be chosen"])
+    config = run.record.config
+    options = config.get("figures", {})
+    if not isinstance(options, Mapping):
+        raise ConfigError([f"{run.folder}/run.json: damaged: its config's figures are no section"])
+    options = dict(options)
+    if (choice := resolved.choices.get("figures")) is not None:
+        options |= presets.load("figures", choice).body
+    options |= {key.removeprefix("figures."): value for key, value in resolved.values}
+    known = {name: config[name] for name in MODEL_KEYS if name in config}
+    if _knows_scheme(config):
+        known["init"] = config["init"]
+    try:
+        return validate({**known, "inputs": {"kind": "normal", "n": 2}, "figures": options})
+    except ConfigError as error:
+        raise ConfigError([f"{run.folder}: {fault}" for fault in error.faults]) from None
+
+
+def _knows_scheme(config: Mapping[str, Any]) -> bool:
+    """Whether a run's scheme may be imported: it is one of kancli's own, or the user trusts its code."""
+    init = config.get("init")
+    return isinstance(init, Mapping) and (TARGET not in init or code_policy() != CodePolicy())
+
+
+def read_figure_data(run: RecordedRun, settings: Settings) -> FigureData:
+    """The data of a run's figures.
+
+    Args:
+        settings: the run's, as `settings_of_run` returns them.
+
+    Raises:
+        ConfigError: a file is missing or damaged, or holds another network.
+    """
+    folder = run.folder
+    parameters = run.tensors("params.safetensors")
+    activations = run.tensors("activations.safetensors") if run.has("activations.safetensors") else {}
+    if not run.has("figures.safetensors") and not activations:
+        raise ConfigError([f"{folder}: neither figures.safetensors nor activations.safetensors: nothing to draw"])
+    try:
+        model = _model(settings, parameters)
+        _check_shapes(model, activations)
+        if run.has("figures.safetensors"):
+            ranges = _read_ranges(model, run.tensors("figures.safetensors"))
+        else:
+            model = model.member(None if model.n_members is None else 0)
+            ranges = _ranges_from(model, activations)
+    except (KeyError, ValueError, RuntimeError, IndexError) as error:
+        raise ConfigError(
+            [f"{folder}: its tensors are not those of its config: {' '.join(str(error).split())}"]
+        ) from None
+    laws = laws_of(settings, model) if _knows_scheme(run.record.config) else ()
+    if len(run.stats["layers"]) not in (0, len(model.layers)):
+        raise ConfigError([f"{folder}/stats.json: damaged: not the statistics of {len(model.layers)} layers"])
+    return FigureData(model, ranges, run.stats, activations, laws, settings.n_seeds)
+
+
+def _model(settings: Settings, parameters: Mapping[str, Tensor]) -> KAN:
+    """The model, or an ensemble's first members."""
+    shape = parameters["layers.0.coef"].shape
+    members = None if len(shape) == 3 else min(shape[0], MAX_MEMBERS)
+    tensors = {name: tensor if members is None else tensor[:members] for name, tensor in parameters.items()}
+    options = {**layer_options(settings), "bias": "layers.0.bias" in tensors}
+    model = KAN(settings.width, **options, n_members=members)
+    for number, layer in enumerate(model.layers):
+        knots = tensors[f"layers.{number}.knots"]
+        if knots.dim() == (2 if members is None else 3):
+            layer.use_per_input_knots_()
+            layer.knots.copy_(knots)
+    model.load_state_dict(tensors)
+    return model
+
+
+def _check_shapes(model: KAN, activations: Mapping[str, Tensor]) -> None:
+    """Check that activations, where the run kept any, have the model's shapes.
+
+    Raises:
+        ValueError: one has another shape.
+    """
+    if not activations:
+        return
+    n = len(activations["inputs"])
+    shapes = {"inputs": (n, model.width[0]), "output": (n, model.width[-1])}
+    for number, layer in enumerate(model.layers):
+        shapes |= {
+            f"layers.{number}.preacts": (n, layer.n_in),
+            f"layers.{number}.postacts": (n, layer.n_in, layer.n_out),
+        }
+    for name, shape in shapes.items():
+        if tuple(activations[name].shape) != shape:
+            raise ValueError(f"{name} has another shape")
+
+
+def _read_ranges(model: KAN, data: Mapping[str, Tensor]) -> list[EdgeRanges]:
+    """Input range and edge scores of each layer. Sets the recorded basis statistics in the model."""
+    ranges = []
+    for number, layer in enumerate(model.layers):
+        path = f"layers.{number}"
+        low, high, mean_abs, std = (data[f"{path}.{name}"].numpy() for name in ("low", "high", "mean_abs", "std"))
+        if low.shape != (layer.n_in,) or mean_abs.shape != (layer.n_in, layer.n_out):
+            raise ValueError(f"{path} has another shape")
+        if f"{path}.standard_mean" in data:
+            layer.standardise = True
+            layer.basis_statistics = BasisStatistics(
+                data[f"{path}.standard_mean"], data[f"{path}.standard_inverse_std"]
+            )
+        ranges.append(EdgeRanges(low, high, mean_abs, std))
+    return ranges
+
+
+def _ranges_from(model: KAN, activations: Mapping[str, Tensor]) -> list[EdgeRanges]:
+    """The same for a single model whose run drew no figures: over the samples that the run kept."""
+    ranges = []
+    for number, layer in enumerate(model.layers):
+        preacts = activations[f"layers.{number}.preacts"]
+        if layer.standardise:
+            layer.basis_statistics = BasisStatistics.of([layer.local_basis(preacts)])
+        x, y = preacts.double().numpy(), activations[f"layers.{number}.postacts"].double().numpy()
+        ranges.append(EdgeRanges(x.min(0), x.max(0), np.abs(y).mean(0), y.std(0)))
+    return ranges

@@ -1,0 +1,260 @@
+"""`kan-run draw`: the same pictures from the folder alone, and a clear answer where the folder will not do."""
+
+import hashlib
+import json
+
+import pytest
+
+from kancli.sweeps.names import run_names
+
+CASES = {
+    "default": [],
+    "an ensemble": ["n_seeds=3", "stats=full", "figures=all"],
+    "many members": ["n_seeds=60", "init=glorot", "figures=[activations,distributions]"],
+    "bias": ["init=pykan_0_0_5", "width=2-3-1", "figures=all"],
+    "standardised bases of several members": ["init=lecun_norm", "n_seeds=3", "figures=[network,activations]"],
+    "members with knots of their own": ["grid.adapt=samples", "n_seeds=3", "figures=[network,activations]"],
+    "parts and ranges": ["figures.parts=true", "figures.tick=true", "figures.scale=0.5"],
+    "standardised bases, nothing kept": ["init=lecun_norm", "activations.n=0"],
+    "knots of their own": ["grid.adapt=samples", "grid.eps=0.3", "dtype=float64"],
+    "its own look": ["figures.style=dark", "figures.beta=7", "figures.title=a, b", "figures.metric=std"],
+}
+
+
+def record(**fields):
+    return json.dumps({"status": "complete", "config": {}, "sha256": {"files": {}}, **fields})
+
+
+def stats(**entries):
+    return json.dumps({"schema": 2, "layers": [], **entries})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_the_same_bytes_from_the_folder_alone(kan_run, case):
+    words = [each.replace("a, b", "'a, b'") for each in CASES[case]]
+    run = kan_run(*words, "figures.format=[png,svg,pdf]", "figures.dpi=50")
+    assert run.code == 0, run.err
+    before = {path.name: path.read_bytes() for path in (run.folder / "figures").iterdir()}
+    for path in (run.folder / "figures").glob("*.*"):
+        path.unlink()
+    again = kan_run("draw", run.out.splitlines()[-1])
+    assert again.code == 0, again.err
+    assert {path.name: path.read_bytes() for path in (run.folder / "figures").iterdir()} == before
+    assert {line.rpartition("/")[2] for line in again.out.splitlines()} == set(before)
+
+
+@pytest.mark.slow
+def test_other_figures_and_another_look(kan_run):
+    run = kan_run("figures=none")
+    folder = run.out.splitlines()[-1]
+    assert not (run.folder / "figures").exists()
+    again = kan_run("draw", folder, "figures=[network,propagation]", "figures.format=svg", "figures.style=dark")
+    assert again.out.splitlines() == [f"{folder}/figures/network.svg", f"{folder}/figures/propagation.svg"]
+    for name, digest in run.json("run.json")["sha256"]["files"].items():
+        assert hashlib.sha256((run.folder / name).read_bytes()).hexdigest() == digest
+    assert run.json("run.json")["status"] == "complete"
+    fresh = kan_run("figures=network", "figures.format=svg", "figures.style=dark")
+    # Ranges and strengths over the samples that were kept: all of them here.
+    assert (run.folder / "figures/network.svg").read_bytes() == (fresh.folder / "figures/network.svg").read_bytes()
+
+
+def test_what_was_not_drawn_is_not_written(kan_run, kan_run_once):
+    run = kan_run_once("figures=none", "width=1-1")
+    answer = kan_run("draw", run.out.splitlines()[-1], "figures=symmetry")
+    assert answer.code == 2
+    assert "no layer has several nodes" in answer.err
+    assert "nothing to draw" in answer.err
+    assert not (run.folder / "figures").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        ([], "name the folder of a run"),
+        (["figures=all"], "name the folder of a run"),
+        (["nowhere"], "nowhere/run.json: no such file"),
+        (["RUN", "width=3-1"], "width: a run is drawn as it was"),
+        (["RUN", "init=linear"], "init: a run is drawn as it was"),
+        (["RUN", "figures=netwrk"], "figures=netwrk: allowed"),
+        (["RUN", "figures.style=pink"], "figures.style=pink: allowed: one of light, dark"),
+        (["RUN", "hydra.run.dir=x"], "only figures can be chosen"),
+    ],
+)
+def test_a_mistake_is_answered(kan_run, kan_run_once, argv, says):
+    folder = kan_run_once("figures=none").out.splitlines()[-1]
+    answer = kan_run("draw", *(folder if each == "RUN" else each for each in argv))
+    assert answer.code == 2
+    assert says in answer.err
+    assert len(answer.err.splitlines()) <= 3
+
+
+@pytest.mark.parametrize("name", ["run.json", "stats.json", "params.safetensors", "activations.safetensors"])
+@pytest.mark.parametrize("harm", ["cut", "garbage", "of another network"])
+def test_a_damaged_folder_names_the_file(kan_run, kan_run_once, name, harm):
+    run = kan_run_once("figures=none", "width=2-3-1")
+    path = run.folder / name
+    if harm == "of another network":
+        if name == "stats.json":
+            return  # nothing in it is held against the tensors by this figure
+        path.write_bytes((kan_run_once("figures=none", "width=3-4-1").folder / name).read_bytes())
+    else:
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2] if harm == "cut" else b"\x00\xff not at all" * 40)
+    answer = kan_run("draw", run.out.splitlines()[-1], "figures=network")
+    assert answer.code == 2, answer.err
+    (line,) = answer.err.splitlines()
+    assert (name if harm != "of another network" else "its tensors are not those of its config") in line
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("run.json", "[1, 2]", "run.json: damaged: ValidationError: Expected `object`, got `array`"),
+        ("run.json", record(config={"figures": 3}), "figures are no section"),
+        ("run.json", record(config={"width": "a", "grid": [], "figures": {}}), "width=a: allowed"),
+        ("run.json", record(sha256="x"), "Expected `object`, got `str` - at `$.sha256`"),
+        ("run.json", record(sha256={"files": []}), "Expected `object`, got `array` - at `$.sha256.files`"),
+        ("run.json", '{"status": "complete"}', "Object missing required field `config`"),
+        ("run.json", record(status="running"), "run.json says 'running'"),
+        ("stats.json", '{"schema": 1}', "have schema 1; this kancli reads 2"),
+        ("stats.json", '{"schema": 2, "layers": [{}]}', "not the statistics of 2 layers"),
+        ("stats.json", '{"schema": 2, "layers": null}', "layers: ValidationError: Expected `array`, got `null`"),
+        ("stats.json", '{"schema": 2, "layers": [{}, {}]}', "cannot be drawn"),
+        ("stats.json", '{"schema": 2, "layers": [{"preacts": {"rms": "big"}}, {}]}', "cannot be drawn"),
+        ("stats.json", "[" * 100_000, "damaged"),
+    ],
+)
+def test_files_of_another_kind_are_answered(kan_run, kan_run_once, name, content, says):
+    run = kan_run_once("figures=none")
+    (run.folder / name).write_text(content)
+    answer = kan_run("draw", run.out.splitlines()[-1], "figures=propagation")
+    assert answer.code == 2, answer.err
+    assert says in answer.err
+    assert len(answer.err.splitlines()) <= 3
+
+
+@pytest.mark.slow
+def test_standardised_bases_of_a_run_without_figures(kan_run):
+    """What they were standardised by is found from the samples that were kept: all."""
+    run = kan_run("figures=none", "init=lecun_norm")
+    assert kan_run("draw", run.out.splitlines()[-1], "figures=network").code == 0
+    fresh = kan_run("init=lecun_norm")
+    assert (run.folder / "figures/network.png").read_bytes() == (fresh.folder / "figures/network.png").read_bytes()
+
+
+SCHEME = """
+from dataclasses import dataclass
+from kancli.inits import Scheme
+from kancli.inits.laws import Constant, Normal
+
+@dataclass(frozen=True)
+class Mine(Scheme):
+    def laws(self, size):
+        return {"scale_base": Constant(1.0), "scale_sp": Constant(1.0), "coef": Normal(0.0, 1.0)}
+"""
+
+
+@pytest.mark.slow
+def test_a_scheme_of_ones_own_is_looked_up_only_where_the_user_points(kan_run, tmp_path, monkeypatch):
+    own = tmp_path / "own"
+    (own / "init").mkdir(parents=True)
+    (own / "drawn_scheme.py").write_text(SCHEME)
+    (own / "init/mine.yaml").write_text("_target_: drawn_scheme.Mine\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "nothing"))
+    run = kan_run("--config-dir", "own", "init=mine", "figures=distributions", "figures.format=svg")
+    assert run.code == 0, run.err
+    path = run.folder / "figures/distributions.svg"
+    before = path.read_bytes()
+    folder = run.out.splitlines()[-1]
+    assert kan_run("draw", folder).code == 0
+    assert path.read_bytes() != before, "without its law"
+    assert kan_run("draw", folder, "--config-dir", "own").code == 0
+    assert path.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_several_runs_are_drawn_side_by_side(kan_run, kan_run_once, tmp_path):
+    folders = [kan_run_once(f"init={name}", "figures=none").out.splitlines()[-1] for name in ("linear", "glorot")]
+    made = kan_run("draw", *folders, "figures.format=svg")
+    assert made.out.splitlines() == ["compare.svg", "sweep.svg"], made.err
+    assert 'id="layer 1 curves"' in (tmp_path / "compare.svg").read_text()
+
+
+@pytest.mark.slow
+def test_a_sweep_is_drawn_from_its_folder(kan_run, tmp_path):
+    swept = kan_run("-m", "noise_scale=0.1,1", "seed=0,1", "figures=none")
+    assert swept.code == 0
+    folder = next((tmp_path / "multirun").glob("*/*"))
+    (folder / "2" / "run.json").write_text("{}")
+    made = kan_run("draw", str(folder), "figures.dpi=50")
+    assert made.out.splitlines() == [f"{folder}/figures/compare.png", f"{folder}/figures/sweep.png"]
+    assert f"{folder}/2/run.json: damaged: ValidationError: Object missing required field" in made.err
+    assert all((folder / "figures" / name).read_bytes()[:4] == b"\x89PNG" for name in ("compare.png", "sweep.png"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["stats.json", "params.safetensors", "run.json"])
+def test_a_damaged_job_of_a_sweep_is_named_and_left_out(kan_run, tmp_path, name):
+    assert kan_run("-m", "noise_scale=0.1,1,10", "figures=none").code == 0
+    folder = next((tmp_path / "multirun").glob("*/*"))
+    (folder / "1" / name).write_text("")
+    made = kan_run("draw", str(folder), "figures.dpi=50")
+    assert made.code == 0, made.err
+    assert f"{folder}/1/{name}" in made.err
+    assert len(made.out.splitlines()) == 2
+
+
+def test_a_sweep_among_runs_is_told(kan_run, tmp_path):
+    kan_run("-m", "seed=0,1", "figures=none")
+    folder = next((tmp_path / "multirun").glob("*/*"))
+    answer = kan_run("draw", str(folder / "0"), str(folder))
+    assert (answer.code, answer.err) == (2, f"kan-run: {folder}: a sweep is drawn alone: kan-run draw {folder}\n")
+
+
+def test_nothing_is_replaced_where_one_figure_fails(kan_run):
+    run = kan_run("figures=[network,propagation]")
+    before = {path.name: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    stats = run.json("stats.json")
+    stats["layers"][0]["output"]["rms"] = "big"
+    (run.folder / "stats.json").write_text(json.dumps(stats))
+    answer = kan_run("draw", run.out.splitlines()[-1], "figures.style=dark")
+    assert answer.code == 2
+    after = {path.name: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    assert {name for name in before if before[name] != after[name]} == {"stats.json"}
+
+
+def test_letters_that_the_font_lacks_are_told_in_one_line(kan_run):
+    run = kan_run("figures.in_vars=['日本',x]")
+    assert (run.code, run.err.count("\n")) == (0, 1)
+    assert "the font lacks some letters" in run.err
+
+
+def test_names_of_runs_tell_them_apart():
+    def run(folder, **overrides):
+        return folder, overrides
+
+    assert run_names([run("0", init="a", seed="1"), run("1", init="b", seed="1")]) == ["init=a", "init=b"]
+    assert run_names([run("x"), run("y", grid="3")]) == ["x", "y grid=3"]
+    assert run_names([run("x", grid="3"), run("y", grid="3")]) == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("run.json", record(overrides=3), "Expected `array`, got `int` - at `$.overrides`"),
+        ("stats.json", stats(verdicts=3), "verdicts: ValidationError: Expected `array`, got `int`"),
+        ("stats.json", stats(verdicts=[{"name": "rough", "value": "x"}]), "got `str` - at `$[0].value`"),
+        ("stats.json", stats(verdicts=[{"name": "rough"}]), "missing required field `value` - at `$[0]`"),
+        ("stats.json", stats(), "it has no verdicts"),
+        ("run.json", "[", "damaged"),
+    ],
+)
+def test_a_damaged_run_among_several_is_named(kan_run, kan_run_once, name, content, says):
+    folders = [kan_run_once(f"seed={seed}", "figures=none") for seed in (0, 1)]
+    (folders[1].folder / name).write_text(content)
+    answer = kan_run("draw", *(each.out.splitlines()[-1] for each in folders))
+    assert answer.code == 2
+    assert says in answer.err
+    assert f"{folders[1].out.splitlines()[-1]}/{name}" in answer.err
+    assert len(answer.err.splitlines()) <= 3
