@@ -92,13 +92,13 @@ def _sweep_over(
             ["compare: name folders of runs, a sweep's, or presets: kan-run compare default glorot width=2-8-1"]
         )
     from kancli.cli.task import task
-    from kancli.config.overrides import literal
+    from kancli.config.overrides import literal, parse_and_resolve
     from kancli.sweeps.jobs import product_of
     from kancli.sweeps.sweep import sweep
 
     gc.enable()
     words = [*([f"init={','.join(names)}"] if names else []), *overrides]
-    swept = product_of(words, presets).swept
+    swept = product_of(parse_and_resolve(words, presets, sweeping=True), presets).swept
     n_columns = math.prod(len(values) for key, values in swept.items() if key != "seed")
     with signals.deferred_signals():
         from kancli.compare import columns as side_by_side

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from kancli.cli.arguments import epilog
 from kancli.cli.spinner import progress
-from kancli.errors import ConfigError
 from kancli.runs import signals
 
 if TYPE_CHECKING:
@@ -52,8 +51,7 @@ def _explanation(overrides: list[str], presets: Presets) -> list[Table | str]:
     from kancli.config.compose import compose
 
     composed = compose(overrides, presets)
-    if faults := composed.faults():
-        raise ConfigError(faults)
+    composed.settings  # noqa: B018 - raises the faults, before torch is loaded
     with progress("loading"), signals.deferred_signals():
         from kancli.cli.explanation import explain
     return explain(overrides, composed, presets)

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from kancli.cli.budgets import budget_tables
-from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose, settings_of
+from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose
 from kancli.config.presets import Presets
 from kancli.config.settings import Settings
 from kancli.config.validation import layer_sizes
@@ -22,7 +22,7 @@ TENSORS = ("scale_base", "scale_sp", "coef", "bias")
 
 def explain(overrides: Sequence[str], composed: ComposedConfig, presets: Presets) -> list[Table | str]:
     """The explanation of a config without faults, ready to print."""
-    settings = settings_of(composed.config)
+    settings = composed.settings
     return [
         inspect.cleandoc(type(settings.init).__doc__ or ""),
         "",

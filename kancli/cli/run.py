@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import gc
 import io
 import logging
@@ -15,6 +16,7 @@ from kancli.errors import ConfigError
 from kancli.runs import signals
 
 if TYPE_CHECKING:
+    from kancli.config.compose import ComposedConfig
     from kancli.config.hydra import Hydra
     from kancli.config.presets import Presets
 
@@ -68,28 +70,29 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         return sweep(presets, args.overrides, task, dry_run=args.dry_run)[0]
     if args.dry_run:
         raise ConfigError(["--dry-run: shows the plan of a sweep; add -m"])
-    _answer_mistakes(args, presets)
+    draft = _compose_without_hydra(args, presets)
     from kancli.config.hydra import create_hydra
 
     hydra = create_hydra(presets)
     if args.cfg or args.info:
         return _show(hydra, args)
-    return _run(hydra, args.overrides)
+    return _run(hydra, draft)
 
 
-def _answer_mistakes(args: argparse.Namespace, presets: Presets) -> None:
-    """Find what can be found without Hydra.
+def _compose_without_hydra(args: argparse.Namespace, presets: Presets) -> ComposedConfig:
+    """Compose in milliseconds, and answer the mistakes that need neither Hydra nor torch.
 
     Raises:
         ConfigError: with all faults.
     """
     from kancli.config.compose import compose
 
-    made = compose(args.overrides, presets)
-    if made.plain and (faults := made.faults()):
-        raise ConfigError(faults)
-    if (swept := made.resolved.swept_by_experiment) and not (args.cfg or args.info):
+    draft = compose(args.overrides, presets)
+    if draft.plain:
+        draft.settings  # noqa: B018 - raises the faults
+    if (swept := draft.resolved.swept_by_experiment) and not (args.cfg or args.info):
         raise ConfigError([f"{' '.join(args.overrides)}: this experiment is a sweep over {', '.join(swept)}; add -m"])
+    return draft
 
 
 def _complete(hydra: Hydra, args: argparse.Namespace) -> int:
@@ -116,23 +119,20 @@ def _show(hydra: Hydra, args: argparse.Namespace) -> int:
     return 0
 
 
-def _run(hydra: Hydra, overrides: list[str]) -> int:
+def _run(hydra: Hydra, draft: ComposedConfig) -> int:
     """One run: compose, check all that can be checked before anything is computed or written, then run the job."""
-    from hydra.types import RunMode
-
-    from kancli.cli.task import task
-    from kancli.config.compose import CONFIG_NAME
-    from kancli.config.hydra import run_single
+    from kancli.cli.task import run_job
+    from kancli.config.hydra import compose_run, run_single
     from kancli.runs.files import unwritable_message
     from kancli.runs.folder import check_fresh
 
-    config = hydra.compose_config(CONFIG_NAME, overrides, run_mode=RunMode.RUN, with_log_configuration=False)
-    check_fresh(Path(config.hydra.run.dir), overwrite=bool(config.overwrite))
+    config, settings = compose_run(hydra, draft)
+    check_fresh(Path(config.hydra.run.dir), overwrite=settings.overwrite)
     with progress("loading"), signals.deferred_signals():
         from kancli.runs import experiment
-    experiment.device_of(config.device)
+    experiment.device_of(settings.device)
     try:
-        job = run_single(hydra, config, task)
+        job = run_single(hydra, config, functools.partial(run_job, settings))
     except OSError as error:  # of creating the folder: `job` holds what the task itself raises
         raise ConfigError([unwritable_message(config.hydra.run.dir, error)]) from None
     with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints a line of its own before it raises

@@ -1,4 +1,4 @@
-"""One job by Hydra's config, as Hydra and its launchers call it."""
+"""The function that Hydra and its launchers call for one job."""
 
 from __future__ import annotations
 
@@ -15,9 +15,20 @@ from kancli.runs import signals
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from kancli.config.settings import Settings
+
 
 def task(config: DictConfig) -> float | tuple[float, ...] | None:
-    """One job, by Hydra's config: compute, record, print; return the objective, where the config names one.
+    """Run a job that another launcher composed, in its process; the rest is as for `run_job`."""
+    return run_job(settings_of(plain_config(config)), config)
+
+
+def run_job(settings: Settings, config: DictConfig) -> float | tuple[float, ...] | None:
+    """Compute, record and print one job; return the objective, where the settings name one.
+
+    Args:
+        settings: the job's settings.
+        config: the composed config that they came from, for the record.
 
     Raises:
         NonFiniteError: after everything was recorded, if a value of the forward pass is infinite or NaN.
@@ -29,7 +40,6 @@ def task(config: DictConfig) -> float | tuple[float, ...] | None:
 
     signals.raise_pending()
     hydra = HydraConfig.get()
-    settings = settings_of(plain_config(config))
     stats = record_run(
         settings,
         Path(hydra.runtime.output_dir),

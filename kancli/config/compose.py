@@ -7,18 +7,16 @@ It serves to answer a mistake, or the shell's completion, at once. What a run is
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kancli.config.overrides import ResolvedOverrides, parse, resolve
+from kancli.config.overrides import ResolvedOverrides, parse_and_resolve
 from kancli.config.presets import Presets
 from kancli.config.settings import Settings
 from kancli.config.validation import validate
 from kancli.errors import ConfigError
-
-if TYPE_CHECKING:
-    from hydra.core.override_parser.types import Override
 
 CONFIG_NAME = "config"
 MISSING = "???"  # OmegaConf's mark for a value that must be given
@@ -30,15 +28,16 @@ class ComposedConfig:
 
     config: dict[str, Any]
     resolved: ResolvedOverrides
-    plain: bool  # whether Hydra must come to the same config
+    plain: bool  # whether Hydra's composition gives the same config
 
-    def faults(self) -> list[str]:
-        """All that is wrong with it, one line each."""
-        try:
-            settings_of(self.config)
-        except ConfigError as error:
-            return self.resolved.faults + error.faults
-        return self.resolved.faults
+    @functools.cached_property
+    def settings(self) -> Settings:
+        """The settings of this config, validated at the first access.
+
+        Raises:
+            ConfigError: with all faults of the overrides and of the values.
+        """
+        return validate_composed(self.config, self.resolved)
 
 
 def compose(typed: Sequence[str], presets: Presets) -> ComposedConfig:
@@ -47,16 +46,15 @@ def compose(typed: Sequence[str], presets: Presets) -> ComposedConfig:
     Raises:
         ConfigError: an override or a preset file cannot be read.
     """
-    return compose_parsed(parse(typed), presets)
+    return compose_resolved(parse_and_resolve(typed, presets), presets)
 
 
-def compose_parsed(parsed: Sequence[Override], presets: Presets) -> ComposedConfig:
-    """The same of overrides that were parsed before.
+def compose_resolved(resolved: ResolvedOverrides, presets: Presets) -> ComposedConfig:
+    """Compose the job's config from resolved overrides.
 
     Raises:
         ConfigError: a preset file cannot be read.
     """
-    resolved = resolve(parsed, presets)
     primary = presets.load("", CONFIG_NAME)
     config: dict[str, Any] = {}
     plain = not resolved.hydra or all(text.startswith("hydra") for text in resolved.hydra)
@@ -75,6 +73,21 @@ def compose_parsed(parsed: Sequence[Override], presets: Presets) -> ComposedConf
         if key.split(".")[0] != "hydra":
             put(config, key, value)
     return ComposedConfig(config, resolved, plain and "${" not in repr(config))
+
+
+def validate_composed(config: Mapping[str, Any], resolved: ResolvedOverrides) -> Settings:
+    """Validate the config that was composed from some overrides.
+
+    Raises:
+        ConfigError: with all faults of the overrides and of the values.
+    """
+    try:
+        settings = settings_of(config)
+    except ConfigError as error:
+        raise ConfigError(resolved.faults + error.faults) from None
+    if resolved.faults:
+        raise ConfigError(resolved.faults)
+    return settings
 
 
 def settings_of(config: Mapping[str, Any]) -> Settings:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hydra import version
 from hydra._internal.callbacks import Callbacks
@@ -29,8 +29,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from kancli.config.allowed_code import check_code
-from kancli.config.compose import CONFIG_NAME, compose, settings_of
-from kancli.config.overrides import SHORTHANDS, parse, resolve
+from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose, settings_of
+from kancli.config.overrides import SHORTHANDS, ResolvedOverrides, parse_and_resolve
 from kancli.config.presets import Presets
 from kancli.errors import ConfigError
 from kancli.schema import show
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
     from hydra.plugins.launcher import Launcher
     from hydra.plugins.sweeper import Sweeper
+
+    from kancli.config.settings import Settings
 
 
 Task = Callable[[Any], Any]  # one job, by its composed config
@@ -49,10 +51,7 @@ BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
 class KanConfigLoader(ConfigLoaderImpl):
-    """Hydra's loader, with kancli's spellings before it and kancli's checks behind it.
-
-    Launchers compose their jobs through it too, so spellings and checks hold in every job.
-    """
+    """Hydra's loader: resolves kancli's spellings before it composes, and checks the config afterwards."""
 
     def __init__(self, config_search_path: Any, presets: Presets) -> None:
         super().__init__(config_search_path)
@@ -66,14 +65,30 @@ class KanConfigLoader(ConfigLoaderImpl):
         from_shell: bool = True,
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
-        """Compose as Hydra does.
+        """Compose typed words, as Hydra and the launchers of other projects ask for it.
 
         Raises:
             ConfigError: with all faults of the config. For the master config of a sweep only the spellings are
                 checked: its jobs are checked one by one.
         """
-        parsed = parse(overrides)
-        resolved = resolve(parsed, self.presets, sweeping=run_mode == RunMode.MULTIRUN)
+        resolved = parse_and_resolve(overrides, self.presets, sweeping=run_mode == RunMode.MULTIRUN)
+        config = self.compose(resolved, run_mode, config_name, from_shell)
+        if run_mode == RunMode.RUN:
+            settings_of(plain_config(config))
+        return config
+
+    def compose(
+        self,
+        resolved: ResolvedOverrides,
+        run_mode: RunMode,
+        config_name: str | None = CONFIG_NAME,
+        from_shell: bool = True,
+    ) -> DictConfig:
+        """Compose resolved overrides, without validating the job's values.
+
+        Raises:
+            ConfigError: an override has a fault, Hydra rejects one, or Hydra's part names code that is not allowed.
+        """
         if resolved.faults:
             raise ConfigError(resolved.faults)
         choices = [f"{group}='{option}'" for group, option in resolved.choices.items()]
@@ -92,10 +107,11 @@ class KanConfigLoader(ConfigLoaderImpl):
         config.hydra.job.chdir = False
         OmegaConf.update(config, "hydra.job_logging.root", None, force_add=True)
 
-        # The record is of what was typed, not of what it was translated to.
-        task = [override for override in parsed if not override.is_hydra_override()]
+        # The record holds what was typed, not its translation.
+        task = [override for override in resolved.parsed if not override.is_hydra_override()]
+        own = [override for override in resolved.parsed if override.is_hydra_override()]
         config.hydra.overrides.task = [override.input_line for override in task]
-        config.hydra.overrides.hydra = [override.input_line for override in parsed if override.is_hydra_override()]
+        config.hydra.overrides.hydra = [override.input_line for override in own]
         naming = config.hydra.job.config.override_dirname
         config.hydra.job.override_dirname = get_overrides_dirname(
             task, kv_sep=naming.kv_sep, item_sep=naming.item_sep, exclude_keys=naming.exclude_keys
@@ -105,8 +121,6 @@ class KanConfigLoader(ConfigLoaderImpl):
                 given = [value for key, value in resolved.values if key == literal.key]
                 if given:
                     config.hydra.runtime.choices[group] = show(given[-1])
-        if run_mode == RunMode.RUN:
-            settings_of(plain_config(config))
         return config
 
 
@@ -147,6 +161,31 @@ def create_hydra(presets: Presets, loader: type[KanConfigLoader] = KanConfigLoad
     GlobalHydra.instance().clear()
     GlobalHydra.instance().initialize(hydra)
     return hydra
+
+
+def compose_run(hydra: Hydra, draft: ComposedConfig) -> tuple[DictConfig, Settings]:
+    """Hydra's composition of one run, and its settings: those of the plain composition where the two agree.
+
+    Raises:
+        ConfigError: with all faults.
+    """
+    config = _loader(hydra).compose(draft.resolved, RunMode.RUN)
+    composed = plain_config(config)
+    agrees = draft.plain and composed == draft.config
+    return config, draft.settings if agrees else settings_of(composed)
+
+
+def compose_sweep(hydra: Hydra, resolved: ResolvedOverrides) -> DictConfig:
+    """Hydra's composition of what the jobs of a sweep share.
+
+    Raises:
+        ConfigError: with the faults of the overrides; values are checked job by job.
+    """
+    return _loader(hydra).compose(resolved, RunMode.MULTIRUN)
+
+
+def _loader(hydra: Hydra) -> KanConfigLoader:
+    return cast(KanConfigLoader, hydra.config_loader)
 
 
 def _one_line(error: Exception) -> str:

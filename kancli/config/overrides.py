@@ -30,6 +30,7 @@ EXPERIMENT = "experiment"
 class ResolvedOverrides:
     """Command line and experiment, in the order of precedence."""
 
+    parsed: Sequence[Override] = ()  # the command line, in the order typed
     choices: dict[str, str] = field(default_factory=dict)  # group -> option
     values: list[tuple[str, Any]] = field(default_factory=list)  # dotted key -> value, later ones win
     by_experiment: int = 0  # how many of the values an experiment set
@@ -86,6 +87,11 @@ def _unreadable(text: str) -> str:
     return f"{text}: cannot be read; allowed: KEY=VALUE; quote values with special characters: \"title='a, b'\""
 
 
+def parse_and_resolve(typed: Sequence[str], presets: Presets, *, sweeping: bool = False) -> ResolvedOverrides:
+    """Parse overrides and resolve them; arguments and errors are those of `parse` and `resolve`."""
+    return resolve(parse(typed, presets), presets, sweeping=sweeping)
+
+
 def resolve(parsed: Sequence[Override], presets: Presets, *, sweeping: bool = False) -> ResolvedOverrides:
     """Sort overrides into group choices, values, and Hydra's own business, experiment first.
 
@@ -94,7 +100,7 @@ def resolve(parsed: Sequence[Override], presets: Presets, *, sweeping: bool = Fa
         presets: the files that groups can choose from.
         sweeping: whether several values may be given; these are then left to the sweeper.
     """
-    resolved = ResolvedOverrides()
+    resolved = ResolvedOverrides(parsed)
     for override in parsed:
         if override.key_or_group == EXPERIMENT and not override.is_sweep_override():
             _apply_experiment(override.value(), presets, resolved)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kancli.config.compose import ComposedConfig, compose_parsed, settings_of
+from kancli.config.compose import ComposedConfig, compose_resolved, validate_composed
 from kancli.config.identity import config_of
-from kancli.config.overrides import SHORTHANDS, parse, resolve
+from kancli.config.overrides import SHORTHANDS, ResolvedOverrides, parse, resolve
 from kancli.config.settings import MAX_SEED
 from kancli.config.validation import VARIANTS
 from kancli.errors import ConfigError
@@ -112,7 +112,7 @@ def _checked(words: Sequence[list[str]], composer: Composer) -> list[Composed]:
     return jobs
 
 
-def product_of(typed: Sequence[str], presets: Presets) -> Product:
+def product_of(resolved: ResolvedOverrides, presets: Presets) -> Product:
     """All combinations of the values given, in Hydra's order: an experiment's swept keys first, then those typed; the
     last runs fastest. Figures are drawn where they are asked for.
 
@@ -121,7 +121,7 @@ def product_of(typed: Sequence[str], presets: Presets) -> Product:
     """
     from kancli.config.hydra import split_sweep
 
-    overrides = overrides_of(typed, presets)
+    overrides = overrides_of(resolved, presets)
     swept = {}
     for each in overrides:
         if not each.is_sweep_override():
@@ -138,26 +138,25 @@ def product_of(typed: Sequence[str], presets: Presets) -> Product:
         swept[each.key_or_group] = [str(value) for value in each.sweep_string_iterator()]
     jobs = split_sweep(overrides)
     if not jobs:
-        raise ConfigError([f"{' '.join(typed)}: a sweep over nothing; give each key at least one value"])
+        typed = " ".join(override.input_line or "" for override in resolved.parsed)
+        raise ConfigError([f"{typed}: a sweep over nothing; give each key at least one value"])
     return Product(jobs, swept)
 
 
-def overrides_of(typed: Sequence[str], presets: Presets) -> list[Override]:
+def overrides_of(resolved: ResolvedOverrides, presets: Presets) -> list[Override]:
     """What makes a sweep's jobs: an experiment's swept keys, what was typed, and figures=none where none is asked for.
 
     Raises:
         ConfigError: an override cannot be read or swept over.
     """
-    parsed = parse(typed)
-    resolved = resolve(parsed, presets, sweeping=True)
     if resolved.faults:
         raise ConfigError(resolved.faults)
     by_experiment = [f"{name}={values}" for name, values in resolved.swept_by_experiment.items()]
-    given = [each.input_line or "" for each in parsed if not each.is_hydra_override()]
-    asks = any(each.key_or_group.split(".")[0] == "figures" for each in parsed) or "figures" in {
+    given = [each for each in resolved.parsed if not each.is_hydra_override()]
+    asks = any(each.key_or_group.split(".")[0] == "figures" for each in resolved.parsed) or "figures" in {
         *resolved.choices, *(key.split(".")[0] for key, _ in resolved.values), *resolved.swept_by_experiment
     }  # fmt: skip
-    return parse([*by_experiment, *given, *([] if asks else [NO_FIGURES])], presets)
+    return [*parse(by_experiment, presets), *given, *parse([] if asks else [NO_FIGURES])]
 
 
 class Composer:
@@ -167,13 +166,15 @@ class Composer:
         self.presets, self.compose = presets, compose
         self._parsed: dict[str, Override] = {}
         self._knobs: dict[tuple[str, ...], list[Knobs]] = {}
+        self._drafts: dict[tuple[str, ...], ComposedConfig] = {}  # those that only `knobs` has needed yet
         self._jobs: dict[tuple[str, ...], tuple[Composed | None, list[str]]] = {}
 
     def knobs(self, words: Sequence[str]) -> list[Knobs]:
         """What the job's config says of each section whose keys depend on what is chosen there."""
         key = tuple(_without_seed(words)[0])
         if key not in self._knobs:
-            self._knobs[key] = list(_knobs(self._compose(key).config))
+            self._drafts[key] = self._compose(key)
+            self._knobs[key] = list(_knobs(self._drafts[key].config))
         return self._knobs[key]
 
     def job(self, words: list[str]) -> tuple[Composed | None, list[str]]:
@@ -194,24 +195,22 @@ class Composer:
 
     def _job(self, words: list[str], given: Sequence[str]) -> tuple[Composed | None, list[str]]:
         """The job of words, which may lack the seed that was given."""
-        made = self._compose(words)
+        made = self._drafts.pop(tuple(words), None) or self._compose(words)
         for swept in made.resolved.swept_by_experiment:
             if not any(word.startswith(f"{swept}=") for word in given):
                 return None, [f"{' '.join(given)}: this experiment is a sweep over {swept} itself; give it alone"]
         try:
             config = made.config if made.plain else self.compose(words)
-            settings = settings_of(config)
+            settings = made.settings if made.plain else validate_composed(config, made.resolved)
         except ConfigError as error:
-            return None, made.resolved.faults + error.faults
-        if made.resolved.faults:
-            return None, made.resolved.faults
+            return None, error.faults
         return Composed(words, config, _choices(made, self.presets), settings), []
 
     def _compose(self, words: Sequence[str]) -> ComposedConfig:
         for word in words:
             if word not in self._parsed:
                 (self._parsed[word],) = parse([word])
-        return compose_parsed([self._parsed[word] for word in words], self.presets)
+        return compose_resolved(resolve([self._parsed[word] for word in words], self.presets), self.presets)
 
 
 def _without_seed(words: Sequence[str]) -> tuple[list[str], int | None]:

@@ -23,6 +23,7 @@ from kancli.sweeps.plan import Plan, freeze, initial_head
 
 if TYPE_CHECKING:
     from kancli.config.hydra import Hydra
+    from kancli.config.overrides import ResolvedOverrides
     from kancli.config.presets import Presets
 
 log = logging.getLogger("kancli")
@@ -63,7 +64,7 @@ def begin(config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:
 
 
 def search(
-    hydra: Hydra, config: DictConfig, typed: Sequence[str], presets: Presets, task: Callable[[Any], Any]
+    hydra: Hydra, config: DictConfig, resolved: ResolvedOverrides, presets: Presets, task: Callable[[Any], Any]
 ) -> bool:
     """Have the sweeper run its jobs; return whether it came to its end.
 
@@ -72,7 +73,7 @@ def search(
     """
     from kancli.sweeps import hydra_launcher as launcher  # late, with numpy: a mistake is answered without it
 
-    arguments = [each.input_line for each in overrides_of(typed, presets)]
+    arguments = [each.input_line for each in overrides_of(resolved, presets)]
     launcher.register()
     own = launching.is_own(config)
     calls = task if own else launching.for_others(config, task)

@@ -10,12 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from kancli.config.compose import CONFIG_NAME
-from kancli.config.hydra import create_hydra, plain_config
-from kancli.config.overrides import literal, parse
+from kancli.config.hydra import compose_sweep, create_hydra, plain_config
+from kancli.config.overrides import ResolvedOverrides, literal, parse, parse_and_resolve
 from kancli.config.validation import validate
 from kancli.errors import SWEEP, ConfigError
 from kancli.runs import signals
@@ -52,16 +50,17 @@ def sweep(
         ConfigError: a job's config has faults; nothing was run or written.
     """
     hydra = create_hydra(presets)
-    config = hydra.compose_config(CONFIG_NAME, list(typed), run_mode=RunMode.MULTIRUN)
+    resolved = parse_and_resolve(typed, presets, sweeping=True)
+    config = compose_sweep(hydra, resolved)
     if search.is_search(config):
         if dry_run:
             raise ConfigError(["--dry-run: this sweeper decides on its jobs as it goes: there is no plan to show"])
-        return _searched(hydra, config, typed, presets, task), Path(config.hydra.sweep.dir)
+        return _searched(hydra, config, resolved, typed, presets, task), Path(config.hydra.sweep.dir)
 
     def compose(job: list[str]) -> dict[str, Any]:
         return plain_config(hydra.config_loader.load_sweep_config(config, job))
 
-    product = product_of(typed, presets)
+    product = product_of(resolved, presets)
     with reuse_pools(ahead=0 if dry_run else _ahead(config, len(product.words))):
         found = expand(product, presets, compose)
         plan = planned(found, config, typed, presets)
@@ -104,6 +103,7 @@ def _claim(config: DictConfig) -> None:
 def _searched(
     hydra: Hydra,
     config: DictConfig,
+    resolved: ResolvedOverrides,
     typed: Sequence[str],
     presets: Presets,
     task: Callable[[Any], Any],
@@ -116,7 +116,7 @@ def _searched(
     ended = False
     with own:
         try:
-            ended = search.search(hydra, config, typed, presets, task)
+            ended = search.search(hydra, config, resolved, presets, task)
         finally:
             with signals.deferred_signals():
                 code = _gather_search(folder, config)
@@ -174,7 +174,7 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
     before = [word for word in plan.head["typed"] if word.lstrip("+~").startswith("hydra")]
     again = [word for word in typed if word.lstrip("+~").startswith("hydra")]
     place = f"hydra.sweep.dir={literal(str(folder))}"
-    config = hydra.compose_config(CONFIG_NAME, [*before, *again, place], run_mode=RunMode.MULTIRUN)
+    config = compose_sweep(hydra, parse_and_resolve([*before, *again, place], presets, sweeping=True))
 
     def run() -> None:
         for number in numbers:

@@ -20,6 +20,7 @@ from hydra.types import RunMode
 from pyarrow import parquet
 
 from kancli.config.hydra import create_hydra, plain_config
+from kancli.config.overrides import parse_and_resolve
 from kancli.sweeps.jobs import expand, product_of
 from kancli.sweeps.plan import read
 from kancli.sweeps.table import rows_of
@@ -122,7 +123,9 @@ def test_generated_sweeps_expand_as_hydra_composes_them(presets):
         typed = [f"{key}={','.join(choose.sample(values[key], 2))}" for key in keys]
         hydra = create_hydra(presets)
         master = hydra.compose_config("config", [*typed], run_mode=RunMode.MULTIRUN)
-        for job in choose.sample(expand(product_of(typed, presets), presets, None).jobs, 3):
+        for job in choose.sample(
+            expand(product_of(parse_and_resolve(typed, presets, sweeping=True), presets), presets, None).jobs, 3
+        ):
             theirs = hydra.config_loader.load_sweep_config(master, job.words)
             assert job.config == plain_config(theirs)
             assert list(job.config) == [name for name in theirs if name != "hydra"]
