@@ -37,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, presets: Presets) -> int:
-    if args.update == (args.output is not None) or not args.words or (args.output and len(args.words) > 1):
-        raise ConfigError(["bless: kan-run bless RUN -o FILE, or kan-run bless --update FILE ..."])
+    _check_usage(args)
     if args.update and os.environ.get("CI", "").lower() == "true" and not args.force:
         raise ConfigError(["bless --update: not under CI=true, where baselines are checked, not changed; or --force"])
     with progress("blessing"):
@@ -54,3 +53,15 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     for path in written:
         print(path)
     return 0
+
+
+def _check_usage(args: argparse.Namespace) -> None:
+    if not args.words:
+        raise ConfigError(["bless: name a run and a file: kan-run bless RUN -o FILE, or bless --update FILE ..."])
+    words = " ".join(args.words)
+    if args.update and args.output:
+        raise ConfigError([f"bless -o {args.output}: --update replaces the files it is given: leave -o out"])
+    if not args.update and not args.output:
+        raise ConfigError([f"bless {words}: name the file to write: kan-run bless {args.words[0]} -o FILE"])
+    if args.output and len(args.words) > 1:
+        raise ConfigError([f"bless {words}: allowed: one run for one file: kan-run bless {args.words[0]} -o FILE"])

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, presets: Presets) -> int:
     if not args.words:
-        raise ConfigError(["check: name a baseline, a run's folder or a blessed file: kan-run check BASELINE"])
+        raise ConfigError(["check: name a blessed file or the folder of a run: kan-run check BASELINE"])
     if args.jobs < 1:
         raise ConfigError([f"--jobs {args.jobs}: allowed: 1 or more processes"])
     with progress("checking"):

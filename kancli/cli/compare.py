@@ -71,7 +71,7 @@ def _split(words: list[str], presets: Presets) -> tuple[list[Path], list[str], l
     schemes = presets.options("init")
     if both := [word for word in words if word in schemes and Path(word) in folders]:
         raise ConfigError([f"{word}: a folder and a preset; type ./{word}, or init={word}" for word in both])
-    names = [word for word in words if "=" not in word and Path(word) not in folders]
+    names = list(dict.fromkeys(word for word in words if "=" not in word and Path(word) not in folders))
     if unknown := [name for name in names if name not in schemes]:
         raise ConfigError(
             [f"{name}: neither a folder nor a preset of init{nearest(name, schemes)}" for name in unknown]
@@ -89,7 +89,7 @@ def _sweep_over(
     """
     if not (names or overrides):
         raise ConfigError(
-            ["compare: name folders of runs, a sweep's, or presets: kan-run compare default glorot width=2-8-1"]
+            ["compare: name folders of runs or sweeps, or presets: kan-run compare default glorot width=2-8-1"]
         )
     from kancli.cli.task import task
     from kancli.config.overrides import literal, parse_and_resolve

@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, presets: Presets) -> int:
     if len(args.words) != 2:
-        raise ConfigError(["diff: name two runs' folders or blessed files: kan-run diff A B"])
+        raise ConfigError(
+            [f"{' '.join(['diff', *args.words])}: name two folders of runs or blessed files: kan-run diff A B"]
+        )
     with signals.deferred_signals():
         from kancli.compare import diff
     differences = diff.diff(*map(Path, args.words))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import gc
 import io
 import logging
@@ -23,6 +24,7 @@ from kancli.runs import signals
 log = logging.getLogger("kancli")
 
 ALLOW_CODE = "allow_code"
+SIMILAR = 0.8  # ratio of difflib: `chek` is like check; the preset `coarse` is not like compare
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -131,7 +133,11 @@ def _split_trust(argv: Sequence[str]) -> tuple[str | None, bool, list[str]]:
 
 
 def _split_verb(words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Take out the verb: the first word, but for options and their values."""
+    """Take out the verb: the first word that is neither an option nor its value.
+
+    Raises:
+        ConfigError: the first word is almost a verb.
+    """
     for place, word in enumerate(words):
         if word in VERBS:
             return word, [*words[:place], *words[place + 1 :]]
@@ -139,6 +145,8 @@ def _split_verb(words: Sequence[str]) -> tuple[str | None, list[str]]:
         follows_option = place > 0 and words[place - 1].startswith("-")
         if not is_option and ("=" in word or not follows_option):
             break
+    if words and (close := difflib.get_close_matches(words[0], VERBS, n=1, cutoff=SIMILAR)):
+        raise ConfigError([f"{words[0]}: no such verb; did you mean {close[0]}? kan-run --help lists all"])
     return None, list(words)
 
 

@@ -38,7 +38,9 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     words, overrides = split_folders(args.words)
     folders = [Path(word) for word in words]
     if not folders:
-        raise ConfigError(["draw: name the folder of a run, several, or a sweep's: kan-run draw RUN [figures=all]"])
+        raise ConfigError(
+            ["draw: name the folder of a run, several folders, or a sweep: kan-run draw RUN [figures=all]"]
+        )
     with progress("drawing"):
         with signals.deferred_signals():
             from kancli.compare.figures import draw_runs

@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, presets: Presets) -> int:
     if len(args.words) != 1:
-        raise ConfigError(["report: name the folder of a sweep or of a run: kan-run report multirun/DATE/TIME-ID"])
+        words = " ".join(["report", *args.words])
+        raise ConfigError([f"{words}: name the folder of a sweep or of a run: kan-run report multirun/DATE/TIME-ID"])
     from kancli.report.write import write_report
 
     gc.enable()

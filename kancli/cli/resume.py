@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, presets: Presets) -> int:
     folders, overrides = split_folders(args.words)
     if len(folders) != 1:
-        raise ConfigError(["resume: name the folder of a sweep: kan-run resume multirun/DATE/TIME-ID"])
+        words = " ".join(["resume", *folders])
+        raise ConfigError([f"{words}: name the folder of one sweep: kan-run resume multirun/DATE/TIME-ID"])
     from kancli.cli.task import task
     from kancli.sweeps import sweep
 

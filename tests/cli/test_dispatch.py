@@ -92,3 +92,49 @@ print(*sys.modules, file=sys.stderr)
 def test_help_and_mistakes_load_nothing_heavy(words):
     done = subprocess.run([sys.executable, "-c", PROGRAM, *words], capture_output=True, text=True, check=True)
     assert not HEAVY & set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    ("word", "verb"), [("chek", "check"), ("drw", "draw"), ("explane", "explain"), ("resme", "resume"), ("dif", "diff")]
+)
+def test_misspelt_verb(kan_run, word, verb):
+    outcome = kan_run(word, "x", "seed=1")
+    assert outcome.code == 2
+    assert outcome.err == f"kan-run: {word}: no such verb; did you mean {verb}? kan-run --help lists all\n"
+
+
+def test_a_preset_is_not_answered_as_a_misspelt_verb(kan_run, presets):
+    for preset in (preset for group in presets.groups() for preset in presets.options(group)):
+        assert "no such verb" not in kan_run(preset).err
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["check"], "check: name a blessed file or the folder of a run"),
+        (["check", "x", "--jobs", "0"], "--jobs 0: allowed: 1 or more"),
+        (["bless"], "bless: name a run and a file"),
+        (["bless", "x"], "bless x: name the file to write"),
+        (["bless", "x", "y", "-o", "f"], "bless x y: allowed: one run for one file"),
+        (["bless", "--update", "x", "-o", "f"], "bless -o f: --update replaces the files"),
+        (["diff", "a"], "diff a: name two folders"),
+        (["diff", "a", "b", "c"], "diff a b c: name two folders"),
+        (["draw", "figures=all"], "draw: name the folder of a run"),
+        (["resume", "a", "b"], "resume a b: name the folder of one sweep"),
+        (["collect"], "collect: name the folders of sweeps"),
+        (["collect", "nowhere"], "nowhere: no such folder"),
+        (["compare"], "compare: name folders of runs or sweeps, or presets"),
+        (["compare", "default", "default"], "fewer than two"),
+        (["report", "a", "b"], "report a b: name the folder"),
+        (["rerun", "seed=1"], "rerun: name the folder of a run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_of_a_verb_is_one_line_and_leaves_nothing(kan_run, tmp_path, words, answer):
+    outcome = kan_run(*words)
+    assert outcome.code == 2
+    assert outcome.err.startswith("kan-run: ")
+    assert answer in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert outcome.out == ""
+    assert list(tmp_path.iterdir()) == []
