@@ -16,7 +16,7 @@ from kancli.runs.folder import RunFolder
 from kancli.runs.reader import RecordedRun, read_finished_run
 from kancli.stats.glossary import meanings
 from kancli.sweeps.names import run_names
-from kancli.sweeps.plan import is_planned, read
+from kancli.sweeps.plan import has_plan, read_plan
 from kancli.sweeps.reader import is_sweep
 
 if TYPE_CHECKING:
@@ -128,8 +128,8 @@ def _each(items: Iterable[T], make: Callable[[T], U], *, forgiving: bool) -> lis
 
 def _jobs(sweep: Path) -> list[Path]:
     """The folders of a sweep's jobs, in their order."""
-    if is_planned(sweep):
-        plan = read(sweep)
+    if has_plan(sweep):
+        plan = read_plan(sweep)
         return [path for job in plan.jobs if ((path := plan.path(job)) / "run.json").exists()]
     return sorted((each.parent for each in sweep.glob("**/run.json")), key=lambda path: (len(path.name), str(path)))
 

@@ -22,7 +22,7 @@ from kancli.stats.parameters import Declared
 
 
 def compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
-    """Compute runs of one shape (`sweeps.costs.shape_of`) as the members of an ensemble: each result has the bits of
+    """Compute runs of one shape (`sweeps.batches.shape_of`) as the members of an ensemble: each result has the bits of
     `compute`.
 
     Its `seconds` are the run's share of what they took together.

@@ -1,4 +1,4 @@
-"""Processes that work beside this one, each with its share of the threads and with the user's trust."""
+"""Pools of worker processes, each worker with its share of the threads and with the user's code policy."""
 
 from __future__ import annotations
 
@@ -18,51 +18,57 @@ from pebble import ProcessExpired, ProcessPool
 from kancli.inits.plugins import CodePolicy, code_policy, use_policy
 
 T = TypeVar("T")
-EXITED_SILENTLY = 255  # status of a process that ended with 0 in the midst of a job
+EXITED_SILENTLY = 255  # exit status of a worker that exited with 0 during a job
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 @contextlib.contextmanager
 def process_pool(count: int) -> Iterator[ProcessPool]:
-    """So many processes that import torch once. Left by an exception, a signal's too, they are ended at once."""
-    if _kept is None:
-        with _started(count) as pool:
+    """Context manager: a pool of at least `count` workers, which load torch once.
+
+    An exception, a signal's included, terminates the workers at once.
+    """
+    if _reusable is None:
+        with _start_pool(count) as pool:
             yield pool
         return
-    pool = _kept.of(count)
+    pool = _reusable.get(count)
     try:
         yield pool
     except BaseException:
-        _kept.stop(pool)
+        _reusable.stop(pool)
         raise
 
 
 @contextlib.contextmanager
-def reuse_pools(ahead: int = 0) -> Iterator[None]:
-    """Within, processes wait for their next use instead of ending after each.
+def reuse_pools(prestart: int = 0) -> Iterator[None]:
+    """Context manager: pools stay alive for their next use until the block ends.
 
     Args:
-        ahead: how many start at once, while this process goes on.
+        prestart: number of workers that start now, in the background.
     """
-    global _kept
+    global _reusable
     with contextlib.ExitStack() as stack:
-        _kept = _Kept(stack)
+        _reusable = _ReusablePools(stack)
         try:
-            if ahead:
-                _kept.of(ahead)
+            if prestart:
+                _reusable.get(prestart)
             yield
         finally:
-            _kept = None
+            _reusable = None
 
 
 def run_in_worker(function: Callable[..., T], *args: Any) -> Callable[[], T]:
-    """Have a process that is kept work out a function, which this one does if there is none; return what waits for the
-    result."""
-    if _kept is None or not _kept.pools:
+    """Run a function in a reusable worker, or here if there is none.
+
+    Returns:
+        A callable that blocks for the result. If the worker is lost, it runs the function here.
+    """
+    if _reusable is None or not _reusable.pools:
         return lambda: function(*args)
     try:
-        future = next(iter(_kept.pools.values())).schedule(function, args)
-    except RuntimeError:  # it broke down
+        future = next(iter(_reusable.pools.values())).schedule(function, args)
+    except RuntimeError:  # the pool broke down
         return lambda: function(*args)
 
     def result() -> T:
@@ -74,45 +80,41 @@ def run_in_worker(function: Callable[..., T], *args: Any) -> Callable[[], T]:
     return result
 
 
-class _Kept:
-    """Pools of processes by their size."""
+class _ReusablePools:
+    """Running pools, by their number of workers."""
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
         self.stack = stack
         self.pools: dict[int, ProcessPool] = {}
 
-    def of(self, count: int) -> ProcessPool:
-        """So many processes, or more."""
+    def get(self, count: int) -> ProcessPool:
+        """A pool of at least `count` workers."""
         self.pools = {size: pool for size, pool in self.pools.items() if pool.active}
-        enough = [size for size in self.pools if size >= count]
-        if not enough:
-            self.pools[count] = self.stack.enter_context(_started(count))
-        return self.pools[min(enough, default=count)]
+        sizes = [size for size in self.pools if size >= count]
+        if not sizes:
+            self.pools[count] = self.stack.enter_context(_start_pool(count))
+        return self.pools[min(sizes, default=count)]
 
-    def stop(self, pool: ProcessPool) -> None:
-        """End processes at once, and wait until they have."""
-        self.pools = {size: each for size, each in self.pools.items() if each is not pool}
-        pool.stop()
-        pool.join()
-
-
-_kept: _Kept | None = None
+    def stop(self, stopped: ProcessPool) -> None:
+        """Terminate the workers of a pool and wait for their end."""
+        self.pools = {size: pool for size, pool in self.pools.items() if pool is not stopped}
+        stopped.stop()
+        stopped.join()
 
 
-def _start() -> None:
-    """Nothing: a pool starts its processes when it has something to do."""
+_reusable: _ReusablePools | None = None
 
 
 @contextlib.contextmanager
-def _started(count: int) -> Iterator[ProcessPool]:
+def _start_pool(count: int) -> Iterator[ProcessPool]:
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(count, initializer=_prepare, initargs=(count, code_policy()), context=context)
+    pool = ProcessPool(count, initializer=_prepare_worker, initargs=(count, code_policy()), context=context)
     try:
-        # Its processes inherit what is blocked: Ctrl-C is this one's business, from their first moment on.
-        resource_tracker.ensure_running()  # which would unblock it
+        # Workers inherit the signal mask: this process alone answers Ctrl-C, from their first moment on.
+        resource_tracker.ensure_running()  # would unblock SIGINT if it started within the block
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            pool.schedule(_start)
+            pool.schedule(_do_nothing)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         yield pool
@@ -125,26 +127,31 @@ def _started(count: int) -> Iterator[ProcessPool]:
         pool.join()
 
 
-def _prepare(count: int, given: CodePolicy) -> None:
-    if sys.platform == "linux":  # whatever becomes of the parent, no worker goes on alone
+def _do_nothing() -> None:
+    """Starts the workers: a pool has none before its first task."""
+
+
+def _prepare_worker(count: int, policy: CodePolicy) -> None:
+    if sys.platform == "linux":  # a worker ends with its parent, however that ends
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    logging.getLogger("kancli").setLevel(logging.INFO)  # for the run's own log; on the terminal this process is silent
-    logging.getLogger("kancli").propagate = False
-    logging.getLogger("kancli").addHandler(logging.NullHandler())
-    os._exit = _exit_with_a_word
+    logger = logging.getLogger("kancli")
+    logger.setLevel(logging.INFO)  # for run.log; nothing goes to the terminal
+    logger.propagate = False
+    logger.addHandler(logging.NullHandler())
+    os._exit = _exit_visibly
     import torch
 
-    import kancli.runs.experiment  # noqa: F401 - now, and not in the time of the first task
+    import kancli.runs.experiment  # noqa: F401 - before the first task, whose timeout would include it
 
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
-    _for_good.enter_context(use_policy(given))
+    _worker_lifetime.enter_context(use_policy(policy))
 
 
-_for_good = contextlib.ExitStack()
+_worker_lifetime = contextlib.ExitStack()
 
 
-def _exit_with_a_word(status: int) -> None:
-    """os._exit of a process of a pool, which takes status 0 for an end that it wished for itself, and waits on."""
+def _exit_visibly(status: int) -> None:
+    """Replaces os._exit in workers: exit status 0 would make pebble wait forever, so it becomes EXITED_SILENTLY."""
     _exit(status or EXITED_SILENTLY)
 
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: noted, raised as an exception, and answered by whoever records or reports."""
+"""SIGINT and SIGTERM as an exception that the code which records or reports can answer."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Iterator
 from typing import Any
 
 _pending: list[int] = []
-_holding = False
+_deferring = False
 
 
 class Interrupted(KeyboardInterrupt):
     """A signal asked the process to end.
 
-    Not KeyboardInterrupt itself: CPython kills a process at exit in which that one left an `exec` of a string, as
-    dataclasses and namedtuples make them, even though it was caught later.
+    Not KeyboardInterrupt itself: CPython kills a process at exit if that one left an `exec` of a string, as in
+    dataclasses and namedtuples, even if it was caught later.
     """
 
 
 def pending_signal(error: BaseException | None = None) -> int | None:
-    """The number of the signal that asked the process to end, None where none did.
+    """The number of the signal that asked the process to end. None without one.
 
-    To be asked of any exception: a library may wrap the one that the signal raised, or raise its own over it.
+    Check it for any exception: a library may wrap `Interrupted`, or raise an exception of its own instead.
 
     Args:
-        error: what was caught; a plain KeyboardInterrupt counts as SIGINT.
+        error: the exception; a plain KeyboardInterrupt counts as SIGINT.
     """
     if _pending:
         return _pending[0]
@@ -34,36 +34,36 @@ def pending_signal(error: BaseException | None = None) -> int | None:
 
 @contextlib.contextmanager
 def deferred_signals() -> Iterator[None]:
-    """Within, a signal is only noted, and raised at the end: for what an exception would leave half done."""
-    global _holding
-    before, _holding = _holding, True
+    """Defer signals until the block ends, for code that must not be interrupted halfway."""
+    global _deferring
+    before, _deferring = _deferring, True
     try:
         yield
     finally:
-        _holding = before
+        _deferring = before
     if not before:
         raise_pending()
 
 
 def raise_pending() -> None:
-    """Raise `Interrupted` if a signal came that was held back, swallowed or wrapped."""
+    """Raise `Interrupted` if a signal is pending: deferred, or raised and then swallowed or wrapped."""
     if _pending:
         raise Interrupted
 
 
 @contextlib.contextmanager
 def signal_handlers() -> Iterator[None]:
-    """Within, the first SIGINT or SIGTERM raises `Interrupted` and is remembered; more of them change nothing."""
+    """Context manager: the first SIGINT or SIGTERM raises `Interrupted` and stays pending; later ones are ignored."""
 
     def interrupt(number: int, frame: Any) -> None:
         _pending.append(number)
-        if len(_pending) == 1 and not _holding:
+        if len(_pending) == 1 and not _deferring:
             raise Interrupted
 
     _pending.clear()
     try:
         before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: signals are someone else's business
+    except ValueError:  # not the main thread, which alone may set handlers
         yield
         return
     try:

@@ -1,99 +1,61 @@
-"""Batches of jobs as the tasks of somebody else's launcher: joblib's, submitit's or Ray's. A task starts once for many
-jobs, which it runs from the frozen plan by processes of its own machine."""
+"""Batches: jobs of one shape that a worker computes as the members of one ensemble. Torch is not loaded."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kancli.config import memory
 from kancli.config.settings import Settings
-from kancli.inits.plugins import CodePolicy, use_policy
-from kancli.runs.reader import ENDED
-from kancli.sweeps import costs, local
-from kancli.sweeps.plan import read
+from kancli.config.validation import ITEM_BYTES
 
-JOBS = "KANCLI_JOBS"  # what names a task's jobs, among hydra.job.env_set
-FOLDER = ".tasks"  # below the sweep's, where Hydra has a folder for each task; nothing is put into them
-MIN_SECONDS = 30.0  # of a task, so that what it takes to start is little beside it
-MAX_TASKS = 100
+MAX_BATCH = 64  # jobs; bounds the work lost with a worker, and the interval between progress reports
 
 
-@dataclass(frozen=True)
-class RemoteJob:
-    """What a launcher calls on whatever machine: a task, in the place and with the trust of the caller's."""
-
-    cwd: Path  # where kan-run was called: files of samples are named from there
-    code_policy: CodePolicy
-    task: Callable[[Any], Any]
-
-    def __call__(self, config: Any) -> Any:
-        if self.cwd.is_dir():
-            os.chdir(self.cwd)
-        multiprocessing.set_start_method("spawn", force=True)  # joblib's is unknown to processes that this one starts
-        with use_policy(self.code_policy):
-            return self.task(config)
+def shape_of(settings: Settings) -> tuple[Any, ...] | None:
+    """Key that the jobs of one batch share. None for a job that is computed alone."""
+    if settings.n_seeds > 1 or settings.figures.names:
+        return None
+    init = settings.init
+    free = {"seed": 0, "init": None, "inputs": None, "strict": False, "overwrite": False, "verdicts": None}
+    common = dataclasses.replace(settings, **free)  # pyright: ignore[reportArgumentType]
+    return common, init.has_bias, init.standardises, settings.inputs.count()
 
 
-@dataclass(frozen=True)
-class Task:
-    """A batch of jobs, by the config of a task."""
-
-    folder: Path  # the sweep's, absolute
-
-    def __call__(self, config: Any) -> dict[str, int]:
-        """Run those jobs that have not ended. A task that is sent again, where its machine was lost, goes on."""
-        from hydra.core.hydra_config import HydraConfig
-
-        plan = read(self.folder)
-        plan.check_semantics()
-        wanted = numbers_of(HydraConfig.get().job.env_set[JOBS])
-        runs = {}
-        for number in wanted:
-            if plan.status(plan.jobs[number]) not in ENDED:
-                plan.clear(plan.jobs[number])
-                runs[number] = plan.settings(plan.jobs[number])
-        workers = next(iter(runs.values())).sweep.workers if runs else None
-        failed = len(local.run(plan, runs, processes=1 if workers is None else workers))
-        return {"jobs": len(wanted), "failed": failed}
+def kept_samples(settings: Settings) -> int:
+    """Number of samples whose activations a job keeps."""
+    n = settings.inputs.count()
+    return n if settings.activations.n is None else min(n, settings.activations.n)
 
 
-def batches(runs: Mapping[int, Settings]) -> Iterator[list[int]]:
-    """The numbers of the jobs of each task: `sweep.jobs_per_task` of them, or as many as take half a minute, in a
-    hundred tasks at most."""
-    numbers = list(runs)
-    size = runs[numbers[0]].sweep.jobs_per_task
-    if size is None:
-        each = costs.seconds_of_jobs(list(runs.values())) / len(numbers)
-        size = max(-(-len(numbers) // MAX_TASKS), round(MIN_SECONDS / each))
-    for begin in range(0, len(numbers), size):
-        yield numbers[begin : begin + size]
+def max_batch_size(settings: Settings) -> int:
+    """The most jobs of this shape that fit the memory limit of one group of members."""
+    kept = memory.kept_bytes(settings.width, kept_samples(settings), ITEM_BYTES[settings.dtype])
+    group = memory.group_size(settings.width, settings.grid.size + settings.k, settings.inputs.count())
+    return max(1, min(MAX_BATCH, group, memory.GROUP_BYTES // max(1, kept)))
 
 
-def words_of(numbers: Sequence[int]) -> list[str]:
-    """The overrides that make a task of these jobs."""
-    return [
-        f"hydra.sweep.subdir='{FOLDER}/${{hydra.job.num}}'",
-        f"+hydra.job.env_set.{JOBS}='{text_of(numbers)}'",
-    ]
+def batches(runs: Mapping[int, Settings], workers: int) -> Iterator[list[int]]:
+    """Divide jobs into batches. Within a batch, jobs with the same scheme and sampler are neighbours.
 
+    Args:
+        runs: the settings of each job, by number.
+        workers: the jobs of one shape are spread over this many processes.
 
-def text_of(numbers: Sequence[int]) -> str:
-    """Rising numbers in a few letters: 0-99,105."""
-    stretches: list[list[int]] = []
-    for number in numbers:
-        if stretches and number == stretches[-1][-1] + 1:
-            stretches[-1][1:] = [number]
-        else:
-            stretches.append([number])
-    return ",".join("-".join(map(str, each)) for each in stretches)
-
-
-def numbers_of(text: str) -> list[int]:
-    """The same back."""
-    ends = [list(map(int, re.split("-", each))) for each in text.split(",")]
-    return [number for each in ends for number in range(each[0], each[-1] + 1)]
+    Yields:
+        The numbers of the jobs of one batch.
+    """
+    shapes: dict[Any, list[int]] = {}
+    for number, settings in runs.items():
+        shape = shape_of(settings)
+        shapes.setdefault(number if shape is None else shape, []).append(number)
+    for numbers in shapes.values():
+        laws: dict[Any, list[int]] = {}
+        for number in numbers:
+            laws.setdefault((runs[number].init, runs[number].inputs), []).append(number)
+        ordered = list(itertools.chain.from_iterable(laws.values()))
+        size = min(max_batch_size(runs[numbers[0]]), -(-len(numbers) // workers))
+        for start in range(0, len(ordered), size):
+            yield ordered[start : start + size]

@@ -20,7 +20,8 @@ from kancli.runs.reader import parse_override_words
 from kancli.sweeps import local, table
 from kancli.sweeps.jobs import Composed, Composer, jobs_of
 from kancli.sweeps.objective import objective_of
-from kancli.sweeps.plan import Job, Plan, check_places, freeze, planned_job, read
+from kancli.sweeps.plan import Job, Plan, read_plan, write_plan
+from kancli.sweeps.planning import check_folders, plan_job
 
 log = logging.getLogger("kancli")
 
@@ -42,7 +43,7 @@ class KanLauncher(Launcher):
         def compose(words: list[str]) -> dict[str, Any]:
             return plain_config(loader.load_sweep_config(config, words))
 
-        self._plan = read(Path(config.hydra.sweep.dir))
+        self._plan = read_plan(Path(config.hydra.sweep.dir))
         self._composer = Composer(loader.presets, compose)
         self._jobs: dict[str, Job] = {}  # by what they are made from
         self._said: set[str] = set()
@@ -61,14 +62,14 @@ class KanLauncher(Launcher):
         for made in composed:
             same = made.fingerprint()
             if same not in self._jobs:
-                self._jobs[same] = planned_job(len(self._jobs), made, self._plan.head)
+                self._jobs[same] = plan_job(len(self._jobs), made, self._plan.head)
                 runs[self._jobs[same].number] = made.settings
             wanted.append(self._jobs[same])
         jobs = list(self._jobs.values())
-        check_places(jobs, self._plan.head)
+        check_folders(jobs, self._plan.head)
         head = {**self._plan.head, "swept": swept_in(jobs), "notices": sorted(self._said)}
         self._plan = Plan(self._plan.folder, head, jobs)
-        freeze(self._plan)
+        write_plan(self._plan)
         local.run(self._plan, runs)
         rows = table.rows_of(dataclasses.replace(self._plan, jobs=wanted))
         return [self._returned(*each) for each in zip(wanted, composed, rows, strict=True)]

@@ -1,4 +1,4 @@
-"""Hydra's own record of a job, `.hydra/`, as its launchers leave it, without composing each job for it."""
+"""Hydra's own record of a job, `.hydra/`, as its basic launcher writes it. Jobs are not composed by Hydra for it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from typing import Any
 
 import yaml
 
-from kancli.sweeps.plan import Job, Plan, job_of
+from kancli.sweeps.plan import Job, Plan
+from kancli.sweeps.planning import job_section
 
-DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's, eight times as fast
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's is eight times as fast
 
 
 class HydraRecord:
-    """What `.hydra` holds of the jobs of one plan: most sections are the same in all, and written once."""
+    """The files of `.hydra/` for the jobs of one plan. Sections that all jobs share are formatted once."""
 
     def __init__(self, plan: Plan) -> None:
         self.hydra, self.base = plan.head["hydra"], plan.head["base"]
-        self.texts = {name: _indented({name: value}) for name, value in self.hydra.items()}
-        self.base_texts = {name: _dump({name: value}) for name, value in self.base.items()}
+        self._hydra_texts = {name: _format_indented({name: section}) for name, section in self.hydra.items()}
+        self._base_texts = {name: _format({name: section}) for name, section in self.base.items()}
 
     def files(self, job: Job, path: Path) -> dict[str, str]:
-        """The files, by name.
+        """The files of one job, by name.
 
         Args:
             path: the job's folder, absolute.
@@ -34,37 +35,38 @@ class HydraRecord:
         own = {
             "mode": "MULTIRUN",
             "overrides": {"hydra": [*hydra["overrides"]["hydra"], "hydra.mode=MULTIRUN"], "task": job.words},
-            "job": job_of(hydra, job.number, job.words),
+            "job": job_section(hydra, job.number, job.words),
             "runtime": {
                 **hydra["runtime"],
                 "output_dir": str(path),
                 "choices": {**hydra["runtime"]["choices"], **job.choices},
             },
         }
-        texts = {**self.texts, **{name: _indented({name: value}) for name, value in own.items()}}
-        config = {**self.base_texts, **{name: _dump({name: value}) for name, value in job.changes.items()}}
+        sections = {**self._hydra_texts, **{name: _format_indented({name: section}) for name, section in own.items()}}
+        config = {**self._base_texts, **{name: _format({name: section}) for name, section in job.changes.items()}}
         return {
             "config.yaml": "".join(config.values()),
-            "hydra.yaml": "hydra:\n" + "".join(texts.values()),
-            "overrides.yaml": _dumped(json.dumps(job.words)),
+            "hydra.yaml": "hydra:\n" + "".join(sections.values()),
+            "overrides.yaml": _format_json(json.dumps(job.words)),
         }
 
 
-def _indented(sections: Mapping[str, Any]) -> str:
-    return textwrap.indent(_dump(sections), "  ")
+def _format_indented(sections: Mapping[str, Any]) -> str:
+    return textwrap.indent(_format(sections), "  ")
 
 
-def _dump(sections: Mapping[str, Any], depth: int = 1) -> str:
-    """YAML of nested sections, section by section: most are those of the job before, and not made again."""
+def _format(sections: Mapping[str, Any], depth: int = 1) -> str:
+    """YAML of nested sections. Formatted section by section, because most are in the cache from the job before."""
     text = []
     for name, value in sections.items():
         if depth and isinstance(value, dict) and value:
-            text.append(f"{name}:\n{textwrap.indent(_dump(value, depth - 1), '  ')}")
+            text.append(f"{name}:\n{textwrap.indent(_format(value, depth - 1), '  ')}")
         else:
-            text.append(_dumped(json.dumps({name: value})))
+            text.append(_format_json(json.dumps({name: value})))
     return "".join(text)
 
 
 @functools.lru_cache(maxsize=4096)
-def _dumped(content: str) -> str:
+def _format_json(content: str) -> str:
+    """YAML of JSON text, which unlike the value is hashable."""
     return yaml.dump(json.loads(content), Dumper=DUMPER, sort_keys=False, allow_unicode=True)

@@ -18,8 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from kancli.config.hydra import BASIC_LAUNCHER, OWN_LAUNCHER, instantiate_launcher, multirun
 from kancli.errors import one_line
 from kancli.inits.plugins import code_policy
-from kancli.sweeps import batches as tasks
-from kancli.sweeps import local
+from kancli.sweeps import launcher_tasks, local
 from kancli.sweeps.plan import Plan
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def for_others(config: DictConfig, task: Callable[[Any], Any]) -> Callable[[Any]
         ray = OmegaConf.select(config.hydra.launcher, "ray.init")
         if ray is not None and ray.get("address"):  # the launcher's own default is for a cluster that it starts
             ray.setdefault("object_store_memory", None)
-    return tasks.RemoteJob(Path.cwd(), code_policy(), task)
+    return launcher_tasks.RemoteCall(Path.cwd(), code_policy(), task)
 
 
 def _by_launcher(
@@ -80,11 +79,11 @@ def _by_launcher(
 ) -> None:
     """By a launcher of Hydra's or others'. What goes wrong in a task shows in what its jobs left, or did not."""
     job_by_job = config.hydra.launcher._target_ == BASIC_LAUNCHER
-    calls = for_others(config, task if job_by_job else tasks.Task(plan.folder.absolute()))
+    calls = for_others(config, task if job_by_job else launcher_tasks.Task(plan.folder.absolute()))
     if job_by_job:
         words = [plan.jobs[number].words for number in runs]
     else:
-        words = [tasks.words_of(numbers) for numbers in tasks.batches(runs)]
+        words = [launcher_tasks.task_overrides(numbers) for numbers in launcher_tasks.divide(runs)]
         print(f"kan-run: {len(words)} task{'s' if len(words) > 1 else ''}", file=sys.stderr)
     launcher = instantiate_launcher(context, calls, config)
     with submitted_jobs() as queue:
@@ -97,7 +96,7 @@ def _by_launcher(
     for number, each in enumerate([] if job_by_job else returns):
         if each.status == JobStatus.FAILED:
             log.warning("task %d: %s", number, one_line(each._return_value))
-    shutil.rmtree(plan.folder / tasks.FOLDER, ignore_errors=True)
+    shutil.rmtree(plan.folder / launcher_tasks.FOLDER, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What tells runs from one another, in the words that were typed for them."""
+"""Names for runs, from the overrides that differ between them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 
 
 def run_names(runs: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:
-    """The overrides that not all share; where that is not enough, the folder before them.
+    """Name each run by the overrides that not all runs share; if that is not unique, the folder goes first.
 
     Args:
-        runs: of each the name of its folder, and what was typed for it, by key.
+        runs: the folder name and the typed overrides of each run.
     """
     if not runs:
         return []
-    everywhere = set.intersection(*(set(typed.items()) for _, typed in runs))
+    shared = set.intersection(*(set(overrides.items()) for _, overrides in runs))
     names = []
-    for _, typed in runs:
-        names.append(" ".join(f"{key}={value}" for key, value in typed.items() if (key, value) not in everywhere))
+    for _, overrides in runs:
+        names.append(" ".join(f"{key}={value}" for key, value in overrides.items() if (key, value) not in shared))
     unique = len(set(names)) == len(names) and "" not in names
     return names if unique else [f"{folder} {name}".strip() for (folder, _), name in zip(runs, names, strict=True)]

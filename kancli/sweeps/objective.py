@@ -1,4 +1,4 @@
-"""What a sweeper that optimises is told of a run."""
+"""The objective: the statistics of a run that a sweeper optimises."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from kancli.schema import nearest
 from kancli.stats.options import Verdicts
 
 VERDICTS = ("non_finite", *(field.name for field in dataclasses.fields(Verdicts)))
-OTHERS = re.compile(r"(propagation|jacobian|ntk)_\w+|layer\d+_\w+")
+OTHER_STATISTICS = re.compile(r"(propagation|jacobian|ntk)_\w+|layer\d+_\w+")
 
 
-def names_in(objective: str | Sequence[str] | None) -> list[str]:
-    """The names in the value of the key: one, a list of them, or null."""
+def objective_names(objective: str | Sequence[str] | None) -> list[str]:
+    """The names in a value of the key `objective`: one name, a list of names, or null."""
     return [objective] if isinstance(objective, str) else list(objective or [])
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Check that names may be those of statistics, before there are any.
+    """Check names before any statistics exist.
 
     Raises:
-        ConfigError: there is none of such a name, whatever is measured.
+        ConfigError: no setting makes a statistic of that name.
     """
     faults = [f"objective={name}: no statistic; allowed: {', '.join(VERDICTS)}, or another number in sweep.csv, such as"
               f" propagation_signal or layer0_output_std{nearest(name, [*VERDICTS, 'propagation_signal'])}"
-              for name in names if name not in VERDICTS and not OTHERS.fullmatch(name)]  # fmt: skip
+              for name in names if name not in VERDICTS and not OTHER_STATISTICS.fullmatch(name)]  # fmt: skip
     if faults:
         raise ConfigError(faults)
 
 
 def objective_of(statistics: Mapping[str, float | None], names: Sequence[str]) -> float | tuple[float, ...]:
-    """The statistics of these names; of one name, the number itself.
+    """The values of statistics: a number for one name, a tuple for several.
 
     Args:
-        statistics: of a run, as `table.statistics_of` tells them.
+        statistics: of a run, as returned by `table.statistics_of`.
 
     Raises:
-        ConfigError: there is no such statistic.
-        KanError: it has no value in this run.
+        ConfigError: the run has no such statistic.
+        KanError: a statistic has no value in this run.
     """
     values = []
     for name in names:

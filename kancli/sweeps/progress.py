@@ -7,59 +7,62 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-EVERY = 5.0  # seconds from line to line, where there is no terminal
+LINE_INTERVAL = 5.0  # seconds between lines, without a terminal
 
 
 @contextlib.contextmanager
-def counting(total: int) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr with rate, time left and failures; where that is no terminal a plain line now and then.
+def progress_bar(total: int) -> Iterator[Callable[[int, int], None]]:
+    """Context manager: a bar with rate, time left and failures; if stderr is no terminal, a line every few seconds.
 
     Yields:
-        What is to be told how many more have ended, and how many of them failed.
+        Callback `(n_ended, n_failed)` that advances the bar by these numbers.
     """
-    if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
-                   TextColumn("{task.fields[failures]}"))  # fmt: skip
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("", total=total, rate="", failures="")
-            count = _Count(total)
-
-            def show(ended: int, failed: int) -> None:
-                count.add(ended, failed)
-                failures = f"[red]{count.failed} failed" if count.failed else ""
-                bar.update(task, advance=ended, rate=f"{count.rate:.3g}/s", failures=failures)
-
-            yield show
-        return
     count = _Count(total)
-    told = time.monotonic()
+    if not sys.stderr.isatty():
+        yield _line_printer(count)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    def tell(ended: int, failed: int) -> None:
-        nonlocal told
-        count.add(ended, failed)
-        if (now := time.monotonic()) - told >= EVERY:
-            told = now
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
+               TextColumn("{task.fields[failures]}"))  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total, rate="", failures="")
+
+        def advance(n_ended: int, n_failed: int) -> None:
+            count.add(n_ended, n_failed)
+            failures = f"[red]{count.failed} failed" if count.failed else ""
+            bar.update(task, advance=n_ended, rate=f"{count.rate:.3g}/s", failures=failures)
+
+        yield advance
+
+
+def _line_printer(count: _Count) -> Callable[[int, int], None]:
+    last_line = time.monotonic()
+
+    def advance(n_ended: int, n_failed: int) -> None:
+        nonlocal last_line
+        count.add(n_ended, n_failed)
+        if (now := time.monotonic()) - last_line >= LINE_INTERVAL:
+            last_line = now
             print(f"kan-run: {count}", file=sys.stderr, flush=True)
 
-    yield tell
+    return advance
 
 
 class _Count:
-    """How far it has come."""
+    """Numbers of jobs that have ended and failed, and their rate since the start."""
 
     def __init__(self, total: int) -> None:
         self.total, self.ended, self.failed, self.start = total, 0, 0, time.monotonic()
 
-    def add(self, ended: int, failed: int) -> None:
-        self.ended += ended
-        self.failed += failed
+    def add(self, n_ended: int, n_failed: int) -> None:
+        self.ended += n_ended
+        self.failed += n_failed
 
     @property
     def rate(self) -> float:
-        """Per second."""
+        """Jobs per second."""
         return self.ended / max(time.monotonic() - self.start, 1e-9)
 
     def __str__(self) -> str:

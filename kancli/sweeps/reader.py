@@ -10,7 +10,7 @@ from typing import Any
 from kancli.errors import ConfigError, one_line
 from kancli.runs.reader import RunRecord, read_run
 from kancli.sweeps import table
-from kancli.sweeps.plan import MASTER, PLAN, Plan, is_planned, read
+from kancli.sweeps.plan import MULTIRUN, PLAN, Plan, has_plan, read_plan
 from kancli.sweeps.table import Row
 
 HEAD = {"typed": list, "options": list, "swept": dict, "notices": list, "dropped": int}
@@ -45,8 +45,8 @@ def read_folder(folder: Path) -> RunsFolder:
     """
     if not folder.is_dir():
         raise ConfigError([f"{folder}: no such folder; give that of a sweep or of a run"])
-    if is_planned(folder):
-        return _planned(read(folder))
+    if has_plan(folder):
+        return _planned(read_plan(folder))
     if (folder / "run.json").exists():
         run = read_run(folder)
         row = table.row_of_run(run)
@@ -81,4 +81,4 @@ def _read_record(folder: Path) -> RunRecord | None:
 
 def is_sweep(folder: Path) -> bool:
     """Whether a folder is a sweep's."""
-    return (folder / MASTER).exists() or is_planned(folder)
+    return (folder / MULTIRUN).exists() or has_plan(folder)

@@ -26,7 +26,7 @@ from kancli.runs.pool import run_in_worker
 from kancli.stats.glossary import meanings
 from kancli.stats.summary import summary_statistics
 from kancli.sweeps import table
-from kancli.sweeps.plan import Plan, is_planned, read
+from kancli.sweeps.plan import Plan, has_plan, read_plan
 from kancli.sweeps.table import Row
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def collect(folders: Sequence[Path], target: Path) -> list[Row]:
     rows, heads = [], {}
     for folder in folders:
         name = os.path.relpath(folder, target)
-        if is_planned(folder):
-            plan = read(folder)
+        if has_plan(folder):
+            plan = read_plan(folder)
             rows += table.rows_of(plan, target)
             heads[name] = _told_of(plan)
         else:

@@ -18,8 +18,9 @@ from kancli.runs import signals
 from kancli.runs.pool import reuse_pools
 from kancli.sweeps import launch as launching
 from kancli.sweeps.jobs import overrides_of
-from kancli.sweeps.objective import check_names, names_in
-from kancli.sweeps.plan import Plan, freeze, initial_head
+from kancli.sweeps.objective import check_names, objective_names
+from kancli.sweeps.plan import Plan, write_plan
+from kancli.sweeps.planning import initial_head
 
 if TYPE_CHECKING:
     from kancli.config.hydra import Hydra
@@ -40,7 +41,7 @@ def check(config: DictConfig) -> None:
     Raises:
         ConfigError: no objective is named, there is none of that name, or the sweeper has not a direction for each.
     """
-    names = names_in(config.objective)
+    names = objective_names(config.objective)
     if not names:
         raise ConfigError(
             [f"{_name(config)}: name what it is told of each run, a number in sweep.csv: objective=propagation_signal"]
@@ -59,7 +60,7 @@ def begin(config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:
     """Freeze a plan without jobs in the sweep's folder: kancli's launcher adds to it."""
     head = initial_head(config, typed, presets, plain_config(config))
     plan = Plan(Path(config.hydra.sweep.dir), head, [])
-    freeze(plan)
+    write_plan(plan)
     return plan
 
 

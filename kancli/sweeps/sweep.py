@@ -23,10 +23,11 @@ from kancli.runs.pool import reuse_pools
 from kancli.runs.reader import ENDED
 from kancli.sweeps import launch as launching
 from kancli.sweeps import search
-from kancli.sweeps.costs import format_plan, processes_of
+from kancli.sweeps.costs import count_workers, format_plan
 from kancli.sweeps.jobs import MAX_FAULTS, expand, product_of
-from kancli.sweeps.objective import names_in
-from kancli.sweeps.plan import MASTER, PLAN, Plan, freeze, is_planned, planned, read
+from kancli.sweeps.objective import objective_names
+from kancli.sweeps.plan import MULTIRUN, PLAN, Plan, has_plan, read_plan, write_plan
+from kancli.sweeps.planning import make_plan
 
 if TYPE_CHECKING:
     from kancli.config.hydra import Hydra
@@ -61,14 +62,14 @@ def sweep(
         return plain_config(hydra.config_loader.load_sweep_config(config, job))
 
     product = product_of(resolved, presets)
-    with reuse_pools(ahead=0 if dry_run else _ahead(config, len(product.words))):
+    with reuse_pools(prestart=0 if dry_run else _ahead(config, len(product.words))):
         found = expand(product, presets, compose)
-        plan = planned(found, config, typed, presets)
+        plan = make_plan(found, config, typed, presets)
         _check_devices({each.settings.device for each in found.jobs})
         _claim(config)
-        freeze(plan)
+        write_plan(plan)
         runs = {job.number: each.settings for job, each in zip(plan.jobs, found.jobs, strict=True)}
-        print(format_plan(found, runs), file=sys.stderr)
+        print(format_plan(found), file=sys.stderr)
         if dry_run:
             print(f"planned: start it with kan-run resume {plan.folder}", file=sys.stderr)
             print(plan.folder, flush=True)
@@ -81,7 +82,7 @@ def _ahead(config: DictConfig, jobs: int) -> int:
     workers = config.sweep.workers
     if not launching.is_own(config) or not (workers is None or isinstance(workers, int)):
         return 0
-    return min(processes_of(workers), jobs)
+    return min(count_workers(workers), jobs)
 
 
 def _claim(config: DictConfig) -> None:
@@ -94,7 +95,7 @@ def _claim(config: DictConfig) -> None:
     check_fresh(folder, "hydra.sweep.dir")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / MASTER).open("x") as file:  # of two sweeps on one folder only one can
+        with (folder / MULTIRUN).open("x") as file:  # of two sweeps on one folder only one can
             file.write(OmegaConf.to_yaml(config))
     except OSError as error:
         raise ConfigError([unwritable_message(folder, error, "hydra.sweep.dir")]) from None
@@ -112,7 +113,7 @@ def _searched(
     search.check(config)
     _claim(config)
     folder = Path(config.hydra.sweep.dir)
-    own = search.begin(config, typed, presets).begun() if launching.is_own(config) else contextlib.nullcontext()
+    own = search.begin(config, typed, presets).lock() if launching.is_own(config) else contextlib.nullcontext()
     ended = False
     with own:
         try:
@@ -126,13 +127,13 @@ def _searched(
 
 
 def _gather_search(folder: Path, config: DictConfig) -> int:
-    if is_planned(folder) and (plan := read(folder)).jobs:
+    if has_plan(folder) and (plan := read_plan(folder)).jobs:
         return _gather(plan)
     if any(folder.glob("**/run.json")):  # of another launcher, which keeps no plan
         from kancli.sweeps import results as gathering
 
         return print_results(gathering.collect([folder], folder), folder, config.objective)
-    for name in (MASTER, PLAN):  # a mistake in the first job leaves nothing, as everywhere
+    for name in (MULTIRUN, PLAN):  # a mistake in the first job leaves nothing, as everywhere
         (folder / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()
@@ -153,7 +154,7 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
     Raises:
         ConfigError: there is no such sweep, it is at work, or its config is not to be changed so.
     """
-    plan = read(folder)
+    plan = read_plan(folder)
     plan.check_semantics()
     if not plan.jobs:
         raise ConfigError([f"{folder}: came to no job; start the sweep anew"])
@@ -223,7 +224,7 @@ def _check_devices(devices: set[str]) -> None:
 
 def _gathered(plan: Plan, run: Callable[[], None]) -> int:
     """Run jobs of a plan, and gather what all its jobs found, whatever happens."""
-    with plan.begun():
+    with plan.lock():
         try:
             run()
         finally:
@@ -272,7 +273,7 @@ def print_results(rows: Sequence[Row], folder: Path, objective: str | Sequence[s
     from kancli.sweeps import results as gathering
     from kancli.sweeps.table import NO_RECORD
 
-    show(gathering.show(rows, names_in(objective)), sys.stdout)
+    show(gathering.show(rows, objective_names(objective)), sys.stdout)
     failed = [row for row in rows if row.status not in ("complete", NO_RECORD)]
     for row in failed[:MAX_FAULTS]:
         cause = f": {row.cause}" if row.cause else ""

@@ -1,4 +1,4 @@
-"""What a process beside the sweep's own does: it makes some jobs together, or says in a job's folder why it failed."""
+"""The part of a sweep that runs in a worker: compute a batch and write its folders, or record why a job failed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kancli.config.settings import Settings
 from kancli.errors import KanError, one_line
 from kancli.inits import SCHEMES
 from kancli.inputs.samplers import File
-from kancli.runs import record as recording
+from kancli.runs import record as records
 from kancli.runs.batch import compute_together
 from kancli.runs.folder import RunFolder
 from kancli.runs.reader import ENDED
@@ -26,84 +26,86 @@ from kancli.sweeps.plan import Job, Outcome, Plan
 log = logging.getLogger("kancli")
 
 
-def work(plan: Plan, jobs: Sequence[Job], max_failures: int | None = None) -> list[Outcome]:
-    """Make jobs of one shape together; where that fails, one by one, so that each has its own answer.
+def run_batch(plan: Plan, batch: Sequence[Job], max_failures: int | None = None) -> list[Outcome]:
+    """Compute the jobs of a batch together; if that fails, one by one, so that only the faulty ones fail.
 
     Args:
-        max_failures: once more than so many have failed the others are left.
+        max_failures: stop once more jobs than this have failed.
     """
     try:
-        runs = list(_settings(plan, jobs))
+        runs = list(_planned_settings(plan, batch))
     except KanError as error:
-        return _one_by_one(plan, jobs, max_failures) if len(jobs) > 1 else [fail(plan, jobs[0], str(error))]
+        return (
+            _one_by_one(plan, batch, max_failures) if len(batch) > 1 else [record_failure(plan, batch[0], str(error))]
+        )
     outcomes: list[Outcome] = []
     hydra = HydraRecord(plan)
     try:
-        for job, result in zip(jobs, compute_together(runs), strict=True):
+        for job, result in zip(batch, compute_together(runs), strict=True):
             outcomes.append(_record(plan, hydra, job, result))
-            if _too_many(outcomes, max_failures):
+            if _exceeds(outcomes, max_failures):
                 break
     except (Exception, SystemExit) as error:
-        if len(jobs) > 1:
-            return _one_by_one(plan, jobs[len(outcomes) :], max_failures, outcomes)
-        return [fail(plan, jobs[0], one_line(error))]
+        if len(batch) > 1:
+            return _one_by_one(plan, batch[len(outcomes) :], max_failures, outcomes)
+        return [record_failure(plan, batch[0], one_line(error))]
     return outcomes
 
 
 def _one_by_one(
-    plan: Plan, jobs: Sequence[Job], max_failures: int | None, before: Sequence[Outcome] = ()
+    plan: Plan, jobs: Sequence[Job], max_failures: int | None, outcomes: Sequence[Outcome] = ()
 ) -> list[Outcome]:
-    outcomes = list(before)
+    outcomes = list(outcomes)
     for job in jobs:
-        if _too_many(outcomes, max_failures):
+        if _exceeds(outcomes, max_failures):
             break
-        outcomes += work(plan, [job])
+        outcomes += run_batch(plan, [job])
     return outcomes
 
 
-def _too_many(outcomes: Sequence[Outcome], max_failures: int | None) -> bool:
-    return max_failures is not None and sum(each.failure is not None for each in outcomes) > max_failures
+def _exceeds(outcomes: Sequence[Outcome], max_failures: int | None) -> bool:
+    return max_failures is not None and sum(outcome.failure is not None for outcome in outcomes) > max_failures
 
 
-def fail(plan: Plan, job: Job, failure: str) -> Outcome:
-    """Say in a job's folder that it failed, and why, unless it has a record of that already."""
+def record_failure(plan: Plan, job: Job, failure: str) -> Outcome:
+    """Write the cause of a failure to the job's folder, unless it has a final record already."""
     if plan.status(job) not in ENDED:
-        with contextlib.suppress(KanError, OSError):  # on a full disk: the sweep's own record tells of it
-            _folder(plan, HydraRecord(plan), job, plan.config(job)).close("failed", error=failure)
+        with contextlib.suppress(KanError, OSError):  # on a full disk; summary.json still has the cause
+            _create_folder(plan, HydraRecord(plan), job, plan.config(job)).close("failed", error=failure)
     return Outcome(job.number, failure)
 
 
-def _settings(plan: Plan, jobs: Sequence[Job]) -> Iterator[Settings]:
-    """The settings of jobs, if they are those that were planned; what differs by its seed alone is checked once.
+def _planned_settings(plan: Plan, batch: Sequence[Job]) -> Iterator[Settings]:
+    """The settings of each job. Those of jobs that differ by their seed alone are validated once.
 
     Raises:
-        KanError: they are not.
+        KanError: they are not those that were planned.
     """
-    known: dict[str, Settings] = {}
-    for job in jobs:
-        but_seed = json.dumps({name: each for name, each in job.changes.items() if name != "seed"})
-        if but_seed not in known:
-            known[but_seed] = plan.settings(job)
-        settings = dataclasses.replace(known[but_seed], seed=plan.config(job)["seed"])
-        # A file of samples and a scheme's code lie outside the plan, which holds all else.
-        outside = isinstance(settings.inputs, File) or type(settings.init) not in SCHEMES.values()
-        if outside and identity(settings) != job.identity:
-            raise KanError("what it is made from has changed since the plan: the file of samples, or the scheme's code")
+    validated: dict[str, Settings] = {}
+    for job in batch:
+        key = json.dumps({name: section for name, section in job.changes.items() if name != "seed"})
+        if key not in validated:
+            validated[key] = plan.settings(job)
+        settings = dataclasses.replace(validated[key], seed=plan.config(job)["seed"])
+        # The plan holds everything but a file of samples and the code of a user's scheme.
+        uses_files = isinstance(settings.inputs, File) or type(settings.init) not in SCHEMES.values()
+        if uses_files and identity(settings) != job.identity:
+            raise KanError("has changed since the plan: the file of samples, or the code of the scheme")
         yield settings
 
 
 def _record(plan: Plan, hydra: HydraRecord, job: Job, result: Result) -> Outcome:
     start, computed = time.perf_counter(), sum(result.seconds.values())
-    folder = _folder(plan, hydra, job, config_of(result.settings))
-    with recording.record_failure(folder):
+    folder = _create_folder(plan, hydra, job, config_of(result.settings))
+    with records.record_failure(folder):
         log.info("identity %s", job.identity)
-        recording.record(result, folder)
-        recording.finish(folder, result, total=computed + time.perf_counter() - start)
-    error = recording.error_of(result)
+        records.record(result, folder)
+        records.finish(folder, result, total=computed + time.perf_counter() - start)
+    error = records.error_of(result)
     return Outcome(job.number, None if error is None else str(error))
 
 
-def _folder(plan: Plan, hydra: HydraRecord, job: Job, config: Mapping[str, Any]) -> RunFolder:
+def _create_folder(plan: Plan, hydra: HydraRecord, job: Job, config: Mapping[str, Any]) -> RunFolder:
     path = plan.path(job).absolute()
-    head = recording.initial_record(config, job.identity, job.words, plan.head["argv"])
-    return RunFolder.create_staged(path, hydra.files(job, path), head)
+    record = records.initial_record(config, job.identity, job.words, plan.head["argv"])
+    return RunFolder.create_staged(path, hydra.files(job, path), record)

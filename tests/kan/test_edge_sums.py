@@ -7,7 +7,7 @@ import torch
 from kancli.config.validation import validate
 from kancli.runs.batch import compute_together
 from kancli.runs.experiment import compute
-from kancli.sweeps.costs import shape_of
+from kancli.sweeps.batches import shape_of
 
 BASE = {"figures": {"names": []}, "width": [3, 4, 2]}
 FAMILIES = {

@@ -7,7 +7,7 @@ import pytest
 
 from kancli.report.data import page_data
 from kancli.report.page import render_page
-from kancli.sweeps.plan import read
+from kancli.sweeps.plan import read_plan
 from kancli.sweeps.reader import RunsFolder
 from kancli.sweeps.table import rows_of
 from tests.report import chromium
@@ -103,7 +103,7 @@ def test_columns_can_be_chosen_and_commands_copied(shared_sweep, browser):
 @pytest.mark.slow
 def test_numbers_are_formatted_as_in_the_terminal(shared_sweep, browser):
     """The script formats numbers as Python's `.3g` does."""
-    rows = list(rows_of(read(shared_sweep)))
+    rows = list(rows_of(read_plan(shared_sweep)))
     values = [0, -0.0, 1, -1.5, 999.4, 999.6, 1234.5, 0.0001, 0.00012345, 0.00009999, 1e-7, -3.14159e20, 100, 12.345]
     name = next(iter(rows[0].statistics))
     rows = [
@@ -111,7 +111,7 @@ def test_numbers_are_formatted_as_in_the_terminal(shared_sweep, browser):
         for number, value in enumerate(values)
     ]
     path = shared_sweep / "numbers.html"
-    path.write_bytes(render_page(RunsFolder(shared_sweep, rows, [{}] * len(rows), read(shared_sweep).head)))
+    path.write_bytes(render_page(RunsFolder(shared_sweep, rows, [{}] * len(rows), read_plan(shared_sweep).head)))
     browser.open(path, "#view=jobs&columns=all")
     assert column(browser, 6) == [f"{value + 0.0:.3g}" if value else "0" for value in values]
 
@@ -159,7 +159,7 @@ def test_layout_on_phones_in_dark_mode_in_print_and_without_scripts(kan_run, bro
 @pytest.mark.slow
 def test_a_thousand_jobs_load_quickly(shared_sweep, browser):
     """On an idle machine they take half a second."""
-    rows = list(rows_of(read(shared_sweep)))
+    rows = list(rows_of(read_plan(shared_sweep)))
     many = [
         dataclasses.replace(
             rows[number % 12], number=number, keys={**rows[number % 12].keys, "seed": str(number // 12)}
@@ -167,7 +167,7 @@ def test_a_thousand_jobs_load_quickly(shared_sweep, browser):
         for number in range(1000)
     ]
     path = shared_sweep / "many.html"
-    path.write_bytes(render_page(RunsFolder(shared_sweep, many, [{}] * 1000, read(shared_sweep).head)))
+    path.write_bytes(render_page(RunsFolder(shared_sweep, many, [{}] * 1000, read_plan(shared_sweep).head)))
     assert len(page_data(many)["jobs"]) == 1000
     assert path.stat().st_size < 2_500_000
     browser.open(path, "#view=jobs")

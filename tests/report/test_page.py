@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kancli.report.data import relative_url
-from kancli.sweeps.plan import read
+from kancli.sweeps.plan import read_plan
 from tests.report.conftest import HOSTILE, HOSTILE_KEY
 from tests.report.parser import report
 
@@ -22,7 +22,7 @@ def test_data_equals_the_files_of_the_jobs(kan_run, sweep):
     assert data["keys"] == ["init", "noise_scale", "seed"]
     assert data["fixed"] == ["init", "noise_scale"]
     assert len(data["jobs"]) == 12
-    for job, planned in zip(data["jobs"], read(sweep).jobs, strict=True):
+    for job, planned in zip(data["jobs"], read_plan(sweep).jobs, strict=True):
         stats = json.loads((sweep / str(job["job"]) / "stats.json").read_text())
         values = dict(zip(data["statistics"], job["values"], strict=True))
         assert values["layer1_output_std"] == stats["layers"][1]["output"]["std"]

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_processes_are_kept_and_serve_smaller_uses_too():
-    with reuse_pools(ahead=2):
+    with reuse_pools(prestart=2):
         with process_pool(2) as pool:
             first = {pool.schedule(os.getpid).result() for _ in range(10)}
         with process_pool(1) as pool:

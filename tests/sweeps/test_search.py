@@ -12,7 +12,7 @@ from hydra.plugins.sweeper import Sweeper
 
 from kancli.errors import KanError
 from kancli.sweeps.objective import objective_of
-from kancli.sweeps.plan import read
+from kancli.sweeps.plan import read_plan
 
 TARGET = "hydra_plugins.thirds.thirds.Thirds"
 
@@ -76,7 +76,7 @@ def test_jobs_are_planned_as_they_come_and_have_the_bits_of_single_runs(kan_run,
     header = done.out.splitlines()[0]
     assert "noise_scale" in header
     assert "layer0_output_std" in header
-    plan = read(tmp_path / "found")
+    plan = read_plan(tmp_path / "found")
     assert [job.folder for job in plan.jobs] == ["0", "1", "2", "3"]
     for job in plan.jobs:
         alone = kan_run(*job.words)
@@ -131,7 +131,7 @@ def test_an_objective_that_this_run_lacks_is_told_of(kan_run, tmp_path):
 def test_a_job_that_was_run_before_counts_once(kan_run, tmp_path):
     done = kan_run(*SEARCH, "hydra.sweeper.low=1", "hydra.sweeper.high=1", "objective=rough")
     assert done.code == 0, done.err
-    assert len(read(tmp_path / "found").jobs) == 1
+    assert len(read_plan(tmp_path / "found").jobs) == 1
     (cell,) = json.loads((tmp_path / "found/summary.json").read_text())["cells"]
     assert cell["statistics"]["rough"]["n"] == 1
 
@@ -148,7 +148,7 @@ def test_a_knob_that_a_scheme_lacks_is_left_out(kan_run, tmp_path):
     done = kan_run(*SEARCH, "init=glorot", "objective=rough", "hydra.sweeper.steps=1")
     assert done.code == 0, done.err
     assert "noise_scale: glorot has no such knob; left out there" in done.err
-    assert all("noise_scale" not in word for job in read(tmp_path / "found").jobs for word in job.words)
+    assert all("noise_scale" not in word for job in read_plan(tmp_path / "found").jobs for word in job.words)
 
 
 def test_several_objectives_are_returned_together(presets):

@@ -22,7 +22,7 @@ from pyarrow import parquet
 from kancli.config.hydra import create_hydra, plain_config
 from kancli.config.overrides import parse_and_resolve
 from kancli.sweeps.jobs import expand, product_of
-from kancli.sweeps.plan import read
+from kancli.sweeps.plan import read_plan
 from kancli.sweeps.table import rows_of
 
 KAN_RUN = [sys.executable, "-m", "kancli"]
@@ -57,7 +57,7 @@ def test_a_job_is_the_single_run(tmp_path, kan_run):
     done = process(tmp_path, *SWEEP)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "12 of 12 runs complete: sweep"
-    plan = read(tmp_path / "sweep")
+    plan = read_plan(tmp_path / "sweep")
     for number in (0, 5, 10):
         job = plan.jobs[number]
         single = kan_run(*job.words, f"hydra.run.dir=single{number}")
@@ -141,7 +141,7 @@ def test_the_plan_counts_drops_and_tells(kan_run, tmp_path):
     assert "2 × 3 × 2 = 12 jobs, 6 duplicates, 6 without them, " in done.err
     (folder,) = tmp_path.glob("multirun/*/*")
     assert sorted(path.name for path in folder.iterdir()) == ["multirun.yaml", "plan.jsonl"]
-    words = [job.words[:-2] for job in read(folder).jobs]
+    words = [job.words[:-2] for job in read_plan(folder).jobs]
     assert words == [
         ["init=default", "noise_scale=0.1", "seed=0"],
         ["init=default", "noise_scale=0.1", "seed=1"],
@@ -234,11 +234,11 @@ class Trouble(Scheme):
 CAUSES = {
     1: "ValueError: on purpose",
     2: "SystemExit: leaving",
-    3: "its process was killed by SIGKILL, as the system does where memory runs out",
+    3: "its process was killed by SIGKILL, as the system does when memory runs out",
     4: "took longer than sweep.timeout=6 s",
-    5: "its process ended with status 7",
+    5: "its process exited with status 7",
     6: "not finite",
-    7: "its process ended with status 0, in the midst of it",
+    7: "its process exited with status 0 before the job was finished",
 }
 
 
@@ -261,7 +261,7 @@ def test_whatever_befalls_a_job_the_others_finish(tmp_path, trouble):
     summary = json.loads((tmp_path / "sweep/summary.json").read_text())
     assert summary["status"] == {"complete": 2, "failed": 14}
     assert len(summary["failures"]) == 14
-    for job in read(tmp_path / "sweep").jobs:
+    for job in read_plan(tmp_path / "sweep").jobs:
         told = record(tmp_path / "sweep" / job.folder)
         kind = int(job.words[1].removeprefix("kind="))
         if kind == 0:
@@ -317,7 +317,7 @@ def test_a_sweep_killed_and_resumed_ends_as_one_never_killed(tmp_path):
             assert record(path.parent)["status"] == "complete"
     assert running.returncode == 0
     assert kills > 1
-    plan = read(tmp_path / "whole")
+    plan = read_plan(tmp_path / "whole")
     assert len(plan.jobs) == 400
     for job in plan.jobs:
         assert_like(tmp_path / "killed" / job.folder, tmp_path / "whole" / job.folder)
@@ -412,10 +412,10 @@ def test_only_what_is_named_is_made_again(kan_run, tmp_path):
 
 def test_a_sweep_at_work_is_not_resumed(kan_run, tmp_path):
     kan_run("-m", "seed=0,1", "--dry-run", "hydra.sweep.dir=sweep")
-    with read(tmp_path / "sweep").begun():
+    with read_plan(tmp_path / "sweep").lock():
         done = kan_run("resume", "sweep")
     assert done.code == 2
-    assert "another kan-run is at work on this sweep" in done.err
+    assert "another kan-run is running this sweep" in done.err
 
 
 def test_a_plan_of_other_laws_is_not_gone_on_with(kan_run, tmp_path):
@@ -478,7 +478,7 @@ def test_the_table_tells_what_the_jobs_found(kan_run, tmp_path):
         verdicts = {each["name"]: each for each in stats["verdicts"]}
         assert row["rough_verdict"] == verdicts["rough"]["verdict"]
         assert float(row["rough"]) == verdicts["rough"]["value"]
-        assert row["replay"] == shlex.join(["kan-run", *read(tmp_path / "sweep").jobs[number].words])
+        assert row["replay"] == shlex.join(["kan-run", *read_plan(tmp_path / "sweep").jobs[number].words])
         stds.append(std)
     table = np.array(stds).reshape(2, 2, 3)  # init, noise_scale, seed
     summary = json.loads((tmp_path / "sweep/summary.json").read_text())
@@ -498,7 +498,7 @@ def test_the_table_tells_what_the_jobs_found(kan_run, tmp_path):
     )
     assert "seed" not in summary["effects"]
     assert "default" in done.out
-    assert len(list(rows_of(read(tmp_path / "sweep")))) == 12
+    assert len(list(rows_of(read_plan(tmp_path / "sweep")))) == 12
 
 
 @pytest.mark.slow
@@ -563,8 +563,9 @@ class Telling(Callback):
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["kancli", "basic"])
 def test_hydras_callbacks(kan_run, launcher):
-    done = kan_run("-m", "seed=1,2", "++hydra.callbacks.mine._target_=tests.sweeps.test_sweeps.Telling", "allow_code=true",
-                   "hydra.sweep.dir=told", "sweep.workers=0", f"hydra/launcher={launcher}")  # fmt: skip
+    done = kan_run("-m", "seed=1,2", "++hydra.callbacks.mine._target_=tests.sweeps.test_sweeps.Telling",
+                   "allow_code=true", "hydra.sweep.dir=sweep", "sweep.workers=0",
+                   f"hydra/launcher={launcher}")  # fmt: skip
     assert done.code == 0, done.err
     heard = [line for line in done.out.splitlines() if line.startswith("on_")]
     notice = "hydra.callbacks: on_job_end: not called where jobs are computed together; hydra/launcher=basic calls it"

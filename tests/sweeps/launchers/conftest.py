@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from kancli.sweeps.plan import read
+from kancli.sweeps.plan import read_plan
 
 FILES = ["params.safetensors", "activations.safetensors", "stats.json", "edges.csv"]
 SWEEP = ["-m", "init=default,linear", "noise_scale=0.1,1", "seed=range(5)", "sweep.jobs_per_task=7"]
@@ -33,7 +33,7 @@ def assert_swept(tmp_path, kan_run):
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == f"20 of 20 runs complete: {folder}"
         assert kan_run(*SWEEP, "hydra.sweep.dir=own").returncode == 0
-        for job in read(tmp_path / "own").jobs:
+        for job in read_plan(tmp_path / "own").jobs:
             mine, theirs = tmp_path / "own" / job.folder, tmp_path / folder / job.folder
             for name in FILES:
                 assert (mine / name).read_bytes() == (theirs / name).read_bytes(), (job.number, name)

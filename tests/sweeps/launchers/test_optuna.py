@@ -6,7 +6,7 @@ import json
 import pytest
 import yaml
 
-from kancli.sweeps.plan import read
+from kancli.sweeps.plan import read_plan
 
 SEARCH = ["-m", "hydra/sweeper=optuna", "init=noisy", "noise_scale=tag(log,interval(0.01,10))", "hydra.sweep.dir=found",
           "hydra.sweeper.n_trials=12", "hydra.sweeper.n_jobs=4", "hydra.sweeper.sampler.seed=1"]  # fmt: skip
@@ -34,7 +34,7 @@ def test_a_statistic_is_optimised(kan_run, tmp_path, launcher):
     assert tried[found["best_params"]["noise_scale"]] == found["best_value"]
     if launcher == "kancli":
         assert f"Best value: {found['best_value']}" in done.stderr
-        assert len(read(tmp_path / "found").jobs) == 12
+        assert len(read_plan(tmp_path / "found").jobs) == 12
 
 
 def test_two_statistics_and_a_scheme_that_lacks_the_knob(kan_run, tmp_path):
