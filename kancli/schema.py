@@ -118,6 +118,9 @@ class Text:
         return self.what
 
 
+ALL = "all"
+
+
 @dataclasses.dataclass(frozen=True)
 class Several(Generic[T]):
     """A list whose entries are all of one kind, `at_least` of them."""
@@ -125,9 +128,12 @@ class Several(Generic[T]):
     kind: Kind
     at_least: int = 0
     example: str = ""
-    bare: bool = False  # whether a name stands for the list of it
+    bare: bool = False  # accept a bare name as a one-element list
+    all_entries: tuple[Any, ...] = ()  # what the word `all` stands for
 
     def check(self, value: Any) -> tuple[Any, ...]:
+        if self.all_entries and value == ALL:
+            return self.all_entries
         if self.bare and isinstance(value, str):
             value = [value]
         if isinstance(value, str) or not isinstance(value, Sequence) or len(value) < self.at_least:
@@ -203,7 +209,7 @@ class Optional:
 REQUIRED = dataclasses.MISSING
 
 
-def key(default: Any, kind: Kind, help: str, unit: str = "", typed: str = "") -> Any:
+def key(default: Any, kind: Kind, help: str, unit: str = "", typed: str = "", *, identity: bool = True) -> Any:
     """Declare a dataclass field as a legal key.
 
     Args:
@@ -212,8 +218,20 @@ def key(default: Any, kind: Kind, help: str, unit: str = "", typed: str = "") ->
         help: one line for `kan-run --help`.
         unit: the unit of the number, where it has one.
         typed: how people type the key, where that is not its path.
+        identity: whether the value can change a result, so that two runs that differ in it are two.
     """
-    return dataclasses.field(default=default, metadata={"kind": kind, "help": help, "unit": unit, "typed": typed})
+    metadata = {"kind": kind, "help": help, "unit": unit, "typed": typed, "identity": identity}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def section(declared: type, *, identity: bool = True) -> Any:
+    """Declare a dataclass field as a section of keys, with their defaults.
+
+    Args:
+        declared: the dataclass that declares the keys.
+        identity: whether any of its values can change a result.
+    """
+    return dataclasses.field(default_factory=declared, metadata={"identity": identity})
 
 
 def keys(declared: type) -> dict[str, dataclasses.Field[Any]]:

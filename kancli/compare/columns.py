@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kancli.compare.figures import encode_comparison
-from kancli.config.identity import NOT_IDENTITY
+from kancli.config.identity import affects_identity
 from kancli.config.overrides import flatten
 from kancli.errors import ConfigError
 from kancli.runs.console import STYLES, number
@@ -100,7 +100,7 @@ def _naming_overrides(record: RunRecord, *, has_seeds: bool) -> dict[str, str]:
     return {
         key: value
         for key, value in parse_override_words(record.overrides).items()
-        if key.split(".")[0] not in NOT_IDENTITY and not (has_seeds and key == SEED)
+        if affects_identity(key) and not (has_seeds and key == SEED)
     }
 
 
@@ -158,7 +158,7 @@ def differing_keys(columns: Sequence[Column]) -> dict[str, list[str]]:
 
 def _flat(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in flatten(config, ""):
-        if key.split(".")[0] not in NOT_IDENTITY:
+        if affects_identity(key):
             yield key, show_value(value)
 
 

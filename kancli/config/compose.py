@@ -8,7 +8,7 @@ It serves to answer a mistake, or the shell's completion, at once. What a run is
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from kancli.config.presets import Presets
 from kancli.config.settings import Settings
 from kancli.config.validation import validate
 from kancli.errors import ConfigError
+from kancli.figures.options import NAMES
+from kancli.schema import ALL
 
 CONFIG_NAME = "config"
 MISSING = "???"  # OmegaConf's mark for a value that must be given
@@ -72,7 +74,15 @@ def compose_resolved(resolved: ResolvedOverrides, presets: Presets) -> ComposedC
     for key, value in resolved.values:
         if key.split(".")[0] != "hydra":
             put(config, key, value)
+    expand_figures(config)
     return ComposedConfig(config, resolved, plain and "${" not in repr(config))
+
+
+def expand_figures(config: MutableMapping[str, Any]) -> None:
+    """Replace `figures.names: all` by the names, so that the record of a run holds them."""
+    figures = config.get("figures")
+    if isinstance(figures, MutableMapping) and figures.get("names") == ALL:
+        figures["names"] = list(NAMES)
 
 
 def validate_composed(config: Mapping[str, Any], resolved: ResolvedOverrides) -> Settings:

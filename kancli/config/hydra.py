@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from hydra import version
@@ -29,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from kancli.config.allowed_code import check_code
-from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose, settings_of
+from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose, expand_figures, settings_of
 from kancli.config.overrides import SHORTHANDS, ResolvedOverrides, parse_and_resolve
 from kancli.config.presets import Presets
 from kancli.errors import ConfigError
@@ -100,6 +100,7 @@ class KanConfigLoader(ConfigLoaderImpl):
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError([_one_line(error)]) from error
 
+        expand_figures(cast(MutableMapping[str, Any], config))
         check_code(config)
 
         # Nothing but run_folder writes to a run's folder, and paths are those of the caller's folder.

@@ -14,24 +14,14 @@ from kancli.inits.plugins import TARGET, name_of, source_hash
 from kancli.inputs.samplers import File
 from kancli.seeding import SEMANTICS
 
-# Keys that do not change what is computed: where it runs, what is drawn, measured, judged and kept.
-NOT_IDENTITY = (
-    "device",
-    "deterministic",
-    "strict",
-    "overwrite",
-    "objective",
-    "figures",
-    "activations",
-    "stats",
-    "verdicts",
-    "sweep",
-)
 
+def config_of(settings: Settings, *, identity_only: bool = False) -> dict[str, Any]:
+    """The settings as plain values, in the form of a composed config.
 
-def config_of(settings: Settings) -> dict[str, Any]:
-    """The settings as plain values, every key present, in the form of a composed config."""
-    config = _as_dict(settings)
+    Args:
+        identity_only: leave out the keys and sections that are declared with `identity=False`.
+    """
+    config = _as_dict(settings, identity_only)
     for name, (selector, table) in VARIANTS.items():
         chosen = type(getattr(settings, name))
         own = [choice for choice, variant in table.items() if chosen is variant]
@@ -39,10 +29,35 @@ def config_of(settings: Settings) -> dict[str, Any]:
     return config
 
 
-def _as_dict(section: Any) -> dict[str, Any]:
+def _as_dict(section: Any, identity_only: bool) -> dict[str, Any]:
     """`dataclasses.asdict` of nested sections of plain values, in a fifth of its time."""
-    values = ((field.name, getattr(section, field.name)) for field in dataclasses.fields(section))
-    return {name: _as_dict(value) if dataclasses.is_dataclass(value) else value for name, value in values}
+    fields = dataclasses.fields(section)
+    if identity_only:
+        fields = [field for field in fields if _in_identity(field)]
+    values = ((field.name, getattr(section, field.name)) for field in fields)
+    return {
+        name: _as_dict(value, identity_only) if dataclasses.is_dataclass(value) else value for name, value in values
+    }
+
+
+def _in_identity(field: dataclasses.Field[Any]) -> bool:
+    return field.metadata.get("identity", True)  # a field of a user's scheme may be declared without `key`
+
+
+def affects_identity(path: str) -> bool:
+    """Whether the key at a dotted path belongs to the identity."""
+    names, declared = path.split("."), [Settings]
+    for number, name in enumerate(names):
+        fields = [field for owner in declared for field in dataclasses.fields(owner) if field.name == name]
+        if not all(map(_in_identity, fields)):
+            return False
+        variants = VARIANTS[name][1].values() if number == 0 and name in VARIANTS else ()
+        declared = [*variants, *(field.default_factory for field in fields if _is_section(field))]
+    return True
+
+
+def _is_section(field: dataclasses.Field[Any]) -> bool:
+    return field.default_factory is not dataclasses.MISSING
 
 
 def identity(settings: Settings) -> str:
@@ -50,7 +65,7 @@ def identity(settings: Settings) -> str:
 
     Settings are typed, so 1, 1.0 and 1e0 give one identity.
     """
-    config = {name: value for name, value in config_of(settings).items() if name not in NOT_IDENTITY}
+    config = config_of(settings, identity_only=True)
     if isinstance(settings.inputs, File):  # what it holds counts, not where it lies
         config["inputs"] |= {"path": hashlib.sha256(Path(settings.inputs.path).read_bytes()).hexdigest()}
     whole: dict[str, Any] = {"semantics": SEMANTICS, "config": config}

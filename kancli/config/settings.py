@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 from kancli.figures.options import FigureOptions
@@ -10,7 +9,7 @@ from kancli.inits import SCHEMES
 from kancli.inits.scheme import Scheme
 from kancli.inputs.samplers import SAMPLERS, Sampler
 from kancli.kan import base_functions
-from kancli.schema import Choice, Integer, Interval, Optional, Real, Several, Text, Truth, key
+from kancli.schema import Choice, Integer, Interval, Optional, Real, Several, Text, Truth, key, section
 from kancli.stats.options import Stats, Verdicts
 
 MAX_SEED = 2**63 - 1
@@ -69,24 +68,30 @@ class Settings:
     seed: int = key(0, Integer(0, MAX_SEED), "names all random streams")
     n_seeds: int = key(1, Integer(1, 10**6), "models drawn, with the seeds seed, seed + 1, ...")
     dtype: str = key("float32", Choice(("float32", "float64")), "number type of model and samples")
-    device: str = key("cpu", Choice(("cpu", "cuda", "auto")), "where the model runs; draws are the same on all")
-    deterministic: bool = key(
-        False, Truth(), "torch's own flags too: an operation without a repeatable form is an error (--deterministic)"
+    device: str = key(
+        "cpu", Choice(("cpu", "cuda", "auto")), "where the model runs; draws are the same on all", identity=False
     )
-    strict: bool = key(False, Truth(), "end with exit code 4 where a verdict fails")
+    deterministic: bool = key(
+        False,
+        Truth(),
+        "torch's own flags too: an operation without a repeatable form is an error (--deterministic)",
+        identity=False,
+    )
+    strict: bool = key(False, Truth(), "end with exit code 4 where a verdict fails", identity=False)
     overwrite: bool = key(
-        False, Truth(), "take the place of the finished run in hydra.run.dir, once this one is complete"
+        False, Truth(), "take the place of the finished run in hydra.run.dir, once this one is complete", identity=False
     )
     objective: tuple[str, ...] | None = key(
         None,
         Optional(Several(Text("a number in sweep.csv"), at_least=1, example="rough or [rough,linear]", bare=True)),
         "statistics, by their names in sweep.csv, that a sweeper such as Optuna's optimises",
+        identity=False,
     )
-    grid: Grid = dataclasses.field(default_factory=Grid)
-    init: Scheme = dataclasses.field(default_factory=SCHEMES["default"])
-    inputs: Sampler = dataclasses.field(default_factory=SAMPLERS["normal"])
-    figures: FigureOptions = dataclasses.field(default_factory=FigureOptions)
-    stats: Stats = dataclasses.field(default_factory=Stats)
-    verdicts: Verdicts = dataclasses.field(default_factory=Verdicts)
-    activations: Activations = dataclasses.field(default_factory=Activations)
-    sweep: Sweep = dataclasses.field(default_factory=Sweep)
+    grid: Grid = section(Grid)
+    init: Scheme = section(SCHEMES["default"])
+    inputs: Sampler = section(SAMPLERS["normal"])
+    figures: FigureOptions = section(FigureOptions, identity=False)
+    stats: Stats = section(Stats, identity=False)
+    verdicts: Verdicts = section(Verdicts, identity=False)
+    activations: Activations = section(Activations, identity=False)
+    sweep: Sweep = section(Sweep, identity=False)

@@ -23,7 +23,9 @@ class FigureOptions:
     """Which figures to draw, and how."""
 
     names: tuple[str, ...] = key(
-        ("network",), Several(Choice(tuple(NAMES)), example="[network]"), "the figures to draw"
+        ("network",),
+        Several(Choice(tuple(NAMES)), example="[network]", all_entries=tuple(NAMES)),
+        "the figures to draw",
     )
     metric: str = key("mean_abs", Choice(("mean_abs", "std")), "score of an edge: mean |postact|, or its std")
     beta: float = key(3.0, Real(0, low_open=True), "an edge's opacity is tanh(beta * score)")
