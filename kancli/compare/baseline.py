@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ import msgspec
 
 from kancli.errors import ConfigError, InconclusiveError
 from kancli.runs.files import pretty, read_json, read_json_as
-from kancli.runs.reader import check_stats, read_run
+from kancli.runs.reader import check_stats, read_run, verdicts_of
 from kancli.schema import show
+from kancli.stats.verdicts import Verdict
 
 FORMAT = 1  # of a blessed file
 ENVIRONMENT = ("versions", "git", "platform", "cpu", "threads")
@@ -28,6 +29,7 @@ class Record:
     environment: Mapping[str, Any]
     ladder: Mapping[str, str]  # hashes by stage
     stats: Mapping[str, Any]  # the contents of stats.json; a blessed file leaves out nodes and edges
+    verdicts: Sequence[Verdict]
 
 
 class BlessedFile(msgspec.Struct, frozen=True):
@@ -81,7 +83,7 @@ def _read_folder(folder: Path) -> Record:
         raise InconclusiveError(f"{folder}/run.json: damaged: it has no semantics")
     environment = {name: getattr(record, name) for name in ENVIRONMENT}
     _check_ladder(folder / "run.json", record.ladder)
-    return Record(str(folder), record.semantics, record.config, environment, record.ladder, stats)
+    return Record(str(folder), record.semantics, record.config, environment, record.ladder, stats, run.verdicts)
 
 
 def _read_file(path: Path) -> Record:
@@ -93,7 +95,10 @@ def _read_file(path: Path) -> Record:
     content = read_json_as(path, BlessedFile)
     _check_ladder(path, content.ladder)
     check_stats(path, content.stats)
-    return Record(str(path), content.semantics, content.config, content.environment, content.ladder, content.stats)
+    verdicts = verdicts_of(path, content.stats)
+    return Record(
+        str(path), content.semantics, content.config, content.environment, content.ladder, content.stats, verdicts
+    )
 
 
 def _check_ladder(path: Path, ladder: Mapping[str, str]) -> None:

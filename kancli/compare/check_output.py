@@ -67,11 +67,11 @@ def _parting(found: Comparison) -> str:
 
 def _row(row: Row) -> str:
     difference = f", {row.apart}" if row.apart else ""
-    return f"{row.name}: {_number(row.baseline)} was, {_number(row.now)} is{difference}"
+    return f"{row.name}: {_format_value(row.baseline)} was, {_format_value(row.now)} is{difference}"
 
 
-def _number(value: float | None) -> str:
-    return "null" if value is None else f"{value:.9g}"
+def _format_value(value: float | str | None) -> str:
+    return "null" if value is None else value if isinstance(value, str) else f"{value:.9g}"
 
 
 def _plain(check: Check) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kancli.compare import baseline
 from kancli.compare.baseline import Record
-from kancli.compare.tolerance import Row, Tolerance, differing, rungs_of
+from kancli.compare.tolerance import Row, Tolerance, differing, in_order
 from kancli.schema import show
 
 MAX_ROWS = 20  # statistics told on the terminal
@@ -46,7 +46,7 @@ def diff(one: Path, other: Path) -> Difference:
         (a.name, b.name),
         tuple(_changes(a.config, b.config)),
         tuple(_changes(a.environment, b.environment)),
-        tuple(name for name in rungs_of(a, b) if a.ladder.get(name) != b.ladder.get(name)),
+        tuple(name for name in in_order({**a.ladder, **b.ladder}) if a.ladder.get(name) != b.ladder.get(name)),
         tuple(sorted(rows, key=lambda row: -row.difference)),
     )
 

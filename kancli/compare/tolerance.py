@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from kancli.compare.baseline import Record
+from kancli.stats.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Tolerance:
     errors: float
 
 
+STATISTICS = "statistics"  # the stage whose hash covers all of stats.json
 # Rounding of float32 carried through some layers; other kernels, whose sums run in another order, somewhat more.
 TOLERANCES = {"close": Tolerance(1e-6, 1e-5, 1e-3), "loose": Tolerance(1e-5, 1e-3, 2e-2)}
 
@@ -36,17 +38,17 @@ class Row:
     """A statistic of both runs."""
 
     name: str
-    baseline: float | None
-    now: float | None
+    baseline: float | str | None  # text for a verdict
+    now: float | str | None
     error: float  # its sampling error
     allowed: float
 
     @property
     def difference(self) -> float:
-        """In sampling errors; infinite where only one run has the number."""
-        if self.baseline is None or self.now is None:
-            return math.inf
-        return abs(self.now - self.baseline) / self.error if self.error else math.inf
+        """In sampling errors; infinite for verdicts, and where only one run has the number."""
+        if isinstance(self.baseline, int | float) and isinstance(self.now, int | float) and self.error:
+            return abs(self.now - self.baseline) / self.error
+        return math.inf
 
     @property
     def apart(self) -> str:
@@ -59,9 +61,10 @@ class Row:
 
     @property
     def agrees(self) -> bool:
-        if self.baseline is None or self.now is None:
-            return self.baseline is self.now
-        return abs(self.now - self.baseline) <= self.allowed
+        """Whether the difference is allowed."""
+        if isinstance(self.baseline, int | float) and isinstance(self.now, int | float):
+            return abs(self.now - self.baseline) <= self.allowed
+        return self.baseline == self.now
 
 
 @dataclass(frozen=True)
@@ -108,27 +111,43 @@ def _places(record: Record) -> dict[str, str]:
 
 
 def compare(baseline: Record, now: Record) -> Comparison:
-    """Hold a run against a baseline.
+    """Compare a run with a baseline.
 
-    In the exact tier every rung of the ladder must be equal. In the others the config must be, and each statistic
-    within the tier's tolerance; the rungs tell where the bits first part.
+    In the exact tier the hash of each stage must be equal. In the others that of the config must be, and each statistic
+    within the tier's tolerance; the stages then show where the bits first differ. Only what the baseline has counts:
+    stages and statistics that were added since are no difference, so where the hash of all statistics differs, those of
+    the baseline are compared one by one.
     """
     tier = tier_of(baseline, now)
-    order = rungs_of(baseline, now)
-    differ = [name for name in order if baseline.ladder.get(name) != now.ladder.get(name)]
+    stages = in_order(baseline.ladder)
+    differ = [name for name in stages if baseline.ladder[name] != now.ladder.get(name)]
+    rows: list[Row] = []
+    if differ:
+        tolerance = TOLERANCES.get(tier.name, TOLERANCES["close"])
+        rows = sorted(differing(baseline, now, tolerance), key=lambda row: -row.difference)
+        if tier.name == "exact":
+            rows += differing_verdicts(baseline.verdicts, now.verdicts)
+        if STATISTICS in differ and not rows:
+            differ.remove(STATISTICS)
     if not differ:
-        return Comparison(tier, "match", None, tuple(order), ())
-    tolerance = TOLERANCES.get(tier.name, TOLERANCES["close"])
-    rows = sorted(differing(baseline, now, tolerance), key=lambda row: -row.difference)
-    sound = tier.name != "exact" and differ[0] != "config" and all(row.agrees for row in rows)
-    answer = "match within tier" if sound else "drift"
-    return Comparison(tier, answer, differ[0], tuple(order[: order.index(differ[0])]), tuple(rows))
+        return Comparison(tier, "match", None, tuple(stages), ())
+    agrees = tier.name != "exact" and differ[0] != "config" and all(row.agrees for row in rows)
+    answer = "match within tier" if agrees else "drift"
+    return Comparison(tier, answer, differ[0], tuple(stages[: stages.index(differ[0])]), tuple(rows))
 
 
-def rungs_of(one: Record, other: Record) -> list[str]:
-    """The rungs of both, in the order of the computation."""
-    last = {"config": 0, "output": 2, "statistics": 3}
-    return sorted({**one.ladder, **other.ladder}, key=lambda name: last.get(name, 1))
+def in_order(stages: Iterable[str]) -> list[str]:
+    """Names of stages in the order of the computation."""
+    order = {"config": 0, "output": 2, STATISTICS: 3}
+    return sorted(stages, key=lambda name: order.get(name, 1))
+
+
+def differing_verdicts(baseline: Sequence[Verdict], now: Sequence[Verdict]) -> Iterator[Row]:
+    """The verdicts of a baseline that are others now."""
+    new = {verdict.name: verdict.verdict for verdict in now}
+    for verdict in baseline:
+        if verdict.verdict != (other := new.get(verdict.name)):
+            yield Row(f"verdicts.{verdict.name}.verdict", verdict.verdict, other, 0.0, 0.0)
 
 
 def differing(baseline: Record, now: Record, tolerance: Tolerance) -> Iterator[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +61,29 @@ def _is_section(field: dataclasses.Field[Any]) -> bool:
     return field.default_factory is not dataclasses.MISSING
 
 
-def identity(settings: Settings) -> str:
+def identity(settings: Settings, *, known: Mapping[str, Any] | None = None) -> str:
     """sha256 of the canonical JSON of the settings that can change a result, and of the semantics number.
 
     Settings are typed, so 1, 1.0 and 1e0 give one identity.
+
+    Args:
+        known: a recorded config, to compare with its identity: keys that it lacks were added later and are left out.
     """
     config = config_of(settings, identity_only=True)
     if isinstance(settings.inputs, File):  # what it holds counts, not where it lies
         config["inputs"] |= {"path": hashlib.sha256(Path(settings.inputs.path).read_bytes()).hexdigest()}
+    if known is not None:
+        config = _without_new_keys(config, known)
     whole: dict[str, Any] = {"semantics": SEMANTICS, "config": config}
     if TARGET in config["init"]:
         whole["scheme_source"] = source_hash(type(settings.init))
     canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _without_new_keys(config: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    def restrict(value: Any, recorded: Any) -> Any:
+        both = isinstance(value, Mapping) and isinstance(recorded, Mapping)
+        return _without_new_keys(value, recorded) if both else value
+
+    return {name: restrict(value, known[name]) for name, value in config.items() if name in known}

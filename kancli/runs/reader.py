@@ -81,9 +81,7 @@ class RecordedRun:
         Raises:
             ConfigError: as for `stats`.
         """
-        from kancli.stats.verdicts import Verdict  # with numpy
-
-        return _convert(self.folder / "stats.json", self.stats, "verdicts", list[Verdict])
+        return verdicts_of(self.folder / "stats.json", self.stats)
 
     @property
     def has_original_stats(self) -> bool:
@@ -151,6 +149,20 @@ def check_stats(path: Path, stats: Mapping[str, Any]) -> None:
             [f"{path}: its statistics have schema {show(stats.get('schema'))}; this kancli reads {SCHEMA}"]
         )
     _convert(path, stats, "layers", list[dict[str, Any]])
+
+
+def verdicts_of(path: Path, stats: Mapping[str, Any]) -> list[Verdict]:
+    """The verdicts among a run's statistics.
+
+    Args:
+        path: the file that they were read from.
+
+    Raises:
+        ConfigError: they are damaged.
+    """
+    from kancli.stats.verdicts import Verdict  # with numpy
+
+    return _convert(path, stats, "verdicts", list[Verdict])
 
 
 def _convert(path: Path, content: Mapping[str, Any], name: str, kind: Any) -> Any:

@@ -1,4 +1,4 @@
-"""check, bless and diff: what they answer, of what they were given, and that they write nothing else."""
+"""kan-run check and bless: their answers, exit codes and files."""
 
 import dataclasses
 import hashlib
@@ -12,9 +12,8 @@ import pytest
 
 from kancli import seeding
 from kancli.compare import baseline
-from kancli.compare import tolerance as comparing
-from kancli.compare.baseline import Record
-from kancli.compare.tolerance import compare, tier_of
+from kancli.config import identity
+from kancli.runs import experiment
 
 CASES = {
     "default": [],
@@ -142,62 +141,65 @@ def test_bits_count_where_the_environment_is_the_same(kan_run, kept):
     assert found.out.splitlines()[1] == "  layer 0 postacts differs first; equal up to layer 0 spline"
 
 
-ENVIRONMENT = {
-    "versions": {"torch": "2.13.0", "numpy": "2.4.6", "scipy": "1.17.1"},
-    "platform": {"machine": "x86_64", "system": "Linux"},
-    "cpu": {"model": "a", "capability": "AVX2"},
-    "threads": 2,
-}
+def test_a_baseline_matches_after_a_statistic_is_added(kan_run, kept, tmp_path, monkeypatch):
+    """To a layer, to the network, to nodes, and a verdict."""
+    folder = str(next(tmp_path.glob("outputs/*/*")))
+    as_json = experiment.as_json
+
+    def grown(*args, **options):
+        stats = as_json(*args, **options)
+        stats["layers"][0]["invented"] = {"mean": 1.0}
+        stats["layers"][0]["nodes"]["invented"] = [0.5, None]
+        stats["invented"] = {"condition": 2.0}
+        stats["verdicts"].append({**stats["verdicts"][0], "name": "invented"})
+        return stats
+
+    name = kept(lambda _: None)
+    monkeypatch.setattr(experiment, "as_json", grown)
+    checked = kan_run("check", folder, name)
+    assert checked.out.splitlines() == [f"{each}: match (exact: same environment)" for each in (folder, name)]
+    assert checked.code == 0
 
 
-def record(stats=None, config=None, **environment):
-    whole = {name: {**each, **environment.pop(name, {})} if isinstance(each, dict) else environment.pop(name, each)
-             for name, each in ENVIRONMENT.items()}  # fmt: skip
-    return Record("r", 2, config or {"device": "cpu", "inputs": {"n": 100}}, whole, {"statistics": str(stats)},
-                  stats or {"layers": []})  # fmt: skip
+def test_a_baseline_matches_after_a_key_is_added(kan_run, kept, tmp_path, monkeypatch):
+    """To the whole config, and to one of its sections."""
+    folder = str(next(tmp_path.glob("outputs/*/*")))
+    config_of = identity.config_of
+
+    def grown(settings):
+        config = config_of(settings)
+        return {**config, "invented": "off", "grid": {**config["grid"], "invented": 1}}
+
+    name = kept(lambda _: None)
+    monkeypatch.setattr(identity, "config_of", grown)
+    checked = kan_run("check", folder, name)
+    assert checked.out.splitlines() == [f"{each}: match (exact: same environment)" for each in (folder, name)]
+    assert checked.code == 0
 
 
-@pytest.mark.parametrize(
-    ("environment", "tier", "reason"),
-    [
-        ({}, "exact", "same environment"),
-        ({"threads": 4}, "close", "threads 4 against 2"),
-        ({"cpu": {"capability": "AVX512"}}, "close", "processor's capability AVX512 against AVX2"),
-        ({"versions": {"torch": "2.13.1"}}, "close", "torch patch 2.13.1 against 2.13.0"),
-        ({"versions": {"torch": "2.14.0"}}, "loose", "torch 2.14 against 2.13"),
-        ({"platform": {"machine": "aarch64"}}, "loose", "machine aarch64 against x86_64"),
-        ({"config": {"device": "cuda"}}, "loose", "device cuda against cpu"),
-    ],
-)
-def test_tiers(environment, tier, reason):
-    found = tier_of(record(), record(**environment))
-    assert found.name == tier
-    assert reason in found.reasons
+def test_a_changed_statistic_is_named(kan_run, kept):
+    def change(content):
+        content["ladder"]["statistics"] = "0" * 64
+        content["stats"]["layers"][1]["output"]["rms"] *= 1 + 1e-15
+
+    checked = kan_run("check", kept(change))
+    assert checked.code == 4
+    _, first, row = checked.out.splitlines()
+    assert first == "  statistics differs first; equal up to output"
+    assert row.startswith("  layers.1.output.rms: ")
 
 
-def test_tolerances_grow_with_the_tier_and_the_sampling_error():
-    """A mean over 4 members with sd 2 has the sampling error 1."""
-    was = {"layers": [{"x": {"mean": 10.0, "sd": 2.0, "low": 1.0, "high": 19.0, "n": 4}}]}
+def test_a_key_that_is_gone_drifts(kan_run, kept, monkeypatch):
+    config_of = identity.config_of
 
-    def answer(change, **environment):
-        now = {"layers": [{"x": {**was["layers"][0]["x"], "mean": 10.0 + change}}]}
-        return compare(record(was), record(now, **environment)).answer
+    def without_base_fun(settings):
+        return {name: value for name, value in config_of(settings).items() if name != "base_fun"}
 
-    close, loose = (comparing.TOLERANCES[name] for name in ("close", "loose"))
-    for tolerance, elsewhere in ((close, {"threads": 4}), (loose, {"versions": {"torch": "3.0.0"}})):
-        allowed = tolerance.absolute + tolerance.relative * 10 + tolerance.errors * 1.0
-        assert answer(0.99 * allowed, **elsewhere) == "match within tier"
-        assert answer(1.01 * allowed, **elsewhere) == "drift"
-    assert answer(1e-12) == "drift", "here, bits count"
-    assert close.errors < loose.errors
-
-
-def test_a_number_that_is_gone_is_drift_and_told_first():
-    was, now = {"layers": [{"a": 1.0, "b": 2.0}]}, {"layers": [{"a": 1.5, "b": None}]}
-    found = compare(record(was), record(now, threads=4))
-    assert found.answer == "drift"
-    assert [row.name for row in found.rows] == ["layers.0.b", "layers.0.a"]
-    assert found.rows[1].difference == pytest.approx(0.5 / (1.0 / 10)), "1 over the root of 100 samples"
+    name = kept(lambda _: None)
+    monkeypatch.setattr(identity, "config_of", without_base_fun)
+    checked = kan_run("check", name)
+    assert checked.code == 4
+    assert checked.out.splitlines()[1] == "  config differs first; nothing before it"
 
 
 @pytest.mark.parametrize(
@@ -312,39 +314,6 @@ def test_bless_answers_mistakes(kan_run, argv):
     answer = kan_run("bless", *argv)
     assert answer.code in (2, 5)
     assert len(answer.err.splitlines()) == 1
-
-
-@pytest.mark.slow
-def test_diff_tells_only_what_differs(kan_run):
-    one, other, same = (
-        kan_run(*argv, "figures=none").out.splitlines()[-1]
-        for argv in (["seed=1"], ["seed=1", "noise_scale=0.2"], ["seed=1"])
-    )
-    found = kan_run("diff", one, other)
-    assert found.code == 4
-    lines = found.out.splitlines()
-    assert lines[:4] == [f"- {one}", f"+ {other}", "config", "  init.noise_scale: 0.1 | 0.2"]
-    assert "  config, layer 0 coef, layer 1 coef, layer 0 spline ..." in lines
-    told = json.loads(kan_run("diff", "--json", one, other).out)
-    assert told["config"] == [["init.noise_scale", "0.1", "0.2"]]
-    differences = [row["difference"] for row in told["statistics"] if row["difference"] is not None]
-    assert differences == sorted(differences, reverse=True)
-    assert not any("scale_base" in row["name"] and "declared" in row["name"] for row in told["statistics"])
-    alike = kan_run("diff", one, same)
-    assert (alike.code, alike.out) == (0, "no difference\n")
-    assert kan_run("diff", one).code == 2
-    assert kan_run("diff", one, "nowhere").code == 5
-
-
-@pytest.mark.slow
-def test_runs_of_other_shapes_can_be_told_apart(kan_run):
-    runs = [
-        kan_run(*argv, "figures=none").out.splitlines()[-1]
-        for argv in (["width=2-3-1"], ["width=2-4-4-1"], ["n_seeds=3"])
-    ]
-    for one in runs:
-        for other in runs:
-            assert kan_run("diff", one, other).code == (0 if one == other else 4)
 
 
 def test_a_scheme_of_ones_own_is_run_only_where_the_user_points(kan_run, tmp_path):
