@@ -30,11 +30,11 @@ def environment(rows: Sequence[Row], records: Sequence[RunRecord | None]) -> dic
         return {"remark": None, "columns": ["", "as recorded"], "lines": lines}
     differences = [_differences(name, first, jobs) for name in names]
     if not any(differences):
-        remark = f"The same in all {len(jobs)} jobs that left a record."
+        remark = f"Identical in the {len(jobs)} jobs that left a record."
         return {"remark": remark, "columns": ["", f"job {first_job}"], "lines": lines}
     return {
-        "remark": "Not the same in all jobs.",
-        "columns": ["", f"job {first_job}", "where jobs differ"],
+        "remark": "Jobs differ.",
+        "columns": ["", f"job {first_job}", "other jobs"],
         "lines": [[*line, difference] for line, difference in zip(lines, differences, strict=True)],
     }
 

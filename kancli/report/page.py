@@ -47,7 +47,7 @@ def render_page(runs: RunsFolder) -> bytes:
     style = _read("report.css")
     script = _read(*(["page.js"] if runs.is_run else ["columns.js", "table.js", "page.js"]))
     page = templates.get_template("page.html").render(
-        kind="run" if runs.is_run else "runs" if runs.head is None else "sweep",
+        kind="a run" if runs.is_run else "a folder of runs" if runs.head is None else "a sweep",
         name=runs.name,
         version=__version__,
         status_counts=sections.status_counts(runs.rows),

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kancli.report.data import SUMMARY, VERDICTS
-from kancli.runs.console import number
+from kancli.runs import console
 from kancli.runs.files import pretty
 from kancli.stats.columns import flat
 from kancli.stats.glossary import meanings
 from kancli.sweeps import table
-from kancli.sweeps.table import LAYER_COLUMNS, Row
+from kancli.sweeps.table import LAYER_COLUMNS, MISSING, Row
 
 if TYPE_CHECKING:
     from kancli.stats.verdicts import Verdict
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 MAX_CELLS = 200
 MAX_VALUES = 24  # of a key in the table of its effects
 UNKNOWN = "unknown to this version of kancli"
+
+
+def format_number(value: float | None) -> str:
+    """Format a number with three significant digits; None as a dash."""
+    return MISSING if value is None else console.number(value)
 
 
 def results(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,7 +37,7 @@ def results(data: Mapping[str, Any]) -> dict[str, Any]:
     indices = [data["statistics"].index(name) for name in data["shown"]]
     lines = [
         {
-            "keys": ["–" if key is None else str(key) for key in cell["keys"]] or ["all"],
+            "keys": [MISSING if key is None else str(key) for key in cell["keys"]] or ["all"],
             "jobs": f"{cell['complete']} of {cell['jobs']}" if cell["complete"] < cell["jobs"] else str(cell["jobs"]),
             "verdicts": verdict_chips(data["judged"], cell["words"]),
             "values": [_format_summary(cell["values"][index]) for index in indices],
@@ -55,9 +60,12 @@ def _format_summary(values: Sequence[float | None] | None) -> tuple[str, str] | 
     summary = dict(zip(SUMMARY, values or [None] * len(SUMMARY), strict=True))
     if summary["mean"] is None:
         return None
-    sd = "" if summary["sd"] is None else f" ± {number(summary['sd'])}"
-    interval = "" if summary["low"] is None else f"[{number(summary['low'])}, {number(summary['high'])}]"
-    return f"{number(summary['mean'])}{sd}", interval
+    sd = "" if summary["sd"] is None else f" ± {format_number(summary['sd'])}"
+    return f"{format_number(summary['mean'])}{sd}", _format_interval(summary["low"], summary["high"])
+
+
+def _format_interval(low: float | None, high: float | None) -> str:
+    return "" if low is None else f"[{format_number(low)}, {format_number(high)}]"
 
 
 def verdict_chips(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[tuple[str, str]]:
@@ -96,7 +104,7 @@ def _effects_table(key: str, effects: Mapping[str, Mapping[str, Any]]) -> dict[s
         {
             "name": name,
             "share": None if effect["share"] is None else 100 * effect["share"],  # in percent
-            "means": [number(effect["means"].get(value)) for value in listed] + [""] * bool(n_more),
+            "means": [format_number(effect["means"].get(value)) for value in listed] + [""] * bool(n_more),
         }
         for name, effect in effects.items()
     ]
@@ -132,25 +140,24 @@ def verdict_summary(rows: Sequence[Row], config: Mapping[str, Any] | None) -> di
 def _format_bounds(bounds: Any) -> str:
     if not isinstance(bounds, list):
         return ""
-    return ", ".join(f"{bound:g}" if isinstance(bound, int | float) else "–" for bound in bounds)
+    return ", ".join(f"{bound:g}" if isinstance(bound, int | float) else MISSING for bound in bounds)
 
 
 def run_verdicts(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Return the verdicts of a single run, each with its value and bound."""
     descriptions = meanings()
-    lines = []
-    for verdict in verdicts:
-        interval = "" if verdict.low is None else f" [{number(verdict.low)}, {number(verdict.high)}]"
-        lines.append(
-            {
-                "name": verdict.name,
-                "verdict": verdict.verdict,
-                "value": number(verdict.value) + interval,
-                "threshold": number(verdict.threshold),
-                "detail": verdict.detail,
-                "meaning": descriptions.get(verdict.name, UNKNOWN),
-            }
-        )
+    lines = [
+        {
+            "name": verdict.name,
+            "verdict": verdict.verdict,
+            "value": format_number(verdict.value),
+            "interval": _format_interval(verdict.low, verdict.high),
+            "threshold": format_number(verdict.threshold),
+            "detail": verdict.detail,
+            "meaning": descriptions.get(verdict.name, UNKNOWN),
+        }
+        for verdict in verdicts
+    ]
     return {"lines": lines}
 
 
@@ -163,7 +170,7 @@ def layers(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for name in LAYER_COLUMNS:
         values = [layer.get(name, layer.get(f"{name}_mean")) for layer in flat_layers]
         if any(value is not None for value in values):
-            lines.append([name, *map(number, values)])
+            lines.append([name, *map(format_number, values)])
     columns = ["statistic", *(f"layer {layer['layer']}: {layer['n_in']} to {layer['n_out']}" for layer in layers)]
     return {"columns": columns, "lines": lines}
 

@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from kancli.report.data import page_data
 from kancli.report.page import render_page
 from kancli.sweeps.plan import read_plan
 from kancli.sweeps.reader import RunsFolder
@@ -111,7 +110,7 @@ def test_numbers_are_formatted_as_in_the_terminal(shared_sweep, browser):
         for number, value in enumerate(values)
     ]
     path = shared_sweep / "numbers.html"
-    path.write_bytes(render_page(RunsFolder(shared_sweep, rows, [{}] * len(rows), read_plan(shared_sweep).head)))
+    path.write_bytes(render_page(RunsFolder(shared_sweep, rows, [None] * len(rows), read_plan(shared_sweep).head)))
     browser.open(path, "#view=jobs&columns=all")
     assert column(browser, 6) == [f"{value + 0.0:.3g}" if value else "0" for value in values]
 
@@ -127,29 +126,57 @@ def test_hostile_names_run_no_script(kan_run, browser, hostile_sweep):
 
 
 @pytest.mark.slow
-def test_layout_on_phones_in_dark_mode_in_print_and_without_scripts(kan_run, browser, tmp_path, sweep):
-    report(kan_run)
-    page = sweep / "report.html"
-    for width in (320, 390, 1280):
-        browser.size(width, 800)
-        browser.open(page, "#view=jobs")
-        assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    papers = {}
+def test_address_of_a_section_keeps_the_default_view(shared_sweep, browser):
+    browser.open(shared_sweep / "report.html", "#verdicts")
+    assert count(browser) == "4 of 4 combinations, averaged over seeds"
+    assert browser.evaluate("location.hash") == "#verdicts"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_page_fits_its_window(shared_sweep, browser, width):
+    browser.size(width, 800)
+    browser.open(shared_sweep / "report.html", "#view=jobs")
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.slow
+def test_colours_follow_the_preferred_scheme(shared_sweep, browser, tmp_path):
+    browser.open(shared_sweep / "report.html")
+    backgrounds = {}
     for scheme in ("light", "dark"):
         browser.screenshot(tmp_path / f"{scheme}.png", prefers_color_scheme=scheme)
-        papers[scheme] = browser.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert papers == {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 20, 24)"}
+        backgrounds[scheme] = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    browser.call("Emulation.setEmulatedMedia", features=[])
+    assert backgrounds == {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 20, 24)"}
+
+
+@pytest.mark.slow
+def test_print_hides_controls_and_opens_folded_parts(shared_sweep, browser, tmp_path):
+    browser.open(shared_sweep / "report.html", "#view=jobs")
     browser.call("Emulation.setEmulatedMedia", media="print", features=[])
     assert browser.evaluate("getComputedStyle(document.querySelector('.controls')).display") == "none"
     assert browser.evaluate("getComputedStyle(document.querySelector('.box')).overflow") == "visible"
     browser.call("Emulation.setEmulatedMedia", media="", features=[])
+    folded = "document.querySelectorAll('details:not([open], .columns)').length"
+    assert browser.evaluate(folded) > 0
+    browser.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert browser.evaluate(folded) == 0
+    browser.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert browser.evaluate(folded) > 0
     browser.pdf(tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.slow
+def test_page_is_readable_without_scripts(shared_sweep, browser):
+    page = shared_sweep / "report.html"
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
         browser.call("Page.navigate", url=page.as_uri() + "?plain")
         wait_for(browser, "document.readyState === 'complete' && location.search === '?plain'")
         assert browser.evaluate("document.querySelectorAll('.results tbody tr').length") == 4
+        assert browser.evaluate("getComputedStyle(document.querySelector('.controls')).display") == "none"
         assert "2 × 2 × 3 = 12 jobs planned" in browser.evaluate("document.body.innerText")
         assert browser.evaluate("[...document.images].every(image => image.naturalWidth > 100)")
     finally:
@@ -157,19 +184,52 @@ def test_layout_on_phones_in_dark_mode_in_print_and_without_scripts(kan_run, bro
 
 
 @pytest.mark.slow
-def test_a_thousand_jobs_load_quickly(shared_sweep, browser):
-    """On an idle machine they take half a second."""
-    rows = list(rows_of(read_plan(shared_sweep)))
-    many = [
+def test_page_of_a_single_run_copies_its_command(kan_run, browser):
+    done = kan_run("hydra.run.dir=run")
+    report(kan_run, "run")
+    browser.open(done.folder / "report.html")
+    browser.evaluate("navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); }")
+    browser.click("[data-copy]")
+    wait_for(browser, "window.copied !== undefined")
+    assert browser.evaluate("window.copied").startswith("kan-run")
+    assert browser.errors == []
+
+
+@pytest.fixture(scope="module")
+def large_page(shared_sweep):
+    """A page of 1000 jobs."""
+    jobs = list(rows_of(read_plan(shared_sweep)))
+    rows = [
         dataclasses.replace(
-            rows[number % 12], number=number, keys={**rows[number % 12].keys, "seed": str(number // 12)}
+            jobs[number % 12], number=number, keys={**jobs[number % 12].keys, "seed": str(number // 12)}
         )
         for number in range(1000)
     ]
-    path = shared_sweep / "many.html"
-    path.write_bytes(render_page(RunsFolder(shared_sweep, many, [{}] * 1000, read_plan(shared_sweep).head)))
-    assert len(page_data(many)["jobs"]) == 1000
-    assert path.stat().st_size < 2_500_000
-    browser.open(path, "#view=jobs")
+    path = shared_sweep / "large.html"
+    path.write_bytes(render_page(RunsFolder(shared_sweep, rows, [None] * 1000, read_plan(shared_sweep).head)))
+    return path
+
+
+@pytest.mark.slow
+def test_a_thousand_jobs_load_quickly(large_page, browser):
+    """On an idle machine they take half a second."""
+    assert len(Page(large_page).data["jobs"]) == 1000
+    assert large_page.stat().st_size < 2_500_000
+    browser.open(large_page, "#view=jobs")
     assert browser.evaluate("document.querySelectorAll('.results tbody tr').length") == 1000
     assert int(browser.evaluate("document.body.dataset.complete")) < 10_000  # on a busy machine
+
+
+@pytest.mark.slow
+def test_print_renders_pending_rows(large_page, browser):
+    browser.open(large_page, "#view=jobs")
+    counts = browser.evaluate("""(() => {
+        const count = () => document.querySelectorAll('.results tbody tr').length;
+        document.querySelector('[data-sort=seed]').click();
+        const before = count();
+        dispatchEvent(new Event('beforeprint'));
+        const printed = count();
+        dispatchEvent(new Event('afterprint'));
+        return [before, printed];
+    })()""")
+    assert counts == [150, 1000]

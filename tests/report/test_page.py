@@ -50,7 +50,7 @@ def test_data_equals_the_files_of_the_jobs(kan_run, sweep):
         "✓ 12 complete",
         "init=default",
         "! 6 warn",
-        "The same in all 12 jobs",
+        "Identical in the 12 jobs",
         "least share of the branches' variance that is the splines'",
         "kan-run -m init=default,linear",
     ):
@@ -142,7 +142,7 @@ def test_differences_between_environments_are_listed(kan_run, sweep):
         record["threads"] = threads
         (sweep / f"{number}/run.json").write_text(json.dumps(record))
     text = report(kan_run).text
-    assert "Not the same in all jobs." in text
+    assert "Jobs differ." in text
     assert "1.0: jobs 3, 7" in text
     assert "64: job 7" in text
 
@@ -170,6 +170,7 @@ def test_page_of_runs_without_a_plan(kan_run, sweep):
     (sweep / "plan.jsonl").unlink()
     page = report(kan_run)
     assert "12 runs without a plan" in page.text
+    assert "report of a folder of runs" in page.text
     assert page.data["keys"] == data["keys"]
     assert sorted(job["values"] for job in page.data["jobs"]) == sorted(job["values"] for job in data["jobs"])
     (sweep / "4/run.json").write_text("{")
