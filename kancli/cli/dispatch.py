@@ -1,4 +1,4 @@
-"""kan-run: reads the command line, answers mistakes, and hands the work to Hydra. No torch is loaded before a run."""
+"""The entry point of kan-run: split the command line, call the verb, answer errors. Nothing heavy is imported here."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ SIMILAR = 0.8  # ratio of difflib: `chek` is like check; the preset `coarse` is 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    os.environ["MPLBACKEND"] = "agg"  # whatever a notebook that called us uses
+    os.environ["MPLBACKEND"] = "agg"  # a notebook that calls kan-run may use another one
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by the caller
+        if getattr(sys, name) is None:  # the caller closed it
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-    gc.disable()  # loading torch makes millions of objects and no garbage: 0.3 s less; a sweep turns it on again
+    gc.disable()  # importing torch makes millions of objects and no garbage: saves 0.3 s; sweeps enable it again
     try:
         with _streams(), signals.signal_handlers():
             return _dispatch(argv)
@@ -43,25 +43,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _answer(error: BaseException) -> int:
-    """Say in one line what ended the program, and return the exit code."""
+    """Print the error that ended the program, and return the exit code."""
     if (number := signals.pending_signal(error)) is not None:
-        return _say(f"interrupted by {signal.Signals(number).name}", errors.SIGNALLED + number)
+        return _print_error(f"interrupted by {signal.Signals(number).name}", errors.SIGNALLED + number)
     if isinstance(error, KanError):
-        return _say(str(error), error.exit_code)
-    if isinstance(error, BrokenPipeError):  # whoever read our output has gone; the run was finished and recorded
+        return _print_error(str(error), error.exit_code)
+    if isinstance(error, BrokenPipeError):  # the reader of the output is gone; the run is finished and recorded
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     library = type(error).__module__.split(".")[0]
-    if library == "yaml":  # a file of the user's for a part of Hydra's
-        return _say(" ".join(str(error).split()), errors.USAGE)
-    if library in ("hydra", "omegaconf"):  # what was typed or read is not to its liking
-        return _say(str(error).strip().splitlines()[0], errors.USAGE)
+    if library == "yaml":  # a user's file for a part of Hydra
+        return _print_error(" ".join(str(error).split()), errors.USAGE)
+    if library in ("hydra", "omegaconf"):  # an override or a file that Hydra refuses
+        return _print_error(str(error).strip().splitlines()[0], errors.USAGE)
     if not isinstance(error, Exception) or os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
-    return _say(f"internal error: {errors.one_line(error)}; HYDRA_FULL_ERROR=1 shows where", errors.INTERNAL)
+    return _print_error(f"internal error: {errors.one_line(error)}; HYDRA_FULL_ERROR=1 shows where", errors.INTERNAL)
 
 
-def _say(message: str, code: int) -> int:
+def _print_error(message: str, code: int) -> int:
     with contextlib.suppress(OSError):
         for line in message.splitlines():
             print(f"kan-run: {line}", file=sys.stderr)
@@ -152,16 +152,16 @@ def _split_verb(words: Sequence[str]) -> tuple[str | None, list[str]]:
 
 @contextlib.contextmanager
 def _streams() -> Iterator[None]:
-    """Warnings of kancli on stderr, and no failure over a character that the terminal lacks."""
+    """Print warnings of kancli on stderr, and replace characters that the terminal lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("kan-run: %(message)s"))
-    handler.addFilter(lambda record: record.levelno == logging.WARNING)  # an error is told once, at the end
+    handler.addFilter(lambda record: record.levelno == logging.WARNING)  # errors are printed once, at the end
     log.setLevel(logging.INFO)
-    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is not worth a traceback
-    log.propagate = False  # a launcher gives the root logger a handler of its own
+    logging.raiseExceptions = False  # no traceback for a log line that cannot be written, as on a full disk
+    log.propagate = False  # launchers add a handler to the root logger
     log.addHandler(handler)
     try:
         yield

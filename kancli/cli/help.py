@@ -1,4 +1,4 @@
-"""The text of `kan-run --help`, put together from the declared keys and the presets' own first lines."""
+"""The text of `kan-run --help`, from the table of verbs, the declared keys and the first lines of presets."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ VALUES = {
 FOOT = """\
 EXIT CODES
   0 fine   1 internal error   2 wrong config or usage   3 non-finite values
-  4 drift: found by check or diff, or a verdict failed with strict=true
+  4 drift in check, a difference in diff, or a failed verdict with strict=true
   5 inconclusive: a baseline is missing, damaged or not comparable
   6 some jobs of a sweep failed   130, 143 interrupted
 
@@ -85,7 +85,7 @@ hydra.sweep.dir=DIR name another place."""
 
 
 def help_text(presets: Presets) -> str:
-    """The whole help, ready to print."""
+    """The help, ready to print."""
     lines = [HEAD, "", *_verbs(), OPTIONS]
     for group in presets.groups():
         lines += ["", f"{group}  [{show(presets.defaults()[group])}]  {VALUES.get(group, '')}".rstrip()]
@@ -94,7 +94,7 @@ def help_text(presets: Presets) -> str:
         lines += [f"  {option:<{column}}{presets.load(group, option).comment}" for option in options]
         if group == "figures":
             lines += [f"  {name:<{column}}{summary}" for name, summary in NAMES.items()]
-    lines += ["", "KEYS: what each is; type, range and unit [default] (where it applies)", ""]
+    lines += ["", "KEYS: meaning; type, range and unit [default] (where it applies)", ""]
     for key in catalogue():
         default = "must be given" if key.default is REQUIRED else show(key.default)
         unit = f", {key.unit}" if key.unit else ""
@@ -116,10 +116,9 @@ def _verbs() -> Iterator[str]:
 
 
 def _wrap(line: str) -> str:
-    """A long line broken over several."""
+    """Wrap a long line; it continues in the column of its text."""
     if len(line) <= WIDTH or "\n" in line:
         return line
-    # What is wrapped goes on in the column that the text began in.
     words = line.lstrip()
     name, gap, _ = words.partition("  ")
     indent = len(line) - len(words) + (len(words) - len(words[len(name) :].lstrip()) if gap else 0)

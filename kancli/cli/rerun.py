@@ -55,7 +55,7 @@ def overrides_of(words: Sequence[str], presets: Presets) -> list[str]:
     folder, overrides = Path(words[0]), words[1:]
     config = read_run(folder).record.config
     replaced = set(_replaced([word for word in overrides if "=" in word], presets))
-    recorded = [f"{key}={literal(value)}" for key, value in _ordered(config) if not _covered(key, replaced)]
+    recorded = [f"{key}={literal(value)}" for key, value in _ordered(config) if not _is_replaced(key, replaced)]
     if any(word.startswith(f"init.{TARGET}=") for word in recorded):
         raise ConfigError(
             [f"{folder}: its scheme is not kancli's own; name its preset too: init=NAME --config-dir DIR"]
@@ -64,15 +64,12 @@ def overrides_of(words: Sequence[str], presets: Presets) -> list[str]:
 
 
 def _ordered(config: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """All keys, those first that choose what further keys there are."""
-    entries = list(flatten(config, ""))
-    return [entry for entry in entries if entry[0] in SELECTORS] + [
-        entry for entry in entries if entry[0] not in SELECTORS
-    ]
+    """All keys; first those that decide which other keys exist."""
+    return sorted(flatten(config, ""), key=lambda entry: entry[0] not in SELECTORS)
 
 
 def _replaced(typed: Sequence[str], presets: Presets) -> Iterator[str]:
-    """The keys, or the sections, that what is typed has its own values for."""
+    """The keys, or whole sections (`init.`), that the typed overrides replace."""
     resolved = resolve(parse(typed), presets, sweeping=True)
     yield from (key for key, _ in resolved.values)
     for group, option in resolved.choices.items():
@@ -82,5 +79,5 @@ def _replaced(typed: Sequence[str], presets: Presets) -> Iterator[str]:
             yield f"{group}."
 
 
-def _covered(key: str, replaced: set[str]) -> bool:
+def _is_replaced(key: str, replaced: set[str]) -> bool:
     return key in replaced or f"{key.partition('.')[0]}." in replaced

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         gc.enable()
         return sweep(presets, args.overrides, task, dry_run=args.dry_run)[0]
     if args.dry_run:
-        raise ConfigError(["--dry-run: shows the plan of a sweep; add -m"])
+        raise ConfigError(["--dry-run: prints the plan of a sweep; add -m"])
     draft = _compose_without_hydra(args, presets)
     from kancli.config.hydra import create_hydra
 
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
 
 
 def _compose_without_hydra(args: argparse.Namespace, presets: Presets) -> ComposedConfig:
-    """Compose in milliseconds, and answer the mistakes that need neither Hydra nor torch.
+    """Compose without Hydra, so that mistakes are answered in milliseconds.
 
     Raises:
         ConfigError: with all faults.
@@ -105,7 +105,7 @@ def _complete(hydra: Hydra, args: argparse.Namespace) -> int:
             [f'--shell-completion: {error}; type for example: eval "$(kan-run -sc install=bash)"']
         ) from None
     except Exception:
-        log.debug("nothing to offer", exc_info=True)  # half-typed words are no mistakes
+        log.debug("nothing to offer", exc_info=True)  # a half-typed word is no mistake
     return 0
 
 
@@ -120,7 +120,7 @@ def _show(hydra: Hydra, args: argparse.Namespace) -> int:
 
 
 def _run(hydra: Hydra, draft: ComposedConfig) -> int:
-    """One run: compose, check all that can be checked before anything is computed or written, then run the job."""
+    """Compose, check everything that can fail before the run computes or writes, then run the job."""
     from kancli.cli.task import run_job
     from kancli.config.hydra import compose_run, run_single
     from kancli.runs.files import unwritable_message
@@ -133,7 +133,7 @@ def _run(hydra: Hydra, draft: ComposedConfig) -> int:
     experiment.device_of(settings.device)
     try:
         job = run_single(hydra, config, functools.partial(run_job, settings))
-    except OSError as error:  # of creating the folder: `job` holds what the task itself raises
+    except OSError as error:  # from creating the folder; `job` holds the errors of the task
         raise ConfigError([unwritable_message(config.hydra.run.dir, error)]) from None
     with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints a line of its own before it raises
         job.return_value  # noqa: B018

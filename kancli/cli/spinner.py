@@ -1,4 +1,4 @@
-"""What is going on, shown while it does."""
+"""A spinner for work that takes a while."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def progress(what: str) -> Iterator[None]:
-    """A spinner on stderr, where that is a terminal."""
+def progress(activity: str) -> Iterator[None]:
+    """Show a spinner on stderr if that is a terminal."""
     if not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(what):
+    with Console(stderr=True).status(activity):
         yield

@@ -10,7 +10,7 @@ from kancli.cli.verbs import VERBS
 HEAVY = {"torch", "numpy", "matplotlib", "scipy", "rich", "pandas", "pyarrow"}
 
 
-def preset_of_ones_own(folder):
+def write_preset(folder):
     (folder / "own/init").mkdir(parents=True)
     (folder / "own/init/mine.yaml").write_text("scheme: default\nnoise_scale: 0.5\n")
 
@@ -27,7 +27,7 @@ def preset_of_ones_own(folder):
     ids=" ".join,
 )
 def test_config_dir_may_stand_before_or_after_a_verb(kan_run, tmp_path, words):
-    preset_of_ones_own(tmp_path)
+    write_preset(tmp_path)
     outcome = kan_run(*words)
     assert outcome.code == 0, outcome.err
     assert "preset init=mine" in outcome.out
@@ -41,7 +41,7 @@ def test_options_may_stand_before_a_verb(kan_run, kan_run_once, words):
     assert "seed: 7" in outcome.out
 
 
-def test_a_verbs_options_may_stand_before_it(kan_run):
+def test_options_of_a_verb_may_stand_before_it(kan_run):
     assert "--jobs 0: allowed: 1 or more" in kan_run("--jobs", "0", "check", "x").err
 
 

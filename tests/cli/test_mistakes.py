@@ -72,32 +72,32 @@ def no_cuda(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
 
 
-@pytest.mark.parametrize(("argv", "wanted"), MISTAKES, ids=[" ".join(argv) for argv, _ in MISTAKES])
-def test_a_mistake_is_answered(kan_run, tmp_path, argv, wanted):
+@pytest.mark.parametrize(("argv", "parts"), MISTAKES, ids=[" ".join(argv) for argv, _ in MISTAKES])
+def test_answer_to_a_mistake(kan_run, tmp_path, argv, parts):
     outcome = kan_run(*argv)
     assert outcome.code == 2, outcome.err
     assert outcome.out == ""
     assert 1 <= len(outcome.err.splitlines()) <= 3
     assert "Traceback" not in outcome.err
-    for words in wanted:
-        assert words in outcome.err
+    for part in parts:
+        assert part in outcome.err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_all_faults_in_one_report(kan_run):
+def test_all_faults_are_reported_at_once(kan_run):
     outcome = kan_run("init=lin", "grid=0", "k=-1", "width=[2]", "nois_scale=1", "inputs.n=0")
     assert outcome.code == 2
     assert len(outcome.err.splitlines()) == 6
     assert all(line.startswith("kan-run: ") for line in outcome.err.splitlines())
 
 
-def test_unknown_flag(kan_run):
+def test_unknown_option(kan_run):
     outcome = kan_run("--fast")
     assert outcome.code == 2
     assert "--fast" in outcome.err
 
 
-def test_a_file_of_samples_that_does_not_fit(kan_run, tmp_path):
+def test_sample_file_with_the_wrong_number_of_columns(kan_run, tmp_path):
     (tmp_path / "x.csv").write_text("1,2,3\n")
     outcome = kan_run("inputs=x.csv")
     assert outcome.code == 2
@@ -105,7 +105,7 @@ def test_a_file_of_samples_that_does_not_fit(kan_run, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
 
 
-def test_an_output_folder_that_is_a_file(kan_run, tmp_path):
+def test_output_folder_is_a_file(kan_run, tmp_path):
     (tmp_path / "outputs").write_text("mine")
     outcome = kan_run()
     assert outcome.code == 2
@@ -113,7 +113,7 @@ def test_an_output_folder_that_is_a_file(kan_run, tmp_path):
     assert (tmp_path / "outputs").read_text() == "mine"
 
 
-def test_an_output_folder_that_cannot_be_written(kan_run, tmp_path):
+def test_output_folder_is_not_writable(kan_run, tmp_path):
     locked = tmp_path / "locked"
     locked.mkdir()
     locked.chmod(stat.S_IRUSR | stat.S_IXUSR)
@@ -129,7 +129,7 @@ def test_options_may_stand_anywhere(kan_run):
     assert kan_run("init=linear", "-m", "seed=1,2", "figures=none").code == 0
 
 
-def test_a_file_for_hydras_part_that_is_no_yaml(kan_run, tmp_path):
+def test_invalid_yaml_in_a_hydra_group(kan_run, tmp_path):
     (tmp_path / "own/hydra/launcher").mkdir(parents=True)
     (tmp_path / "own/hydra/launcher/mine.yaml").write_text("a: b: c\n")
     done = kan_run("-m", "--config-dir", "own", "seed=1,2", "hydra/launcher=mine")

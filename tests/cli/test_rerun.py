@@ -1,4 +1,4 @@
-"""A run made again from its record, as it was or with other values."""
+"""rerun: a recorded run repeated, as it was or with other values."""
 
 import json
 
@@ -22,18 +22,18 @@ CASES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("typed", CASES, ids=" ".join)
-def test_a_run_made_again_is_the_run(kan_run, typed):
+def test_rerun_repeats_the_run(kan_run, typed):
     first = kan_run(*typed, "figures=none")
     again = kan_run("rerun", first.out.splitlines()[-1])
     assert again.code == 0, again.err
-    one, other = (each.json("run.json") for each in (first, again))
+    one, other = (outcome.json("run.json") for outcome in (first, again))
     assert other["config"] == one["config"]
     assert other["ladder"] == one["ladder"]
     assert first.folder != again.folder
 
 
 @pytest.mark.slow
-def test_later_edits_of_presets_do_not_leak_in(kan_run, tmp_path):
+def test_later_edits_of_presets_do_not_change_a_rerun(kan_run, tmp_path):
     (tmp_path / "own/init").mkdir(parents=True)
     preset = tmp_path / "own/init/mine.yaml"
     preset.write_text("scheme: default\nnoise_scale: 0.5\nnoise_scale_base: 0.1\n")
@@ -45,7 +45,7 @@ def test_later_edits_of_presets_do_not_leak_in(kan_run, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("typed", "same_as"),
+    ("typed", "equivalent"),
     [
         (["seed=3"], ["init=glorot", "gain=2", "seed=3"]),
         (["gain=1"], ["init=glorot", "gain=1"]),
@@ -55,21 +55,21 @@ def test_later_edits_of_presets_do_not_leak_in(kan_run, tmp_path):
         pytest.param(["grid=9"], ["init=glorot", "gain=2", "grid=9"], marks=pytest.mark.slow),
     ],
 )
-def test_what_is_typed_wins_over_the_record(kan_run, kan_run_once, typed, same_as):
+def test_typed_values_replace_recorded_ones(kan_run, kan_run_once, typed, equivalent):
     folder = kan_run_once("init=glorot", "gain=2", "figures=none").out.splitlines()[-1]
-    found, wanted = kan_run("rerun", folder, *typed), kan_run(*same_as, "figures=none")
-    assert found.code == 0, found.err
-    assert found.json("run.json")["config"] == wanted.json("run.json")["config"]
+    rerun, direct = kan_run("rerun", folder, *typed), kan_run(*equivalent, "figures=none")
+    assert rerun.code == 0, rerun.err
+    assert rerun.json("run.json")["config"] == direct.json("run.json")["config"]
 
 
 @pytest.mark.slow
-def test_a_sweep_from_a_record(kan_run, kan_run_once):
+def test_rerun_sweeps_over_a_record(kan_run, kan_run_once):
     folder = kan_run_once("init=glorot", "figures=none").out.splitlines()[-1]
     assert kan_run("rerun", folder, "-m", "seed=0,1").out.splitlines()[-1].startswith("2 of 2 runs complete")
 
 
 @pytest.mark.parametrize(
-    ("argv", "says"),
+    ("argv", "answer"),
     [
         ([], "name the folder of a run"),
         (["seed=1"], "name the folder of a run"),
@@ -78,12 +78,12 @@ def test_a_sweep_from_a_record(kan_run, kan_run_once):
         (["RUN", "seed=x"], "seed=x: allowed"),
     ],
 )
-def test_a_mistake_is_answered(kan_run, kan_run_once, argv, says):
+def test_wrong_usage_of_rerun(kan_run, kan_run_once, argv, answer):
     folder = kan_run_once("figures=none").out.splitlines()[-1]
-    answer = kan_run("rerun", *(folder if each == "RUN" else each for each in argv))
-    assert answer.code == 2
-    assert says in answer.err
-    assert len(answer.err.splitlines()) <= 3
+    outcome = kan_run("rerun", *(folder if word == "RUN" else word for word in argv))
+    assert outcome.code == 2
+    assert answer in outcome.err
+    assert len(outcome.err.splitlines()) <= 3
 
 
 PLAIN = some.recursive(
@@ -95,11 +95,13 @@ PLAIN = some.recursive(
 
 
 @given(PLAIN)
-def test_values_survive_the_grammar(value):
+def test_literals_of_values_parse_to_the_values(value):
     (parsed,) = OverridesParser.create().parse_overrides([f"key={literal(value)}"])
 
-    def plain(each):
-        return [plain(one) for one in each] if isinstance(each, list) else getattr(each, "text", each)
+    def plain(parsed_value):
+        if isinstance(parsed_value, list):
+            return [plain(entry) for entry in parsed_value]
+        return getattr(parsed_value, "text", parsed_value)
 
     assert plain(parsed.value()) == value
 
@@ -127,7 +129,7 @@ def test_deterministic_sets_torchs_flags_while_it_computes(kan_run, tmp_path, mo
 
 
 @pytest.mark.slow
-def test_an_operation_that_cannot_be_repeated_is_an_error_with_deterministic(kan_run, monkeypatch):
+def test_deterministic_makes_an_unrepeatable_operation_an_error(kan_run, monkeypatch):
     build = experiment.build
 
     def unrepeatable(settings):

@@ -30,7 +30,7 @@ def files(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_command_of_the_readme(kan_run):
+def test_first_command_of_the_readme(kan_run):
     outcome = kan_run("init=linear", "noise_scale=1.0")
     assert outcome.code == 0
     assert outcome.err == ""
@@ -46,7 +46,7 @@ def test_the_command_of_the_readme(kan_run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_a_reference_case_follows_its_law_word_for_word(kan_run, case):
+def test_reference_case_follows_its_law(kan_run, case):
     noise_scale, noise_scale_base, base = CASES[case]
     outcome = kan_run(f"init={case}", "dtype=float64", "width=[3,40,40]", "figures=none")
     params = load_file(outcome.folder / "params.safetensors")
@@ -66,14 +66,14 @@ def test_a_reference_case_follows_its_law_word_for_word(kan_run, case):
     np.testing.assert_allclose(activations["layers.0.postacts"], postacts, atol=1e-12)
 
 
-def test_kan_run_alone_is_the_default_case(kan_run):
+def test_kan_run_without_words_is_the_default_case(kan_run):
     outcome = kan_run()
     config = outcome.json("run.json")["config"]
     assert (config["width"], config["grid"]["size"], config["k"], config["seed"]) == ([2, 5, 1], 5, 3, 0)
     assert config["inputs"] == {"kind": "normal", "n": 100, "mean": 0.0, "std": 1.0}
     spelt = kan_run("width=[2,5,1]", "grid=5", "k=3", "seed=0", "init=default")
     assert spelt.json("run.json")["identity"] == outcome.json("run.json")["identity"]
-    tensors = [each.json("run.json")["sha256"]["tensors"] for each in (outcome, spelt)]
+    tensors = [run.json("run.json")["sha256"]["tensors"] for run in (outcome, spelt)]
     assert tensors[0] == tensors[1]
 
 
@@ -92,7 +92,7 @@ def test_names_and_shapes_of_the_tensors(kan_run):
     }  # fmt: skip
 
 
-def test_tables_say_what_stats_json_says(kan_run):
+def test_csv_tables_equal_stats_json(kan_run):
     outcome = kan_run("width=3-4-2", "figures=none")
     stats = outcome.json("stats.json")
     assert {"schema", "epsilon", "layers", "propagation", "jacobian", "ntk", "verdicts", "reasons"} == set(stats)
@@ -112,11 +112,11 @@ def test_tables_say_what_stats_json_says(kan_run):
 
 
 def verdicts_of(outcome):
-    return {each["name"]: each["verdict"] for each in outcome.json("stats.json")["verdicts"]}
+    return {verdict["name"]: verdict["verdict"] for verdict in outcome.json("stats.json")["verdicts"]}
 
 
 @pytest.mark.slow
-def test_the_linear_case_says_so(kan_run):
+def test_linear_case_is_linear(kan_run):
     outcome = kan_run("init=linear", "figures=none")
     for layer in outcome.json("stats.json")["layers"]:
         assert layer["nonlinearity"]["max"] < 1e-12
@@ -142,13 +142,13 @@ SIX = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", SIX)
-def test_the_six_cases_get_the_verdicts_of_their_captions(kan_run, case):
-    found = verdicts_of(kan_run(f"init={case}", "figures=none"))
-    assert {name: each for name, each in found.items() if each not in ("pass", None)} == SIX[case]
+def test_reference_cases_get_the_verdicts_of_their_captions(kan_run, case):
+    verdicts = verdicts_of(kan_run(f"init={case}", "figures=none"))
+    assert {name: verdict for name, verdict in verdicts.items() if verdict not in ("pass", None)} == SIX[case]
 
 
 @pytest.mark.slow
-def test_strict_turns_a_failed_verdict_into_exit_code_4(kan_run):
+def test_failed_verdict_with_strict_is_exit_code_4(kan_run):
     outcome = kan_run("init=symmetric", "strict=true", "figures=none")
     assert outcome.code == 4
     (line,) = outcome.err.splitlines()
@@ -161,7 +161,7 @@ def test_strict_turns_a_failed_verdict_into_exit_code_4(kan_run):
     assert kan_run("strict=true", "stats=none", "init=symmetric").code == 0
 
 
-def test_numbers_of_adapted_knots_are_explained(kan_run):
+def test_glossary_covers_adapted_knots(kan_run):
     from kancli.stats.glossary import ADAPTED
 
     layer = kan_run("grid.adapt=samples", "figures=none").json("stats.json")["layers"][0]
@@ -169,9 +169,9 @@ def test_numbers_of_adapted_knots_are_explained(kan_run):
     assert "coef_as_drawn" in layer
 
 
-def test_bounds_that_make_no_sense_are_answered(kan_run):
-    for given in ("0.5", "[0.1]", "[a,b]", "[0.1,0.2,0.3]", "[3,2]"):
-        outcome = kan_run(f"verdicts.rough={given}")
+def test_invalid_bounds_of_a_verdict(kan_run):
+    for bounds in ("0.5", "[0.1]", "[a,b]", "[0.1,0.2,0.3]", "[3,2]"):
+        outcome = kan_run(f"verdicts.rough={bounds}")
         assert outcome.code == 2
         assert "verdicts.rough=" in outcome.err
         assert "[warn, fail]" in outcome.err
@@ -181,15 +181,15 @@ def test_bounds_that_make_no_sense_are_answered(kan_run):
     assert "did you mean stats.ntk.n" in kan_run("stats.ntk.m=3").err
 
 
-def test_a_full_disk_is_told_in_one_line(kan_run, monkeypatch):
+def test_full_disk_is_answered_in_one_line(kan_run, monkeypatch):
     from kancli.runs.folder import RunFolder
 
-    whole = RunFolder.write
+    write = RunFolder.write
 
     def fill(self, name, content):
         if name == "edges.csv":
             monkeypatch.setattr("pathlib.Path.open", _no_space)
-        whole(self, name, content)
+        write(self, name, content)
 
     monkeypatch.setattr(RunFolder, "write", fill)
     outcome = kan_run("hydra.run.dir=run")
@@ -203,7 +203,7 @@ def _no_space(*_, **__):
 
 
 @pytest.mark.slow
-def test_hydras_own_files_and_folders_are_left_out(kan_run, tmp_path):
+def test_hydras_own_outputs_are_disabled(kan_run, tmp_path):
     outcome = kan_run(
         "hydra.output_subdir=foo", "hydra/job_logging=default", "hydra.job.chdir=true", "hydra.run.dir=run"
     )
@@ -213,19 +213,19 @@ def test_hydras_own_files_and_folders_are_left_out(kan_run, tmp_path):
 
 
 @pytest.mark.slow
-def test_titles_and_names_are_text_not_markup(kan_run):
+def test_titles_and_names_are_plain_text(kan_run):
     assert kan_run("figures.title='$\\frac{1$'", "figures.in_vars=['$x_$',b]").code == 0
 
 
 @pytest.mark.slow
-def test_all_presets_of_a_group_by_glob(kan_run, tmp_path):
+def test_glob_sweeps_over_presets(kan_run, tmp_path):
     outcome = kan_run("-m", "init=glob(*symmetric)", "figures=none")
     assert outcome.code == 0, outcome.err
     assert "2 of 2 runs complete" in outcome.out
 
 
 @pytest.mark.slow
-def test_symmetric_and_asymmetric_are_what_they_are_called(kan_run):
+def test_symmetric_and_asymmetric_spread_base_weights_as_named(kan_run):
     spread = {
         case: kan_run(f"init={case}", "figures=none").json("stats.json")["layers"][0]["scale_base"]["std"]
         for case in ("symmetric", "default", "asymmetric")
@@ -235,7 +235,7 @@ def test_symmetric_and_asymmetric_are_what_they_are_called(kan_run):
     assert spread["asymmetric"] > 0.3
 
 
-def test_run_json_tells_where_it_came_from(kan_run):
+def test_run_json_records_provenance(kan_run):
     run = kan_run("seed=7").json("run.json")
     assert run["seed"] == 7
     assert run["versions"]["kancli"] == __version__
@@ -249,7 +249,7 @@ def test_run_json_tells_where_it_came_from(kan_run):
     assert set(run["sha256"]["files"]) == FILES - {"run.json"}
 
 
-def test_hydras_record(kan_run):
+def test_hydra_folder_records_overrides_and_config(kan_run):
     folder = kan_run("width=2-5-1", "grid=7", "noise_scale=0.5").folder
     assert (folder / ".hydra" / "overrides.yaml").read_text() == "- width=2-5-1\n- grid=7\n- noise_scale=0.5\n"
     assert "noise_scale: 0.5" in (folder / ".hydra" / "config.yaml").read_text()
@@ -257,7 +257,7 @@ def test_hydras_record(kan_run):
 
 
 @pytest.mark.slow
-def test_hydra_run_dir_is_honoured_once(kan_run):
+def test_hydra_run_dir_is_not_reused(kan_run):
     outcome = kan_run("hydra.run.dir=here/it is")
     assert outcome.code == 0
     assert outcome.out.splitlines()[-1] == "here/it is"
@@ -275,18 +275,18 @@ def test_two_runs_have_two_folders(kan_run):
 
 
 @pytest.mark.slow
-def test_the_same_numbers_twice(kan_run):
+def test_runs_repeat_to_the_byte(kan_run):
     first, second = kan_run("init=noisy"), kan_run("init=noisy")
     for name in ("stats.json", "params.safetensors", "activations.safetensors", "edges.csv", "figures/network.png"):
         assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
 
 
 @pytest.mark.slow
-def test_more_samples_leave_the_first_as_they_are(kan_run):
+def test_more_samples_keep_the_first_ones(kan_run):
     few, many = (kan_run(f"inputs.n={n}", "figures=none") for n in (100, 200))
-    inputs = [load_file(each.folder / "activations.safetensors")["inputs"] for each in (few, many)]
+    inputs = [load_file(run.folder / "activations.safetensors")["inputs"] for run in (few, many)]
     assert torch.equal(inputs[0], inputs[1][:100])
-    params = [(each.folder / "params.safetensors").read_bytes() for each in (few, many)]
+    params = [(run.folder / "params.safetensors").read_bytes() for run in (few, many)]
     assert params[0] == params[1]
 
 
@@ -300,30 +300,30 @@ def test_activations_can_be_limited_or_left_out(kan_run):
 
 @pytest.mark.slow
 def test_chunks_do_not_change_the_statistics(kan_run, monkeypatch):
-    whole = kan_run("inputs.n=1000", "dtype=float64", "figures=none")
+    one_chunk = kan_run("inputs.n=1000", "dtype=float64", "figures=none")
     monkeypatch.setattr("kancli.config.memory.CHUNK_NUMBERS", 1000)
-    parts = kan_run("inputs.n=1000", "dtype=float64", "figures=none")
-    for a, b in zip(whole.json("stats.json")["layers"], parts.json("stats.json")["layers"], strict=True):
+    chunks = kan_run("inputs.n=1000", "dtype=float64", "figures=none")
+    for a, b in zip(one_chunk.json("stats.json")["layers"], chunks.json("stats.json")["layers"], strict=True):
         assert a["postacts"] == pytest.approx(b["postacts"], rel=1e-10)
         assert a["spline_share"] == pytest.approx(b["spline_share"], rel=1e-10)
         assert a["off_grid"] == b["off_grid"]
-    tensors = [load_file(each.folder / "activations.safetensors") for each in (whole, parts)]
+    tensors = [load_file(run.folder / "activations.safetensors") for run in (one_chunk, chunks)]
     for name in tensors[0]:
         torch.testing.assert_close(tensors[0][name], tensors[1][name])
 
 
-def test_no_figures_no_statistics(kan_run):
+def test_figures_and_statistics_can_be_left_out(kan_run):
     outcome = kan_run("figures=none", "stats=none")
     assert outcome.code == 0
     assert files(outcome.folder) == FILES - {"figures/network.png", "figures.safetensors"}
     stats = outcome.json("stats.json")
-    assert [each["name"] for each in stats["verdicts"]] == ["non_finite"]
+    assert [verdict["name"] for verdict in stats["verdicts"]] == ["non_finite"]
     assert stats["layers"] == []
     assert "layers" in stats["reasons"]
 
 
 @pytest.mark.slow
-def test_a_file_of_samples(kan_run, tmp_path):
+def test_samples_from_a_file(kan_run, tmp_path):
     (tmp_path / "x.csv").write_text("a,b\n0.5,1\n-0.25,2\n3,4\n")
     for argv in (["inputs=file", "inputs.path=x.csv"], ["inputs=x.csv"]):
         outcome = kan_run(*argv, "figures=none")
@@ -331,7 +331,7 @@ def test_a_file_of_samples(kan_run, tmp_path):
         assert inputs.tolist() == [[0.5, 1], [-0.25, 2], [3, 4]]
 
 
-def test_non_finite_values_are_saved_named_and_exit_3(kan_run):
+def test_non_finite_values_are_recorded_and_exit_code_3(kan_run):
     outcome = kan_run("noise_scale=1e41")
     assert outcome.code == 3
     (line,) = outcome.err.splitlines()
@@ -343,7 +343,7 @@ def test_non_finite_values_are_saved_named_and_exit_3(kan_run):
     assert outcome.json("stats.json")["verdicts"][0]["verdict"] == "fail"
 
 
-def test_standard_output_is_plain_where_it_is_no_terminal(kan_run):
+def test_stdout_is_plain_without_a_terminal(kan_run):
     outcome = kan_run()
     assert "\x1b" not in outcome.out
     assert max(map(len, outcome.out.splitlines())) <= 80
@@ -392,7 +392,7 @@ def test_sweeps_mix_presets_values_and_ranges(kan_run, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_job_of_a_sweep_is_the_single_run(kan_run, tmp_path):
+def test_sweep_job_equals_the_single_run(kan_run, tmp_path):
     kan_run("-m", "seed=0,3", "init=noisy", "figures=default")
     single = kan_run("seed=3", "init=noisy")
     (job,) = tmp_path.glob("multirun/*/*/1")
@@ -401,7 +401,7 @@ def test_a_job_of_a_sweep_is_the_single_run(kan_run, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_failed_job_is_told_and_the_others_finish(kan_run, tmp_path):
+def test_failed_job_does_not_stop_the_others(kan_run, tmp_path):
     outcome = kan_run("-m", "noise_scale=1e41,0.1", "figures=none")
     assert outcome.code == 6
     assert "noise_scale=1e+41" in outcome.err
@@ -410,7 +410,7 @@ def test_a_failed_job_is_told_and_the_others_finish(kan_run, tmp_path):
     assert statuses == ["failed", "complete"]
 
 
-def test_one_bad_job_stops_a_sweep_before_it_begins(kan_run, tmp_path):
+def test_invalid_job_stops_a_sweep_before_it_starts(kan_run, tmp_path):
     outcome = kan_run("-m", "grid=3,0", "init=linear,nosy")
     assert outcome.code == 2
     assert "grid=0" in outcome.err
@@ -420,21 +420,21 @@ def test_one_bad_job_stops_a_sweep_before_it_begins(kan_run, tmp_path):
 
 
 @pytest.mark.parametrize("argv", [["-c", "job"], ["--cfg", "job"], ["--cfg=job"]])
-def test_the_config_is_shown(kan_run, argv):
+def test_cfg_prints_the_config(kan_run, argv):
     answer = kan_run(*argv, "grid=7")
     assert answer.code == 0, answer.err
     assert "size: 7" in answer.out
 
 
 @pytest.mark.parametrize("argv", [["-cd", "own"], ["--config-dir", "own"], ["--config-dir=own"], ["-cd=own"]])
-def test_presets_of_ones_own_by_any_spelling(kan_run, tmp_path, argv):
+def test_config_dir_in_any_spelling(kan_run, tmp_path, argv):
     (tmp_path / "own/init").mkdir(parents=True)
     (tmp_path / "own/init/mine.yaml").write_text("scheme: default\nnoise_scale: 0.5\n")
     assert "noise_scale: 0.5" in kan_run(*argv, "init=mine", "--cfg", "job").out
 
 
 @pytest.mark.parametrize("word", ["-cd", "--config-dir", "--config-dir="])
-def test_a_folder_of_presets_must_be_named(kan_run, word):
+def test_config_dir_needs_a_folder(kan_run, word):
     answer = kan_run("init=linear", word)
     assert answer.code == 2
     assert "name a folder" in answer.err
@@ -451,7 +451,7 @@ def test_a_folder_of_presets_must_be_named(kan_run, word):
     ],
     ids=" ".join,
 )
-def test_everything_is_the_same_with_one_two_and_four_threads(kan_run, case):
+def test_results_do_not_depend_on_the_number_of_threads(kan_run, case):
     before, records = torch.get_num_threads(), []
     try:
         for threads in (1, 2, 4):
