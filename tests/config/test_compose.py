@@ -7,6 +7,7 @@ from hydra.types import RunMode
 
 from kancli.config.compose import CONFIG_NAME, compose
 from kancli.config.hydra import create_hydra, plain_config
+from kancli.config.overrides import flatten
 from kancli.config.presets import Presets, builtin_folder
 from kancli.errors import ConfigError
 
@@ -39,13 +40,13 @@ SPELLINGS = [
     (["width=2-5-1"], {"width": [2, 5, 1]}),
     (["width='[3,1]'"], None),
     (["width=wide"], {"width": [2, 64, 1]}),
-    (["grid=7"], {"grid": {"size": 7, "range": [-1, 1], "adapt": "none", "eps": 1}}),
-    (["grid='7'"], {"grid": {"size": 7, "range": [-1, 1], "adapt": "none", "eps": 1}}),
-    (["grid=coarse"], {"grid": {"size": 3, "range": [-1, 1], "adapt": "none", "eps": 1}}),
-    (["grid.size=9", "grid.range=[0,2]"], {"grid": {"size": 9, "range": [0, 2], "adapt": "none", "eps": 1}}),
-    (["grid={size:4}"], {"grid": {"size": 4, "range": [-1, 1], "adapt": "none", "eps": 1}}),
-    (["grid=7", "grid=coarse"], {"grid": {"size": 3, "range": [-1, 1], "adapt": "none", "eps": 1}}),
-    (["grid=coarse", "grid=7"], {"grid": {"size": 7, "range": [-1, 1], "adapt": "none", "eps": 1}}),
+    (["grid=7"], {"grid.size": 7, "grid.range": [-1, 1]}),
+    (["grid='7'"], {"grid.size": 7, "grid.range": [-1, 1]}),
+    (["grid=coarse"], {"grid.size": 3, "grid.range": [-1, 1]}),
+    (["grid.size=9", "grid.range=[0,2]"], {"grid.size": 9, "grid.range": [0, 2]}),
+    (["grid={size:4}"], {"grid.size": 4, "grid.range": [-1, 1]}),
+    (["grid=7", "grid=coarse"], {"grid.size": 3, "grid.range": [-1, 1]}),
+    (["grid=coarse", "grid=7"], {"grid.size": 7, "grid.range": [-1, 1]}),
     (["k=2"], {"k": 2}),
     (["k=linear"], {"k": 1}),
     (["+k=2"], {"k": 2}),
@@ -66,7 +67,8 @@ def test_spellings(presets, overrides, wanted):
         assert faults(presets, *overrides)
         return
     config = both(presets, *overrides)
-    assert {name: config[name] for name in wanted} == wanted
+    values = {**config, **dict(flatten(config, ""))}
+    assert {name: values[name] for name in wanted} == wanted
 
 
 @pytest.mark.parametrize("order", [["init=linear", "noise_scale=1.0"], ["noise_scale=1.0", "init=linear"]])
@@ -92,9 +94,7 @@ def test_a_typed_preset_beats_what_an_experiment_sets(tmp_path):
     mine = Presets([builtin_folder(), tmp_path])
     config = both(mine, "experiment=mine", "init=linear", "grid=coarse")
     assert (config["init"]["noise_scale"], config["base_fun"]) == (0, "identity")
-    assert config["grid"] == {"size": 3, "range": [-2, 2], "adapt": "none", "eps": 1}, (
-        "coarse says nothing of the range"
-    )
+    assert (config["grid"]["size"], config["grid"]["range"]) == (3, [-2, 2]), "coarse says nothing of the range"
     config = both(mine, "experiment=mine", "init=linear", "noise_scale=2")
     assert config["init"]["noise_scale"] == 2
     assert both(mine, "experiment=mine")["init"]["noise_scale"] == 0.3
@@ -122,7 +122,7 @@ def test_an_experiment_in_hydras_own_spelling(tmp_path):
     assert config["base_fun"] == "identity"
     assert config["init"]["noise_scale"] == 0.5
     assert len(config["width"]) == 10
-    assert config["grid"] == {"size": 9, "range": [-2, 2], "adapt": "none", "eps": 1}
+    assert (config["grid"]["size"], config["grid"]["range"]) == (9, [-2, 2])
     assert config["inputs"]["n"] == 12
 
 
