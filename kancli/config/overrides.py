@@ -1,4 +1,4 @@
-"""What people type, turned into group choices and plain values.
+"""Parse typed overrides, and resolve them to group choices and plain values.
 
 A group takes a preset's name or a value, either way: grid=coarse or grid=7, width=wide or width=2-5-1 or
 width=[2,5,1]. A scheme's knob may go by its bare name: noise_scale=1. An experiment file holds the same spellings,
@@ -39,7 +39,7 @@ class ResolvedOverrides:
 
     @property
     def swept_by_experiment(self) -> dict[str, Any]:
-        """What an experiment file wants to sweep over: the values of each key, as they would be typed."""
+        """The keys that an experiment file sweeps over, each with its values in the grammar of overrides."""
         given = [value for key, value in self.values if key == "hydra.sweeper.params" and isinstance(value, Mapping)]
         return {name: values for each in given for name, values in each.items()}
 
@@ -113,7 +113,7 @@ def resolve(parsed: Sequence[Override], presets: Presets, *, sweeping: bool = Fa
                 resolved.faults.append(_needs_multirun(override))
         elif override.is_delete() and not override.is_hydra_override():
             resolved.faults.append(f"{override.input_line}: no key can be taken away; give it a value")
-        elif override.is_hydra_override() or override.is_hydra_override() or override.package is not None:
+        elif override.is_hydra_override() or override.package is not None:
             resolved.hydra.append(override.input_line or "")
         else:
             apply_override(override.key_or_group, override.value(), presets, resolved)
@@ -143,7 +143,7 @@ def _apply_group(group: str, value: Any, presets: Presets, resolved: ResolvedOve
     elif isinstance(value, str) and value in presets.options(group):
         # A preset chosen later replaces a value given earlier, as a later value would.
         if group in SHORTHANDS:
-            resolved.values = [entry for entry in resolved.values if entry[0] != SHORTHANDS[group].key]
+            _discard({SHORTHANDS[group].key}, resolved, typed_too=True)
         _choose(group, value, presets, resolved)
     elif group in SHORTHANDS and (literal := SHORTHANDS[group].read(value)) is not None:
         if SHORTHANDS[group].preset:
@@ -160,11 +160,17 @@ def _choose(group: str, option: str, presets: Presets, resolved: ResolvedOverrid
     # What an experiment file set gives way to a preset that is typed; typed values do not.
     preset = presets.load(group, option)
     prefix = "" if preset.package == "_global_" else f"{group}."
-    sets = {prefix + path for path, _ in flatten(preset.body, "")}
-    before = resolved.values[: resolved.by_experiment]
-    kept = [entry for entry in before if entry[0] not in sets]
-    resolved.values = kept + resolved.values[resolved.by_experiment :]
-    resolved.by_experiment = len(kept)
+    _discard({prefix + path for path, _ in flatten(preset.body, "")}, resolved)
+
+
+def _discard(keys: set[str], resolved: ResolvedOverrides, *, typed_too: bool = False) -> None:
+    """Drop the values that an experiment has given to some keys, or that were typed too."""
+    by_experiment, typed = resolved.values[: resolved.by_experiment], resolved.values[resolved.by_experiment :]
+    by_experiment = [entry for entry in by_experiment if entry[0] not in keys]
+    if typed_too:
+        typed = [entry for entry in typed if entry[0] not in keys]
+    resolved.values = by_experiment + typed
+    resolved.by_experiment = len(by_experiment)
 
 
 def flatten(value: Mapping[Any, Any], prefix: str) -> Iterable[tuple[str, Any]]:

@@ -100,6 +100,14 @@ def test_a_typed_preset_beats_what_an_experiment_sets(tmp_path):
     assert both(mine, "experiment=mine")["init"]["noise_scale"] == 0.3
 
 
+def test_a_typed_value_beats_presets_after_an_experiment_lost_its_own_to_one(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("grid: 7\n")
+    mine = Presets([builtin_folder(), tmp_path])
+    config = both(mine, "experiment=mine", "noise_scale=2", "grid=coarse", "init=linear")
+    assert (config["grid"]["size"], config["init"]["noise_scale"]) == (3, 2)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides", [["inputs=uniform"], ["init=linear", "grid=7"], ["init=glorot", "inputs=sobol"], []]
