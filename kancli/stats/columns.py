@@ -1,4 +1,4 @@
-"""Nested numbers as the rows and columns of a table, and tables as CSV."""
+"""Column names for nested statistics."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 
 def flat(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """{"coef": {"mean": 0}} as {"coef_mean": 0}."""
-    found: dict[str, Any] = {}
+    """Flatten {"coef": {"mean": 0}} to {"coef_mean": 0}."""
+    columns: dict[str, Any] = {}
     for name, value in entry.items():
         if isinstance(value, Mapping):
-            found |= {f"{name}_{inner}": each for inner, each in flat(value).items()}
+            columns |= {f"{name}_{inner}": entry for inner, entry in flat(value).items()}
         else:
-            found[name] = value
-    return found
+            columns[name] = value
+    return columns

@@ -1,4 +1,4 @@
-"""What each number in stats.json is: its formula over the samples and, where it is not ours, its source."""
+"""Explanations of the numbers in stats.json: formulas over the samples, with sources."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from kancli.schema import keys
 from kancli.stats.options import Verdicts
 
 OVER_MEMBERS = (
-    "Of an ensemble each number is told over its members: mean, sd (divided by S - 1), low and high, the 95 % interval"
-    " of the mean by Student's t (Student 1908), and n, how many members have a value; of a layer's or the network's"
-    " numbers also q05 to q95, min and max. null means that there is no value: `reasons` has why."
+    "For an ensemble, each number is summarised over the S members: mean, sd (divided by S - 1), low and high (the 95 %"
+    " interval of the mean by Student's t, Student 1908), and n (members with a value); for numbers of a layer or the"
+    " network also q05 to q95, min and max. null is an undefined value: `reasons` says why. (full): needs stats=full."
 )
 
 TENSOR = {
-    "mean": "of all entries",
-    "std": "of all entries, divided by their number",
-    "min": "least entry",
-    "max": "greatest entry",
+    "mean": "mean of all entries",
+    "std": "std of all entries, divided by their number",
+    "min": "smallest entry",
+    "max": "largest entry",
     "q05 q25 q50 q75 q95": "quantiles of the entries (full)",
-    "declared_mean": "by the law",
-    "declared_std": "by the law",
+    "declared_mean": "mean under the law",
+    "declared_std": "std under the law",
     "mean_error": "the law's standard error of the mean of all entries",
     "variance_error": "the law's standard error of the mean squared distance of the entries from declared_mean",
     "z": "(mean - declared_mean) / mean_error",
-    "z_std": "how far that mean square is from the law's variance, in standard errors, by the cube root (Wilson and"
+    "z_std": "difference of that mean square and the law's variance, in standard errors, by the cube root (Wilson and"
     " Hilferty 1931)",
 }
 
 VALUES = {
-    "mean": "over samples and all of them",
-    "std": "over samples and all of them, divided by their number",
+    "mean": "mean over samples and values",
+    "std": "std over samples and values, divided by their number",
     "rms": "sqrt(mean of squares)",
-    "min": "least",
-    "max": "greatest",
+    "min": "minimum",
+    "max": "maximum",
 }
 
-QUANTILES = {"q05 q25 q50 q75 q95": "quantiles over the first stats.first.n samples and all of them (full)"}
+QUANTILES = {"q05 q25 q50 q75 q95": "quantiles over the first stats.first.n samples and all values (full)"}
 
 LAYER = {
     **{f"preacts.{name}": f"values entering: {text}" for name, text in {**VALUES, **QUANTILES}.items()},
@@ -46,66 +46,66 @@ LAYER = {
     "gain.rms": "rms of the values leaving over that of those entering",
     "gain.variance": "mean over nodes of the variance over samples, leaving over entering",
     "off_grid": "share of the values entering that lie outside the grid range",
-    "empty_intervals": "share of grid intervals, over all inputs, that no sample lies in",
+    "empty_intervals": "share of grid intervals, over all inputs, without a sample",
     "flat_edges": "share of edges whose std is at most stats.flat of the rms over all edges of the layer",
     "spline_share": "sum of the spline branches' variances over that of both branches' variances",
     "variance_share.base": "sum of the base branches' variances over the sum of the edges' variances",
-    "variance_share.spline": "the same of the spline branches",
-    "variance_share.covariance": "the same of twice the covariances of base and spline: the three add up to 1",
+    "variance_share.spline": "the same for the spline branches",
+    "variance_share.covariance": "the same for twice the covariances of base and spline; the three add up to 1",
     "nonlinearity.mean": "mean over edges of 1 - R² of the best straight line, cov(x, phi)² / (var x var phi) being R²",
-    "nonlinearity.max": "the greatest",
+    "nonlinearity.max": "maximum over edges",
     "roughness.mean": "mean over edges of sum |phi(x_{q+1}) - phi(x_q)| / (max phi - min phi), along the first"
     " stats.first.n samples in order of x: total variation over range, 1 for a monotone edge",
-    "roughness.max": "the greatest",
-    "monotone": "share of edges that rise or fall all the way along these samples, but for rounding",
+    "roughness.max": "maximum over edges",
+    "monotone": "share of edges that are monotone along these samples, up to rounding",
     "correlation.mean": "mean over pairs of nodes leaving of |C_jk| / sqrt(C_jj C_kk), C their covariance over samples",
-    "correlation.max": "the greatest",
+    "correlation.max": "maximum over pairs",
     "effective_rank": "(tr C)² / sum_jk C_jk²: participation ratio of C's eigenvalues, from 1 to the number of nodes",
     "edge_distance": "rms distance of two edges out of one input over that of two orthogonal ones:"
     " sqrt((n_out sum_j E[phi_j²] - E[(sum_j phi_j)²]) / ((n_out - 1) sum_j E[phi_j²])), summed over inputs",
-    "gradient.values": "rms of d(u.y)/d(value entering), u a random unit vector, over u, samples and nodes; exactly, as"
+    "gradient.values": "rms of d(u.y)/d(value entering) over samples, nodes and random unit vectors u; exact, since"
     " E[u uᵀ] = 1/n_outputs (full)",
-    "gradient.scale_base, scale_sp, coef, bias": "the same by each entry of the tensor, sample by sample (full)",
-    "gradient_gain": "gradient.values over that of the next layer, or of the outputs (full)",
+    "gradient.scale_base, scale_sp, coef, bias": "the same for the entries of the tensor, per sample (full)",
+    "gradient_gain": "gradient.values over that of the next layer, or over that of the outputs (full)",
 }
 
 ADAPTED = {
-    "refit.condition": "greatest condition number of an input's collocation matrix",
+    "refit.condition": "largest condition number of an input's collocation matrix",
     "refit.residual": "rms change of the splines at the samples, over the rms of the splines",
-    "refit.kept": "inputs that kept their knots, as new ones would coincide",
-    "coef_as_drawn": "coef before the knots were adapted, against its law: numbers as above",
+    "refit.kept": "number of inputs that kept their knots because new ones would coincide",
+    "coef_as_drawn": "statistics of coef before the knots were adapted, as above",
 }
 
 NODES = {
-    "preact_mean": "over samples",
-    "preact_std": "over samples, divided by their number",
+    "preact_mean": "mean over samples",
+    "preact_std": "std over samples, divided by their number",
     "preact_rms": "sqrt(E[x²])",
     "preact.q05 q25 q50 q75 q95": "quantiles over the first stats.first.n samples (full)",
     "off_grid": "share of samples outside the grid range",
-    "empty_intervals": "share of the node's grid intervals that no sample lies in",
-    "gradient": "rms of d(u.y)/dx over u and samples (full)",
+    "empty_intervals": "share of the node's grid intervals without a sample",
+    "gradient": "rms of d(u.y)/dx over samples and u (full)",
 }
 
 EDGES = {
-    "in": "node the edge comes from",
-    "out": "node it goes to",
-    "scale_base": "as drawn",
-    "scale_sp": "as drawn",
-    "coef_mean": "over the bases",
-    "coef_std": "over the bases, divided by their number",
-    "postact_mean": "over samples",
-    "postact_std": "over samples, divided by their number",
+    "in": "index of the edge's source node",
+    "out": "index of its target node",
+    "scale_base": "the parameter",
+    "scale_sp": "the parameter",
+    "coef_mean": "mean over the bases",
+    "coef_std": "std over the bases, divided by their number",
+    "postact_mean": "mean over samples",
+    "postact_std": "std over samples, divided by their number",
     "postact_rms": "sqrt(E[phi²])",
     "postact_mean_abs": "E[|phi|] (full)",
-    "postact_min": "least (full)",
-    "postact_max": "greatest (full)",
+    "postact_min": "minimum over samples (full)",
+    "postact_max": "maximum over samples (full)",
     "postact.q05 q25 q50 q75 q95": "quantiles over the first stats.first.n samples (full)",
     "spline_share": "variance of the spline branch over the sum of both branches' variances",
     "nonlinearity": "1 - R² of the best straight line on the samples",
-    "slope": "of that line: cov(x, phi) / var x",
-    "intercept": "of that line",
+    "slope": "slope of that line: cov(x, phi) / var x",
+    "intercept": "intercept of that line",
     "roughness": "total variation over range along the first stats.first.n samples, as for the layer",
-    "monotone": "1 if it rises or falls all the way along them, else 0",
+    "monotone": "1 if the edge is monotone along them, else 0",
 }
 
 NETWORK = {
@@ -114,16 +114,16 @@ NETWORK = {
     "propagation.signal_ratio": "std of a node's value at the outputs over that at the inputs",
     "propagation.gradient": "slope of log gradient.values against depth, from the outputs back (full)",
     "propagation.gradient_ratio": "gradient.values at the inputs over that at the outputs (full)",
-    "jacobian.median": "of the singular values of dy/dx, over the first stats.ntk.n samples and all values (full)",
-    "jacobian.min": "least of them (full)",
-    "jacobian.max": "greatest of them (full)",
-    "jacobian.condition": "median over samples of greatest over least (full)",
-    "ntk.eigenvalues": "of the empirical neural tangent kernel K = sum_c J_c J_cᵀ on the first stats.ntk.n samples, J_c"
-    " the derivatives of output c by coef, scale_base, scale_sp and bias (Jacot, Gabriel and Hongler 2018, arXiv"
-    " 1806.07572); falling (full)",
-    "ntk.trace": "of K (full)",
-    "ntk.largest": "eigenvalue (full)",
-    "ntk.condition": "largest over max(smallest, 1e-9 largest); a low one is not by itself good (full)",
+    "jacobian.median": "median of the singular values of dy/dx over the first stats.ntk.n samples (full)",
+    "jacobian.min": "smallest singular value (full)",
+    "jacobian.max": "largest singular value (full)",
+    "jacobian.condition": "median over samples of the largest over the smallest singular value (full)",
+    "ntk.eigenvalues": "eigenvalues, in descending order, of the empirical neural tangent kernel K = sum_c J_c J_cᵀ on"
+    " the first stats.ntk.n samples, J_c the derivatives of output c with respect to coef, scale_base, scale_sp and"
+    " bias (Jacot, Gabriel and Hongler 2018, arXiv 1806.07572) (full)",
+    "ntk.trace": "trace of K (full)",
+    "ntk.largest": "largest eigenvalue (full)",
+    "ntk.condition": "largest over max(smallest, 1e-9 largest); low is not by itself good (full)",
     "ntk.effective_rank": "(sum of eigenvalues)² / sum of their squares (full)",
 }
 
@@ -131,19 +131,19 @@ SECTIONS = {
     "layers[l]: scale_base, scale_sp, coef, bias": TENSOR,
     "layers[l]": LAYER,
     "layers[l], with grid.adapt=samples": ADAPTED,
-    "layers[l].nodes: lists, a number for each node entering": NODES,
-    "layers[l].edges: lists, a number for each edge; edges.csv": EDGES,
-    "of the whole network": NETWORK,
+    "layers[l].nodes: lists, one number per node entering": NODES,
+    "layers[l].edges: lists, one number per edge; also in edges.csv": EDGES,
+    "whole network": NETWORK,
 }
 
 
 def meanings() -> dict[str, str]:
-    """What the number of each verdict is, in the words of its help."""
+    """The meaning of each verdict's number, from its help."""
     words = {name: field.metadata["help"].partition(",")[0].partition(":")[0] for name, field in keys(Verdicts).items()}
-    # Of a pair on one number, seen from both sides, the second says "the same".
+    # The help of the second verdict on one number says "the same".
     words |= {name: words[name.replace("_explodes", "_vanishes")] for name in words}
     worst = {name: "least" if field.metadata["kind"].falling else "greatest" for name, field in keys(Verdicts).items()}
     return {
         "non_finite": "values that are not finite",
-        **{name: f"{worst[name]} {each}" for name, each in words.items()},
+        **{name: f"{worst[name]} {meaning}" for name, meaning in words.items()},
     }

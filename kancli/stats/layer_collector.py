@@ -88,7 +88,9 @@ class LayerCollector:
     def edge_moments(self) -> EdgeMoments:
         coef, offset, scale_base = self.layer.weights()
         offset = torch.zeros_like(scale_base) if offset is None else offset
-        return self.basis_moments.edges(*(with_member_axis(each, self.layer) for each in (coef, offset, scale_base)))
+        return self.basis_moments.edges(
+            *(with_member_axis(tensor, self.layer) for tensor in (coef, offset, scale_base))
+        )
 
     @cached_property
     def varies(self) -> Array:

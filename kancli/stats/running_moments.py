@@ -1,9 +1,9 @@
 """Means, variances and extremes over samples that arrive in chunks, in float64.
 
-Shapes: n samples, s members. Samples come first here, so that sums over them run along memory.
+Shapes: n samples, s members. Samples come first here, so that sums over them run over contiguous rows.
 Chunks are merged by the pairwise update of Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for
 computing sample variances" (1979), so a large mean costs no digits. All variances here are mean squared deviations
-from the mean (divided by n). The bits of a sum depend neither on the number of threads nor on what is summed beside it.
+from the mean (divided by n). A sum has the same bits for any number of threads and of columns.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Moments:
         self.high: Array = np.full((), -np.inf)
 
     def update(self, values: Array) -> None:
-        """Take in one chunk."""
+        """Accumulate one chunk."""
         n, mean = len(values), total(values) / len(values)
         low, high = values.min(axis=0), values.max(axis=0)
         deviation = values - mean
@@ -45,16 +45,21 @@ class Moments:
 
 
 def total(values: Array) -> Array:
-    """The sum over the first axis, sample after sample: numpy would sum a single column in another order."""
+    """Sum over the first axis in the order of the samples; numpy would sum a single column pairwise."""
     if values.size == len(values) > 0:
         return np.add.accumulate(values, axis=0, dtype=np.float64)[-1]
     return values.sum(axis=0, dtype=np.float64)
 
 
-def blocks(members: int, inputs: int, numbers: int, most: int) -> Iterator[tuple[slice, slice]]:
-    """Some members and all inputs at a time, or one member and some inputs: at most so many numbers, where each input
-    of each member has `numbers`."""
-    n_members = max(1, most // (numbers * inputs))
-    n_inputs = inputs if n_members > 1 else max(1, most // numbers)
+def blocks(members: int, inputs: int, numbers: int, max_numbers: int) -> Iterator[tuple[slice, slice]]:
+    """Split members and inputs into blocks of at most `max_numbers` numbers.
+
+    A block has some members with all their inputs, or some inputs of one member.
+
+    Args:
+        numbers: per input of a member.
+    """
+    n_members = max(1, max_numbers // (numbers * inputs))
+    n_inputs = inputs if n_members > 1 else max(1, max_numbers // numbers)
     for member, start in itertools.product(range(0, members, n_members), range(0, inputs, n_inputs)):
         yield slice(member, member + n_members), slice(start, start + n_inputs)

@@ -1,4 +1,4 @@
-"""Statistics as plain values: the contents of stats.json and members.csv."""
+"""Convert statistics to plain values: the contents of stats.json and members.csv."""
 
 from __future__ import annotations
 
@@ -15,13 +15,9 @@ from kancli.stats.summary import summary_statistics
 from kancli.stats.verdicts import Verdict
 
 SCHEMA = 2
-
-
 NOT_MEASURED = "not measured at this level of stats"
-
-
-# Why a number has no value where nothing went wrong: by what its name begins or ends with.
-NONE_OF = {
+# Reasons why a number has no value although nothing is wrong, by a part of its path.
+UNDEFINED_REASONS = {
     ".z": "its law has no randomness",
     ".z_std": "its law has no randomness",
     ".correlation.": "there is no pair of nodes that vary",
@@ -30,12 +26,11 @@ NONE_OF = {
 
 
 def member_rows(layers: Sequence[LayerStats], seed: int) -> list[dict[str, Any]]:
-    """One row for each member and layer: the statistics of the layer by their names, `coef_mean` and the like; None
-    where undefined."""
+    """One row per member and layer: the layer's statistics by column, such as `coef_mean`; None where undefined."""
     tables = []
     for number, layer in enumerate(layers):
         columns = {"layer": number, **flat(plain(layer.layer, "", {}, ""))}
-        lists = [each if isinstance(each, list) else itertools.repeat(each) for each in columns.values()]
+        lists = [column if isinstance(column, list) else itertools.repeat(column) for column in columns.values()]
         rows = zip(range(len(layer.undefined)), *lists)
         tables.append(
             [{"member": row[0], "seed": seed + row[0], **dict(zip(columns, row[1:], strict=True))} for row in rows]
@@ -44,25 +39,24 @@ def member_rows(layers: Sequence[LayerStats], seed: int) -> list[dict[str, Any]]
 
 
 @np.errstate(all="ignore")
-def as_json(found: NetworkStats, verdicts: Sequence[Verdict], *, epsilon: float, ensemble: bool) -> dict[str, Any]:
-    """The contents of stats.json: plain values, null where a number is undefined, with the reasons under `reasons`.
+def as_json(stats: NetworkStats, verdicts: Sequence[Verdict], *, epsilon: float, ensemble: bool) -> dict[str, Any]:
+    """The contents of stats.json: plain values, None where a number is undefined, with the reason under `reasons`.
 
     Args:
-        epsilon: of the model's number type.
-        ensemble: whether each number is told as `summary_statistics` tells it, and not as that of the one member.
+        epsilon: of the model's dtype.
+        ensemble: write the `summary_statistics` over members instead of the values of the only member.
     """
     reasons: dict[str, str] = {}
-    layers = [_layer(number, layer, ensemble, reasons) for number, layer in enumerate(found.layers)]
+    layers = [_layer(number, layer, ensemble, reasons) for number, layer in enumerate(stats.layers)]
     if not layers:
         reasons["layers"] = NOT_MEASURED
-    network = {}
+    network: dict[str, Any] = {}
     for name in ("propagation", "jacobian", "ntk"):
-        network[name] = None
-        if name not in found.network:
-            reasons[name] = NOT_MEASURED
-        else:
-            told = _tell(found.network[name], ensemble, quantiles=True)
-            network[name] = plain(told, name, reasons, "some values are not finite, or 0")
+        if name not in stats.network:
+            network[name], reasons[name] = None, NOT_MEASURED
+            continue
+        entry = _over_members(stats.network[name], ensemble, quantiles=True)
+        network[name] = plain(entry, name, reasons, "some values are not finite, or 0")
     return {
         "schema": SCHEMA,
         "epsilon": epsilon,
@@ -74,30 +68,35 @@ def as_json(found: NetworkStats, verdicts: Sequence[Verdict], *, epsilon: float,
 
 
 def _layer(number: int, layer: LayerStats, ensemble: bool, reasons: dict[str, str]) -> dict[str, Any]:
-    undefined = next((each for each in layer.undefined if each != "nothing varies"), layer.undefined[0])
+    undefined = next((reason for reason in layer.undefined if reason != "nothing varies"), layer.undefined[0])
     entry: dict[str, Any] = {"layer": number, "n_in": layer.n_in, "n_out": layer.n_out}
-    entry |= _tell(layer.layer, ensemble, quantiles=True)
-    entry["nodes"] = _tell(layer.nodes, ensemble)
-    sources, targets = (each.ravel() for each in np.indices((layer.n_in, layer.n_out)))
-    entry["edges"] = {"in": sources, "out": targets, **_tell(layer.edges, ensemble)}
+    entry |= _over_members(layer.layer, ensemble, quantiles=True)
+    entry["nodes"] = _over_members(layer.nodes, ensemble)
+    sources, targets = (index.ravel() for index in np.indices((layer.n_in, layer.n_out)))
+    entry["edges"] = {"in": sources, "out": targets, **_over_members(layer.edges, ensemble)}
     return plain(entry, f"layers.{number}", reasons, undefined)
 
 
-def _tell(values: Any, ensemble: bool, quantiles: bool = False) -> Any:
-    """Arrays over members as what is told of them: the one member's number or numbers, or a summary."""
+def _over_members(values: Any, ensemble: bool, quantiles: bool = False) -> Any:
+    """Reduce arrays `[s, ...]` to the values of the only member, or to their summary over members."""
     if isinstance(values, dict):
-        return {name: _tell(each, ensemble, quantiles) for name, each in values.items()}
+        return {name: _over_members(entry, ensemble, quantiles) for name, entry in values.items()}
     if not isinstance(values, np.ndarray):
         return values
     return summary_statistics(values, quantiles=quantiles) if ensemble else values[0]
 
 
 def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any:
-    """Numbers as int or float, arrays as flat lists of them; what is not finite becomes None, with the reason filed
-    under the path of the number or the list."""
+    """Convert numbers to int or float and arrays to flat lists; infinities and NaN become None.
+
+    Args:
+        path: of the value in stats.json.
+        reasons: receives the reason for a None, by the path of the number or the list.
+        undefined: the reason, unless a number overflowed.
+    """
     if isinstance(value, dict):
         return {name: plain(entry, f"{path}.{name}", reasons, undefined) for name, entry in value.items()}
-    if isinstance(value, float) and math.isfinite(value):  # most are; an array of one takes ten times as long
+    if isinstance(value, float) and math.isfinite(value):  # the common case, ten times as fast as the general one
         return float(value)
     array = np.asarray(value)
     if array.dtype.kind in "iu":
@@ -106,7 +105,7 @@ def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any
     finite = np.isfinite(row)
     numbers = row.tolist()
     if not finite.all():
-        numbers = [number if good else None for number, good in zip(numbers, finite.tolist(), strict=True)]
+        numbers = [number if is_finite else None for number, is_finite in zip(numbers, finite.tolist(), strict=True)]
         reasons[path] = _reason(path, undefined) if np.isnan(row).any() else "overflow"
     return numbers if array.ndim else numbers[0]
 
@@ -114,4 +113,6 @@ def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any
 def _reason(path: str, undefined: str) -> str:
     if undefined != "nothing varies":
         return undefined
-    return next((reason for name, reason in NONE_OF.items() if f"{name}." in f"{path}." or name in path), undefined)
+    return next(
+        (reason for name, reason in UNDEFINED_REASONS.items() if f"{name}." in f"{path}." or name in path), undefined
+    )

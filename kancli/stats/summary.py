@@ -1,4 +1,4 @@
-"""What a number is over the members of an ensemble, or over the seeds of a sweep. No torch is loaded."""
+"""Summary of a number over the members of an ensemble, or over the seeds of a sweep. Torch is not loaded."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def quantiles_of(values: Array, axis: int) -> dict[str, Array]:
 
 @np.errstate(all="ignore")
 def summary_statistics(values: Array, *, quantiles: bool = False) -> dict[str, Array]:
-    """Over the first axis of `[s, ...]`: `mean`, `sd` (divided by s - 1), and `low` and `high`, the 95 % interval of
-    the mean, mean ± t sd/sqrt(s) with Student's t at s - 1 degrees of freedom (Student 1908); and where asked for,
-    quantiles, `min` and `max`.
+    """Summarise the first axis of `[s, ...]`.
 
-    Values that are not finite are left out: `n` tells how many were counted. Where none is left, the results are NaN.
+    `mean`; `sd` (divided by s - 1); `low` and `high`, the 95 % interval of the mean, mean ± t sd/sqrt(s) with Student's
+    t at s - 1 degrees of freedom (Student 1908); `n`, the number of finite values; and on request quantiles, `min` and
+    `max`. Values that are not finite do not count. Where none is finite, the results are NaN.
     """
     from scipy.special import stdtrit
 
@@ -37,11 +37,11 @@ def summary_statistics(values: Array, *, quantiles: bool = False) -> dict[str, A
         np.where(low == high, 0.0, (deviation * deviation).sum(axis=0)) / np.where(count > 1, count - 1, math.nan)
     )
     margin = stdtrit(count - 1, 0.975) * sd / np.sqrt(count)
-    found = {"mean": mean, "sd": sd, "low": mean - margin, "high": mean + margin, "n": count}
+    summary = {"mean": mean, "sd": sd, "low": mean - margin, "high": mean + margin, "n": count}
     if quantiles:
         levels = np.full((len(QUANTILES), *mean.shape), math.nan)
         if count.all():
             levels = np.nanquantile(np.where(finite, values, math.nan), list(QUANTILES.values()), axis=0)
-        found |= dict(zip(QUANTILES, levels, strict=True))
-        found |= {"min": np.where(count, low, math.nan), "max": np.where(count, high, math.nan)}
-    return found
+        summary |= dict(zip(QUANTILES, levels, strict=True))
+        summary |= {"min": np.where(count, low, math.nan), "max": np.where(count, high, math.nan)}
+    return summary

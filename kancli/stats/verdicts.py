@@ -1,4 +1,4 @@
-"""Verdicts: what of the statistics is out of bounds. Each has a number, bounds from the config, and pass, warn or fail.
+"""Judge statistics against bounds from the config: pass, warn or fail.
 
 Shapes: s members (1 for a single model).
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -18,8 +18,8 @@ from kancli.stats.parameters import pooled_z
 from kancli.stats.running_moments import Array
 from kancli.stats.summary import summary_statistics
 
-MIN_RATIO = 1e-300  # a ratio of 0 counts as this
-Bounds = tuple[float | None, float | None]  # from where on a number warns, and fails; None for never
+MIN_RATIO = 1e-300  # smaller ratios, 0 among them, count as this, so that their log is finite
+Bounds = tuple[float | None, float | None]  # warn and fail from here on; None for never
 
 
 @dataclass(frozen=True)
@@ -48,128 +48,134 @@ class Verdict:
 
 @dataclass(frozen=True)
 class VerdictInput:
-    """What a verdict looks at.
+    """Input of one verdict: its values by place, and the direction that is bad.
 
-    The numbers `[s]` by place, such as layers; the worst place counts, by the mean over members.
+    The worst place counts, by its mean over members.
     """
 
-    numbers: Mapping[str, Array]
+    values: Mapping[str, Array]  # [s] by place, such as a layer
     low_is_bad: bool = False
-    ratio: bool = False  # members of very different size: their geometric mean counts
-    missing: str | None = None  # why there are none
+    ratio: bool = False  # average by the geometric mean: ratios of members differ by orders of magnitude
+    missing: str | None = None  # why there are no values
 
 
 @np.errstate(all="ignore")
-def judge(found: NetworkStats, bounds: Mapping[str, Bounds], *, ensemble: bool) -> list[Verdict]:
-    """Hold the statistics against the bounds.
+def judge(stats: NetworkStats, bounds: Mapping[str, Bounds], *, ensemble: bool) -> list[Verdict]:
+    """Judge statistics against bounds.
 
-    A number of several members is their mean, of ratios the geometric mean, with its 95 % interval; `n` says how many
-    members have one. `threshold` is the bound that decided: the worst one reached, else the next. Where a number has no
-    value there is no verdict: null, with the reason for `detail`.
+    The value of an ensemble is the mean over its members, of ratios the geometric mean.
 
     Args:
-        bounds: by the name of a verdict; `Verdicts` in `kancli.settings` tells what each looks at.
+        bounds: by the name of a verdict, as in `kancli.stats.options.Verdicts`.
     """
-    bad = non_finite(found.layers)
-    finite = Verdict(
-        "non_finite",
-        value=len(bad),
-        threshold=0,
-        verdict="fail" if bad else "pass",
-        detail=format_non_finite(bad, ensemble) or "all values are finite",
-    )
-    if not found.network:  # nothing else was measured
+    finite = _judge_finiteness(stats, ensemble)
+    if not stats.network:  # level "none"
         return [finite]
-    undefined = {each: None for layer in found.layers for each in layer.undefined}
-    reason = next((each for each in undefined if each != "nothing varies"), "nothing varies")
-    inputs = _inputs(found).items()
-    return [finite, *(_verdict(name, input, bounds[name], ensemble, input.missing or reason) for name, input in inputs)]
+    reasons = [reason for layer in stats.layers for reason in layer.undefined]
+    reason = next((reason for reason in reasons if reason != "nothing varies"), "nothing varies")
+    inputs = verdict_inputs(stats).items()
+    return [finite, *(_judge(name, input, bounds[name], ensemble, reason) for name, input in inputs)]
 
 
-def _summary(numbers: Array, ratio: bool) -> dict[str, float]:
-    if len(numbers) == 1:  # of the one member; as `summary_statistics` has it, in a fiftieth of its time
-        (value,) = numbers.tolist()
+def _judge_finiteness(stats: NetworkStats, ensemble: bool) -> Verdict:
+    locations = non_finite(stats.layers)
+    return Verdict(
+        "non_finite",
+        value=len(locations),
+        threshold=0,
+        verdict="fail" if locations else "pass",
+        detail=format_non_finite(locations, ensemble) or "all values are finite",
+    )
+
+
+def _judge(name: str, input: VerdictInput, bounds: Bounds, ensemble: bool, undefined: str) -> Verdict:
+    warn, fail = bounds
+    next_bound = fail if warn is None else warn
+    summaries = {place: _summary(values, input.ratio) for place, values in input.values.items()}
+    means = {place: summary["mean"] for place, summary in summaries.items() if np.isfinite(summary["mean"])}
+    if not means:
+        return Verdict(name, None, next_bound, None, input.missing or undefined)
+    place = (min if input.low_is_bad else max)(means, key=means.__getitem__)
+    value = means[place]
+
+    def reaches(bound: float | None) -> bool:
+        return bound is not None and (value <= bound if input.low_is_bad else value >= bound)
+
+    if reaches(fail):
+        verdict = Verdict(name, value, fail, "fail", place)
+    elif reaches(warn):
+        verdict = Verdict(name, value, warn, "warn", place)
+    else:
+        verdict = Verdict(name, value, next_bound, "pass", place)
+    if not ensemble:
+        return verdict
+    summary = summaries[place]
+    low, high = (summary[end] if math.isfinite(summary[end]) else None for end in ("low", "high"))
+    return replace(verdict, low=low, high=high, n=int(summary["n"]))
+
+
+def _summary(values: Array, ratio: bool) -> dict[str, float]:
+    if len(values) == 1:  # as `summary_statistics`, in a fiftieth of its time
+        (value,) = values.tolist()
         finite = math.isfinite(value)
         return {"mean": value if finite else math.nan, "low": math.nan, "high": math.nan, "n": int(finite)}
     if not ratio:
-        return {name: float(each) for name, each in summary_statistics(numbers).items()}
-    logs = np.log(np.where(np.isfinite(numbers), np.maximum(numbers, MIN_RATIO), np.nan))
-    told = summary_statistics(logs)
-    return {name: float(told[name] if name == "n" else np.exp(told[name])) for name in ("mean", "low", "high", "n")}
+        return {name: float(number) for name, number in summary_statistics(values).items()}
+    logs = np.log(np.where(np.isfinite(values), np.maximum(values, MIN_RATIO), np.nan))
+    summary = summary_statistics(logs)
+    return {name: float(number if name == "n" else np.exp(number)) for name, number in summary.items()}
 
 
-def _verdict(name: str, input: VerdictInput, bounds: Bounds, ensemble: bool, reason: str) -> Verdict:
-    told = {where: _summary(each, input.ratio) for where, each in input.numbers.items()}
-    means = {where: each["mean"] for where, each in told.items() if np.isfinite(each["mean"])}
-    warn, fail = bounds
-    if not means:
-        return Verdict(name, None, _first(warn, fail), None, reason)
-    where = (min if input.low_is_bad else max)(means, key=means.__getitem__)
-    value = means[where]
+def verdict_inputs(stats: NetworkStats) -> dict[str, VerdictInput]:
+    """The input of each verdict by its name, in the order of `kancli.stats.options.Verdicts`."""
+    layers = stats.layers
+    signal, gradient = _signal(layers), {}
+    if "ntk" in stats.network:
+        gradient = _gradient(layers)
 
-    def reached(bound: float | None) -> bool:
-        return bound is not None and (value <= bound if input.low_is_bad else value >= bound)
+    def by_layer(pick: Callable[[dict[str, Any]], Array], layers: Sequence[LayerStats] = layers) -> dict[str, Array]:
+        return {f"layer {number}": pick(layer.layer) for number, layer in enumerate(layers)}
 
-    verdict, threshold = ("pass", _first(warn, fail))
-    if reached(fail):
-        verdict, threshold = "fail", fail
-    elif reached(warn):
-        verdict, threshold = "warn", warn
-    judged = Verdict(name, value, threshold, verdict, where)
-    if not ensemble:
-        return judged
-    low, high = (told[where][end] if math.isfinite(told[where][end]) else None for end in ("low", "high"))
-    return replace(judged, low=low, high=high, n=int(told[where]["n"]))
-
-
-def _first(warn: float | None, fail: float | None) -> float | None:
-    return fail if warn is None else warn
-
-
-def _inputs(found: NetworkStats) -> dict[str, VerdictInput]:
-    layers = found.layers
-    growth = _running([layer.layer["gain"]["variance"] ** 0.5 for layer in layers])
-    signal = {f"output of layer {number}": each for number, each in enumerate(growth)}
-    gradient = {}
-    if "ntk" in found.network:
-        back = _running([layer.layer["gradient_gain"] for layer in reversed(layers)])
-        gradient = {f"input of layer {number}": each for number, each in enumerate(reversed(back))}
-
-    def by_layer(pick: Any, which: Sequence[LayerStats] = layers) -> dict[str, Array]:
-        return {f"layer {number}": pick(layer.layer) for number, layer in enumerate(which)}
-
-    unmeasured = None if "ntk" in found.network else "measured with stats=full"
-    several = any(layer.n_out > 1 for layer in layers[:-1])
+    no_gradient = None if gradient else "measured with stats=full"
+    has_pairs = any(layer.n_out > 1 for layer in layers[:-1])
     return {
         "signal_vanishes": VerdictInput(signal, low_is_bad=True, ratio=True),
         "signal_explodes": VerdictInput(signal, ratio=True),
-        "gradient_vanishes": VerdictInput(gradient, low_is_bad=True, ratio=True, missing=unmeasured),
-        "gradient_explodes": VerdictInput(gradient, ratio=True, missing=unmeasured),
-        "off_grid": VerdictInput(by_layer(lambda told: told["off_grid"])),
-        "spline_inert": VerdictInput(by_layer(lambda told: told["spline_share"]), low_is_bad=True),
-        "linear": VerdictInput(by_layer(lambda told: told["nonlinearity"]["max"]), low_is_bad=True),
-        "rough": VerdictInput(by_layer(lambda told: told["roughness"]["mean"])),
+        "gradient_vanishes": VerdictInput(gradient, low_is_bad=True, ratio=True, missing=no_gradient),
+        "gradient_explodes": VerdictInput(gradient, ratio=True, missing=no_gradient),
+        "off_grid": VerdictInput(by_layer(lambda layer: layer["off_grid"])),
+        "spline_inert": VerdictInput(by_layer(lambda layer: layer["spline_share"]), low_is_bad=True),
+        "linear": VerdictInput(by_layer(lambda layer: layer["nonlinearity"]["max"]), low_is_bad=True),
+        "rough": VerdictInput(by_layer(lambda layer: layer["roughness"]["mean"])),
         "nodes_degenerate": VerdictInput(
-            by_layer(lambda told: told["edge_distance"], layers[:-1]),
+            by_layer(lambda layer: layer["edge_distance"], layers[:-1]),
             low_is_bad=True,
-            missing=None if several else "no hidden layer of several nodes",
+            missing=None if has_pairs else "no hidden layer of several nodes",
         ),
-        "dead_edges": VerdictInput(by_layer(lambda told: told["flat_edges"])),
-        "off_law": VerdictInput(_distances(layers), missing="no law with randomness"),
+        "dead_edges": VerdictInput(by_layer(lambda layer: layer["flat_edges"])),
+        "off_law": VerdictInput(_distances_from_law(layers), missing="no law with randomness"),
     }
 
 
-def _running(gains: Sequence[Array]) -> list[Array]:
-    """The products of the first, the first two, ..."""
-    return list(itertools.accumulate(gains, np.multiply))
+def _signal(layers: Sequence[LayerStats]) -> dict[str, Array]:
+    """Std of the nodes after each layer over that of the inputs."""
+    growth = itertools.accumulate((layer.layer["gain"]["variance"] ** 0.5 for layer in layers), np.multiply)
+    return {f"output of layer {number}": ratio for number, ratio in enumerate(growth)}
 
 
-def _distances(layers: Sequence[LayerStats]) -> dict[str, Array]:
-    """How many standard errors mean and std of each tensor are off its law, all members taken together, `[1]`."""
-    found = {}
+def _gradient(layers: Sequence[LayerStats]) -> dict[str, Array]:
+    """rms gradient with respect to the values entering each layer over that with respect to the outputs."""
+    growth = list(itertools.accumulate((layer.layer["gradient_gain"] for layer in reversed(layers)), np.multiply))
+    return {f"input of layer {number}": ratio for number, ratio in enumerate(reversed(growth))}
+
+
+def _distances_from_law(layers: Sequence[LayerStats]) -> dict[str, Array]:
+    """Distance of each tensor's mean and std from its law, in standard errors, over the entries of all members, `[1]`
+    each."""
+    distances = {}
     for number, layer in enumerate(layers):
         for name, entry in layer.layer.items():
             if isinstance(entry, Mapping) and "z" in entry:
-                for what, z in zip(("mean", "std"), pooled_z(entry), strict=True):
-                    found[f"{what} of layer {number}'s {name}"] = np.array([abs(z)])
-    return found
+                for statistic, z in zip(("mean", "std"), pooled_z(entry), strict=True):
+                    distances[f"{statistic} of layer {number}'s {name}"] = np.array([abs(z)])
+    return distances

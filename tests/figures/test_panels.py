@@ -202,7 +202,7 @@ def test_a_statistic_against_one_key_with_bands_over_seeds():
     at = ends[ends[:, 0] == 2, 1]
     assert (at.min(), at.max()) == pytest.approx((2.2 - reach, 2.2 + reach))
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("noise_scale", "rough")
-    assert axes.get_title(loc="left") == "greatest mean path over span of an edge"
+    assert axes.get_title(loc="left") == "greatest mean path over range of an edge"
 
 
 def test_a_statistic_over_two_keys_is_a_heat_map():

@@ -1,4 +1,4 @@
-"""The printed table is a golden file (`pytest --rewrite-golden` rewrites it), and its numbers are those of stats.json."""
+"""The printed table equals its golden file, and its numbers are those of stats.json."""
 
 import io
 import re
