@@ -1,4 +1,4 @@
-"""One run from its settings to a folder that says how it ended, and the summary on stdout."""
+"""Record a run: compute it, write its folder, and print its summary."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def record_run(
         log.info("identity %s", folder.head["identity"])
         with progress("computing"):
             result = compute(settings)
-            record(result, folder)
-        finish(folder, result, total=time.perf_counter() - start)
+            figure_seconds = record(result, folder)
+        finish(folder, result, figure_seconds, total=time.perf_counter() - start)
     try:
         _print(result, path, brief)
     except OSError:  # whoever read our output has gone; the run is recorded, and others may follow
@@ -80,7 +80,7 @@ def record_run(
 def initial_record(
     config: Mapping[str, Any], identity: str, overrides: Sequence[str], argv: Sequence[str]
 ) -> dict[str, Any]:
-    """What run.json says from the start."""
+    """The contents of run.json at the start of a run, without its status."""
     return {
         "identity": identity,
         "semantics": SEMANTICS,
@@ -95,7 +95,7 @@ def initial_record(
 
 @contextlib.contextmanager
 def record_failure(folder: RunFolder) -> Iterator[None]:
-    """Within, an exception is told of in the folder before it goes on."""
+    """Context manager: records an exception in run.json, then re-raises it."""
     try:
         yield
     except BaseException as error:
@@ -107,9 +107,10 @@ def record_failure(folder: RunFolder) -> Iterator[None]:
         raise
 
 
-def record(result: Result, folder: RunFolder) -> None:
-    """Write everything a run leaves, but for the closing of run.json."""
+def record(result: Result, folder: RunFolder) -> dict[str, float]:
+    """Write all files of a run except the final run.json; return the seconds that each figure took."""
     settings = result.settings
+    seconds: dict[str, float] = {}
     folder.write_tensors("params.safetensors", result.parameters())
     if result.activations:
         folder.write_tensors("activations.safetensors", result.activations)
@@ -125,31 +126,35 @@ def record(result: Result, folder: RunFolder) -> None:
                 for path, content in files.items():
                     folder.write(path, content)
                 now = time.perf_counter()
-                result.seconds[f"figure {name}"], start = now - start, now
+                seconds[f"figure {name}"], start = now - start, now
     if result.ranges:
         folder.write_tensors("figures.safetensors", range_tensors(result.figure_model, result.ranges))
+    return seconds
 
 
 def range_tensors(model: KAN, ranges: Sequence[EdgeRanges]) -> dict[str, Tensor]:
-    """What figures need to draw the functions on the edges anew: `layers.{l}.low`, `.high` `[in]`, `.mean_abs`, `.std`
-    `[in, out]` of the first member, and what the bases were standardised by, `.standard_mean`, `.standard_inverse_std`
-    `[in, G + k]`, or `[s, in, G + k]` of the first members."""
+    """The contents of figures.safetensors, for drawing the functions on the edges again.
+
+    `layers.{l}.low`, `.high` `[in]` and `.mean_abs`, `.std` `[in, out]` of the first member; basis statistics as
+    `.standard_mean`, `.standard_inverse_std` `[in, G + k]`, or `[s, in, G + k]` of the first members.
+    """
     tensors = {}
     for index, (layer, edge_ranges) in enumerate(zip(model.layers, ranges, strict=True)):
-        tensors |= {f"layers.{index}.{name}": torch.from_numpy(each) for name, each in vars(edge_ranges).items()}
+        tensors |= {f"layers.{index}.{name}": torch.from_numpy(values) for name, values in vars(edge_ranges).items()}
         if (standard := layer.basis_statistics) is not None:
-            tensors |= {f"layers.{index}.standard_{name}": each.cpu() for name, each in vars(standard).items()}
+            tensors |= {f"layers.{index}.standard_{name}": tensor.cpu() for name, tensor in vars(standard).items()}
     return tensors
 
 
-def finish(folder: RunFolder, result: Result, *, total: float) -> None:
-    """Say how a run that was recorded has ended.
+def finish(folder: RunFolder, result: Result, figure_seconds: Mapping[str, float], *, total: float) -> None:
+    """Write the final run.json of a run whose other files are written.
 
     Args:
-        total: how long it took, in seconds.
+        figure_seconds: as `record` returned them.
+        total: seconds that the run took.
     """
-    seconds = {**result.seconds, "total": total}
-    log.info("seconds: %s", ", ".join(f"{name} {each:.3f}" for name, each in seconds.items()))
+    seconds = {**result.seconds, **figure_seconds, "total": total}
+    log.info("seconds: %s", ", ".join(f"{name} {value:.3f}" for name, value in seconds.items()))
     if result.non_finite is not None:
         log.error("%s", result.non_finite)
     closing = {"status": "complete"} if result.non_finite is None else {"status": "failed", "error": result.non_finite}
@@ -165,7 +170,7 @@ def finish(folder: RunFolder, result: Result, *, total: float) -> None:
 
 
 def error_of(result: Result) -> KanError | None:
-    """What a run fails with although all was saved: values that are not finite, or verdicts where it is strict."""
+    """The error of a run whose files were all written: non-finite values, or failed verdicts if strict."""
     if result.non_finite is not None:
         return NonFiniteError(f"{result.non_finite}; what there is was saved")
     failed = _failed_verdicts(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from kancli.stats.verdicts import Verdict
 
 @dataclass(frozen=True)
 class Result:
-    """All that a run found."""
+    """A run's model, statistics and activations, before anything is written."""
 
     settings: Settings
     model: KAN
@@ -27,7 +28,7 @@ class Result:
     ranges: list[EdgeRanges]  # of the first member
     activations: dict[str, Tensor]  # of the first member, by the names of activations.safetensors; empty for none
     non_finite: str | None  # layer, edge and branch of the first value that is infinite or NaN
-    seconds: dict[str, float]
+    seconds: Mapping[str, float]  # of each part of the computation
 
     def parameters(self) -> dict[str, Tensor]:
         """By the names of params.safetensors; in an ensemble each with the member axis, shared knots too."""

@@ -99,8 +99,8 @@ def _record(plan: Plan, hydra: HydraRecord, job: Job, result: Result) -> Outcome
     folder = _create_folder(plan, hydra, job, config_of(result.settings))
     with records.record_failure(folder):
         log.info("identity %s", job.identity)
-        records.record(result, folder)
-        records.finish(folder, result, total=computed + time.perf_counter() - start)
+        figure_seconds = records.record(result, folder)
+        records.finish(folder, result, figure_seconds, total=computed + time.perf_counter() - start)
     error = records.error_of(result)
     return Outcome(job.number, None if error is None else str(error))
 
