@@ -36,6 +36,6 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         raise ConfigError(["collect: name the folders of sweeps: kan-run collect SWEEP ..."])
     if missing := [word for word in args.words if not Path(word).is_dir()]:
         raise ConfigError([f"{word}: no such folder; name that of a sweep: kan-run collect SWEEP" for word in missing])
-    from kancli.sweeps import sweep
+    from kancli.sweeps.finish import collect
 
-    return sweep.collect(list(map(Path, args.words)), args.output)
+    return collect(list(map(Path, args.words)), args.output)

@@ -93,7 +93,7 @@ def _sweep_over(
         )
     from kancli.cli.task import task
     from kancli.config.overrides import literal, parse_and_resolve
-    from kancli.sweeps.jobs import product_of
+    from kancli.sweeps.product import product_of
     from kancli.sweeps.sweep import sweep
 
     gc.enable()

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         words = " ".join(["resume", *folders])
         raise ConfigError([f"{words}: name the folder of one sweep: kan-run resume multirun/DATE/TIME-ID"])
     from kancli.cli.task import task
-    from kancli.sweeps import sweep
+    from kancli.sweeps.resume import resume
 
     gc.enable()
-    return sweep.resume(Path(folders[0]), args.only, overrides, presets, task)
+    return resume(Path(folders[0]), args.only, overrides, presets, task)

@@ -1,5 +1,7 @@
-"""kancli's launcher as Hydra knows it, for sweepers that decide on their jobs as they go. A sweep over listed values is
-planned whole by `command`, which does not need it."""
+"""kancli's launcher as a Hydra plugin, for sweepers that choose their jobs as they go.
+
+A sweep over listed values is planned before it starts, by `sweep`, which does not need the plugin.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from kancli.config.hydra import plain_config, register_launcher
 from kancli.errors import ConfigError, KanError
 from kancli.runs.reader import parse_override_words
 from kancli.sweeps import local, table
-from kancli.sweeps.jobs import Composed, Composer, jobs_of
+from kancli.sweeps.jobs import ComposedJob, Composer, compose_jobs
 from kancli.sweeps.objective import objective_of
 from kancli.sweeps.plan import Job, Plan, read_plan, write_plan
 from kancli.sweeps.planning import check_folders, plan_job
@@ -27,13 +29,13 @@ log = logging.getLogger("kancli")
 
 
 class KanLauncher(Launcher):
-    """Plans each batch of jobs, adds it to the plan in the sweep's folder, and runs it by processes of this machine."""
+    """Adds the jobs that a sweeper chooses to the plan in the sweep's folder, and runs them with workers."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Begin on the plan that lies in the sweep's folder.
+        """Read the plan in the sweep's folder.
 
         Args:
-            task_function: is not called: jobs of one shape are computed together.
+            task_function: not called, because jobs of one shape are computed together.
 
         Raises:
             ConfigError: there is no plan.
@@ -45,57 +47,63 @@ class KanLauncher(Launcher):
 
         self._plan = read_plan(Path(config.hydra.sweep.dir))
         self._composer = Composer(loader.presets, compose)
-        self._jobs: dict[str, Job] = {}  # by what they are made from
-        self._said: set[str] = set()
+        self._jobs: dict[str, Job] = {}  # by fingerprint
+        self._notices: set[str] = set()
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run a batch of jobs; each returns its objective. One that was run before is not run again.
+        """Run jobs. A job that is already in the plan is not run again.
+
+        Returns:
+            The objective of each job, or its failure.
 
         Raises:
-            ConfigError: a job's config has faults, or there is no such statistic as the objective.
+            ConfigError: a job's config has faults, or a run has no such statistic as the objective.
         """
-        composed, notices = jobs_of(job_overrides, self._composer)
-        for notice in set(notices) - self._said:
+        composed, notices = compose_jobs(job_overrides, self._composer)
+        for notice in set(notices) - self._notices:
             log.warning("%s", notice)
-        self._said.update(notices)
-        runs, wanted = {}, []
-        for made in composed:
-            same = made.fingerprint()
-            if same not in self._jobs:
-                self._jobs[same] = plan_job(len(self._jobs), made, self._plan.head)
-                runs[self._jobs[same].number] = made.settings
-            wanted.append(self._jobs[same])
+        self._notices.update(notices)
+        runs, requested = {}, []
+        for job in composed:
+            key = job.fingerprint()
+            if key not in self._jobs:
+                self._jobs[key] = plan_job(len(self._jobs), job, self._plan.head)
+                runs[self._jobs[key].number] = job.settings
+            requested.append(self._jobs[key])
+        self._extend_plan()
+        local.run(self._plan, runs)
+        rows = table.rows_of(dataclasses.replace(self._plan, jobs=requested))
+        return [self._job_return(*parts) for parts in zip(requested, composed, rows, strict=True)]
+
+    def _extend_plan(self) -> None:
         jobs = list(self._jobs.values())
         check_folders(jobs, self._plan.head)
-        head = {**self._plan.head, "swept": swept_in(jobs), "notices": sorted(self._said)}
+        head = {**self._plan.head, "swept": swept_values(jobs), "notices": sorted(self._notices)}
         self._plan = Plan(self._plan.folder, head, jobs)
         write_plan(self._plan)
-        local.run(self._plan, runs)
-        rows = table.rows_of(dataclasses.replace(self._plan, jobs=wanted))
-        return [self._returned(*each) for each in zip(wanted, composed, rows, strict=True)]
 
-    def _returned(self, job: Job, made: Composed, row: table.Row) -> JobReturn:
-        returned = JobReturn(overrides=job.words, cfg=OmegaConf.create(made.config), task_name="kan-run",
-                             working_dir=str(self._plan.path(job).absolute()), status=JobStatus.COMPLETED)  # fmt: skip
+    def _job_return(self, job: Job, composed: ComposedJob, row: table.Row) -> JobReturn:
+        result = JobReturn(overrides=job.words, cfg=OmegaConf.create(composed.config), task_name="kan-run",
+                           working_dir=str(self._plan.path(job).absolute()), status=JobStatus.COMPLETED)  # fmt: skip
         try:
             if row.status != "complete":
                 raise KanError(f"{row.folder}: {row.status}: {row.cause}")
-            names = made.settings.objective
-            returned.return_value = None if names is None else objective_of(row.statistics, names)
+            names = composed.settings.objective
+            result.return_value = None if names is None else objective_of(row.statistics, names)
         except ConfigError:
             raise
         except KanError as error:
-            returned.status, returned.return_value = JobStatus.FAILED, error
-        return returned
+            result.status, result.return_value = JobStatus.FAILED, error
+        return result
 
 
-def swept_in(jobs: Sequence[Job]) -> Mapping[str, list[str]]:
+def swept_values(jobs: Sequence[Job]) -> Mapping[str, list[str]]:
     """The values of each key that has several."""
     values: dict[str, dict[str, None]] = {}
     for job in jobs:
         for key, value in parse_override_words(job.words).items():
             values.setdefault(key, {})[value] = None
-    return {key: list(each) for key, each in values.items() if len(each) > 1}
+    return {key: list(distinct) for key, distinct in values.items() if len(distinct) > 1}
 
 
 def register() -> None:

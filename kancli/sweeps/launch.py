@@ -1,4 +1,4 @@
-"""Has the jobs of a plan run: by processes of this machine, or by a launcher that is not kancli's own."""
+"""Run the jobs of a plan, with workers of this machine or with a launcher other than kancli's own."""
 
 from __future__ import annotations
 
@@ -36,66 +36,75 @@ def is_own(config: DictConfig) -> bool:
 def start(
     hydra: Hydra, config: DictConfig, plan: Plan, runs: Mapping[int, Settings], task: Callable[[Any], Any]
 ) -> None:
-    """Run jobs by the launcher that the config names."""
+    """Run jobs with the launcher that the config names.
+
+    Args:
+        runs: the settings of the jobs, by number.
+        task: one job, by Hydra's config.
+    """
     if not runs:
         return
     with multirun(hydra, config) as context:
         if is_own(config):
-            _say_what_is_not_called(context)
+            _warn_of_job_callbacks(context)
             local.run(plan, runs)
         else:
-            _by_launcher(context, config, plan, runs, task)
+            _run_foreign(context, config, plan, runs, task)
 
 
-def _say_what_is_not_called(context: HydraContext) -> None:
-    """Of Hydra's callbacks, which take the composed config of each job."""
-    in_vain = {name for each in context.callbacks.callbacks for name in ("on_job_start", "on_job_end")
-               if getattr(type(each), name, None) is not getattr(Callback, name)}  # fmt: skip
-    if in_vain:
+def _warn_of_job_callbacks(context: HydraContext) -> None:
+    """Warn of callbacks that take the composed config of a job: jobs of a batch are not composed by Hydra."""
+    methods = {name for callback in context.callbacks.callbacks for name in ("on_job_start", "on_job_end")
+               if getattr(type(callback), name, None) is not getattr(Callback, name)}  # fmt: skip
+    if methods:
         log.warning(
             "hydra.callbacks: %s: not called where jobs are computed together; hydra/launcher=basic calls it",
-            ", ".join(sorted(in_vain, reverse=True)),
+            ", ".join(sorted(methods, reverse=True)),
         )
 
 
-def for_others(config: DictConfig, task: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Make a config ready for a launcher that is not kancli's; return what it is to call for one job, where it takes
-    them job by job."""
+def prepare_foreign(config: DictConfig, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Adapt a config to a launcher other than kancli's own.
+
+    Returns:
+        The function that the launcher is to call.
+    """
     with open_dict(config.hydra):
         config.hydra.mode = RunMode.MULTIRUN
-        if "hydra.mode=MULTIRUN" not in config.hydra.overrides.hydra:  # each job is composed from these
+        if "hydra.mode=MULTIRUN" not in config.hydra.overrides.hydra:  # Hydra composes each job from these
             config.hydra.overrides.hydra.append("hydra.mode=MULTIRUN")
-        if config.hydra.launcher._target_ == BASIC_LAUNCHER:  # it calls within this process
-            return task
+        if config.hydra.launcher._target_ == BASIC_LAUNCHER:  # calls the function in this process
+            return function
         config.hydra.sweep.dir = str(Path(config.hydra.sweep.dir).absolute())
         ray = OmegaConf.select(config.hydra.launcher, "ray.init")
         if ray is not None and ray.get("address"):  # the launcher's own default is for a cluster that it starts
             ray.setdefault("object_store_memory", None)
-    return launcher_tasks.RemoteCall(Path.cwd(), code_policy(), task)
+    return launcher_tasks.RemoteCall(Path.cwd(), code_policy(), function)
 
 
-def _by_launcher(
+def _run_foreign(
     context: HydraContext, config: DictConfig, plan: Plan, runs: Mapping[int, Settings], task: Callable[[Any], Any]
 ) -> None:
-    """By a launcher of Hydra's or others'. What goes wrong in a task shows in what its jobs left, or did not."""
-    job_by_job = config.hydra.launcher._target_ == BASIC_LAUNCHER
-    calls = for_others(config, task if job_by_job else launcher_tasks.Task(plan.folder.absolute()))
-    if job_by_job:
+    """Run jobs with a launcher other than kancli's own. Failures show in the folders of the jobs."""
+    is_basic = config.hydra.launcher._target_ == BASIC_LAUNCHER  # takes jobs, not tasks
+    function = prepare_foreign(config, task if is_basic else launcher_tasks.Task(plan.folder.absolute()))
+    if is_basic:
         words = [plan.jobs[number].words for number in runs]
     else:
         words = [launcher_tasks.task_overrides(numbers) for numbers in launcher_tasks.divide(runs)]
         print(f"kan-run: {len(words)} task{'s' if len(words) > 1 else ''}", file=sys.stderr)
-    launcher = instantiate_launcher(context, calls, config)
-    with submitted_jobs() as queue:
+    launcher = instantiate_launcher(context, function, config)
+    with submitted_jobs() as submitted:
         try:
-            returns = launcher.launch(words, initial_job_idx=0)
-        except Exception as error:  # of the launcher's own: a process or a machine that it lost
+            results = launcher.launch(words, initial_job_idx=0)
+        except Exception as error:  # the launcher lost a process or a machine; its other tasks go on
             log.warning("%s", one_line(error))
-            returns = []
-            wait(queue)
-    for number, each in enumerate([] if job_by_job else returns):
-        if each.status == JobStatus.FAILED:
-            log.warning("task %d: %s", number, one_line(each._return_value))
+            results = []
+            for job in submitted:
+                job.wait()
+    for number, result in enumerate([] if is_basic else results):
+        if result.status == JobStatus.FAILED:
+            log.warning("task %d: %s", number, one_line(result._return_value))
     shutil.rmtree(plan.folder / launcher_tasks.FOLDER, ignore_errors=True)
 
 
@@ -124,9 +133,3 @@ def submitted_jobs() -> Iterator[list[Any]]:
         yield jobs
     finally:
         AutoExecutor.map_array = submit
-
-
-def wait(jobs: list[Any]) -> None:
-    """Wait until all jobs have ended, however they do."""
-    for job in jobs:
-        job.wait()

@@ -1,4 +1,4 @@
-"""Make the plan of a sweep from its composed jobs: the head, each job's folder, and its difference from the base."""
+"""Make the plan of a sweep from its composed jobs, and the folder that holds it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from kancli.config.identity import identity
 from kancli.errors import ConfigError
+from kancli.runs.files import unwritable_message
+from kancli.runs.folder import check_fresh
 from kancli.seeding import SEMANTICS
-from kancli.sweeps.plan import Job, Plan
+from kancli.sweeps.plan import MULTIRUN, Job, Plan
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
-    from kancli.sweeps.jobs import Composed, Expansion
+    from kancli.sweeps.jobs import ComposedJob, Expansion
 
 
 def make_plan(expansion: Expansion, config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:
@@ -55,7 +57,7 @@ def initial_head(config: DictConfig, typed: Sequence[str], presets: Presets, bas
     }
 
 
-def plan_job(number: int, job: Composed, head: Mapping[str, Any]) -> Job:
+def plan_job(number: int, job: ComposedJob, head: Mapping[str, Any]) -> Job:
     """A job as the plan stores it."""
     base, hydra = head["base"], head["hydra"]
     changes = {name: value for name, value in job.config.items() if base.get(name, base) != value}
@@ -78,7 +80,7 @@ def check_folders(jobs: Sequence[Job], head: Mapping[str, Any]) -> None:
         )  # fmt: skip
 
 
-def _folder_name(number: int, job: Composed, hydra: Mapping[str, Any]) -> str:
+def _folder_name(number: int, job: ComposedJob, hydra: Mapping[str, Any]) -> str:
     """The folder of a job, relative to the sweep's."""
     template = hydra["sweep"]["subdir"]
     if template == "${hydra.job.num}":  # the default; resolving it takes longer than the rest of the plan
@@ -98,3 +100,19 @@ def job_section(hydra: Mapping[str, Any], number: int, words: Sequence[str]) -> 
         "id": str(number),
         "num": number,
     }
+
+
+def create_folder(config: DictConfig) -> None:
+    """Create the folder of a sweep, with Hydra's multirun.yaml.
+
+    Raises:
+        ConfigError: it exists and is not empty, or cannot be written.
+    """
+    folder = Path(config.hydra.sweep.dir)
+    check_fresh(folder, "hydra.sweep.dir")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / MULTIRUN).open("x") as file:  # fails for the second of two sweeps with one folder
+            file.write(OmegaConf.to_yaml(config))
+    except OSError as error:
+        raise ConfigError([unwritable_message(folder, error, "hydra.sweep.dir")]) from None

@@ -1,5 +1,5 @@
-"""Sweeps by a sweeper that is not Hydra's basic one, such as Optuna's: it decides on jobs as it goes, by the objectives
-of those before."""
+"""Sweeps by a sweeper other than Hydra's basic one, such as Optuna's. It chooses jobs as it goes, by the objectives of
+the earlier ones."""
 
 from __future__ import annotations
 
@@ -13,39 +13,71 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from kancli.config.hydra import BASIC_SWEEPER, instantiate_sweeper, multirun, plain_config
-from kancli.errors import ConfigError, KanError, one_line
+from kancli.errors import SWEEP, ConfigError, KanError, one_line
 from kancli.runs import signals
 from kancli.runs.pool import reuse_pools
-from kancli.sweeps import launch as launching
-from kancli.sweeps.jobs import overrides_of
+from kancli.sweeps import launch
+from kancli.sweeps.finish import print_results, write_and_print
 from kancli.sweeps.objective import check_names, objective_names
-from kancli.sweeps.plan import Plan, write_plan
-from kancli.sweeps.planning import initial_head
+from kancli.sweeps.plan import MULTIRUN, PLAN, Plan, has_plan, read_plan, write_plan
+from kancli.sweeps.planning import create_folder, initial_head
+from kancli.sweeps.product import sweep_overrides
 
 if TYPE_CHECKING:
     from kancli.config.hydra import Hydra
     from kancli.config.overrides import ResolvedOverrides
     from kancli.config.presets import Presets
 
-log = logging.getLogger("kancli")
-
 
 def is_search(config: DictConfig) -> bool:
-    """Whether the config of a sweep leaves its jobs to a sweeper of others'."""
+    """Whether the config of a sweep names a sweeper other than Hydra's basic one."""
     return config.hydra.sweeper._target_ != BASIC_SWEEPER
 
 
-def check(config: DictConfig) -> None:
-    """Check that the sweeper can be told how good a run is.
+def search(
+    hydra: Hydra,
+    config: DictConfig,
+    resolved: ResolvedOverrides,
+    typed: Sequence[str],
+    presets: Presets,
+    task: Callable[[Any], Any],
+) -> int:
+    """Run the sweeper, and write and print the results, after an exception or a signal too.
+
+    Returns:
+        0, or `errors.SWEEP` if a job is not complete or the sweeper stopped early.
 
     Raises:
-        ConfigError: no objective is named, there is none of that name, or the sweeper has not a direction for each.
+        ConfigError: the config of the sweeper, or of a job that it chose, has faults.
+    """
+    _check_objective(config)
+    create_folder(config)
+    folder = Path(config.hydra.sweep.dir)
+    lock = _start_plan(config, typed, presets).lock() if launch.is_own(config) else contextlib.nullcontext()
+    is_complete = False
+    with lock:
+        try:
+            is_complete = _run_sweeper(hydra, config, resolved, presets, task)
+        finally:
+            with signals.deferred_signals():
+                code = _finish(folder, config)
+                if not is_complete:
+                    print("kan-run: the search did not come to its end", file=sys.stderr)
+    return code if is_complete else SWEEP
+
+
+def _check_objective(config: DictConfig) -> None:
+    """Check the objective before the first run.
+
+    Raises:
+        ConfigError: no objective is named, one is no statistic, or the number of the sweeper's directions differs.
     """
     names = objective_names(config.objective)
     if not names:
         raise ConfigError(
-            [f"{_name(config)}: name what it is told of each run, a number in sweep.csv: objective=propagation_signal"]
-        )
+            [f"{_name(config)}: name the objective, a number in sweep.csv; type for example"
+             " objective=propagation_signal"]
+        )  # fmt: skip
     check_names(list(map(str, names)))
     direction = config.hydra.sweeper.get("direction")
     count = len(direction) if OmegaConf.is_list(direction) else 1
@@ -56,32 +88,32 @@ def check(config: DictConfig) -> None:
         )  # fmt: skip
 
 
-def begin(config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:
-    """Freeze a plan without jobs in the sweep's folder: kancli's launcher adds to it."""
+def _start_plan(config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:
+    """Write a plan without jobs to the sweep's folder. kancli's launcher adds the jobs."""
     head = initial_head(config, typed, presets, plain_config(config))
     plan = Plan(Path(config.hydra.sweep.dir), head, [])
     write_plan(plan)
     return plan
 
 
-def search(
+def _run_sweeper(
     hydra: Hydra, config: DictConfig, resolved: ResolvedOverrides, presets: Presets, task: Callable[[Any], Any]
 ) -> bool:
-    """Have the sweeper run its jobs; return whether it came to its end.
+    """Run the sweeper; return whether it came to its end.
 
     Raises:
-        ConfigError: the sweeper's own config has faults, or that of a job which it came upon.
+        ConfigError: the config of the sweeper, or of a job that it chose, has faults.
     """
-    from kancli.sweeps import hydra_launcher as launcher  # late, with numpy: a mistake is answered without it
+    from kancli.sweeps import hydra_launcher  # late, with numpy: a mistake is answered without it
 
-    arguments = [each.input_line for each in overrides_of(resolved, presets)]
-    launcher.register()
-    own = launching.is_own(config)
-    calls = task if own else launching.for_others(config, task)
-    telling = _told() if own else contextlib.nullcontext()  # other launchers make Hydra's loggers print
-    with multirun(hydra, config) as context, reuse_pools(), telling:
+    arguments = [override.input_line for override in sweep_overrides(resolved, presets)]
+    hydra_launcher.register()
+    is_own = launch.is_own(config)
+    call = task if is_own else launch.prepare_foreign(config, task)
+    logs = _logs_on_stderr() if is_own else contextlib.nullcontext()  # other launchers make Hydra's loggers print
+    with multirun(hydra, config) as context, reuse_pools(), logs:
         try:
-            sweeper = instantiate_sweeper(context, calls, config)
+            sweeper = instantiate_sweeper(context, call, config)
             sweeper.sweep(arguments)  # pyright: ignore[reportArgumentType]
         except ConfigError:
             raise
@@ -100,16 +132,31 @@ def _name(config: DictConfig) -> str:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Within, what the sweeper logs is told on stderr, such as the best that it found."""
-    theirs = logging.getLogger("hydra_plugins")
+def _logs_on_stderr() -> Iterator[None]:
+    """Context manager: prints the sweeper's log, such as the best job, on stderr."""
+    logger = logging.getLogger("hydra_plugins")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("kan-run: %(message)s"))
-    before = theirs.level
-    theirs.setLevel(logging.INFO)
-    theirs.addHandler(handler)
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
     try:
         yield
     finally:
-        theirs.removeHandler(handler)
-        theirs.setLevel(before)
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def _finish(folder: Path, config: DictConfig) -> int:
+    """Write and print the results of a search; without a run, remove its folder."""
+    if has_plan(folder) and (plan := read_plan(folder)).jobs:
+        return write_and_print(plan)
+    if any(folder.glob("**/run.json")):  # by another launcher, which writes no plan
+        from kancli.sweeps import results
+
+        return print_results(results.collect([folder], folder), folder, config.objective)
+    for name in (MULTIRUN, PLAN):  # a mistake in the first job leaves nothing, like every mistake
+        (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+    return SWEEP

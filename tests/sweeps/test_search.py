@@ -99,11 +99,11 @@ def test_a_job_that_fails_ends_a_search_that_cannot_do_without(kan_run, tmp_path
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        ([], "hydra/sweeper=thirds: name what it is told of each run"),
+        ([], "hydra/sweeper=thirds: name the objective, a number in sweep.csv"),
         (["objective=rough", "--dry-run"], "no plan to show"),
         (["objective=rough", "hydra.sweeper.knob=noise_scal"], "no such key; did you mean noise_scale?"),
         (["objective=rough", "hydra.sweeper.low=x"], "hydra/sweeper=thirds: TypeError"),
-        (["objective=[]"], "hydra/sweeper=thirds: name what it is told of each run"),
+        (["objective=[]"], "hydra/sweeper=thirds: name the objective, a number in sweep.csv"),
         (["objective=rugh"], "objective=rugh: no statistic; "),
         (["objective=status"], "objective=status: no statistic; "),
         (["objective=rough", "+hydra.sweeper.direction=[a,b]"], "hydra.sweeper.direction: 2 for 1 objectives"),

@@ -21,8 +21,9 @@ from pyarrow import parquet
 
 from kancli.config.hydra import create_hydra, plain_config
 from kancli.config.overrides import parse_and_resolve
-from kancli.sweeps.jobs import expand, product_of
+from kancli.sweeps.jobs import expand
 from kancli.sweeps.plan import read_plan
+from kancli.sweeps.product import product_of
 from kancli.sweeps.table import rows_of
 
 KAN_RUN = [sys.executable, "-m", "kancli"]

@@ -1,0 +1,78 @@
+"""Knobs of schemes and samplers: a sweep may set one that only some of its schemes have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+from kancli.config.validation import VARIANTS
+from kancli.inits.plugins import TARGET, NoSchemeError, scheme_at
+from kancli.schema import keys
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """The knobs of one section, such as `init`."""
+
+    chosen: str  # the scheme or sampler
+    existing: set[str]  # that it has
+    given: set[str]  # that the config sets
+
+
+def read_knobs(config: Mapping[str, Any]) -> Iterator[Knobs]:
+    """The knobs of each section of a composed config whose keys depend on the chosen scheme or sampler."""
+    for section, (selector, table) in VARIANTS.items():
+        body = config.get(section)
+        if not isinstance(body, Mapping):
+            continue
+        chosen = body.get(TARGET, body.get(selector))
+        try:
+            variant = scheme_at(chosen) if TARGET in body else table.get(str(chosen))
+        except NoSchemeError:
+            continue
+        if variant is not None:
+            existing, given = ({f"{section}.{name}" for name in names} for names in (keys(variant), body))
+            yield Knobs(str(chosen), existing, given - {f"{section}.{selector}", f"{section}.{TARGET}"})
+
+
+def all_knobs() -> set[str]:
+    """The knobs of all built-in schemes and samplers."""
+    return {
+        f"{section}.{name}"
+        for section, (_, table) in VARIANTS.items()
+        for variant in table.values()
+        for name in keys(variant)
+    }
+
+
+def drop_foreign_knobs(
+    jobs: Sequence[Sequence[str]], knobs_of: Callable[[Sequence[str]], Sequence[Knobs]], known: Set[str] = frozenset()
+) -> tuple[list[list[str]], list[str]]:
+    """Drop overrides of knobs from jobs whose scheme or sampler lacks them, if that of another job has them.
+
+    Args:
+        jobs: the overrides of each job.
+        knobs_of: the knobs of a job.
+        known: knobs that are dropped even if no other job has them.
+
+    Returns:
+        The remaining overrides of each job, and a notice for each dropped knob.
+    """
+    setters: dict[str, list[int]] = {}  # jobs that set a knob in vain
+    lacking: dict[str, dict[str, None]] = {}  # schemes without the knob, in order
+    for number, words in enumerate(jobs):
+        for section in knobs_of(words):
+            known = known | (section.given & section.existing)
+            for knob in section.given - section.existing:
+                setters.setdefault(knob, []).append(number)
+                lacking.setdefault(knob, {})[section.chosen] = None
+    remaining, notices = [list(words) for words in jobs], []
+    for knob, numbers in setters.items():
+        if knob not in known:
+            continue  # a mistake, which validation reports
+        names = {knob, knob.removeprefix("init.")}
+        for number in numbers:
+            remaining[number] = [word for word in remaining[number] if word.partition("=")[0].lstrip("+") not in names]
+        notices.append(f"{min(names, key=len)}: {', '.join(lacking[knob])} has no such knob; left out there")
+    return remaining, notices

@@ -1,0 +1,69 @@
+"""The product of the values in a sweep's overrides: the words of every job. Torch is not loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kancli.config.overrides import ResolvedOverrides, parse
+from kancli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
+    from kancli.config.presets import Presets
+
+NO_FIGURES = "figures=none"
+
+
+@dataclass(frozen=True)
+class Product:
+    """The overrides of every job, and the values of each swept key, as typed."""
+
+    words: list[list[str]]
+    swept: dict[str, list[str]]
+
+
+def product_of(resolved: ResolvedOverrides, presets: Presets) -> Product:
+    """All combinations of the values in overrides, in Hydra's order: an experiment's swept keys come before the typed
+    ones, and the last key varies fastest.
+
+    Raises:
+        ConfigError: an override is not valid, or not a list of values.
+    """
+    from kancli.config.hydra import split_sweep
+
+    overrides = sweep_overrides(resolved, presets)
+    swept = {}
+    for override in overrides:
+        if not override.is_sweep_override():
+            continue
+        if not override.is_discrete_sweep():
+            raise ConfigError(
+                [f"{override.input_line}: not a list of values; type {override.key_or_group}=1,2,3 or =range(3),"
+                 " or let a sweeper choose: hydra/sweeper=optuna"]
+            )  # fmt: skip
+        if override.key_or_group.split(".")[0] == "sweep":
+            raise ConfigError([f"{override.input_line}: is the same for the whole sweep; give one value"])
+        swept[override.key_or_group] = [str(value) for value in override.sweep_string_iterator()]
+    jobs = split_sweep(overrides)
+    if not jobs:
+        typed = " ".join(override.input_line or "" for override in resolved.parsed)
+        raise ConfigError([f"{typed}: a sweep over nothing; give each key at least one value"])
+    return Product(jobs, swept)
+
+
+def sweep_overrides(resolved: ResolvedOverrides, presets: Presets) -> list[Override]:
+    """The overrides of a sweep's jobs: an experiment's swept keys, the typed ones, and `figures=none` by default.
+
+    Raises:
+        ConfigError: an override is not valid.
+    """
+    if resolved.faults:
+        raise ConfigError(resolved.faults)
+    by_experiment = [f"{name}={values}" for name, values in resolved.swept_by_experiment.items()]
+    typed = [override for override in resolved.parsed if not override.is_hydra_override()]
+    keys = [*(override.key_or_group for override in resolved.parsed), *resolved.choices,
+            *(key for key, _ in resolved.values), *resolved.swept_by_experiment]  # fmt: skip
+    has_figures = any(key.split(".")[0] == "figures" for key in keys)
+    return [*parse(by_experiment, presets), *typed, *parse([] if has_figures else [NO_FIGURES])]

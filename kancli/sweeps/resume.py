@@ -1,0 +1,97 @@
+"""`kan-run resume`: run the unfinished jobs of a planned sweep."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kancli.config.hydra import compose_sweep, create_hydra
+from kancli.config.overrides import literal, parse, parse_and_resolve
+from kancli.config.validation import validate
+from kancli.errors import ConfigError
+from kancli.runs.pool import reuse_pools
+from kancli.runs.reader import ENDED
+from kancli.sweeps import launch
+from kancli.sweeps.finish import run_and_finish
+from kancli.sweeps.plan import Plan, read_plan
+
+if TYPE_CHECKING:
+    from kancli.config.presets import Presets
+
+
+def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Presets, task: Callable[[Any], Any]) -> int:
+    """Run unfinished jobs of a sweep as they were planned, with the launcher that the sweep had.
+
+    Args:
+        only: "failed" for the failed jobs, or numbers such as "3,7"; None for the jobs that have not ended.
+        typed: overrides of keys of the section `sweep`, and of Hydra's own such as hydra/launcher=kancli.
+        task: one job, by Hydra's config, for launchers other than kancli's own.
+
+    Returns:
+        0, or `errors.SWEEP` if a job is not complete.
+
+    Raises:
+        ConfigError: there is no such sweep, another process is running it, or an override is not allowed.
+    """
+    plan = read_plan(folder)
+    plan.check_semantics()
+    if not plan.jobs:
+        raise ConfigError([f"{folder}: its plan has no jobs; start the sweep again in a new folder"])
+    numbers = _select(plan, only)
+    changes = _sweep_section(typed)
+    runs = {}
+    for number in numbers:
+        settings = plan.settings(plan.jobs[number])
+        runs[number] = dataclasses.replace(settings, sweep=dataclasses.replace(settings.sweep, **changes))
+    print(f"kan-run: {len(numbers)} of {len(plan.jobs)} jobs to do", file=sys.stderr)
+    hydra = create_hydra(presets)
+    words = [word for word in (*plan.head["typed"], *typed) if word.lstrip("+~").startswith("hydra")]
+    words.append(f"hydra.sweep.dir={literal(str(folder))}")
+    config = compose_sweep(hydra, parse_and_resolve(words, presets, sweeping=True))
+
+    def run() -> None:
+        for number in numbers:
+            plan.clear(plan.jobs[number])
+        launch.start(hydra, config, plan, runs, task)
+
+    with reuse_pools():
+        return run_and_finish(plan, run)
+
+
+def _select(plan: Plan, only: str | None) -> list[int]:
+    """The numbers of the jobs to run."""
+    statuses = {job.number: plan.status(job) for job in plan.jobs}
+    if only is None:
+        return [number for number, status in statuses.items() if status not in ENDED]
+    if only == "failed":
+        return [number for number, status in statuses.items() if status == "failed"]
+    return [number for number in _parse_only(only, len(plan.jobs)) if statuses[number] != "complete"]
+
+
+def _parse_only(only: str, count: int) -> list[int]:
+    try:
+        numbers = sorted({int(part) for part in only.split(",")})
+    except ValueError:
+        numbers = [-1]
+    if not 0 <= numbers[0] <= numbers[-1] < count:
+        raise ConfigError([f"--only {only}: allowed: failed, or numbers of jobs from 0 to {count - 1}, such as 3,7"])
+    return numbers
+
+
+def _sweep_section(typed: Sequence[str]) -> dict[str, Any]:
+    """The typed values of keys of the section `sweep`.
+
+    Raises:
+        ConfigError: a value is not valid, or another key is given, which would change the planned jobs.
+    """
+    overrides = [override for override in parse(typed) if not override.is_hydra_override()]
+    faults = [f"{override.input_line}: the jobs are those that were planned; allowed: keys of sweep, such as"
+              " sweep.timeout" for override in overrides if not override.key_or_group.startswith("sweep.")]  # fmt: skip
+    if faults:
+        raise ConfigError(faults)
+    values = {override.key_or_group.removeprefix("sweep."): override.value() for override in overrides}
+    section = validate({"sweep": values}).sweep
+    return {name: getattr(section, name) for name in values}
