@@ -10,7 +10,7 @@ from rich.table import Table
 
 from kancli.config.settings import Settings
 from kancli.config.validation import layer_sizes
-from kancli.kan.layer import STANDARD_EPS
+from kancli.kan.basis_statistics import STANDARD_EPS
 from kancli.kan.quadrature import base_moments, basis_rule
 
 

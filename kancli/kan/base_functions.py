@@ -1,4 +1,4 @@
-"""The residual functions b(x) of a KAN, by name. A name reaches nothing but the functions listed here."""
+"""The base functions b(x) of a KAN, by name. Only the functions listed here can be named."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-# Elementwise, defined and finite on all reals but for overflow, no required argument. Functions that draw random
-# numbers (rrelu, dropout) or mix samples (softmax) are left out.
+# Elementwise, without required arguments, finite on all reals except for overflow. Excluded: functions that draw random
+# numbers (rrelu, dropout) or mix samples (softmax).
 IN_FUNCTIONAL = (
     "celu",
     "elu",
@@ -40,7 +40,7 @@ def _identity(x: Tensor) -> Tensor:
 
 
 def base_function(name: str) -> Callable[[Tensor], Tensor]:
-    """The elementwise function of that name: `silu`, `identity`, `zero`, or as in torch.nn.functional or torch.
+    """The function of that name: `identity`, `zero`, or the one in torch.nn.functional or torch.
 
     Raises:
         KeyError: the name is not in `NAMES`.
@@ -59,15 +59,15 @@ def base_function(name: str) -> Callable[[Tensor], Tensor]:
 
 
 def derivative_of(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """The derivative of an elementwise function, as torch differentiates it."""
+    """The derivative of an elementwise function, by automatic differentiation."""
     import torch
 
     def derivative(x: Tensor) -> Tensor:
         with torch.enable_grad():
-            place = x.detach().requires_grad_()
-            value = function(place)
+            leaf = x.detach().requires_grad_()
+            value = function(leaf)
             if not value.requires_grad:  # a constant
                 return torch.zeros_like(x)
-            return torch.autograd.grad(value.sum(), place)[0]
+            return torch.autograd.grad(value.sum(), leaf)[0]
 
     return derivative

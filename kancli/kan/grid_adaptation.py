@@ -1,9 +1,10 @@
-"""Knots fitted to the samples, input by input, and coefficients refitted so that the functions stay what they were.
+"""Grid adaptation: per-input knots from the samples, and coefficients refitted so that the functions stay the same.
 
-After the `update_grid_from_samples` of Liu et al., pykan (`kan/KANLayer.py`, 0.2.8); here the fit is made over the
-whole of the new grid, not at the samples only, so that no coefficient is left to chance.
+After `update_grid_from_samples` of pykan 0.2.8 (Liu et al., `kan/KANLayer.py`). Unlike there, the fit covers the whole
+new grid and not only the samples, so that every coefficient is determined.
 
-Shapes: s members, n samples, i inputs, o outputs, K = G + k basis functions, p places of the fit.
+Shapes: s members, n samples, i inputs, o outputs, K = G + k basis functions, p points of the fit; `[(s,) ...]` has the
+member axis in an ensemble only.
 """
 
 from __future__ import annotations
@@ -25,45 +26,49 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class RefitReport:
-    """How well the functions of a layer were kept, by member (one entry for a single model)."""
+    """Quality of a layer's refit, by member (one entry for a single model)."""
 
-    condition: Array  # [s]  greatest condition number of an input's collocation matrix
+    condition: Array  # [s]  largest condition number of an input's collocation matrix
     residual: Array  # [s]   rms change of the splines at the samples, over the rms of the splines
-    kept: Array  # [s]       how many inputs kept their knots
+    kept: Array  # [s]       number of inputs that keep their knots
 
 
 @torch.no_grad()
 def adapt_grid_(model: KAN, x: Tensor, *, eps: float, chunk: int | None = None) -> list[RefitReport]:
-    """Give each input of each layer knots after the samples that enter there, layer by layer from the input on.
+    """Set the knots of each input from the samples that reach it, layer by layer from the network's inputs on.
 
     The G + 1 inner knots are eps times equal steps over the samples' range plus 1 - eps times the samples' quantiles;
     k more on each side continue at the mean step. The new coefficients are the least-squares fit of the old spline at
-    k + 1 places in each new interval. An input keeps its knots where its samples would make them coincide: because they
-    do not vary, or have many ties at a small eps, or because the dtype cannot tell them apart.
+    k + 1 points in each new interval. An input keeps its knots if the new ones would coincide: if its samples do not
+    vary, have many ties at a small eps, or are too close for the dtype.
 
     Args:
-        model: with knots of its own for each input (`KANLayer.use_per_input_knots_`); changed in place.
+        model: has per-input knots (`KANLayer.use_per_input_knots_`); changed in place.
         x: `[(s,) n, n_0]`.
         eps: 1 for equal steps, 0 for quantiles.
-        chunk: how many samples to hold at a time.
+        chunk: number of samples to process at a time; None for all.
+
+    Returns:
+        One report for each layer.
     """
     chunks = list(x.split(chunk or x.shape[-2], dim=-2))
-    fits = []
+    reports = []
     for layer in model.layers:
-        fits.append(_refit_(layer, *_knots(layer, torch.cat(chunks, dim=-2), eps), chunks))
-        chunks = [layer(each) for each in chunks]
-    return fits
+        knots, kept = _adapted_knots(layer, torch.cat(chunks, dim=-2), eps)
+        reports.append(_refit_(layer, knots, kept, chunks))
+        chunks = [layer(part) for part in chunks]
+    return reports
 
 
-def _knots(layer: KANLayer, x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    """`[(s,) i, G + 1 + 2k]`, in the layer's dtype; and which inputs keep those they have, `[(s,) i]`."""
+def _adapted_knots(layer: KANLayer, x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """New knots `[(s,) i, G + 1 + 2k]` in the layer's dtype, and whether each input keeps its old ones, `[(s,) i]`."""
     shares = torch.linspace(0, 1, layer.grid + 1, dtype=torch.float64, device=x.device)
     ordered = x.double().sort(dim=-2).values.transpose(-2, -1)  # [(s,) i, n]
     low, high = ordered[..., :1], ordered[..., -1:]
-    places = shares * (ordered.shape[-1] - 1)
-    below = places.floor().long().clamp(max=max(ordered.shape[-1] - 2, 0))
+    ranks = shares * (ordered.shape[-1] - 1)  # [G + 1], fractional
+    below = ranks.floor().long().clamp(max=max(ordered.shape[-1] - 2, 0))
     above = (below + 1).clamp(max=ordered.shape[-1] - 1)
-    quantiles = torch.lerp(ordered[..., below], ordered[..., above], (places - below).expand(*low.shape[:-1], -1))
+    quantiles = torch.lerp(ordered[..., below], ordered[..., above], (ranks - below).expand(*low.shape[:-1], -1))
     even = torch.lerp(low, high, shares)
     inner = quantiles + eps * (even - quantiles)  # exact at both ends
     steps = torch.arange(1, layer.k + 1, dtype=torch.float64, device=x.device) * (high - low) / layer.grid
@@ -74,11 +79,14 @@ def _knots(layer: KANLayer, x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
 
 
 def _refit_(layer: KANLayer, knots: Tensor, kept: Tensor, chunks: list[Tensor]) -> RefitReport:
-    places = _places(layer, knots)  # [(s,) p, i]
-    wanted = layer.spline(places)  # [(s,) p, i, o]
-    bases = splines.basis_on_knots(places.double(), knots, layer.k)  # [(s,) p, i, K]
-    count = len(places) if layer.n_members is not None else 1
-    by_input = (each.reshape(count, *each.shape[-3:]).transpose(1, 2).flatten(0, 1) for each in (bases, wanted))
+    """Fit the coefficients to the new knots in place."""
+    points = _fit_points(layer, knots)  # [(s,) p, i]
+    old_spline = layer.spline(points)  # [(s,) p, i, o]
+    bases = splines.basis_on_knots(points.double(), knots, layer.k)  # [(s,) p, i, K]
+    n_members = layer.n_members or 1
+    by_input = (  # [s i, p, K] and [s i, p, o]
+        tensor.reshape(n_members, *tensor.shape[-3:]).transpose(1, 2).flatten(0, 1) for tensor in (bases, old_spline)
+    )
     coef, conditions = [], []
     for matrix, values in zip(*by_input, strict=True):
         inverse = pseudo_inverse(matrix)
@@ -88,22 +96,22 @@ def _refit_(layer: KANLayer, knots: Tensor, kept: Tensor, chunks: list[Tensor]) 
     new = copy.deepcopy(layer)
     new.coef.copy_(torch.stack(coef).reshape(layer.coef.shape))
     new.knots.copy_(knots)
-    change, size = np.zeros(count), np.zeros(count)
+    change, size = np.zeros(n_members), np.zeros(n_members)
     for x in chunks:
-        before, after = (each.spline(x).double().cpu().numpy().reshape(count, -1) for each in (layer, new))
+        before, after = (version.spline(x).double().cpu().numpy().reshape(n_members, -1) for version in (layer, new))
         change += ((after - before) ** 2).sum(axis=1)
         size += (before**2).sum(axis=1)
     layer.coef.copy_(new.coef)
     layer.knots.copy_(new.knots)
     with np.errstate(all="ignore"):
         residual = np.sqrt(change / size)
-    condition = np.reshape(conditions, (count, layer.n_in)).max(axis=1)
-    return RefitReport(condition, residual, kept.reshape(count, -1).sum(-1).cpu().numpy())
+    condition = np.reshape(conditions, (n_members, layer.n_in)).max(axis=1)
+    return RefitReport(condition, residual, kept.reshape(n_members, -1).sum(-1).cpu().numpy())
 
 
-def _places(layer: KANLayer, knots: Tensor) -> Tensor:
-    """k + 1 places inside each interval of the grid, `[(s,) (k + 1) G, i]`: the middles of as many equal parts."""
+def _fit_points(layer: KANLayer, knots: Tensor) -> Tensor:
+    """The midpoints of k + 1 equal parts of each grid interval, `[(s,) (k + 1) G, i]`."""
     inner = knots[..., layer.k : layer.k + layer.grid + 1].double()
     parts = (torch.arange(layer.k + 1, dtype=torch.float64, device=knots.device) + 0.5) / (layer.k + 1)
-    places = inner[..., :-1, None] + parts * inner.diff(dim=-1)[..., None]  # [(s,) i, G, k + 1]
-    return places.flatten(-2).transpose(-2, -1).to(knots.dtype)
+    points = inner[..., :-1, None] + parts * inner.diff(dim=-1)[..., None]  # [(s,) i, G, k + 1]
+    return points.flatten(-2).transpose(-2, -1).to(knots.dtype)

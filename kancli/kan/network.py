@@ -1,4 +1,7 @@
-"""The KAN: a stack of layers. `inits` draws its parameters."""
+"""The KAN: a stack of layers. `inits` draws its parameters.
+
+Shapes: s members, n samples, n_0 inputs, n_L outputs; `[(s,) ...]` has the member axis in an ensemble only.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kancli.kan.layer import BasisStatistics, KANLayer, LayerTrace
+from kancli.kan.basis_statistics import BasisStatistics
+from kancli.kan.layer import KANLayer, LayerTrace
 
 
 class KAN(nn.Module):
@@ -17,35 +21,35 @@ class KAN(nn.Module):
 
     Args:
         width: nodes per layer, `[n_0, ..., n_L]`.
-        layer: the rest as for `KANLayer`.
+        layer_options: keyword arguments of every `KANLayer`.
     """
 
     layers: list[KANLayer]  # an nn.ModuleList
 
-    def __init__(self, width: Sequence[int], **layer: Any) -> None:
+    def __init__(self, width: Sequence[int], **layer_options: Any) -> None:
         super().__init__()
         self.width = tuple(width)
-        self.layer_options = layer
+        self.layer_options = layer_options
         self.layers = nn.ModuleList(  # pyright: ignore[reportAttributeAccessIssue]
-            KANLayer(n_in, n_out, **layer) for n_in, n_out in zip(self.width, self.width[1:])
+            KANLayer(n_in, n_out, **layer_options) for n_in, n_out in zip(self.width, self.width[1:])
         )
 
     @property
     def n_members(self) -> int | None:
-        """How many models this is; None for a single one without a member axis."""
+        """Number of members of an ensemble; None for a single model."""
         return self.layers[0].n_members
 
     def forward(self, x: Tensor) -> Tensor:
-        """x `[(s,) n, n_0]` to `[(s,) n, n_L]`; members may share `[n, n_0]`."""
-        x = self._for_members(x)
+        """x `[(s,) n, n_0]` to y `[(s,) n, n_L]`; with x `[n, n_0]`, all members get the same samples."""
+        x = self._add_member_axis(x)
         for layer in self.layers:
             x = layer(x)
         return x
 
     @torch.no_grad()
     def trace(self, x: Tensor) -> list[LayerTrace]:
-        """One `LayerTrace` a layer for the inputs x; the last one's `output` is that of `forward` under no_grad."""
-        x = self._for_members(x)
+        """Values of every layer, as one `LayerTrace` each; the last `output` equals that of `forward` under no_grad."""
+        x = self._add_member_axis(x)
         traces: list[LayerTrace] = []
         for layer in self.layers:
             traces.append(layer.trace(x))
@@ -53,57 +57,60 @@ class KAN(nn.Module):
         return traces
 
     def member(self, which: int | slice | None) -> KAN:
-        """Some members as a model that shares their parameters: an index gives a single model, a slice an ensemble,
-        None all there is. What the bases are standardised by at the moment stays with it."""
-        count = self.n_members
+        """A model that shares the parameters of some members, and their basis statistics.
+
+        Args:
+            which: an index for a single model, a slice for an ensemble, None for all members.
+        """
+        n_members = self.n_members
         if which is not None:
-            count = None if isinstance(which, int) else len(range(*which.indices(self.n_members or 0)))
+            n_members = None if isinstance(which, int) else len(range(*which.indices(self.n_members or 0)))
         chosen = ... if which is None else which
-        part = KAN(self.width, **{**self.layer_options, "n_members": count, "device": "meta"})
-        for mine, theirs in zip(part.layers, self.layers, strict=True):
-            for name, tensor in theirs.named_parameters():
-                setattr(mine, name, nn.Parameter(tensor.detach()[chosen], requires_grad=tensor.requires_grad))
-            mine.knots = theirs.knots[chosen] if theirs.per_input_knots else theirs.knots
-            if (standard := theirs.basis_statistics) is not None:
-                mine.basis_statistics = BasisStatistics(standard.mean[chosen], standard.inverse_std[chosen])
+        part = KAN(self.width, **{**self.layer_options, "n_members": n_members, "device": "meta"})
+        for new, layer in zip(part.layers, self.layers, strict=True):
+            for name, tensor in layer.named_parameters():
+                setattr(new, name, nn.Parameter(tensor.detach()[chosen], requires_grad=tensor.requires_grad))
+            new.knots = layer.knots[chosen] if layer.per_input_knots else layer.knots
+            if (statistics := layer.basis_statistics) is not None:
+                new.basis_statistics = BasisStatistics(statistics.mean[chosen], statistics.inverse_std[chosen])
         return part
 
     def ensemble_in_float64(self) -> KAN:
-        """A copy in float64, with the member axis in any case; what the bases are standardised by stays with it."""
-        copy = KAN(self.width, **{**self.layer_options, "n_members": self.n_members or 1, "device": "meta"})
+        """A float64 copy with its basis statistics; a single model becomes an ensemble of one."""
+        double = KAN(self.width, **{**self.layer_options, "n_members": self.n_members or 1, "device": "meta"})
 
-        def exact(tensor: Tensor) -> Tensor:
+        def convert(tensor: Tensor) -> Tensor:
             return (tensor.unsqueeze(0) if self.n_members is None else tensor).detach().double()
 
-        for mine, theirs in zip(copy.layers, self.layers, strict=True):
-            for name, tensor in theirs.named_parameters():
-                setattr(mine, name, nn.Parameter(exact(tensor), requires_grad=False))
-            mine.knots = exact(theirs.knots) if theirs.per_input_knots else theirs.knots
-            if (standard := theirs.basis_statistics) is not None:
-                mine.basis_statistics = BasisStatistics(exact(standard.mean), exact(standard.inverse_std))
-        return copy
+        for new, layer in zip(double.layers, self.layers, strict=True):
+            for name, tensor in layer.named_parameters():
+                setattr(new, name, nn.Parameter(convert(tensor), requires_grad=False))
+            new.knots = convert(layer.knots) if layer.per_input_knots else layer.knots
+            if (statistics := layer.basis_statistics) is not None:
+                new.basis_statistics = BasisStatistics(convert(statistics.mean), convert(statistics.inverse_std))
+        return double
 
     @contextmanager
     def with_basis_statistics(self, x: Tensor, chunk: int | None = None) -> Iterator[None]:
-        """Within, layers that standardise their bases do so over these samples, whatever batch is at hand.
+        """Context manager: layers standardise their bases over these samples, not over the current batch.
 
         Args:
             x: `[(s,) n, n_0]`.
-            chunk: how many samples to hold at a time.
+            chunk: number of samples to process at a time; None for all.
         """
         if not any(layer.standardise for layer in self.layers):
             yield
             return
-        chunks = list(self._for_members(x).split(chunk or x.shape[-2], dim=-2))
+        chunks = list(self._add_member_axis(x).split(chunk or x.shape[-2], dim=-2))
         try:
             with torch.no_grad():
                 for layer in self.layers:
-                    layer.basis_statistics = BasisStatistics.of([layer.local_basis(each) for each in chunks])
-                    chunks = [layer(each) for each in chunks]
+                    layer.basis_statistics = BasisStatistics.of([layer.local_basis(part) for part in chunks])
+                    chunks = [layer(part) for part in chunks]
             yield
         finally:
             for layer in self.layers:
                 layer.basis_statistics = None
 
-    def _for_members(self, x: Tensor) -> Tensor:
+    def _add_member_axis(self, x: Tensor) -> Tensor:
         return x if self.n_members is None or x.dim() > 2 else x.expand(self.n_members, *x.shape)

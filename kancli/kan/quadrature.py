@@ -1,6 +1,8 @@
-"""Exact second moments of the B-splines and of b(x), and of their derivatives, under uniform or normal inputs.
+"""Exact second moments of the B-splines, of b(x) and of their derivatives, for uniform or normal inputs.
 
-By Gauss-Legendre quadrature on panels between which everything is smooth, in float64: no sampling.
+Gauss-Legendre quadrature in float64, on panels on which the integrand is smooth; no sampling.
+
+Shapes: q quadrature points, K = G + k basis functions.
 """
 
 from __future__ import annotations
@@ -17,15 +19,15 @@ from torch import Tensor
 from kancli.kan import splines
 from kancli.kan.base_functions import base_function
 
-NODES = 24  # on one panel: exact for polynomials up to degree 47, so for squares of splines up to k = 10
-TAIL = 13.0  # beyond it, a normal density and all its moments are below 1e-36
-KINKS = 0.5  # the base functions with kinks have them at multiples of it
+POINTS_PER_PANEL = 24  # exact for polynomials up to degree 47, hence for squares of splines up to k = 10
+TAIL = 13.0  # standard deviations, beyond which the normal density is below 1e-36
+KINK_SPACING = 0.5  # the kinks of all base functions are at multiples of it
 
 Array = np.ndarray
 
 
 class BasisMoments(NamedTuple):
-    """Per basis, `[K]`: E[B_m(x)^2] and E[B_m'(x)^2]."""
+    """Second moments of each basis, `[K]`: E[B_m(x)^2] and E[B_m'(x)^2]."""
 
     values: Array
     slopes: Array
@@ -42,16 +44,16 @@ class BasisMoments(NamedTuple):
 
 
 class BaseMoments(NamedTuple):
-    """Of a residual function R."""
+    """Moments of a base function b."""
 
-    value: float  # E[R(x)^2]
-    slope: float  # E[R'(x)^2]
-    mean: float  # E[R(x)]
+    value: float  # E[b(x)^2]
+    slope: float  # E[b'(x)^2]
+    mean: float  # E[b(x)]
 
 
 @functools.lru_cache(maxsize=256)
 def basis_moments(grid_range: tuple[float, float], grid: int, k: int, distribution: str) -> BasisMoments:
-    """The moments of the G + k uniform B-splines of order k.
+    """Moments of the G + k B-splines of order k on uniform knots.
 
     Args:
         distribution: "uniform", x ~ U(-1, 1); or "normal", x ~ N(0, 1).
@@ -64,18 +66,19 @@ def basis_rule(grid_range: tuple[float, float], grid: int, k: int, distribution:
     """A quadrature rule that is exact for squares of splines.
 
     Returns:
-        Weights `[q]`; at their places the bases' values and slopes, `[q, K]` each: E[f(B(x))] = weights @ f(values).
+        Weights `[q]`, and the values and slopes of the bases at the quadrature points, `[q, K]` each; then
+        E[f(B(x))] = weights @ f(values).
     """
     knots = splines.extended_knots(grid_range, grid, k).numpy()
     x, weight = _rule(distribution, knots)
-    place = torch.from_numpy(x)
-    values, slopes = (splines.basis(place, grid_range, grid, k, derivative).numpy() for derivative in (0, 1))
+    points = torch.from_numpy(x)
+    values, slopes = (splines.basis(points, grid_range, grid, k, derivative).numpy() for derivative in (0, 1))
     return weight, values, slopes
 
 
 @functools.lru_cache(maxsize=256)
 def base_moments(name: str, distribution: str) -> BaseMoments:
-    """The moments of a base function, by name.
+    """Moments of a base function, by name.
 
     Args:
         distribution: "uniform", x ~ U(-1, 1); or "normal", x ~ N(0, 1).
@@ -84,23 +87,23 @@ def base_moments(name: str, distribution: str) -> BaseMoments:
 
 
 def moments_of(function: Callable[[Tensor], Tensor], distribution: str) -> BaseMoments:
-    """As `base_moments`, of any elementwise function that torch can differentiate."""
-    x, weight = _rule(distribution, np.arange(-TAIL, TAIL + KINKS, KINKS))
-    place = torch.from_numpy(x).requires_grad_()
-    value = function(place)
-    slope = torch.zeros_like(place)
+    """As `base_moments`, for any elementwise function that torch can differentiate."""
+    x, weight = _rule(distribution, np.arange(-TAIL, TAIL + KINK_SPACING, KINK_SPACING))
+    points = torch.from_numpy(x).requires_grad_()
+    value = function(points)
+    slope = torch.zeros_like(points)
     if value.requires_grad:
-        (slope,) = torch.autograd.grad(value.sum(), place)
+        (slope,) = torch.autograd.grad(value.sum(), points)
     values, slopes = value.detach().numpy(), slope.numpy()
     return BaseMoments(float(weight @ values**2), float(weight @ slopes**2), float(weight @ values))
 
 
 def _rule(distribution: str, breaks: Array) -> tuple[Array, Array]:
-    """Places and weights such that sum(weight * f(place)) = E[f(x)] for f smooth between the breaks."""
+    """Points x and weights `[q]` with sum(weights * f(x)) = E[f(x)] for f smooth between the breaks."""
     # A normal density is smooth on panels of half a standard deviation.
-    low, high, more = (-1.0, 1.0, []) if distribution == "uniform" else (-TAIL, TAIL, np.arange(-TAIL, TAIL, 0.5))
-    edges = np.unique(np.clip([low, high, *breaks, *more], low, high))
-    unit, unit_weight = np.polynomial.legendre.leggauss(NODES)
+    low, high, panels = (-1.0, 1.0, []) if distribution == "uniform" else (-TAIL, TAIL, np.arange(-TAIL, TAIL, 0.5))
+    edges = np.unique(np.clip([low, high, *breaks, *panels], low, high))
+    unit, unit_weight = np.polynomial.legendre.leggauss(POINTS_PER_PANEL)
     half = np.diff(edges) / 2
     x = (edges[:-1, None] + half[:, None] * (unit + 1)).ravel()
     weight = (half[:, None] * unit_weight).ravel()

@@ -1,10 +1,10 @@
-"""The B-spline basis and its derivatives, on uniform or on any increasing knots: tensors in, tensors out.
+"""The B-spline basis and its derivatives, on uniform or on any increasing knots.
 
-Shapes: n samples, i inputs, K basis functions of order k on K + k + 1 knots. Leading axes are carried through.
+Shapes: s members, n samples, i inputs, K basis functions of order k on K + k + 1 knots; `...` stands for leading axes.
 
-Only k + 1 of the bases are not 0 on one interval between knots. They are computed there, by the triangular scheme of
-Cox (1972) and de Boor (1972), which adds positive terms only (Piegl and Tiller, The NURBS Book, algorithm A2.2), and
-then put into their places: the cost does not grow with the number of intervals but for the zeros of the dense form.
+Only k + 1 bases are non-zero on one interval between knots. Those are computed, by the triangular scheme of Cox (1972)
+and de Boor (1972), which adds positive terms only (Piegl and Tiller, The NURBS Book, algorithm A2.2). The cost does not
+grow with the number of intervals, except for the zeros of the dense form.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from torch import Tensor
 
 
 def extended_knots(grid_range: tuple[float, float], grid: int, k: int) -> Tensor:
-    """The G + 1 knots that cut `grid_range` into G equal intervals, with k more on each side.
+    """The G + 1 knots that divide `grid_range` into G equal intervals, and k more on each side.
 
     Returns:
-        `[G + 1 + 2k]`, float64, increasing. The ends of the range are met exactly.
+        `[G + 1 + 2k]`, float64, increasing. The ends of the range are exact.
     """
     low, high = grid_range
     steps = torch.arange(-k, grid + k + 1, dtype=torch.float64)
@@ -32,10 +32,10 @@ def extended_knots(grid_range: tuple[float, float], grid: int, k: int) -> Tensor
 
 @dataclass(frozen=True)
 class LocalBasis:
-    """The bases that may differ from 0, by place."""
+    """The non-zero bases at each point: those with indices first, ..., first + k."""
 
     values: Sequence[Tensor]  # k + 1 of [..., i]
-    first: Tensor  # [..., i]  int32, the index of the basis that the first value belongs to; -k .. K - 1
+    first: Tensor  # [..., i]  int32, -k to K - 1; indices outside 0 to K - 1 belong to no basis
     n_basis: int
 
     @property
@@ -43,34 +43,34 @@ class LocalBasis:
         return len(self.values) - 1
 
     @cached_property
-    def inside(self) -> tuple[Tensor, Tensor]:
-        """The index of each value's basis, and 1 where there is such a basis, else 0; `[..., i, k + 1]`."""
+    def indices(self) -> tuple[Tensor, Tensor]:
+        """Index of each value's basis, clamped to 0 to K - 1, and 1 if that basis exists, else 0; `[..., i, k + 1]`."""
         steps = torch.arange(self.k + 1, dtype=self.first.dtype, device=self.first.device)
         indices = self.first.unsqueeze(-1) + steps
-        inside = indices.clamp(0, self.n_basis - 1)
-        return inside.long(), (indices == inside).to(self.values[0].dtype)
+        clamped = indices.clamp(0, self.n_basis - 1)
+        return clamped.long(), (indices == clamped).to(self.values[0].dtype)
 
     def take(self, dense: Tensor) -> tuple[Tensor, ...]:
-        """Out of one number for each basis, `[..., i, K]`, those of the values, k + 1 of `[..., i]`; 0 for no basis."""
-        indices, exists = self.inside
+        """Select from `[..., i, K]` the entries of the non-zero bases, k + 1 of `[..., i]`; 0 where none exists."""
+        indices, exists = self.indices
         return (dense.gather(-1, indices) * exists).unbind(-1)
 
     def dense(self) -> Tensor:
-        """All K values, `[..., i, K]`."""
+        """The values of all K bases, `[..., i, K]`."""
         return self.add_to_(self.values[0].new_zeros(*self.first.shape, self.n_basis))
 
     def add_to_(self, dense: Tensor) -> Tensor:
-        """Add all K values in place to `[..., i, K]`."""
-        indices, exists = self.inside
+        """Add the values of all K bases to `[..., i, K]` in place."""
+        indices, exists = self.indices
         return dense.scatter_add_(-1, indices, torch.stack(list(self.values), dim=-1) * exists)
 
 
 def basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> Tensor:
     """The values, or derivatives, of all K = G + k B-splines of order k at x, on uniform knots.
 
-    B_m lives on the knots m..m+k+1 of `extended_knots`; intervals are half-open but for the right end of the range,
-    which belongs to the last interval. The bases sum to 1 on the range, to less within k intervals of it, and are 0
-    beyond.
+    B_m is non-zero between the knots m and m + k + 1 of `extended_knots`. Intervals are half-open, except that the
+    right end of the range belongs to the last interval. The bases sum to 1 on the range, to less within k intervals of
+    it, and to 0 beyond.
 
     Args:
         x: `[..., i]`, any real dtype.
@@ -83,7 +83,7 @@ def basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivat
 
 
 def local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> LocalBasis:
-    """As `basis`, the values that may differ from 0 only."""
+    """As `basis`, the non-zero bases only."""
     if derivative == 0 and k > 1 and x.requires_grad and torch.is_grad_enabled():
         first, *values = _Values.apply(x, grid_range, grid, k)  # pyright: ignore[reportGeneralTypeIssues]
         return LocalBasis(values, first, grid + k)
@@ -91,7 +91,7 @@ def local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, d
 
 
 class _Values(torch.autograd.Function):
-    """`_local_basis` with the known derivative for its backward: faster than back through every step."""
+    """`_local_basis` with the B-splines' derivative as its backward pass, faster than automatic differentiation."""
 
     @staticmethod
     def forward(x: Tensor, grid_range: tuple[float, float], grid: int, k: int) -> tuple[Tensor, ...]:
@@ -107,8 +107,8 @@ class _Values(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
         slopes = _local_basis(*ctx.saved_tensors, *ctx.grid, derivative=1).values
-        _, *of_values = grads
-        products = [grad * slope for grad, slope in zip(of_values, slopes, strict=True)]
+        _, *value_grads = grads
+        products = [grad * slope for grad, slope in zip(value_grads, slopes, strict=True)]
         return sum(products[1:], products[0]), None, None, None
 
 
@@ -118,20 +118,20 @@ def _local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, 
     # In float64: at G = 200 a float32 position would be off by 1e-5 of an interval.
     position = x.double().sub(low).div_(step)  # [..., i], 0 at the left end of the range, G at its right
     interval = position.detach().floor()
-    if k <= derivative:  # elsewhere the two intervals at a knot agree
+    if k <= derivative:  # for higher orders both intervals at a knot give the same value
         interval = torch.where(x == high, grid - 1.0, interval)
     interval = interval.clamp_(-k, grid + k - 1)
-    # At u = 0 and u = 1 the bases that still exist are exactly 0 on the outermost intervals: beyond, nothing is left.
+    # Beyond the outermost intervals u is 0 or 1, where the bases that exist are exactly 0.
     u = (position - interval).clamp_(0, 1).to(x.dtype)
     values = _values(u, max(k - derivative, 0))
     if k < derivative:  # the derivative of a step
-        values = [0 * each for each in values] * (k + 1)
+        values = [0 * value for value in values] * (k + 1)
     elif k == derivative:  # steps do not fall to 0 at their ends
         outside = (position < -k) | ((position >= grid + k) & (x != high))
-        values = [each.masked_fill(outside, 0.0) for each in values]
+        values = [value.masked_fill(outside, 0.0) for value in values]
     for order in _orders_to_differentiate(k, derivative):
         values = _differentiate(values, [1 / step] * order)
-    first = interval.int().clamp(-k, grid + k - 1)  # NaN has become some integer: any will do, the values are NaN
+    first = interval.int().clamp(-k, grid + k - 1)  # NaN becomes an arbitrary index; the values are NaN
     return LocalBasis(values, first, grid + k)
 
 
@@ -140,8 +140,8 @@ def basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Ten
 
     Args:
         x: `[..., i]`, any real dtype.
-        knots: strictly increasing; `[K + k + 1]`, or `[i, K + k + 1]` where each input has its own, or
-            `[s, i, K + k + 1]` where each member s of x `[s, ..., i]` has.
+        knots: strictly increasing; `[K + k + 1]`, `[i, K + k + 1]` for per-input knots, or `[s, i, K + k + 1]` for
+            per-input knots of each member of x `[s, ..., i]`.
         derivative: 0 for the values, 1 or 2 for the first or second derivative by x.
 
     Returns:
@@ -152,35 +152,35 @@ def basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Ten
 
 
 def local_basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> LocalBasis:
-    """As `basis_on_knots`, the values that may differ from 0 only."""
+    """As `basis_on_knots`, the non-zero bases only."""
     shape, n_inputs, n_basis = x.shape, x.shape[-1], knots.shape[-1] - k - 1
-    own = knots.double().broadcast_to(*knots.shape[:-2], n_inputs, knots.shape[-1])  # [(s,) i, K + k + 1]
-    own = own.reshape(-1, *own.shape[-2:]).contiguous()  # [s, i, K + k + 1]
-    place = x.double().reshape(len(own), -1, n_inputs)  # [s, n, i]
-    x = x.reshape(place.shape)
-    columns = place.detach().transpose(1, 2).contiguous()
-    interval = torch.searchsorted(own, columns, right=True).transpose(1, 2) - 1
-    start, right_end, end = (own[:, None, :, at] for at in (0, n_basis, -1))  # [s, 1, i]
+    knots = knots.double().broadcast_to(*knots.shape[:-2], n_inputs, knots.shape[-1])  # [(s,) i, K + k + 1]
+    knots = knots.reshape(-1, *knots.shape[-2:]).contiguous()  # [s, i, K + k + 1]
+    position = x.double().reshape(len(knots), -1, n_inputs)  # [s, n, i]
+    x = x.reshape(position.shape)
+    columns = position.detach().transpose(1, 2).contiguous()  # [s, i, n]
+    interval = torch.searchsorted(knots, columns, right=True).transpose(1, 2) - 1  # [s, n, i]
+    start, right_end, end = (knots[:, None, :, index] for index in (0, n_basis, -1))  # [s, 1, i]
     at_end = x == right_end.to(x.dtype)
     interval = torch.where(at_end, n_basis - 1, interval).clamp(0, n_basis + k - 1)
-    outside = (place < start) | ((place >= end) & ~at_end)
-    # Knots interval - k + 1 .. interval + k, those beyond the ends extended at the end's spacing: they matter for
-    # bases that are cut off only.
-    reach = torch.arange(1, 2 * k + 1, device=x.device)
-    wide = _extend(own, k)[:, None].expand(-1, x.shape[1], -1, -1)  # [s, n, i, .]
-    near = wide.gather(-1, interval.unsqueeze(-1) + reach)
-    left = [(place - near[..., k - j]).to(x.dtype) for j in range(1, k + 1)]
-    right = [(near[..., k + j - 1] - place).to(x.dtype) for j in range(1, k + 1)]
+    outside = (position < start) | ((position >= end) & ~at_end)
+    # Knots interval - k + 1 to interval + k. Those beyond the ends continue at the spacing of the end; they affect only
+    # bases that do not exist.
+    steps = torch.arange(1, 2 * k + 1, device=x.device)
+    extended = _extend(knots, k)[:, None].expand(-1, x.shape[1], -1, -1)  # [s, n, i, K + 3k + 1]
+    near = extended.gather(-1, interval.unsqueeze(-1) + steps)  # [s, n, i, 2k]
+    left = [(position - near[..., k - j]).to(x.dtype) for j in range(1, k + 1)]
+    right = [(near[..., k + j - 1] - position).to(x.dtype) for j in range(1, k + 1)]
     values = [torch.ones_like(x) + 0 * x]
     for _ in range(k - derivative):
         values = _raise_order(values, left, right)
-    values = [each.masked_fill(outside, 0.0) for each in values]
+    values = [value.masked_fill(outside, 0.0) for value in values]
     if k < derivative:
-        values = [0 * each for each in values] * (k + 1)
+        values = [0 * value for value in values] * (k + 1)
     for order in _orders_to_differentiate(k, derivative):
         spans = [(near[..., k + r] - near[..., k + r - order]).to(x.dtype) for r in range(order)]
         values = _differentiate(values, [order / span for span in spans])
-    return LocalBasis([each.reshape(shape) for each in values], (interval - k).int().reshape(shape), n_basis)
+    return LocalBasis([value.reshape(shape) for value in values], (interval - k).int().reshape(shape), n_basis)
 
 
 def _orders_to_differentiate(k: int, derivative: int) -> range:
@@ -188,7 +188,7 @@ def _orders_to_differentiate(k: int, derivative: int) -> range:
 
 
 def _extend(knots: Tensor, count: int) -> Tensor:
-    """`count` knots more at each end of `[..., m]`, at the spacing of the last interval there."""
+    """Add `count` knots at each end of `[..., m]`, at the spacing of the last interval there."""
     steps = torch.arange(1, count + 1, dtype=knots.dtype, device=knots.device)
     before = knots[..., :1] - (knots[..., 1:2] - knots[..., :1]) * steps.flip(0)
     after = knots[..., -1:] + (knots[..., -1:] - knots[..., -2:-1]) * steps
@@ -196,9 +196,9 @@ def _extend(knots: Tensor, count: int) -> Tensor:
 
 
 def _values(u: Tensor, k: int) -> list[Tensor]:
-    """The k + 1 uniform B-splines that are not 0 on an interval, at the place u in [0, 1] of it.
+    """The k + 1 non-zero B-splines on uniform knots, at the relative position u in [0, 1] of an interval.
 
-    The triangle without its divisions: the 1/order of every step is one factor 1/k! put in at the start.
+    The triangular scheme with all its divisions by the order joined into one factor 1/k! at the start.
     """
     if k == 0:
         return [torch.ones_like(u) + 0 * u]  # NaN stays NaN
@@ -215,7 +215,10 @@ def _values(u: Tensor, k: int) -> list[Tensor]:
 
 
 def _raise_order(values: Sequence[Tensor], left: Sequence[Tensor], right: Sequence[Tensor]) -> list[Tensor]:
-    """One step of the triangle: bases of order d - 1 to bases of order d; left[j-1] = x - t_{q+1-j}, right alike."""
+    """One step of the triangular scheme: bases of order d - 1 to bases of order d, for x in [t_q, t_{q+1}).
+
+    left[j-1] = x - t_{q+1-j}; right[j-1] = t_{q+j} - x.
+    """
     order = len(values)
     raised, saved = [], torch.zeros_like(values[0])
     for r, value in enumerate(values):
@@ -228,7 +231,8 @@ def _raise_order(values: Sequence[Tensor], left: Sequence[Tensor], right: Sequen
 def _differentiate(values: Sequence[Tensor], factors: Sequence[Tensor | float]) -> list[Tensor]:
     """Derivatives of order-d bases from the values of the d bases of order d - 1.
 
-    B'_{m,d} = d (B_{m,d-1} / (t_{m+d} - t_m) - B_{m+1,d-1} / (t_{m+d+1} - t_{m+1})); factors[r] is d over span r.
+    B'_{m,d} = d (B_{m,d-1} / (t_{m+d} - t_m) - B_{m+1,d-1} / (t_{m+d+1} - t_{m+1})); factors[r] is d over the r-th
+    of these knot distances.
     """
     shares = [factor * value for factor, value in zip(factors, values, strict=True)]
     return [-shares[0], *(a - b for a, b in zip(shares, shares[1:])), shares[-1]]  # noqa: RUF007

@@ -1,4 +1,4 @@
-"""Where bits would depend on how many threads there are, there is one; and several at work on pieces of their own."""
+"""Thread counts: one thread where the bits depend on it, a pool for independent pieces of work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Within, torch computes on one thread, so that bits do not depend on how many there are."""
+    """Context manager: torch computes on one thread, so that bits do not depend on the thread count."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -27,10 +27,9 @@ def one_thread() -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Within, numpy's matrix products and decompositions compute on one thread, for the same reason.
+    """Context manager: numpy's matrix products and decompositions compute on one thread.
 
-    numpy's, and not torch's: the bits of MKL's depend on where in memory the numbers lie, and so on what else is
-    computed with them.
+    Use numpy for products whose bits matter: in torch, those of MKL depend on the alignment of the operands.
     """
     with _blas().limit(limits=1, user_api="blas"):
         yield
@@ -38,7 +37,7 @@ def one_blas_thread() -> Iterator[None]:
 
 @functools.cache
 def _blas() -> ThreadpoolController:
-    import numpy.linalg  # noqa: F401 - to be found it must be loaded
+    import numpy.linalg  # noqa: F401 - the controller sees loaded libraries only
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
@@ -46,7 +45,7 @@ def _blas() -> ThreadpoolController:
 
 @contextlib.contextmanager
 def thread_pool() -> Iterator[Executor]:
-    """As many workers as torch has threads, each of which computes on one."""
+    """Context manager: an executor with as many workers as torch has threads, each computing on one thread."""
     threads = torch.get_num_threads()
     with one_thread(), ThreadPoolExecutor(threads) as workers:
         yield workers

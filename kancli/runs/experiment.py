@@ -18,7 +18,7 @@ from kancli.figures.data import MAX_MEMBERS
 from kancli.inits.initialise import declared, init_, size_of
 from kancli.inits.laws import Law
 from kancli.kan.base_functions import base_function
-from kancli.kan.layer import BasisStatistics
+from kancli.kan.basis_statistics import BasisStatistics
 from kancli.kan.network import KAN
 from kancli.runs.forward import ForwardResult, forward_and_measure
 from kancli.runs.result import Result

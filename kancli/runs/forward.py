@@ -10,8 +10,9 @@ from torch import Tensor
 
 from kancli.config import memory
 from kancli.config.settings import Settings
+from kancli.kan.basis_statistics import BasisStatistics
 from kancli.kan.grid_adaptation import adapt_grid_
-from kancli.kan.layer import BasisStatistics, LayerTrace
+from kancli.kan.layer import LayerTrace
 from kancli.kan.network import KAN
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import GradientStats, measure_gradients
