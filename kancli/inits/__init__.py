@@ -1,6 +1,6 @@
-"""The initialisation schemes: one file a family, the table of all of them, and the one place that draws.
+"""The initialisation schemes: one file for each family, and the table of all schemes.
 
-A module of this package that defines `SCHEMES`, a dict of schemes by name, is found by itself.
+To add schemes, put a module into this package that defines `SCHEMES`, a dict of classes by name.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from kancli.inits.scheme import LayerSize, Scheme
 __all__ = ["SCHEMES", "LayerSize", "Scheme"]
 
 
-def _table() -> dict[str, type[Scheme]]:
-    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
-    table = {name: scheme for module in modules for name, scheme in getattr(module, "SCHEMES", {}).items()}
-    return {"default": table.pop("default"), **table}
+def _collect_schemes() -> dict[str, type[Scheme]]:
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    schemes = {name: scheme for module in modules for name, scheme in getattr(module, "SCHEMES", {}).items()}
+    return {"default": schemes.pop("default"), **schemes}
 
 
-SCHEMES: dict[str, type[Scheme]] = _table()
+SCHEMES: dict[str, type[Scheme]] = _collect_schemes()

@@ -1,4 +1,4 @@
-"""What efficient-kan draws, as it is and with its scales the right way round.
+"""The law of efficient-kan, as it is and with scales that grow the weights.
 
 Cao, github.com/Blealtan/efficient-kan: `src/efficient_kan/kan.py`, `KANLinear.reset_parameters`.
 """
@@ -16,7 +16,7 @@ from kancli.schema import Real, key
 
 @dataclass(frozen=True)
 class EfficientKan(Scheme):
-    """The library's law. Its base_weight is scale_base, its spline_scaler scale_sp, its spline_weight coef.
+    """The law of efficient-kan. Its base_weight is scale_base, its spline_scaler scale_sp, its spline_weight coef.
 
     scale_base ~ U(±sqrt(6/((1 + 5 scale_base^2) n_in))): kaiming_uniform with a = sqrt(5) scale_base;
     scale_sp   ~ U(±sqrt(6/((1 + 5 scale_spline^2) n_in)));
@@ -40,7 +40,7 @@ class EfficientKan(Scheme):
         }
 
     def _half_width(self, scale: float) -> float:
-        """Of the uniform law, times sqrt(n_in)."""
+        """Half-width of the uniform law, times sqrt(n_in)."""
         return math.sqrt(6 / (1 + 5 * scale**2))
 
 
@@ -48,7 +48,7 @@ class EfficientKan(Scheme):
 class EfficientKanFixed(EfficientKan):
     """The same law at its defaults, with weights that grow with their scale.
 
-    scale_base ~ U(±scale_base/sqrt(n_in)); scale_sp ~ U(±scale_spline/sqrt(n_in)); coef as there.
+    scale_base ~ U(±scale_base/sqrt(n_in)); scale_sp ~ U(±scale_spline/sqrt(n_in)); coef as in EfficientKan.
     """
 
     def _half_width(self, scale: float) -> float:

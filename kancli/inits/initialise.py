@@ -1,10 +1,11 @@
-"""Draw the parameters of a model by the laws of a scheme."""
+"""Sample the parameters of a model from the laws of a scheme."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from kancli.inits.laws import Constant
@@ -20,78 +21,85 @@ if TYPE_CHECKING:
     from kancli.kan.network import KAN
 
 
-BLOCK_NUMBERS = 2**18  # a tensor of more is drawn in blocks
+BLOCK_NUMBERS = 2**18  # larger tensors are sampled in blocks of rows of about this many numbers
 
 
 def size_of(layer: KANLayer) -> LayerSize:
-    """What the laws of a layer may depend on."""
+    """The properties of a layer that its laws may depend on."""
     return LayerSize(layer.n_in, layer.n_out, layer.grid, layer.k, layer.grid_range, layer.base_name or layer.base_fun)
 
 
 def declared(model: KAN, scheme: Scheme) -> list[dict[str, tuple[float, float, float, float]]]:
-    """Per layer and tensor what the laws say: mean, std, and of one member's tensor the standard errors of its mean and
-    of its mean squared distance from the law's mean."""
-    leading = 0 if model.n_members is None else 1
+    """Expected statistics of each layer's tensors, by tensor.
 
-    def told(law: Law, tensor: Tensor) -> tuple[float, float, float, float]:
-        shape = tuple(tensor.shape[leading:])
+    Returns:
+        (mean, std, mean_error, variance_error) of the law; the last two are, for the tensor of one member, the standard
+        errors of its mean and of its mean squared distance from the law's mean.
+    """
+
+    def moments(law: Law, tensor: Tensor) -> tuple[float, float, float, float]:
+        shape = tuple(tensor.shape if model.n_members is None else tensor.shape[1:])
         return law.mean, law.std, law.mean_error(shape), law.variance_error(shape)
 
     return [
-        {name: told(law, getattr(layer, name)) for name, law in scheme.laws(size_of(layer)).items()}
+        {name: moments(law, getattr(layer, name)) for name, law in scheme.laws(size_of(layer)).items()}
         for layer in model.layers
     ]
 
 
 def init_(model: KAN, scheme: Scheme, *, seed: int | Sequence[int]) -> KAN:
-    """Fill every parameter of `model` in place by the laws of `scheme`, and return it.
+    """Fill every parameter of `model` in place from the laws of `scheme`, and return it.
 
-    Every tensor of every layer has a stream of its own, named "layer {l}/{tensor}", a large one several. Values are
-    drawn on the CPU in float64, then cast and moved.
+    Every tensor of every layer has its own stream, "layer {l}/{tensor}"; a large tensor has one for each block. Values
+    are sampled on the CPU in float64, then cast and moved.
 
     Args:
-        seed: the seed of all these streams; required. Member i of an ensemble is drawn with seed + i, or with the
-            i-th of several.
+        seed: seed of the streams; member i of an ensemble gets seed + i, or the i-th of several seeds.
 
     Raises:
         ValueError: the scheme's laws are not those of the layer's tensors.
     """
-    import numpy as np
-    import torch
-
     seeds = range(seed, seed + (model.n_members or 1)) if isinstance(seed, int) else seed
     sizes = [size_of(layer) for layer in model.layers]
-    given = [draws for each in seeds if (draws := scheme.source_draws(sizes, each)) is not None]
+    source_draws = [draws for seed in seeds if (draws := scheme.source_draws(sizes, seed)) is not None]
     for number, (layer, size) in enumerate(zip(model.layers, sizes, strict=True)):
         laws = scheme.laws(size)
         if set(laws) != {name for name, _ in layer.named_parameters()}:
             raise ValueError(f"{type(scheme).__name__}.laws gives {', '.join(laws)}: not the layer's tensors")
         for name, law in laws.items():
-            tensor: Tensor = getattr(layer, name)
-            on_cpu = tensor.detach().cpu()  # the tensor itself, where it lies there
-            values = on_cpu.numpy() if model.n_members is not None else on_cpu.unsqueeze(0).numpy()
-            with np.errstate(over="ignore"):  # what float32 cannot hold is reported with the statistics
-                if given:
-                    for member, draws in enumerate(given):
+            with _as_array(getattr(layer, name), ensemble=model.n_members is not None) as values:
+                if source_draws:
+                    for member, draws in enumerate(source_draws):
                         values[member] = draws[number][name]
                 elif isinstance(law, Constant):
                     values[...] = law.value
                 else:
-                    _draw(law, values, seeds, f"layer {number}/{name}")
-            if tensor.device.type != "cpu":
-                with torch.no_grad():
-                    tensor.copy_(on_cpu)
+                    _sample_(law, values, seeds, f"layer {number}/{name}")
     return model
 
 
-def _draw(law: Law, values: np.ndarray, seeds: Sequence[int], purpose: str) -> None:
-    """Fill `[s, ...]` in place, a member a seed.
+@contextlib.contextmanager
+def _as_array(tensor: Tensor, *, ensemble: bool) -> Iterator[np.ndarray]:
+    """Context manager: a CPU array `[s, ...]` whose values become those of the tensor."""
+    import numpy as np
+    import torch
 
-    A large tensor is drawn in blocks of rows, each from a stream of its own, several at a time: the blocks depend on
-    the tensor's shape alone, so the numbers do not depend on how many threads there are.
+    on_cpu = tensor.detach().cpu()  # shares memory with a tensor on the CPU
+    with np.errstate(over="ignore"):  # the statistics report values beyond the dtype
+        yield on_cpu.numpy() if ensemble else on_cpu.unsqueeze(0).numpy()
+    if tensor.device.type != "cpu":
+        with torch.no_grad():
+            tensor.copy_(on_cpu)
+
+
+def _sample_(law: Law, values: np.ndarray, seeds: Sequence[int], purpose: str) -> None:
+    """Fill `[s, ...]` in place, with one seed for each member.
+
+    A large tensor is sampled in blocks of rows, each with its own stream, on several threads. The blocks depend on the
+    tensor's shape alone, so the values do not depend on the number of threads.
     """
-    rows = max(1, BLOCK_NUMBERS // math.prod(values.shape[2:]))
-    blocks = [slice(begin, begin + rows) for begin in range(0, values.shape[1], rows)]
+    n_rows = max(1, BLOCK_NUMBERS // math.prod(values.shape[2:]))
+    blocks = [slice(start, start + n_rows) for start in range(0, values.shape[1], n_rows)]
     if len(blocks) == 1:
         for member, generator in enumerate(streams(seeds, purpose)):
             values[member] = law.sample(values.shape[1:], generator=generator)
@@ -99,11 +107,11 @@ def _draw(law: Law, values: np.ndarray, seeds: Sequence[int], purpose: str) -> N
 
     from kancli.kan.threads import thread_pool
 
-    def fill(job: tuple[int, int]) -> None:
-        member, number = job
-        target = values[member, blocks[number]]
+    def fill(member_and_block: tuple[int, int]) -> None:
+        member, number = member_and_block
+        block = values[member, blocks[number]]
         generator = stream(seeds[member], f"{purpose}/block {number}" if number else purpose)
-        target[...] = law.rows(blocks[number]).sample(target.shape, generator=generator)
+        block[...] = law.rows(blocks[number]).sample(block.shape, generator=generator)
 
     with thread_pool() as workers:
         for _ in workers.map(fill, itertools.product(range(len(seeds)), range(len(blocks)))):

@@ -1,4 +1,4 @@
-"""The law of coefficients that are fitted to noise at the knots."""
+"""Law of coefficients that are fitted to noise at the knots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-FREQUENCIES, NEAR_KNOTS = 1024, 24  # of a knot noise's cumulative distribution
+N_FREQUENCIES = 1024  # terms of the Fourier series of the cumulative distribution
+N_EXACT_KNOTS = 24  # largest weights with an exact characteristic function; the sum of the others counts as normal
 
 
 @dataclass(frozen=True)
@@ -47,37 +48,37 @@ class KnotNoise(RowInvariant):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        most = self.half_width * float(self.inverse.abs().sum(1).max())
-        return -most, most
+        high = self.half_width * float(self.inverse.abs().sum(1).max())
+        return -high, high
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
-        """By the characteristic functions: each entry is a sum of independent uniform numbers, within `bounds`."""
+        """By a Fourier series: each entry is a sum of independent uniform numbers, so its transform is known."""
         import numpy as np
 
         if self.half_width == 0:
             return (x >= 0).astype(float)
-        weights = -np.sort(-np.abs(self.inverse.numpy()), axis=1) * self.half_width  # [K, G + 1], falling
-        most = 1.001 * weights.sum(1).max()
-        order = np.pi / most * np.arange(1, FREQUENCIES + 1)
-        # The weights of far knots fall off geometrically: together they are as good as normal.
-        near, far = weights[:, :NEAR_KNOTS], (weights[:, NEAR_KNOTS:] ** 2).sum(1) / 3
-        characteristic = np.exp(-far[:, None] / 2 * order**2)
-        for each in near.T:
-            characteristic *= np.sinc(each[:, None] * order / np.pi)
-        share = characteristic.mean(0) / order / most
-        inside = np.clip(x, -most, most)
-        return np.clip(0.5 + inside / (2 * most) + np.sin(inside[..., None] * order) @ share, 0, 1)
+        weights = -np.sort(-np.abs(self.inverse.numpy()), axis=1) * self.half_width  # [K, G + 1], decreasing
+        half_period = 1.001 * weights.sum(1).max()
+        frequencies = np.pi / half_period * np.arange(1, N_FREQUENCIES + 1)
+        # The weights decrease geometrically, so the sum of the small ones is close to normal.
+        large, small_variance = weights[:, :N_EXACT_KNOTS], (weights[:, N_EXACT_KNOTS:] ** 2).sum(1) / 3
+        characteristic = np.exp(-small_variance[:, None] / 2 * frequencies**2)  # [K, N_FREQUENCIES]
+        for weight in large.T:
+            characteristic *= np.sinc(weight[:, None] * frequencies / np.pi)
+        amplitudes = characteristic.mean(0) / frequencies / half_period
+        inside = np.clip(x, -half_period, half_period)
+        return np.clip(0.5 + inside / (2 * half_period) + np.sin(inside[..., None] * frequencies) @ amplitudes, 0, 1)
 
     def mean_error(self, shape: tuple[int, ...]) -> float:
-        # Coefficients of one edge hang together, those of different edges do not.
+        # The coefficients of one edge are correlated, those of different edges are independent.
         edge = self.half_width * math.sqrt(float(self.inverse.mean(0).square().sum()) / 3)
         return edge / math.sqrt(math.prod(shape[:-1]))
 
     def variance_error(self, shape: tuple[int, ...]) -> float:
-        # An edge's coefficients are sums of uniform numbers, whose fourth cumulant is -2/15 half_width^4.
-        together = float((self.inverse @ self.inverse.T).square().sum()) * 2 * (self.half_width**2 / 3) ** 2
+        # A coefficient is a sum of uniform numbers, whose fourth cumulant is -2/15 half_width^4.
+        covariances = float((self.inverse @ self.inverse.T).square().sum()) * 2 * (self.half_width**2 / 3) ** 2
         cumulants = float(self.inverse.square().sum(0).square().sum()) * -2 / 15 * self.half_width**4
-        return math.sqrt((together + cumulants) / math.prod(shape[:-1])) / shape[-1]
+        return math.sqrt((covariances + cumulants) / math.prod(shape[:-1])) / shape[-1]
 
     def combined_variance(self, weights: np.ndarray) -> np.ndarray:
         return ((weights @ self.inverse.numpy()) ** 2).sum(-1) * self.half_width**2 / 3

@@ -1,6 +1,6 @@
-"""The distributions that a scheme can declare for a tensor, each with its exact moments and its draw.
+"""Laws: the distributions that a scheme gives to tensors, each with its exact moments and its sampling.
 
-What is declared is what is drawn: there is no second description of a law.
+Each law describes a distribution once, and sampling, checks, figures and `explain` all use that description.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _normal_cdf(x: np.ndarray, std: float) -> np.ndarray:
 
 
 class Law(Protocol):
-    """How the entries of one tensor are distributed. Moments are of all its entries taken together."""
+    """Distribution of the entries of one tensor. Moments and `cdf` are averages over all entries."""
 
     @property
     def mean(self) -> float: ...
@@ -32,37 +32,37 @@ class Law(Protocol):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """What no entry can be below or above."""
+        """Lowest and highest possible entry; may be infinite."""
         ...
 
     def mean_error(self, shape: tuple[int, ...]) -> float:
-        """The standard error of the mean of a tensor of that shape."""
+        """Standard error of the mean of a tensor of that shape."""
         ...
 
     def variance_error(self, shape: tuple[int, ...]) -> float:
-        """The standard error of the mean squared distance of such a tensor's entries from `mean`."""
+        """Standard error of the mean squared distance of a tensor's entries from `mean`."""
         ...
 
     def combined_variance(self, weights: np.ndarray) -> np.ndarray:
-        """The variance of sum_m w_m coef_m for the entries of one edge; weights `[q, K]` to `[q]`."""
+        """Variance of sum_m w_m coef_m over the entries of one edge; weights `[q, K]` to `[q]`."""
         ...
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
-        """The share of the entries, all taken together, that is expected at or below each x."""
+        """Expected share of all entries at or below each x; the shape of x."""
         ...
 
     def rows(self, block: slice) -> Law:
-        """The law of a block of the tensor's first axis."""
+        """Law of a block of rows, the tensor's first axis."""
         ...
 
     def sample(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
-        """float64 values of that shape, in C order."""
+        """float64 values of that shape, drawn from `generator` alone."""
         ...
 
 
 @dataclass(frozen=True)
 class RowInvariant:
-    """What laws share that are the same for each row."""
+    """Base of the laws that are the same for every row."""
 
     def rows(self, block: slice) -> Self:
         return self
@@ -70,11 +70,11 @@ class RowInvariant:
 
 @dataclass(frozen=True)
 class Independent(RowInvariant):
-    """What laws of independent entries share."""
+    """Base of the laws whose entries are independent."""
 
     @property
     def kurtosis(self) -> float:
-        """Fourth moment about the mean over the squared variance; a law without it takes that of a normal one."""
+        """Fourth central moment over the squared variance; by default that of a normal law."""
         return 3.0
 
     def mean_error(self, shape: tuple[int, ...]) -> float:
@@ -89,7 +89,7 @@ class Independent(RowInvariant):
 
 @dataclass(frozen=True)
 class Constant(Independent):
-    """One value, nothing random."""
+    """The same value for every entry."""
 
     value: float
 
@@ -119,7 +119,7 @@ class Constant(Independent):
 
 @dataclass(frozen=True)
 class Normal(Independent):
-    """N(mean, std); std is the standard deviation, not the variance."""
+    """N(mean, std), with std the standard deviation."""
 
     mean: float
     std: float
@@ -209,7 +209,7 @@ class NormalByBasis(Independent):
 
 @dataclass(frozen=True)
 class Masked:
-    """A law on the edges that a mask keeps, and 0 on the others."""
+    """A law on the edges that a fixed mask keeps, and 0 on the others."""
 
     law: Uniform | Constant
     kept: tuple[tuple[bool, ...], ...]  # [n_in][n_out]
@@ -235,12 +235,12 @@ class Masked:
         return self.share * self.law.cdf(x) + (1 - self.share) * (x >= 0)
 
     def mean_error(self, shape: tuple[int, ...]) -> float:
-        # Which edges are kept is not random.
+        # The mask is not random, so only the kept entries contribute.
         return self.law.std * math.sqrt(self.share / math.prod(shape))
 
     def variance_error(self, shape: tuple[int, ...]) -> float:
-        own = self.law.std**4 * (self.law.kurtosis - 1) + 4 * (self.law.mean - self.mean) ** 2 * self.law.std**2
-        return math.sqrt(self.share * own / math.prod(shape))
+        per_entry = self.law.std**4 * (self.law.kurtosis - 1) + 4 * (self.law.mean - self.mean) ** 2 * self.law.std**2
+        return math.sqrt(self.share * per_entry / math.prod(shape))
 
     def combined_variance(self, weights: np.ndarray) -> np.ndarray:
         return (weights**2).sum(-1) * self.std**2

@@ -1,4 +1,4 @@
-"""Schemes that others wrote, named by where they can be imported from; and from where they may be."""
+"""Schemes from outside kancli, by their dotted name, and the policy for importing foreign code."""
 
 from __future__ import annotations
 
@@ -16,55 +16,55 @@ from pathlib import Path
 from kancli.errors import one_line
 from kancli.inits.scheme import Scheme
 
-TARGET = "_target_"  # the key, Hydra's own for a dotted name
-NOT_OUTSIDE = ("kancli", "builtins", "abc")
+TARGET = "_target_"  # Hydra's key for a dotted name
+NOT_HASHED = ("kancli", "builtins", "abc")  # packages whose sources do not count as a user's
 
 
 @dataclass(frozen=True)
 class CodePolicy:
-    """Whose code may be imported because a config names it. It is given on the command line, never by a config."""
+    """Code that may be imported because a config names it. Only the command line sets the policy, never a config."""
 
-    folder: Path | None = None  # that of --config-dir
+    folder: Path | None = None  # of --config-dir
     anywhere: bool = False  # allow_code=true
 
 
-_trust = CodePolicy()
+_policy = CodePolicy()
 
 
 def code_policy() -> CodePolicy:
-    """What the user has said of this."""
-    return _trust
+    """The current policy."""
+    return _policy
 
 
 @contextlib.contextmanager
-def use_policy(given: CodePolicy) -> Iterator[None]:
-    """Within, that code may be imported, and the folder's is found."""
-    global _trust
-    before, path = _trust, list(sys.path)
-    _trust = given
-    if given.folder is not None:
-        sys.path.append(str(given.folder))
+def use_policy(policy: CodePolicy) -> Iterator[None]:
+    """Context manager: the policy holds, and its folder is on sys.path."""
+    global _policy
+    before, path = _policy, list(sys.path)
+    _policy = policy
+    if policy.folder is not None:
+        sys.path.append(str(policy.folder))
     try:
         yield
     finally:
-        _trust, sys.path[:] = before, path
+        _policy, sys.path[:] = before, path
 
 
 class NoSchemeError(ValueError):
-    """A dotted name does not lead to a scheme; the message says why, and what to do."""
+    """A dotted name is not that of a scheme; the message gives the reason and the fix."""
 
 
 def scheme_at(target: object) -> type[Scheme]:
     """The scheme class at a dotted name such as "mine.Shrinking".
 
     Raises:
-        NoSchemeError: there is none.
+        NoSchemeError: the module cannot be imported, or has no such scheme.
     """
     parts = target.split(".") if isinstance(target, str) else []
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise NoSchemeError("allowed: MODULE.CLASS")
     module_name, name = ".".join(parts[:-1]), parts[-1]
-    _check_trusted(parts[0])
+    _check_policy(parts[0])
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -75,34 +75,34 @@ def scheme_at(target: object) -> type[Scheme]:
         ) from None
     except (Exception, SystemExit) as error:
         raise NoSchemeError(f"{module_name} cannot be imported: {one_line(error)}") from None
-    found = getattr(module, name, None)
-    if found is None:
+    scheme = getattr(module, name, None)
+    if scheme is None:
         raise NoSchemeError(f"{module_name} ({getattr(module, '__file__', 'built in')}) has no {name}")
-    if not (inspect.isclass(found) and issubclass(found, Scheme) and dataclasses.is_dataclass(found)):
+    if not (inspect.isclass(scheme) and issubclass(scheme, Scheme) and dataclasses.is_dataclass(scheme)):
         raise NoSchemeError("not a scheme: a dataclass that is a subclass of kancli.inits.Scheme")
-    if inspect.isabstract(found):
+    if inspect.isabstract(scheme):
         raise NoSchemeError("not a whole scheme: it has no method laws(self, size)")
-    return found
+    return scheme
 
 
-def _check_trusted(package: str) -> None:
-    """Check, without importing it, that a module's or package's code may be imported.
+def _check_policy(package: str) -> None:
+    """Check, without importing it, that the policy allows a module or package.
 
     Raises:
-        NoSchemeError: the user has not said so.
+        NoSchemeError: it does not.
     """
-    if _trust.anywhere or package == "kancli":
+    if _policy.anywhere or package == "kancli":
         return
-    if _trust.folder is None:
+    if _policy.folder is None:
         raise NoSchemeError("not kancli's own code; give --config-dir DIR, where it lies, or add allow_code=true")
     try:
-        found = importlib.util.find_spec(package)
+        spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
-        found = None
-    if found is None:  # the import will say so
+        spec = None
+    if spec is None:  # the import reports it
         return
-    places = [*(found.submodule_search_locations or []), *([found.origin] if found.origin else [])]
-    if not all(Path(place).absolute().is_relative_to(_trust.folder) for place in places):
+    locations = [*(spec.submodule_search_locations or []), *([spec.origin] if spec.origin else [])]
+    if not all(Path(location).absolute().is_relative_to(_policy.folder) for location in locations):
         raise NoSchemeError(f"{package} lies outside the folder of --config-dir; to run its code add allow_code=true")
 
 
@@ -112,6 +112,6 @@ def name_of(scheme: type[Scheme]) -> str:
 
 
 def source_hash(scheme: type[Scheme]) -> str:
-    """sha256 of the files that a scheme class and those it inherits from are written in: another law, another run."""
-    files = {inspect.getfile(each) for each in scheme.__mro__ if each.__module__.split(".")[0] not in NOT_OUTSIDE}
+    """sha256 of the source files of a scheme class and its bases; part of a run's identity."""
+    files = {inspect.getfile(base) for base in scheme.__mro__ if base.__module__.split(".")[0] not in NOT_HASHED}
     return hashlib.sha256(b"".join(Path(file).read_bytes() for file in sorted(files))).hexdigest()

@@ -1,4 +1,4 @@
-"""What the code of pykan draws, in its two generations; its documentation says something else (see `reference`).
+"""The laws that the code of pykan implements, in two generations; its documentation differs (see `reference`).
 
 Liu et al., github.com/KindXiaoming/pykan: `kan/KAN.py`, `kan/KANLayer.py` at 0.0.5; `kan/MultKAN.py`,
 `kan/KANLayer.py` at 0.2.8.
@@ -33,7 +33,7 @@ class Pykan005(Scheme):
     coef       minimum-norm fit of noise U(±noise_scale/(2 G)) at the G + 1 knots;
     bias       0, trainable.
 
-    The number 2 randn - 1 is meant to be a uniform one and is not: at n_in = 100 the mean of scale_base is 0.
+    The factor 2 randn - 1 is normal where a uniform one was meant: at n_in = 100 the mean of scale_base is 0.
     """
 
     has_bias: ClassVar[bool] = True
@@ -61,7 +61,7 @@ class Pykan005(Scheme):
         for size in sizes:
             edges = size.n_in * size.n_out  # flattened with the input running fastest
             normal = torch.randn(edges, generator=generator)
-            # The arithmetic is float32 with a float64 scalar in front, as there.
+            # float32 tensors with float64 scalars, as in the library.
             scale_base = 1 / math.sqrt(size.n_in) + (normal * 2 - 1) * self.noise_scale_base
             noise = (torch.rand(edges, size.grid + 1, generator=generator) - 1 / 2) * self.noise_scale / size.grid
             torch.empty(1, size.n_out).uniform_(-1, 1, generator=generator)  # the Linear's draw
@@ -137,27 +137,27 @@ def _knot_noise(noise_scale: float, size: LayerSize) -> KnotNoise:
 
 
 def nearest_edges(n_in: int, n_out: int) -> tuple[tuple[bool, ...], ...]:
-    """`[n_in][n_out]`: whether one of the two nodes is the other's nearest, the first of equals winning."""
+    """Mask `[n_in][n_out]` of the edges on which either node is the other's nearest; the first of equals counts."""
 
-    def place(node: int, count: int) -> float:
+    def position(node: int, count: int) -> float:
         return (node + 0.5) / count
 
-    def nearest(at: float, count: int) -> int:
-        return min(range(count), key=lambda node: abs(place(node, count) - at))
+    def nearest(x: float, count: int) -> int:
+        return min(range(count), key=lambda node: abs(position(node, count) - x))
 
     kept = [[False] * n_out for _ in range(n_in)]
     for i in range(n_in):
-        kept[i][nearest(place(i, n_in), n_out)] = True
+        kept[i][nearest(position(i, n_in), n_out)] = True
     for j in range(n_out):
-        kept[nearest(place(j, n_out), n_in)][j] = True
+        kept[nearest(position(j, n_out), n_in)][j] = True
     return tuple(map(tuple, kept))
 
 
 def _source_fit(noise: Tensor, size: LayerSize) -> Tensor:
     """Coefficients `[..., K]`, float32, of noise `[..., G + 1]` at the knots.
 
-    The exact fit, not the library's `torch.linalg.lstsq`: that one gives other last bits from call to call (by where
-    the operands lie in memory), and with torch 2.13 is wrong for larger grids (pytorch issue 187411).
+    The exact fit instead of the library's `torch.linalg.lstsq`, whose last bits vary from call to call (with the
+    alignment of the operands) and which is wrong for larger grids in torch 2.13 (pytorch issue 187411).
     """
     from kancli.kan.least_squares import knot_inverse
 

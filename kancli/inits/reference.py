@@ -1,6 +1,6 @@
-"""The reference's law, kancli's own default: "Demo 5: Initialization Hyperparameters" of pykan's documentation.
+"""The reference's law, kancli's default: "Demo 5: Initialization Hyperparameters" of pykan's documentation.
 
-What pykan's code draws is something else; this is what its documentation says.
+pykan's code implements other laws (see `pykan`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Reference(Scheme):
 
     scale_base = 1/sqrt(n_in) + e, e ~ U[-noise_scale_base, noise_scale_base];
     scale_sp   = 1;
-    coef       independent, N(0, noise_scale / G), the second number being the standard deviation.
+    coef       independent, N(0, noise_scale / G), with noise_scale / G the standard deviation.
 
     Source: Liu et al., pykan documentation, "API Demo 5: Initialization Hyperparameters" (2024).
     """

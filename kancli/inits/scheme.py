@@ -1,4 +1,4 @@
-"""What a scheme is: knobs as declared keys, and a law for every tensor of a layer. No torch at import."""
+"""Base class of the schemes: knobs as declared keys, and a law for every tensor of a layer. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LayerSize:
-    """All that a law may depend on."""
+    """The properties of a layer that its laws may depend on."""
 
     n_in: int
     n_out: int
@@ -31,14 +31,17 @@ class LayerSize:
 
 
 class Scheme(ABC):
-    """An initialisation scheme: a frozen dataclass whose fields are its knobs, made with `schema.key`."""
+    """An initialisation scheme: a frozen dataclass whose fields are its knobs, declared with `schema.key`.
 
-    has_bias: ClassVar[bool] = False  # whether the source adds a trainable bias to each node
-    standardises: ClassVar[bool] = False  # whether the source standardises each basis over the batch
+    `kan-run explain` prints the docstring of a scheme: formula, source, remarks.
+    """
+
+    has_bias: ClassVar[bool] = False  # each node has a trainable bias
+    standardises: ClassVar[bool] = False  # each basis is standardised over the batch
 
     @abstractmethod
     def laws(self, size: LayerSize) -> dict[str, Law]:
-        """The law of each tensor of a layer of that size: scale_base, scale_sp, coef, and bias if `has_bias`."""
+        """The law of each tensor of a layer: scale_base, scale_sp, coef, and bias if `has_bias`."""
 
     def tensor_shapes(self, size: LayerSize) -> dict[str, tuple[int, ...]]:
         """Shape of each tensor of a layer of that size, in the order scale_base, scale_sp, coef, bias."""
@@ -47,5 +50,9 @@ class Scheme(ABC):
         return {**shapes, "bias": (size.n_out,)} if self.has_bias else shapes
 
     def source_draws(self, sizes: Sequence[LayerSize], seed: int) -> list[dict[str, np.ndarray]] | None:
-        """The very numbers that the scheme's source draws for that seed, layer by layer; None to draw by the laws."""
+        """The numbers that the source library draws for that seed, as one dict of arrays for each layer.
+
+        Returns:
+            None to sample the laws instead.
+        """
         return None

@@ -1,11 +1,11 @@
-"""The schemes of the initialisation study and of jaxKAN: normal weights whose size is set by second moments.
+"""The schemes of the initialisation study and of jaxKAN: normal weights scaled by second moments.
 
 Rigas, Verma, Alexandridis and Wang, "Initialization Schemes for Kolmogorov-Arnold Networks" (arXiv 2509.03417, ICLR
 2026); github.com/srigas/jaxKAN 0.3.7, `jaxkan/layers/Spline.py`. There c_res is scale_base, c_basis is coef, c_spl is
 scale_sp = 1, and each node has a bias that starts at 0.
 
-R is the residual function, K = G + k; the terms of a node's sum are n_in (K + 1), or n_in K where R is zero. The
-moments are exact (`kancli.moments`), where jaxKAN takes the means of 10,000 samples.
+R is the base function and K = G + k; a node sums n_in (K + 1) terms, or n_in K if R is zero. The moments are exact
+(`kancli.kan.quadrature`), whereas jaxKAN uses means over 10,000 samples.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from kancli.kan.quadrature import BaseMoments, BasisMoments
 
 
-def _terms(size: LayerSize) -> int:
-    """Weights on one edge: one a basis, and one for the residual function where there is one."""
+def _terms_per_edge(size: LayerSize) -> int:
+    """K + 1: one term for each basis and one for the base function, or K if that is zero."""
     return size.n_basis + (size.base_fun != "zero")
 
 
@@ -49,9 +49,9 @@ class _JaxKan(Scheme):
 
 @dataclass(frozen=True)
 class Baseline(_JaxKan):
-    """The KAN paper's own scheme, jaxKAN's default (Liu et al., arXiv 2404.19756, section 2.2).
+    """The scheme of the KAN paper, and jaxKAN's default (Liu et al., arXiv 2404.19756, section 2.2).
 
-    scale_base ~ U(±sqrt(6/(n_in + n_out))); coef ~ N(0, std), whatever n_in and G.
+    scale_base ~ U(±sqrt(6/(n_in + n_out))); coef ~ N(0, std), independent of n_in and G.
     """
 
     std: float = key(0.1, Real(low=0), "standard deviation of coef")
@@ -66,16 +66,19 @@ class Baseline(_JaxKan):
 
 @dataclass(frozen=True)
 class PowerLaw(_JaxKan):
-    """scale_base ~ N(0, (n_in (K + 1))^-alpha); coef ~ N(0, (n_in (K + 1))^-beta); the study's favourite exponents."""
+    """scale_base ~ N(0, (n_in (K + 1))^-alpha); coef ~ N(0, (n_in (K + 1))^-beta).
+
+    The default exponents are those that the study recommends.
+    """
 
     alpha: float = key(0.25, Real(), "exponent of scale_base")
     beta: float = key(1.75, Real(), "exponent of coef")
 
     def _scale_base(self, size: LayerSize) -> Law:
-        return Normal(0.0, (size.n_in * _terms(size)) ** -self.alpha)
+        return Normal(0.0, (size.n_in * _terms_per_edge(size)) ** -self.alpha)
 
     def _coef(self, size: LayerSize) -> Law:
-        return Normal(0.0, (size.n_in * _terms(size)) ** -self.beta)
+        return Normal(0.0, (size.n_in * _terms_per_edge(size)) ** -self.beta)
 
 
 @dataclass(frozen=True)
@@ -108,22 +111,22 @@ class _Balanced(_JaxKan):
 
 @dataclass(frozen=True)
 class Lecun(_Balanced):
-    """Every term of a node's sum has the same share of a variance that equals the input's.
+    """All terms of a node's sum have equal second moments, which add up to the variance of an input.
 
     scale_base ~ N(0, gain/sqrt(n_in (K + 1) E[R^2])); coef ~ N(0, gain/sqrt(n_in (K + 1) mu0)), mu0 the mean over
     the bases of E[B_m^2].
     """
 
     def _scale_base(self, size: LayerSize) -> Law:
-        return Normal(0.0, self._gain / math.sqrt(size.n_in * _terms(size) * self._residual(size).value))
+        return Normal(0.0, self._gain / math.sqrt(size.n_in * _terms_per_edge(size) * self._residual(size).value))
 
     def _coef(self, size: LayerSize) -> Law:
-        return Normal(0.0, self._gain / math.sqrt(size.n_in * _terms(size) * self._basis(size).mu0))
+        return Normal(0.0, self._gain / math.sqrt(size.n_in * _terms_per_edge(size) * self._basis(size).mu0))
 
 
 @dataclass(frozen=True)
 class LecunNorm(Lecun):
-    """Lecun for bases that are standardised over the batch at every call: (B_m - mean)/sqrt(var + 1e-5).
+    """Lecun for bases that are standardised over the batch in every forward pass: (B_m - mean)/sqrt(var + 1e-5).
 
     scale_base as Lecun; coef ~ N(0, gain/sqrt(n_in (K + 1))).
     """
@@ -131,12 +134,12 @@ class LecunNorm(Lecun):
     standardises: ClassVar[bool] = True
 
     def _coef(self, size: LayerSize) -> Law:
-        return Normal(0.0, self._gain / math.sqrt(size.n_in * _terms(size)))
+        return Normal(0.0, self._gain / math.sqrt(size.n_in * _terms_per_edge(size)))
 
 
 @dataclass(frozen=True)
 class Glorot(_Balanced):
-    """Between the variance of the values forward and that of the gradients backward.
+    """A compromise between the variance of the values forward and that of the gradients backward.
 
     scale_base ~ N(0, gain sqrt(2/((K + 1)(n_in E[R^2] + n_out E[R'^2]))));
     coef       ~ N(0, gain sqrt(2/((K + 1)(n_in mu0 + n_out mu1)))), mu1 the mean over the bases of E[B_m'^2].
@@ -145,17 +148,17 @@ class Glorot(_Balanced):
     def _scale_base(self, size: LayerSize) -> Law:
         moments = self._residual(size)
         both = size.n_in * moments.value + size.n_out * moments.slope
-        return Normal(0.0, self._gain * math.sqrt(2 / (_terms(size) * both)))
+        return Normal(0.0, self._gain * math.sqrt(2 / (_terms_per_edge(size) * both)))
 
     def _coef(self, size: LayerSize) -> Law:
         moments = self._basis(size)
         both = size.n_in * moments.mu0 + size.n_out * moments.mu1
-        return Normal(0.0, self._gain * math.sqrt(2 / (_terms(size) * both)))
+        return Normal(0.0, self._gain * math.sqrt(2 / (_terms_per_edge(size) * both)))
 
 
 @dataclass(frozen=True)
 class GlorotFine(Glorot):
-    """Glorot with a standard deviation of its own for each basis (arXiv 2510.23501).
+    """Glorot with a standard deviation for each basis (arXiv 2510.23501).
 
     scale_base as Glorot; coef_m ~ N(0, gain sqrt(1/((K + 1)(n_in E[B_m^2] + n_out E[B_m'^2])))).
     """
@@ -163,7 +166,7 @@ class GlorotFine(Glorot):
     def _coef(self, size: LayerSize) -> Law:
         moments = self._basis(size)
         both = size.n_in * moments.values + size.n_out * moments.slopes
-        return NormalByBasis(tuple(self._gain / math.sqrt(_terms(size) * each) for each in both))
+        return NormalByBasis(tuple(self._gain / math.sqrt(_terms_per_edge(size) * moment) for moment in both))
 
 
 SCHEMES = {
