@@ -146,17 +146,17 @@ def test_draws_follow_the_declared_law(name):
 
 
 @pytest.mark.parametrize("name", SCHEMES)
-def test_what_the_statistics_are_told_is_the_law(name):
+def test_declared_statistics_are_those_of_the_law(name):
     scheme = SCHEMES[name]()
     model = model_of((3, 4), scheme, 0)
     laws = scheme.laws(LayerSize(3, 4, 5, 3))
-    (told,) = declared(model, scheme)
-    assert told == {
+    (moments,) = declared(model, scheme)
+    assert moments == {
         tensor: (law.mean, law.std, law.mean_error(shape), law.variance_error(shape))
         for tensor, law in laws.items()
         for shape in [tuple(getattr(model.layers[0], tensor).shape)]
     }
-    assert set(told) == {tensor for tensor, _ in model.layers[0].named_parameters()}
+    assert set(moments) == {tensor for tensor, _ in model.layers[0].named_parameters()}
 
 
 GROWS = [

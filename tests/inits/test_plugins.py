@@ -188,12 +188,12 @@ def test_what_it_inherits_is_part_of_the_identity(trusted, monkeypatch):
     assert identity(validate(config)) != before
 
 
-def test_budgets_are_not_told_for_coefficients_with_a_mean(kan_run, own):
+def test_budgets_need_coefficients_of_mean_0(kan_run, own):
     path = own / "mine.py"
     path.write_text(path.read_text().replace("coef = Normal(0.0", "coef = Normal(1.0"))
     outcome = kan_run("explain", "--config-dir", str(own), "init=shrinking")
     assert outcome.code == 0, outcome.err
-    assert "no budgets: they are told for coefficients of mean 0" in outcome.out
+    assert "no budgets: they need coefficients of mean 0 and no bias" in outcome.out
     assert "of the spline" not in outcome.out
 
 
