@@ -18,6 +18,7 @@ from kancli.stats.glossary import meanings
 from kancli.sweeps.names import run_names
 from kancli.sweeps.plan import has_plan, read_plan
 from kancli.sweeps.reader import is_sweep
+from kancli.sweeps.verdict_tables import verdict_tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +52,7 @@ def draw_runs(folders: Sequence[Path], typed: Sequence[str], presets: Presets) -
     names = run_names([(run.folder.name, run.overrides) for run, _ in scenes])
     target = RunFolder(folders[0] if swept else Path(), {})
     made: dict[str, bytes] = {}
-    with figures.drawing_in(target.path):
+    with figures.matplotlib_cache(target.path):
         for name, draw in (
             ("compare", lambda: _compare(names, scenes, options)),
             ("sweep", lambda: _sweep(runs, options)),
@@ -83,7 +84,7 @@ def encode_comparison(
     options = figure_options(runs[0], typed, presets)
     named = dict(zip(folders, names, strict=True))
     scenes = _scenes(runs, typed, presets, forgiving=True)
-    with figures.drawing_in(target):
+    with figures.matplotlib_cache(target):
         try:
             drawn = _compare([named[run.folder] for run, _ in scenes], scenes, options)
         except NothingToDrawError as error:
@@ -143,7 +144,7 @@ def _compare(names: Sequence[str], scenes: Sequence[tuple[RecordedRun, FigureDat
 def _sweep(runs: Sequence[RecordedRun], options: FigureOptions) -> Figure:
     from kancli.figures import sweep
 
-    return sweep.plot([sweep.Row(run.overrides, run.verdicts) for run in runs], options, meanings())
+    return sweep.plot(verdict_tables([(run.overrides, run.verdicts) for run in runs]), options, meanings())
 
 
 def _read(folder: Path) -> RecordedRun:

@@ -1,4 +1,4 @@
-"""Several runs side by side: their network diagrams as one plate, on shared axes where their widths are equal."""
+"""The network diagrams of several runs side by side, with shared limits where their widths are equal."""
 
 from __future__ import annotations
 
@@ -12,71 +12,86 @@ import numpy as np
 from kancli.figures.data import FigureData, NothingToDrawError
 from kancli.figures.diagram.canvas import Canvas, Diagram
 from kancli.figures.diagram.curves import Array, Curves
+from kancli.figures.diagram.frames import FrameLimits, frame_limits
+from kancli.figures.diagram.layout import Layout
 from kancli.figures.diagram.legend import draw_legend, legend_height
-from kancli.figures.network import Ranges, curves_of, plan_of, plot_on, ranges_of
+from kancli.figures.network import draw_network, make_layout, sample_all_curves
 from kancli.figures.style import PALETTES
 
 if TYPE_CHECKING:
     from kancli.figures.options import FigureOptions
 
-APART = 0.25  # inches between diagrams
-COMPACT = 6  # frames side by side
+GAP = 0.25  # inches between diagrams
+FRAMES_PER_ROW = 6
 
 
 def plot(runs: Sequence[tuple[str, FigureData]], options: FigureOptions) -> Diagram:
-    """A diagram a run, each under its name, read by rows.
+    """Plot the diagram of each run under its name, in rows.
 
-    Where all runs have one width, all frames of a layer show the same range of phi, and those of one input the same
-    range of x in all runs; else, and without `look.share`, each frame holds its own curve.
+    Where all runs have the same widths, all frames of a layer share the limits of phi, and those of one input share
+    the limits of x in all runs. Otherwise, and with `share=False`, each frame fits its own curve.
 
     Raises:
-        NothingToDrawError: there is one run only.
+        NothingToDrawError: there is only one run.
     """
     if len(runs) < 2:
         raise NothingToDrawError("compare: give two or more runs")
-    looks = [dataclasses.replace(options, title=name) for name, _ in runs]
-    all_curves = [curves_of(data, options) for _, data in runs]
-    plans = [
-        plan_of(data, curves, each, per_row=COMPACT)
-        for (_, data), curves, each in zip(runs, all_curves, looks, strict=True)
-    ]
-    columns = len(runs) if len(runs) <= 3 else math.ceil(math.sqrt(len(runs)))
-    rows = math.ceil(len(runs) / columns)
-    width, height = max(plan.width for plan in plans), max(plan.height for plan in plans)
     runs_data = [data for _, data in runs]
-    foot = legend_height(runs_data, options, columns * (width + APART))
-    whole = columns * (width + APART), rows * (height + APART) + foot
-    palette, scale = PALETTES[options.style], options.scale
-    figure = Diagram(scale * whole[0], scale * whole[1], options.dpi, palette.paper)
-    ranges = shared(runs_data, all_curves, options) if options.share else None
-    for number, ((_, data), plan, curves, each) in enumerate(zip(runs, plans, all_curves, looks, strict=True)):
-        x = (number % columns) * (width + APART) + (width + APART - plan.width) / 2
-        y = whole[1] - (number // columns + 1) * (height + APART) + APART / 2
-        canvas = Canvas(figure, scale * x, scale * y, scale)
-        plot_on(canvas, plan, data, curves, each, None if ranges is None else ranges[number])
-    draw_legend(Canvas(figure, scale=scale), runs_data, options, whole[0])
+    titled = [dataclasses.replace(options, title=name) for name, _ in runs]
+    all_curves = [sample_all_curves(data, options) for data in runs_data]
+    layouts = [
+        make_layout(data, curves, run_options, frames_per_row=FRAMES_PER_ROW)
+        for data, curves, run_options in zip(runs_data, all_curves, titled, strict=True)
+    ]
+    limits = shared_limits(runs_data, all_curves, options) if options.share else None
+    figure, canvases, width = _make_canvases(layouts, runs_data, options)
+    for number, (canvas, layout) in enumerate(zip(canvases, layouts, strict=True)):
+        run_limits = None if limits is None else limits[number]
+        draw_network(canvas, layout, runs_data[number], all_curves[number], titled[number], run_limits)
+    draw_legend(Canvas(figure, scale=options.scale), runs_data, options, width)
     return figure
 
 
-def shared(
+def _make_canvases(
+    layouts: Sequence[Layout], runs_data: Sequence[FigureData], options: FigureOptions
+) -> tuple[Diagram, list[Canvas], float]:
+    """Return the figure, a canvas for each run, and the width of the figure before scaling."""
+    n_columns = len(layouts) if len(layouts) <= 3 else math.ceil(math.sqrt(len(layouts)))
+    n_rows = math.ceil(len(layouts) / n_columns)
+    column_width = max(layout.width for layout in layouts) + GAP
+    row_height = max(layout.height for layout in layouts) + GAP
+    width = n_columns * column_width
+    height = n_rows * row_height + legend_height(runs_data, options, width)
+    scale = options.scale
+    figure = Diagram(scale * width, scale * height, options.dpi, PALETTES[options.style].paper)
+    canvases = []
+    for number, layout in enumerate(layouts):
+        x = (number % n_columns) * column_width + (column_width - layout.width) / 2
+        y = height - (number // n_columns + 1) * row_height + GAP / 2
+        canvases.append(Canvas(figure, scale * x, scale * y, scale))
+    return figure, canvases, width
+
+
+def shared_limits(
     runs_data: Sequence[FigureData], all_curves: Sequence[Sequence[Curves]], options: FigureOptions
-) -> list[list[Ranges]] | None:
-    """The ranges of the frames of each run and layer; None where the runs' widths differ."""
-    if len({data.first.width for data in runs_data}) > 1:
+) -> list[list[FrameLimits]] | None:
+    """The limits of the frames by run and layer; None where the widths of the runs differ."""
+    if len({data.first_member.width for data in runs_data}) > 1:
         return None
-    found: list[list[Ranges]] = [[] for _ in runs_data]
+    limits: list[list[FrameLimits]] = [[] for _ in runs_data]
     for layer in range(len(all_curves[0])):
-        own = [ranges_of(curves[layer], options) for curves in all_curves]
-        low = _least([each.low for each in own])
-        high = -_least([-each.high for each in own])
-        lows, highs = zip(*(data.range(layer) for data in runs_data), strict=True)
+        own_limits = [frame_limits(curves[layer], options) for curves in all_curves]
+        low = _minimum([own.low for own in own_limits])
+        high = -_minimum([-own.high for own in own_limits])
+        lows, highs = zip(*(data.preact_range(layer) for data in runs_data), strict=True)
         left, right = np.fmin.reduce(lows), np.fmax.reduce(highs)
-        for ranges, curves in zip(found, all_curves, strict=True):
+        for run_limits, curves in zip(limits, all_curves, strict=True):
             sources = curves[layer].sources
-            like = np.ones((len(sources), 1))
-            ranges.append(Ranges(left[sources, None], right[sources, None], low * like, high * like))
-    return found
+            ones = np.ones((len(sources), 1))
+            run_limits.append(FrameLimits(left[sources, None], right[sources, None], low * ones, high * ones))
+    return limits
 
 
-def _least(values: Sequence[Array]) -> float:
+def _minimum(values: Sequence[Array]) -> float:
+    """The lowest value, ignoring NaN."""
     return float(np.fmin.reduce(np.concatenate(values), axis=None))

@@ -1,4 +1,4 @@
-"""What figures are drawn from, whether the run has just been made or is read from its folder."""
+"""The input of figures: a run, in memory or read from its folder."""
 
 from __future__ import annotations
 
@@ -18,52 +18,63 @@ if TYPE_CHECKING:
 
 
 class NothingToDrawError(ValueError):
-    """A figure cannot be drawn from this run; the message says what it lacks and what to type."""
+    """The run lacks the data for a figure; the message names the data and the option that records it."""
 
 
 Array = np.ndarray
 
-MAX_MEMBERS = 50  # of an ensemble, shown by figures that show members
+MAX_MEMBERS = 50  # of an ensemble, that figures show
 
 
 @dataclass(frozen=True)
 class FigureData:
-    """A run as far as figures need it."""
+    """The data of one run that figures draw. Ranges and activations are those of the first member."""
 
-    model: KAN  # of an ensemble, the first members
-    ranges: list[EdgeRanges]  # per layer, the range that its samples covered and the strength of every edge
+    model: KAN  # the model, or the first members of an ensemble
+    ranges: list[EdgeRanges]  # by layer, input ranges and edge scores
     stats: Mapping[str, Any] = field(default_factory=dict)  # the contents of stats.json
-    activations: Mapping[str, Tensor] = field(default_factory=dict)  # as they were kept
-    laws: Sequence[Mapping[str, Law]] = ()  # per layer, that of each tensor where there is one
-    n_members: int = 1  # of the whole ensemble
-
-    # Scopes and activations are of the first member.
+    activations: Mapping[str, Tensor] = field(default_factory=dict)  # as in activations.safetensors
+    laws: Sequence[Mapping[str, Law]] = ()  # by layer and tensor; tensors without a law are absent
+    n_members: int = 1  # of the full ensemble
 
     @cached_property
-    def first(self) -> KAN:
-        """The model, or the first member: the one in scopes and activations."""
+    def first_member(self) -> KAN:
+        """The model, or the first member of an ensemble."""
         return self.model.member(None if self.model.n_members is None else 0)
 
     def members(self) -> Iterator[KAN]:
-        """The model, or the first members one by one."""
+        """Iterate over the model, or over the first members."""
         if self.model.n_members is None:
             yield self.model
         else:
-            yield from (self.model.member(number) for number in range(self.model.n_members))
+            yield from map(self.model.member, range(self.model.n_members))
 
-    def range(self, number: int) -> tuple[Array, Array]:
-        """Least and greatest value that entered each node of layer `number`, `[i]` each. Where the samples were not all
-        finite, of those kept that are; NaN where there is none."""
-        edge_ranges, samples = self.ranges[number], self.samples(number)
-        low, high = edge_ranges.low, edge_ranges.high
-        bad = ~(np.isfinite(low) & np.isfinite(high))
-        if not bad.any():
+    def preact_range(self, layer_index: int) -> tuple[Array, Array]:
+        """Lowest and highest preactivation of each node, `[i]` each.
+
+        Where one of them is not finite, the range of the finite activations that were kept; NaN if there are none.
+        """
+        low, high = self.ranges[layer_index].low, self.ranges[layer_index].high
+        non_finite = ~(np.isfinite(low) & np.isfinite(high))
+        if not non_finite.any():
             return low, high
-        values = np.full((1, len(low)), np.nan) if samples is None else samples.double().cpu().numpy()
+        preacts = self.preacts(layer_index)
+        values = np.full((1, len(low)), np.nan) if preacts is None else preacts.double().cpu().numpy()
         finite = np.where(np.isfinite(values), values, np.nan)
-        least, most = (find.reduce(finite) for find in (np.fmin, np.fmax))  # both pass over NaN
-        return np.where(bad, least, low), np.where(bad, most, high)
+        # fmin and fmax ignore NaN.
+        return (
+            np.where(non_finite, np.fmin.reduce(finite), low),
+            np.where(non_finite, np.fmax.reduce(finite), high),
+        )
 
-    def samples(self, number: int) -> Tensor | None:
-        """What entered layer `number`, `[n, i]`, where it was kept."""
-        return self.activations.get("inputs" if number == 0 else f"layers.{number}.preacts")
+    def preacts(self, layer_index: int) -> Tensor | None:
+        """The preactivations of a layer that were kept, `[n, i]`."""
+        return self.activations.get("inputs" if layer_index == 0 else f"layers.{layer_index}.preacts")
+
+
+@dataclass(frozen=True)
+class VerdictTable:
+    """The numbers of one verdict over one or two swept keys."""
+
+    axes: Mapping[str, list[str]]  # the values of each key, in the order of the jobs
+    numbers: Mapping[str, Array]  # mean, and low and high if known; of the shape of the axes, NaN for missing

@@ -1,4 +1,4 @@
-"""Plain panels: axes with labels, lines with bands, and the look that they share."""
+"""Panels of axes, and the artists that several figures draw in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter, MaxNLocator
 
-from kancli.figures.style import Palette, short
+from kancli.figures.style import Palette, format_short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
     from kancli.kan.layer import KANLayer
 
-WIDTH, HEIGHT = 4.2, 3.2  # of a panel with what is written round it, inches
-LEFT, RIGHT, BOTTOM, TOP = 0.8, 0.14, 0.48, 0.34  # what is left free round its axes, inches
-BAR = 0.85  # at the right, for a colour bar
+# Inches: the size of a panel, its margins around the axes, and the right margin of one with a colour bar.
+WIDTH, HEIGHT = 4.2, 3.2
+LEFT, RIGHT, BOTTOM, TOP = 0.8, 0.14, 0.48, 0.34
+COLOUR_BAR_MARGIN = 0.85
+MAX_WRITTEN_CELLS = 64
 
 
-def panels(
+def make_panels(
     count: int,
     palette: Palette,
     dpi: float,
@@ -34,104 +36,107 @@ def panels(
     bottom: float = BOTTOM,
     top: float = TOP,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with so many empty panels, side by side in rows.
+    """Return a figure with `count` empty panels in rows.
 
-    Places are set, not found by trial layouts, which would take longer than the drawing.
+    Positions are computed: matplotlib's layout engines take longer than the drawing.
 
     Args:
-        left, right, bottom, top: what is left free there in each panel, inches.
+        left, right, bottom, top: margins of each panel, inches; larger ones enlarge the panel, not shrink its axes.
     """
-    columns = min(count, per_row)
-    rows = -(-count // columns)
-    # What is written needs more room, not a smaller plot.
+    n_columns = min(count, per_row)
+    n_rows = -(-count // n_columns)
     width, height = WIDTH + left - LEFT + right - RIGHT, HEIGHT + bottom - BOTTOM + top - TOP
-    whole = columns * width, rows * height
-    figure = Figure(whole, dpi, facecolor=palette.paper)
+    size = n_columns * width, n_rows * height
+    figure = Figure(size, dpi, facecolor=palette.paper)
     FigureCanvasAgg(figure)
-    made = []
+    all_axes = []
     for number in range(count):
-        x, y = number % columns * width + left, (rows - 1 - number // columns) * height + bottom
-        size = (width - left - right) / whole[0], (height - bottom - top) / whole[1]
-        axes = figure.add_axes((x / whole[0], y / whole[1], *size), facecolor=palette.paper)
-        axes.tick_params(which="both", colors=palette.ink, labelsize=8)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-            axis.set_major_formatter(Distinct())
-            axis.get_offset_text().set(fontsize=7, color=palette.ink, va="top")  # inside, under the title
-        for side, spine in axes.spines.items():
-            spine.set_color(palette.ink)
-            spine.set_visible(side in ("left", "bottom"))
-        made.append(axes)
-    return figure, made
+        x, y = number % n_columns * width + left, (n_rows - 1 - number // n_columns) * height + bottom
+        box = x / size[0], y / size[1], (width - left - right) / size[0], (height - bottom - top) / size[1]
+        all_axes.append(_add_panel(figure, box, palette))
+    return figure, all_axes
 
 
-class Distinct(Formatter):
-    """Whole numbers at every tick, no multiplier over the axis: as many digits as tell them apart. Where that is very
-    many, what they are above the first, which then is told at the end of the axis."""
+def _add_panel(figure: Figure, box: tuple[float, float, float, float], palette: Palette) -> Axes:
+    axes = figure.add_axes(box, facecolor=palette.paper)
+    axes.tick_params(which="both", colors=palette.ink, labelsize=8)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_formatter(DistinctFormatter())
+        axis.get_offset_text().set(fontsize=7, color=palette.ink, va="top")  # inside, under the title
+    for side, spine in axes.spines.items():
+        spine.set_color(palette.ink)
+        spine.set_visible(side in ("left", "bottom"))
+    return axes
+
+
+class DistinctFormatter(Formatter):
+    """Tick labels with just enough digits to differ; beyond six digits, offsets from the first tick."""
 
     def __init__(self) -> None:
-        self.first = ""
+        self.offset = ""
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
-        self.first = ""
+        self.offset = ""
         for digits in range(3, 7):
-            told = [self._write(value, digits) for value in values]
-            if len(set(told)) == len(told):
-                return told
-        self.first = f"{values[0]:.12g} +"
-        return [self._write(value - values[0], 3) for value in values]
+            labels = [self._format(value, digits) for value in values]
+            if len(set(labels)) == len(labels):
+                return labels
+        self.offset = f"{values[0]:.12g} +"
+        return [self._format(value - values[0], 3) for value in values]
 
     def get_offset(self) -> str:
-        return self.first
+        return self.offset
 
     def __call__(self, x: float, pos: int | None = None) -> str:
-        return self._write(x, 6)
+        return self._format(x, 6)
 
-    def _write(self, value: float, digits: int) -> str:
-        return self.fix_minus(short(value, digits))
+    def _format(self, value: float, digits: int) -> str:
+        return self.fix_minus(format_short(value, digits))
 
 
-def write_cells(axes: Axes, image: AxesImage) -> None:
-    """The number of each cell of a map in it, where it is small; a dash for none."""
+def write_cell_values(axes: Axes, image: AxesImage) -> None:
+    """Write the value of each cell of a small colour map; a dash for a missing one."""
     values = np.ma.filled(image.get_array().astype(float), np.nan)  # pyright: ignore[reportOptionalMemberAccess]
-    if values.size > 64:
+    if values.size > MAX_WRITTEN_CELLS:
         return
     for (i, j), value in np.ndenumerate(values):
         red, green, blue, _ = image.cmap(image.norm(value))
-        bright = not np.isfinite(value) or 0.3 * red + 0.59 * green + 0.11 * blue > 0.5
-        words = f"{value:.3g}" if np.isfinite(value) else "–"
-        axes.text(j, i, words, ha="center", va="center", fontsize=7, color="black" if bright else "white")
+        is_bright = not np.isfinite(value) or 0.3 * red + 0.59 * green + 0.11 * blue > 0.5
+        text = f"{value:.3g}" if np.isfinite(value) else "–"
+        axes.text(j, i, text, ha="center", va="center", fontsize=7, color="black" if is_bright else "white")
 
 
-def colour_bar(figure: Figure, axes: Axes, image: AxesImage, palette: Palette, words: str) -> None:
-    """What the colours of a panel stand for, in the room of `BAR` at its right."""
-    place, (width, _) = axes.get_position(), figure.get_size_inches()
-    beside = figure.add_axes((place.x1 + 0.08 / width, place.y0, 0.1 / width, place.height))
-    bar = figure.colorbar(image, cax=beside)
-    bar.set_label(words, fontsize=8, color=palette.ink)
-    beside.tick_params(which="both", colors=palette.ink, labelsize=7)
+def add_colour_bar(figure: Figure, axes: Axes, image: AxesImage, palette: Palette, label: str) -> None:
+    """Add a colour bar in the right margin of a panel, which must be `COLOUR_BAR_MARGIN` wide."""
+    box, (width, _) = axes.get_position(), figure.get_size_inches()
+    bar_axes = figure.add_axes((box.x1 + 0.08 / width, box.y0, 0.1 / width, box.height))
+    bar = figure.colorbar(image, cax=bar_axes)
+    bar.set_label(label, fontsize=8, color=palette.ink)
+    bar_axes.tick_params(which="both", colors=palette.ink, labelsize=7)
 
 
-def room_for(title: str) -> float:
-    """The room at the top, inches, that a title of several lines needs."""
+def title_margin(title: str) -> float:
+    """The top margin, inches, for a title of one or more lines."""
     return TOP + 0.16 * title.count("\n")
 
 
-def label(axes: Axes, palette: Palette, *, title: str, x: str, y: str) -> None:
-    """Say what a panel shows and in what units."""
-    # A place of its own: else matplotlib would look for one, for as long as all else takes.
+def label_panel(axes: Axes, palette: Palette, *, title: str, x: str, y: str) -> None:
+    """Set the title and the axis labels of a panel."""
+    # With a fixed y, matplotlib does not search for a free position, which takes as long as the rest of the drawing.
     axes.set_title(title, fontsize=10, color=palette.ink, loc="left", y=1.02)
     axes.set_xlabel(x, fontsize=9, color=palette.ink)
     axes.set_ylabel(y, fontsize=9, color=palette.ink)
 
 
-def legend(axes: Axes, palette: Palette) -> None:
+def add_legend(axes: Axes, palette: Palette) -> None:
+    """Add a legend of the labelled artists."""
     style = {"facecolor": palette.paper, "edgecolor": "none", "framealpha": 0.8}
     axes.legend(fontsize=8, labelcolor=palette.ink, **style)
 
 
 def shade_off_grid(axes: Axes, layer: KANLayer, x: np.ndarray, palette: Palette) -> None:
-    """Shade what lies off a layer's grid, as far as x reaches; nothing where each input has a grid of its own."""
+    """Shade the part of the range of x outside a layer's grid; nothing where each input has its own grid."""
     if layer.per_input_knots or not len(x):
         return
     (low, high), (start, end) = (x.min(), x.max()), layer.grid_range
@@ -141,36 +146,38 @@ def shade_off_grid(axes: Axes, layer: KANLayer, x: np.ndarray, palette: Palette)
         axes.axvspan(max(end, low), high, color=palette.shade, zorder=0, linewidth=0)
 
 
-def values(told: Sequence[Any]) -> dict[str, np.ndarray]:
-    """`mean`, and where they are over members `low` and `high`, of numbers as stats.json tells them; NaN for null."""
-    names = ("mean", "low", "high") if isinstance(told[0], Mapping) else ("mean",)
-    rows = [[each[name] for name in names] if isinstance(each, Mapping) else [each] for each in told]
-    columns = np.array([[np.nan if each is None else each for each in row] for row in rows], dtype=float).T
+def mean_and_interval(entries: Sequence[Any]) -> dict[str, np.ndarray]:
+    """Arrays of `mean`, and for an ensemble `low` and `high`, from entries of stats.json; NaN for null."""
+    names = ("mean", "low", "high") if isinstance(entries[0], Mapping) else ("mean",)
+    rows = [[entry[name] for name in names] if isinstance(entry, Mapping) else [entry] for entry in entries]
+    columns = np.array([[np.nan if value is None else value for value in row] for row in rows], dtype=float).T
     return dict(zip(names, columns, strict=True))
 
 
-def line(
-    axes: Axes, x: Sequence[float] | np.ndarray, told: Mapping[str, np.ndarray], colour: str, **style: Any
+def plot_mean(
+    axes: Axes, x: Sequence[float] | np.ndarray, stats: Mapping[str, np.ndarray], colour: str, **style: Any
 ) -> None:
-    """A line through means, with a band over the 95 % intervals where there are any."""
-    axes.plot(x, told["mean"], color=colour, **{"marker": "o", "markersize": 3.5, "linewidth": 1.4, **style})
-    if "low" in told:
-        axes.fill_between(x, told["low"], told["high"], color=colour, alpha=0.25, linewidth=0)
+    """Plot a line through means, and a band over their 95 % intervals if there are any."""
+    axes.plot(x, stats["mean"], color=colour, **{"marker": "o", "markersize": 3.5, "linewidth": 1.4, **style})
+    if "low" in stats:
+        axes.fill_between(x, stats["low"], stats["high"], color=colour, alpha=0.25, linewidth=0)
 
 
-def logarithmic(axes: Axes, *tolds: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """Set a log scale for lines, if there is something above 0 to show on it, and give them back ready for it.
+def set_log_scale(axes: Axes, *series: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Set a logarithmic y axis if any value is positive, and return the series to plot on it.
 
-    Intervals that reach 0 or less run off the foot of the panel; that a mean is 0 is said.
+    Intervals that reach 0 or less extend below the panel; a note says that means of 0 are not shown.
     """
-    above = [each[name][each[name] > 0] for each in tolds for name in ("mean", "low") if name in each]
-    least = min((float(each.min()) for each in above if len(each)), default=None)
-    if least is None:
-        return [dict(each) for each in tolds]
+    positive = [stats[name][stats[name] > 0] for stats in series for name in ("mean", "low") if name in stats]
+    lowest = min((float(values.min()) for values in positive if len(values)), default=None)
+    if lowest is None:
+        return [dict(stats) for stats in series]
     axes.set_yscale("log", nonpositive="mask")
-    if any((each["mean"] <= 0).any() for each in tolds):
+    if any((stats["mean"] <= 0).any() for stats in series):
         axes.text(0.02, 0.02, "0 is not shown", transform=axes.transAxes, fontsize=7, color="0.5")
-    if any((each["low"] <= 0).any() for each in tolds if "low" in each):
-        axes.set_ymargin(0)  # the panel ends where these intervals are cut
-    return [{**each, "low": np.where(each["low"] <= 0, least / 3, each["low"])} if "low" in each else dict(each)
-            for each in tolds]  # fmt: skip
+    if any((stats["low"] <= 0).any() for stats in series if "low" in stats):
+        axes.set_ymargin(0)  # clips these intervals at the foot of the panel
+    return [
+        {**stats, "low": np.where(stats["low"] <= 0, lowest / 3, stats["low"])} if "low" in stats else dict(stats)
+        for stats in series
+    ]

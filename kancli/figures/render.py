@@ -1,4 +1,4 @@
-"""The figures: what can be asked for, and drawing by name. One module a figure, imported when it is drawn."""
+"""Render figures by name to files. A figure's module is imported when the figure is plotted."""
 
 from __future__ import annotations
 
@@ -23,27 +23,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kancli")
 
-
-# What makes the bytes of a file repeat: no dates, and no ids by chance.
-WITHOUT_DATES = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+# Dates would make the bytes of a file differ from run to run.
+METADATA = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def plot(name: str, data: FigureData, options: FigureOptions) -> Figure:
-    """Draw one figure of `NAMES`.
-
-    Args:
-        look: how it should look.
+    """Plot one figure of `NAMES`.
 
     Raises:
-        NothingToDrawError: the run lacks what the figure shows.
+        NothingToDrawError: the run lacks the data of the figure.
     """
-    with _own_style():
+    with _default_style():
         return importlib.import_module(f"kancli.figures.{name}").plot(data, options)
 
 
-def files(data: FigureData, options: FigureOptions) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Draw all figures asked for: the name of each, and its files by their names in a run's folder. One that shows what
-    the run lacks is left out with a warning."""
+def render_files(data: FigureData, options: FigureOptions) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Yield the name of each figure in `options.names`, and the contents of its files by path in a run's folder.
+
+    Skips a figure whose data the run lacks, with a warning.
+    """
     from kancli.figures.data import NothingToDrawError
 
     for name in options.names:
@@ -56,14 +54,16 @@ def files(data: FigureData, options: FigureOptions) -> Iterator[tuple[str, dict[
 
 
 @contextlib.contextmanager
-def drawing_in(folder: Path) -> Iterator[None]:
-    """Draw within. matplotlib wants a folder for its list of fonts; where it finds none that it can write to, it has
-    one in `folder` meanwhile, and says nothing of it."""
-    speaks = logging.getLogger("matplotlib")
-    level = speaks.level
-    speaks.setLevel(logging.ERROR)
+def matplotlib_cache(folder: Path) -> Iterator[None]:
+    """Context manager: gives matplotlib a temporary cache in `folder` where it has no other place for one.
+
+    matplotlib stores its list of fonts in the cache. Its warnings about it are silenced.
+    """
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
-        if _has_temporary_folder():  # matplotlib makes its own there, where it may not at home
+        if _has_temporary_folder():  # matplotlib falls back to it if the home folder is read-only
             yield
             return
         with tempfile.TemporaryDirectory(prefix=".matplotlib-", dir=folder) as cache:
@@ -73,7 +73,7 @@ def drawing_in(folder: Path) -> Iterator[None]:
             finally:
                 del os.environ["MPLCONFIGDIR"]
     finally:
-        speaks.setLevel(level)
+        logger.setLevel(level)
 
 
 def _has_temporary_folder() -> bool:
@@ -85,29 +85,29 @@ def _has_temporary_folder() -> bool:
 
 
 def encode_all(name: str, figure: Figure, options: FigureOptions) -> dict[str, bytes]:
-    """A figure in the formats asked for, by file name."""
-    return {f"{name}.{each}": encode(figure, each, options.dpi) for each in options.format}
+    """Encode a figure in all formats of the options, by file name."""
+    return {f"{name}.{format}": encode(figure, format, options.dpi) for format in options.format}
 
 
 def encode(figure: Figure, format: str, dpi: float) -> bytes:
-    """A figure as a file of one of `FORMATS`. The same figure gives the same bytes."""
+    """Encode a figure in one of `FORMATS`. Equal figures give equal bytes."""
     buffer = io.BytesIO()
     # The fastest compression: a third of the time, a few per cent more bytes.
-    more: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}} if format == "png" else {}
-    with _own_style(), warnings.catch_warnings(record=True) as caught:
+    kwargs: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}} if format == "png" else {}
+    with _default_style(), warnings.catch_warnings(record=True) as caught:
         warnings.filterwarnings("always", "Glyph")
-        figure.savefig(buffer, format=format, dpi=dpi, metadata=WITHOUT_DATES[format], **more)
-    glyphs = [each for each in caught if "Glyph" in str(each.message)]
-    for each in caught:
-        if each not in glyphs:
-            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
-    if glyphs:
+        figure.savefig(buffer, format=format, dpi=dpi, metadata=METADATA[format], **kwargs)
+    missing_glyphs = [warning for warning in caught if "Glyph" in str(warning.message)]
+    for warning in caught:
+        if warning not in missing_glyphs:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if missing_glyphs:
         log.warning("figures: the font lacks some letters of a name or title; boxes stand for them")
     return buffer.getvalue()
 
 
-def _own_style() -> AbstractContextManager[None]:
-    """matplotlib's defaults, whatever a matplotlibrc or a notebook's style says: one config, one picture."""
+def _default_style() -> AbstractContextManager[None]:
+    """Context manager: matplotlib's defaults in place of a matplotlibrc or a notebook's style."""
     import matplotlib as mpl
 
     changed = {
@@ -115,6 +115,6 @@ def _own_style() -> AbstractContextManager[None]:
         for name, value in mpl.rcParamsDefault.items()
         if not name.startswith("backend") and mpl.rcParams[name] != value
     }
-    changed["svg.hashsalt"] = "kancli"
-    changed["text.hinting"] = "none"  # letters are drawn in two thirds of the time
+    changed["svg.hashsalt"] = "kancli"  # ids that do not change from run to run
+    changed["text.hinting"] = "none"  # takes two thirds of the time
     return mpl.rc_context(changed)  # pyright: ignore[reportArgumentType]

@@ -1,4 +1,4 @@
-"""Colours, light and dark, readable in grey and by colour-blind eyes; and numbers where room is short."""
+"""Colours, light and dark, that stay distinct in grey and for colour-blind readers; and short number formats."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import matplotlib as mpl
 from matplotlib.colors import Colormap
 
-# Okabe and Ito, "Color Universal Design" (2008), without the yellow, which fades on paper; on dark
-# paper the bright ones first. In grey, lines are told apart by their dashes and markers.
+# Okabe and Ito, "Color Universal Design" (2008), without yellow, which is faint on white; on a dark background the
+# bright ones come first. Dashes and markers distinguish lines in grey.
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 DASHED = (0, (3, 1.5))
@@ -16,13 +16,13 @@ DASHED = (0, (3, 1.5))
 
 @dataclass(frozen=True)
 class Palette:
-    """What is drawn in which colour."""
+    """The colours of one style."""
 
     paper: str
     ink: str
-    quiet: str  # text that explains
-    ghost: str  # what is hardly there
-    shade: str  # off the grid
+    quiet: str  # secondary text
+    ghost: str  # the faintest lines
+    shade: str  # outside the grid
     lines: tuple[str, ...] = LINES
 
 
@@ -32,12 +32,12 @@ PALETTES = {
 }
 
 
-def colours(name: str, palette: Palette) -> Colormap:
-    """A colour map in which what has no value looks like none of its colours."""
+def colour_map(name: str, palette: Palette) -> Colormap:
+    """A colour map whose colour for missing values is distinct from all others."""
     return mpl.colormaps[name].with_extremes(bad=palette.shade)
 
 
-def short(value: float, digits: int = 2) -> str:
-    """A number in few letters: 1.2e3, not 1.2e+03."""
+def format_short(value: float, digits: int = 2) -> str:
+    """Format a number with a short exponent: 1.2e3, not 1.2e+03."""
     mantissa, e, exponent = f"{value:.{digits}g}".partition("e")
     return mantissa + (f"e{int(exponent)}" if e else "")

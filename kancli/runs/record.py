@@ -121,8 +121,8 @@ def record(result: Result, folder: RunFolder) -> dict[str, float]:
         laws = laws_of(settings, result.model)
         scene = FigureData(result.figure_model, result.ranges, result.stats, result.activations, laws, settings.n_seeds)
         start = time.perf_counter()
-        with figures.drawing_in(folder.path):
-            for name, files in figures.files(scene, settings.figures):
+        with figures.matplotlib_cache(folder.path):
+            for name, files in figures.render_files(scene, settings.figures):
                 for path, content in files.items():
                     folder.write(path, content)
                 now = time.perf_counter()

@@ -32,8 +32,8 @@ def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Pat
     data = read_figure_data(run, settings)
     target = RunFolder(folder, {})
     try:
-        with figures.drawing_in(folder):
-            encoded = [files for _, files in figures.files(data, settings.figures)]  # all, before any is replaced
+        with figures.matplotlib_cache(folder):
+            encoded = [files for _, files in figures.render_files(data, settings.figures)]  # before any is replaced
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise ConfigError([f"{folder}/stats.json: damaged: cannot be drawn: {one_line(error)}"]) from None
     if not encoded:

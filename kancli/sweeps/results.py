@@ -28,6 +28,7 @@ from kancli.stats.summary import summary_statistics
 from kancli.sweeps import table
 from kancli.sweeps.plan import Plan, has_plan, read_plan
 from kancli.sweeps.table import Row
+from kancli.sweeps.verdict_tables import verdict_tables
 
 if TYPE_CHECKING:
     from kancli.stats.verdicts import Verdict
@@ -112,9 +113,9 @@ def _drawn(
 ) -> dict[str, bytes]:
     from kancli.figures import sweep  # with matplotlib
 
-    with figures.drawing_in(folder):
+    with figures.matplotlib_cache(folder):
         try:
-            drawn = sweep.plot([sweep.Row(*each) for each in runs], options, meanings())
+            drawn = sweep.plot(verdict_tables(runs), options, meanings())
         except NothingToDrawError:
             return {}
         return {f"figures/{name}": content for name, content in figures.encode_all("sweep", drawn, options).items()}

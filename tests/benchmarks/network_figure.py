@@ -78,7 +78,7 @@ result = experiment.compute(settings)
 laws = experiment.laws_of(settings, result.model)
 start = time.perf_counter()
 scene = FigureData(result.figure_model, result.ranges, result.stats, result.activations, laws)
-for _ in figures.files(scene, settings.figures):
+for _ in figures.render_files(scene, settings.figures):
     pass
 print("seconds", time.perf_counter() - start)
 """

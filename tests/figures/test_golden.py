@@ -12,6 +12,8 @@ from kancli.figures.data import FigureData
 from kancli.figures.options import NAMES, FigureOptions
 from kancli.runs import experiment
 from kancli.stats.glossary import meanings
+from kancli.stats.verdicts import Verdict
+from kancli.sweeps.verdict_tables import verdict_tables
 from tests.figures.drawing import differences, differences_from_golden, drawn_data
 
 CONFIG = {"width": [2, 4, 3, 1], "n_seeds": 2, "dtype": "float64", "stats": {"level": "full", "ntk": {"n": 20}}}
@@ -23,6 +25,10 @@ def figure_data(**config):
     return FigureData(result.figure_model, result.ranges, result.stats, result.activations, laws)
 
 
+def verdict(name, value):
+    return Verdict(name, value, threshold=None, verdict=None, detail="")
+
+
 @pytest.fixture(scope="module")
 def data():
     return figure_data()
@@ -30,7 +36,7 @@ def data():
 
 @pytest.fixture
 def rewrite(pytestconfig):
-    return pytestconfig.getoption("--rewrite-golden", default=False)
+    return pytestconfig.getoption("--rewrite-golden")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,13 +52,12 @@ def test_runs_side_by_side_equal_their_golden_record(data, rewrite):
 
 @pytest.mark.parametrize("swept", [("noise_scale", "seed"), ("grid", "noise_scale")])
 def test_a_sweep_equals_its_golden_record(swept, rewrite):
-    runs = itertools.product(("1", "2", "4"), ("1", "3"))
-    rows = [
-        sweep.Row(dict(zip(swept, values)), [{"name": "rough", "value": float(values[0]) + float(values[1]) / 8}])
-        for values in runs
+    runs = [
+        (dict(zip(swept, values)), [verdict("rough", float(values[0]) + float(values[1]) / 8)])
+        for values in itertools.product(("1", "2", "4"), ("1", "3"))
     ]
     name = f"sweep over {' and '.join(swept)}"
-    assert differences_from_golden(name, sweep.plot(rows, FigureOptions(), meanings()), rewrite) == []
+    assert differences_from_golden(name, sweep.plot(verdict_tables(runs), FigureOptions(), meanings()), rewrite) == []
 
 
 @pytest.mark.parametrize("change", ["colour", "point", "order", "text"])

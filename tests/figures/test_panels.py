@@ -1,4 +1,4 @@
-"""The figures made of plain panels: what they draw is what stats.json says, and what they lack is told."""
+"""Figures of panels plot the numbers of stats.json, and name the data that they lack."""
 
 import itertools
 import math
@@ -9,20 +9,20 @@ import torch
 from scipy import stats
 
 from kancli.config.validation import validate
-from kancli.figures import render as figures
-from kancli.figures import sweep
-from kancli.figures.activations import overlay
+from kancli.figures import render, sweep
+from kancli.figures.activations import sample_layer
 from kancli.figures.data import FigureData, NothingToDrawError
 from kancli.figures.options import NAMES, FigureOptions
 from kancli.figures.symmetry import correlations
 from kancli.runs import experiment
 from kancli.stats.glossary import meanings
 from kancli.stats.verdicts import Verdict
+from kancli.sweeps.verdict_tables import verdict_tables
 
-LOOK = FigureOptions()
+OPTIONS = FigureOptions()
 
 
-def scene(**config):
+def make_data(**config):
     result = experiment.compute(validate(config))
     return FigureData(
         result.figure_model,
@@ -36,82 +36,82 @@ def scene(**config):
 def drawn(axes):
     """The data of each line of a panel."""
     lines = [np.asarray(line.get_xydata()) for line in axes.get_lines()]
-    return [each for each in lines if len(each)]
+    return [line for line in lines if len(line)]
 
 
 @pytest.fixture(scope="module")
 def single():
-    return scene(width=[2, 4, 3, 1], stats={"level": "full", "ntk": {"n": 40}})
+    return make_data(width=[2, 4, 3, 1], stats={"level": "full", "ntk": {"n": 40}})
 
 
 @pytest.fixture(scope="module")
 def ensemble():
-    return scene(width=[2, 4, 3, 1], n_seeds=5, stats={"level": "full", "ntk": {"n": 40}})
+    return make_data(width=[2, 4, 3, 1], n_seeds=5, stats={"level": "full", "ntk": {"n": 40}})
 
 
 def test_propagation_draws_rms_by_layer(single):
-    sizes, off = figures.plot("propagation", single, LOOK).axes
+    sizes, off = render.plot("propagation", single, OPTIONS).axes
     layers = single.stats["layers"]
     signal, gradient = drawn(sizes)
     np.testing.assert_array_equal(signal[:, 0], [0, 1, 2, 3])
-    assert signal[:, 1].tolist() == [layers[0]["preacts"]["rms"], *(each["output"]["rms"] for each in layers)]
-    assert gradient.tolist() == [[number, each["gradient"]["values"]] for number, each in enumerate(layers)]
+    assert signal[:, 1].tolist() == [layers[0]["preacts"]["rms"], *(layer["output"]["rms"] for layer in layers)]
+    assert gradient.tolist() == [[number, layer["gradient"]["values"]] for number, layer in enumerate(layers)]
     (shares,) = drawn(off)
-    assert shares[:, 1].tolist() == pytest.approx([100 * each["off_grid"] for each in layers])
+    assert shares[:, 1].tolist() == pytest.approx([100 * layer["off_grid"] for layer in layers])
     assert sizes.get_yscale() == "log"
 
 
 def test_bands_are_the_intervals_over_members(ensemble):
-    sizes, _ = figures.plot("propagation", ensemble, LOOK).axes
+    sizes, _ = render.plot("propagation", ensemble, OPTIONS).axes
     (band, _) = sizes.collections
     ends = np.asarray(band.get_paths()[0].vertices)
-    told = [
+    expected = [
         ensemble.stats["layers"][0]["preacts"]["rms"],
-        *(each["output"]["rms"] for each in ensemble.stats["layers"]),
+        *(layer["output"]["rms"] for layer in ensemble.stats["layers"]),
     ]
-    for number, each in enumerate(told):
+    for number, rms in enumerate(expected):
         at = ends[ends[:, 0] == number, 1]
-        assert (at.min(), at.max()) == pytest.approx((each["low"], each["high"]))
+        assert (at.min(), at.max()) == pytest.approx((rms["low"], rms["high"]))
 
 
 def test_spectrum_draws_eigenvalues_and_singular_values(single, ensemble):
-    kernel, jacobian = figures.plot("spectrum", single, LOOK).axes
+    kernel, jacobian = render.plot("spectrum", single, OPTIONS).axes
     values = np.array(single.stats["ntk"]["eigenvalues"])
     (line,) = drawn(kernel)
     np.testing.assert_array_equal(line[:, 1], values[values > 1e-9 * values[0]])
-    assert [each[1] for each in drawn(jacobian)[0]] == [single.stats["jacobian"][n] for n in ("min", "median", "max")]
-    (line,) = drawn(figures.plot("spectrum", ensemble, LOOK).axes[0])
+    assert [point[1] for point in drawn(jacobian)[0]] == [single.stats["jacobian"][n] for n in ("min", "median", "max")]
+    (line,) = drawn(render.plot("spectrum", ensemble, OPTIONS).axes[0])
     means = np.array(ensemble.stats["ntk"]["eigenvalues"]["mean"])
     np.testing.assert_array_equal(line[:, 1], means[means > 1e-9 * means[0]])
 
 
 def test_symmetry_draws_the_correlations_of_the_nodes(single):
-    found = correlations(single)
-    assert {number: each.shape for number, each in found.items()} == {0: (4, 4), 1: (3, 3)}
-    for number, matrix in found.items():
-        wanted = np.corrcoef(single.activations[f"layers.{number + 1}.preacts"].double().numpy().T)
-        np.testing.assert_allclose(matrix, wanted, atol=1e-12)
+    matrices = correlations(single)
+    assert {layer: matrix.shape for layer, matrix in matrices.items()} == {0: (4, 4), 1: (3, 3)}
+    for number, matrix in matrices.items():
+        expected = np.corrcoef(single.activations[f"layers.{number + 1}.preacts"].double().numpy().T)
+        np.testing.assert_allclose(matrix, expected, atol=1e-12)
         upper = np.abs(matrix[np.triu_indices(len(matrix), 1)])
         assert single.stats["layers"][number]["correlation"]["mean"] == pytest.approx(upper.mean(), rel=1e-6)
-    figure = figures.plot("symmetry", single, LOOK)
+    figure = render.plot("symmetry", single, OPTIONS)
     shown = [axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images()]
-    for image, matrix in zip(shown, found.values(), strict=True):
+    for image, matrix in zip(shown, matrices.values(), strict=True):
         np.testing.assert_array_equal(image, matrix)
 
 
 def test_activations_overlay_all_edges_of_all_members(ensemble):
     """Bands are quantiles over edges and members, lines are the first member's edges."""
-    figure = figures.plot("activations", ensemble, LOOK)
+    figure = render.plot("activations", ensemble, OPTIONS)
     for number, axes in enumerate(figure.axes):
-        layer, scope = ensemble.model.layers[number], ensemble.ranges[number]
-        x = np.linspace(scope.low.min(), scope.high.max(), 101)
+        layer, ranges = ensemble.model.layers[number], ensemble.ranges[number]
+        x = np.linspace(ranges.low.min(), ranges.high.max(), 101)
         places = torch.from_numpy(x).float()[None, :, None].expand(5, -1, layer.n_in)
         curves = layer.trace(places).postacts.detach().double().numpy()  # [s, p, i, o]
         flat = curves.transpose(1, 0, 2, 3).reshape(101, -1)
         lines = drawn(axes)
         if flat.shape[1] >= 20:
             np.testing.assert_allclose(lines[0][:, 1], np.median(flat, axis=1), atol=1e-6)
-            wide, narrow = (np.asarray(each.get_paths()[0].vertices) for each in axes.collections[:2])
+            wide, narrow = (np.asarray(band.get_paths()[0].vertices) for band in axes.collections[:2])
             for band, ends in ((wide, (0.05, 0.95)), (narrow, (0.25, 0.75))):
                 at = band[np.isclose(band[:, 0], x[40]), 1]
                 np.testing.assert_allclose([at.min(), at.max()], np.quantile(flat[40], ends), atol=1e-6)
@@ -120,20 +120,20 @@ def test_activations_overlay_all_edges_of_all_members(ensemble):
 
 
 def test_bands_need_enough_curves(single):
-    figure = figures.plot("activations", single, LOOK)
+    figure = render.plot("activations", single, OPTIONS)
     assert [len(axes.collections) for axes in figure.axes] == [0, 0, 0], "of 8, 12 and 3 curves"
 
 
-def test_bases_standardised_over_samples_are_those_of_each_member():
-    made = scene(width=[2, 3, 1], init={"scheme": "lecun_norm"}, n_seeds=4)
-    alone = scene(width=[2, 3, 1], init={"scheme": "lecun_norm"}, seed=2)
-    third = list(made.members())[2]
-    found, wanted = (overlay(FigureData(each, alone.ranges), 0) for each in (third, alone.model))
-    np.testing.assert_array_equal(found.curves, wanted.curves)
+def test_members_use_their_own_basis_statistics():
+    data = make_data(width=[2, 3, 1], init={"scheme": "lecun_norm"}, n_seeds=4)
+    alone = make_data(width=[2, 3, 1], init={"scheme": "lecun_norm"}, seed=2)
+    third = list(data.members())[2]
+    sampled, expected = (sample_layer(FigureData(model, alone.ranges), 0) for model in (third, alone.model))
+    np.testing.assert_array_equal(sampled.curves, expected.curves)
 
 
-def test_distributions_hold_what_was_drawn_against_the_law(ensemble):
-    figure = figures.plot("distributions", ensemble, LOOK)
+def test_distributions_plot_histograms_and_the_law(ensemble):
+    figure = render.plot("distributions", ensemble, OPTIONS)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles[:3] == [
         "layer 0, scale_base\nU[0.607107, 0.807107)", "layer 0, coef\nN(0, 0.02)", "layer 0, preacts",
@@ -149,52 +149,56 @@ def test_distributions_hold_what_was_drawn_against_the_law(ensemble):
     exact = (stats.norm.cdf(law[:, 0] + bin / 2, 0, 0.02) - stats.norm.cdf(law[:, 0] - bin / 2, 0, 0.02)) / bin
     np.testing.assert_allclose(law[:, 1], exact, atol=1e-9)
     preacts = figure.axes[2]
-    knots = sorted(np.asarray(each.get_xdata())[0] for each in preacts.get_lines())
+    knots = sorted(np.asarray(line.get_xdata())[0] for line in preacts.get_lines())
     np.testing.assert_allclose(knots, np.linspace(-1, 1, 6), atol=1e-12)
-    shaded = sorted((each.get_x(), each.get_x() + each.get_width()) for each in preacts.patches[1:])
+    shaded = sorted((patch.get_x(), patch.get_x() + patch.get_width()) for patch in preacts.patches[1:])
     x = ensemble.activations["inputs"].numpy()
     np.testing.assert_allclose(shaded, [(x.min(), -1), (1, x.max())])
 
 
-def test_a_constant_tensor_has_no_panel_and_a_lost_law_is_told():
-    adapted = scene(width=[2, 3], grid={"adapt": "samples"})
-    titles = [axes.get_title(loc="left") for axes in figures.plot("distributions", adapted, LOOK).axes]
+def test_a_constant_tensor_has_no_panel_and_a_lost_law_is_noted():
+    adapted = make_data(width=[2, 3], grid={"adapt": "samples"})
+    titles = [axes.get_title(loc="left") for axes in render.plot("distributions", adapted, OPTIONS).axes]
     assert titles == [
         "layer 0, scale_base\nU[0.607107, 0.807107)",
         "layer 0, coef\nno declared law",
         "layer 0, preacts",
     ]
-    linear = scene(width=[2, 3], init={"scheme": "default", "noise_scale": 0.0, "noise_scale_base": 0.0})
-    assert [each.get_title(loc="left") for each in figures.plot("distributions", linear, LOOK).axes] == [
+    linear = make_data(width=[2, 3], init={"scheme": "default", "noise_scale": 0.0, "noise_scale_base": 0.0})
+    assert [format.get_title(loc="left") for format in render.plot("distributions", linear, OPTIONS).axes] == [
         "layer 0, preacts"
     ]
     bare = FigureData(linear.model, linear.ranges)
     with pytest.raises(NothingToDrawError, match="nothing was drawn at random"):
-        figures.plot("distributions", bare, LOOK)
+        render.plot("distributions", bare, OPTIONS)
 
 
 def verdict(name, value):
     return Verdict(name, value, threshold=None, verdict=None, detail="")
 
 
-def rows(**swept):
+def sweep_runs(**swept):
     """The runs of a sweep whose number is noise + 10 grid + seed / 10."""
-    values = [dict(zip(swept, each)) for each in itertools.product(*swept.values())]
+    runs = [dict(zip(swept, values)) for values in itertools.product(*swept.values())]
     return [
-        sweep.Row(
-            {name: str(each) for name, each in run.items()},
+        (
+            {name: str(value) for name, value in run.items()},
             [
                 verdict("rough", run.get("noise_scale", 0) + 10 * run.get("grid", 0) + run.get("seed", 0) / 10),
                 verdict("linear", None),
             ],
         )
-        for run in values
+        for run in runs
     ]
 
 
+def plot_sweep(runs):
+    return sweep.plot(verdict_tables(runs), OPTIONS, meanings())
+
+
 def test_a_statistic_against_one_key_with_bands_over_seeds():
-    made = rows(noise_scale=[3, 1, 2], seed=range(5))
-    (axes,) = sweep.plot(made, LOOK, meanings()).axes
+    data = sweep_runs(noise_scale=[3, 1, 2], seed=range(5))
+    (axes,) = plot_sweep(data).axes
     (line,) = drawn(axes)
     np.testing.assert_allclose(line, [[1, 1.2], [2, 2.2], [3, 3.2]])
     ends = np.asarray(axes.collections[0].get_paths()[0].vertices)
@@ -206,18 +210,18 @@ def test_a_statistic_against_one_key_with_bands_over_seeds():
 
 
 def test_a_statistic_over_two_keys_is_a_heat_map():
-    figure = sweep.plot(rows(grid=[3, 5], noise_scale=[0, 1, 2]), LOOK, meanings())
+    figure = plot_sweep(sweep_runs(grid=[3, 5], noise_scale=[0, 1, 2]))
     axes = figure.axes[0]
     np.testing.assert_array_equal(axes.get_images()[0].get_array(), [[30, 31, 32], [50, 51, 52]])
-    assert [each.get_text() for each in axes.get_xticklabels()] == ["0", "1", "2"]
-    assert [each.get_text() for each in axes.get_yticklabels()] == ["3", "5"]
-    assert [each.get_text() for each in axes.texts] == ["30", "31", "32", "50", "51", "52"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "2"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["3", "5"]
+    assert [text.get_text() for text in axes.texts] == ["30", "31", "32", "50", "51", "52"]
 
 
-def test_words_stand_in_their_order():
-    made = [sweep.Row({"init": name}, [verdict("rough", value)]) for name, value in (("b", 2.0), ("a", 1.0))]
-    (axes,) = sweep.plot(made, LOOK, meanings()).axes
-    assert [each.get_text() for each in axes.get_xticklabels()] == ["b", "a"]
+def test_values_that_are_not_numbers_keep_their_order():
+    runs = [({"init": name}, [verdict("rough", value)]) for name, value in (("b", 2.0), ("a", 1.0))]
+    (axes,) = plot_sweep(runs).axes
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["b", "a"]
     np.testing.assert_array_equal(drawn(axes)[0], [[0, 2], [1, 1]])
 
 
@@ -226,13 +230,13 @@ def test_words_stand_in_their_order():
     [({"seed": [0, 1]}, "nothing besides the seed"), ({"a": [1, 2], "b": [1, 2], "c": [1, 2]}, "a, b, c differs"),
      ({"a": [1, 2]}, "the same in all runs")],
 )  # fmt: skip
-def test_a_sweep_that_cannot_be_drawn_says_why(swept, says):
+def test_a_sweep_that_cannot_be_plotted_raises(swept, says):
     with pytest.raises(NothingToDrawError, match=says):
-        sweep.plot(rows(**swept), LOOK, {})
+        plot_sweep(sweep_runs(**swept))
 
 
 def assert_nothing_overlaps(figure):
-    """Panels with all that is written round them lie on the paper, and not over one another."""
+    """Check that panels with their labels fit the figure and do not overlap."""
     figure.canvas.draw()
     renderer, paper = figure.canvas.get_renderer(), figure.bbox.padded(1)
     bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
@@ -247,7 +251,7 @@ def assert_nothing_overlaps(figure):
         assert not one.padded(-1).overlaps(other.padded(-1))
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            written = [each.get_window_extent(renderer) for each in axis.get_ticklabels() if each.get_text()]
+            written = [text.get_window_extent(renderer) for text in axis.get_ticklabels() if text.get_text()]
             for one, other in itertools.pairwise(written):
                 assert not one.padded(-0.5).overlaps(other.padded(-0.5))
 
@@ -264,41 +268,41 @@ def assert_nothing_overlaps(figure):
         {"width": [1, 1], "inputs": {"kind": "normal", "mean": 1234567.0, "std": 1e-3}, "dtype": "float64"},
     ],
 )
-def test_no_panel_lies_over_another_or_off_the_paper(config):
-    made = scene(stats={"level": "full", "ntk": {"n": 10}}, **config)
+def test_panels_do_not_overlap_and_fit_the_figure(config):
+    data = make_data(stats={"level": "full", "ntk": {"n": 10}}, **config)
     for name in [name for name in NAMES if name != "network"]:
         try:
-            figure = figures.plot(name, made, LOOK)
+            figure = render.plot(name, data, OPTIONS)
         except NothingToDrawError:
             continue
         assert_nothing_overlaps(figure)
 
 
 @pytest.mark.slow
-def test_no_panel_of_a_sweep_lies_over_another():
+def test_panels_of_a_sweep_do_not_overlap():
     long = ["2-32-32-32-1", "a_preset_with_a_very_long_name", *"abcdefgh"]
     for swept in ({"width": long}, {"width": long, "grid": [3, 5]}, {"grid": [3, 5], "width": long}):
-        made = rows(**{name: each if name == "grid" else range(len(each)) for name, each in swept.items()})
+        data = sweep_runs(**{name: values if name == "grid" else range(len(values)) for name, values in swept.items()})
         named = [
-            sweep.Row({**row.keys, "width": long[int(row.keys["width"])]}, [
-                verdict(name, (row.verdicts[0].value or 0) + 3.7 * int(row.keys["width"]))
+            ({**keys, "width": long[int(keys["width"])]}, [
+                verdict(name, (verdicts[0].value or 0) + 3.7 * int(keys["width"]))
                 for name in ("rough", "nodes_degenerate", "spline_inert", "off_law")
             ])
-            for row in made
+            for keys, verdicts in data
         ]  # fmt: skip
-        assert_nothing_overlaps(sweep.plot(named, LOOK, meanings()))
+        assert_nothing_overlaps(plot_sweep(named))
 
 
-def test_what_is_lacking_is_told():
-    plain = scene(width=[2, 3, 1])
+def test_missing_data_is_named_with_the_option_that_records_it():
+    plain = make_data(width=[2, 3, 1])
     with pytest.raises(NothingToDrawError, match="take stats=full"):
-        figures.plot("spectrum", plain, LOOK)
+        render.plot("spectrum", plain, OPTIONS)
     with pytest.raises(NothingToDrawError, match=r"leave out activations\.n=0"):
-        figures.plot("symmetry", FigureData(plain.model, plain.ranges, plain.stats), LOOK)
+        render.plot("symmetry", FigureData(plain.model, plain.ranges, plain.stats), OPTIONS)
     with pytest.raises(NothingToDrawError, match="no layer has several nodes"):
-        figures.plot("symmetry", scene(width=[1, 1]), LOOK)
+        render.plot("symmetry", make_data(width=[1, 1]), OPTIONS)
     with pytest.raises(NothingToDrawError, match="take stats=basic"):
-        figures.plot("propagation", scene(stats={"level": "none"}), LOOK)
+        render.plot("propagation", make_data(stats={"level": "none"}), OPTIONS)
 
 
 @pytest.mark.slow
@@ -328,34 +332,34 @@ def test_what_is_lacking_is_told():
         ({"width": [2, 3, 1], "inputs": {"kind": "normal", "std": 0.0}, "n_seeds": 3}, "light"),
     ],
 )
-def test_anything_can_be_drawn(config, style):
+def test_extreme_runs_can_be_plotted(config, style):
     """Flat, huge and non-finite activations, one node, twenty layers."""
-    made = scene(stats={"level": "full", "ntk": {"n": 10}}, **config)
+    data = make_data(stats={"level": "full", "ntk": {"n": 10}}, **config)
     options = FigureOptions(style=style)
     for name in NAMES:
         try:
-            figure = figures.plot(name, made, options)
+            figure = render.plot(name, data, options)
         except NothingToDrawError:
             assert name == "symmetry"
             continue
-        assert figures.encode(figure, "png", 40)[:4] == b"\x89PNG"
+        assert render.encode(figure, "png", 40)[:4] == b"\x89PNG"
 
 
 @pytest.mark.slow
-def test_figures_that_lack_something_are_left_out_with_a_word(kan_run):
+def test_figures_without_data_are_skipped_with_a_warning(kan_run):
     outcome = kan_run("figures=all", "width=2-3-1")
     assert outcome.code == 0
     assert outcome.err == "kan-run: figures=spectrum: the kernel was not measured; take stats=full\n"
     written = {path.name for path in (outcome.folder / "figures").iterdir()}
     assert written == {f"{name}.png" for name in NAMES if name != "spectrum"}
     several = kan_run("figures=propagation", "figures.format=[svg,pdf]", "figures.style=dark")
-    assert {each.name for each in (several.folder / "figures").iterdir()} == {"propagation.svg", "propagation.pdf"}
+    assert {path.name for path in (several.folder / "figures").iterdir()} == {"propagation.svg", "propagation.pdf"}
 
 
-def test_nothing_global_changes():
+def test_plotting_leaves_rcparams_and_the_rng_unchanged():
     import matplotlib as mpl
 
     before, rng = dict(mpl.rcParams), torch.get_rng_state()
-    figures.encode(figures.plot("propagation", scene(), LOOK), "svg", 50)
+    render.encode(render.plot("propagation", make_data(), OPTIONS), "svg", 50)
     assert dict(mpl.rcParams) == before
     assert torch.equal(torch.get_rng_state(), rng)

@@ -32,7 +32,7 @@ MAX_DIFFERENCE = 2 / 255  # of a colour channel: the last digits of a curve diff
 
 @pytest.fixture(scope="module")
 def rewrite(pytestconfig):
-    return pytestconfig.getoption("--rewrite-golden", default=False)
+    return pytestconfig.getoption("--rewrite-golden")
 
 
 def settings_of(case):

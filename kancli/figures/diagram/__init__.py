@@ -1,1 +1,1 @@
-"""The network diagram: where things go, and how they are drawn."""
+"""The network diagram: its layout, and drawing it on a canvas."""

@@ -1,6 +1,6 @@
-"""A rectangle of a figure, measured in inches from its lower left corner: what diagrams are drawn on.
+"""A canvas for diagrams: part of a figure, in inches from its lower left corner.
 
-Artists go straight into the figure: an Axes with scales and ticks that nobody sees would cost more than the drawing.
+Artists go straight into the figure: an Axes with invisible scales and ticks would cost more time than the drawing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Array = np.ndarray
 
 
 class Diagram(Figure):
-    """A figure that shows itself in a notebook, with no window system and no pyplot."""
+    """A figure that a notebook displays without pyplot or a window system."""
 
     def __init__(self, width: float, height: float, dpi: float, paper: str) -> None:
         super().__init__((width, height), dpi, facecolor=paper)
@@ -38,9 +38,9 @@ class Diagram(Figure):
 
 @dataclass(frozen=True)
 class Canvas:
-    """Where to draw, and how large: lengths, text and lines all grow with `scale`.
+    """Draws artists at an offset; lengths, text and line widths all grow with `scale`.
 
-    What is drawn bears a name, `gid`, which an SVG file keeps.
+    Each artist gets a group id, `gid`, which an SVG file keeps.
     """
 
     figure: Figure
@@ -53,37 +53,43 @@ class Canvas:
         return Affine2D().scale(self.scale).translate(self.x, self.y) + self.figure.dpi_scale_trans
 
     def lines(self, shapes: Iterable[Array], gid: str, *, width: float, **style: Any) -> None:
-        """Polylines, `[points, 2]` each, with colours of their own."""
+        """Draw polylines, `[points, 2]` each; a style may hold one colour for each of them."""
         self._add(LineCollection(list(shapes), linewidths=width * self.scale, **style), gid)
 
     def polygons(self, shapes: Iterable[Array], gid: str, *, width: float = 0.0, **style: Any) -> None:
-        """Closed shapes, `[corners, 2]` each."""
+        """Draw closed shapes, `[corners, 2]` each."""
         self._add(PolyCollection(list(shapes), linewidths=width * self.scale, **style), gid)
 
     def strokes(self, segments: Array, gid: str, *, width: float, **style: Any) -> None:
-        """Many straight lines that look alike, `[m, 2, 2]`, as one path."""
+        """Draw straight lines of one style, `[m, 2, 2]`, as one path."""
         codes = np.tile(np.array([Path.MOVETO, Path.LINETO], Path.code_type), len(segments))
         path = Path(segments.reshape(-1, 2), codes)
         self._add(PathPatch(path, fill=False, linewidth=width * self.scale, **style), gid)
 
     def dots(self, x: Array, y: float, diameter: float, gid: str, **style: Any) -> None:
-        turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-        circle = diameter / 2 * np.stack([np.cos(turn), np.sin(turn)], -1)
+        """Draw a row of filled circles."""
+        angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+        circle = diameter / 2 * np.stack([np.cos(angle), np.sin(angle)], -1)
         self.polygons(circle + np.stack([x, y + 0 * x], -1)[:, None], gid, **style)
 
     def mesh(
-        self, values: Array, box: tuple[float, float, float, float], gid: str, *, top: float, cmap: Colormap
+        self, values: Array, box: tuple[float, float, float, float], gid: str, *, vmax: float, cmap: Colormap
     ) -> None:
-        """Cells coloured from 0 to `top`, the first row at the bottom; box: left, bottom, right, top."""
-        left, bottom, right, upper = box
-        rows, columns = values.shape
-        x, y = np.meshgrid(np.linspace(left, right, columns + 1), np.linspace(bottom, upper, rows + 1))
-        made = QuadMesh(np.stack([x, y], -1), array=np.ma.masked_invalid(values), cmap=cmap, antialiased=False)
-        made.set_clim(0, top)
-        self._add(made, gid)
+        """Draw cells coloured from 0 to `vmax`, the first row at the bottom.
 
-    def text(self, x: float, y: float, words: str, size: float, *, color: str, **style: Any) -> None:
-        self._add(Text(x, y, words, fontsize=size * self.scale, color=color, parse_math=False, **style), None)
+        Args:
+            box: left, bottom, right, top.
+        """
+        left, bottom, right, top = box
+        rows, columns = values.shape
+        x, y = np.meshgrid(np.linspace(left, right, columns + 1), np.linspace(bottom, top, rows + 1))
+        mesh = QuadMesh(np.stack([x, y], -1), array=np.ma.masked_invalid(values), cmap=cmap, antialiased=False)
+        mesh.set_clim(0, vmax)
+        self._add(mesh, gid)
+
+    def text(self, x: float, y: float, text: str, size: float, *, color: str, **style: Any) -> None:
+        """Draw text of a size in points."""
+        self._add(Text(x, y, text, fontsize=size * self.scale, color=color, parse_math=False, **style), None)
 
     def _add(self, artist: Any, gid: str | None) -> None:
         artist.set_transform(self._inches)
@@ -93,7 +99,7 @@ class Canvas:
 
 
 def rectangles(left: Array, right: Array, bottom: Array, top: Array) -> Array:
-    """`[e, 4, 2]`"""
+    """Corners of rectangles, `[e, 4, 2]`."""
     corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
     return np.stack([np.stack(corner, -1) for corner in corners], axis=1)
 
@@ -103,13 +109,13 @@ def segments(x0: Array, y0: Array | float, x1: Array, y1: Array | float) -> Arra
     return np.stack([np.stack([x0, y0 + 0 * x0], -1), np.stack([x1, y1 + 0 * x1], -1)], axis=1)
 
 
-def width_of(words: str, size: float) -> float:
-    """About how wide a text of that size, in points, is in inches: rather too much than too little."""
-    return 0.62 * size / 72 * len(words)
+def text_width(text: str, size: float) -> float:
+    """Estimate the width of a text in inches, from above, for a size in points."""
+    return 0.62 * size / 72 * len(text)
 
 
-def fitted(words: str, size: float, width: float, least: float = 6.0) -> tuple[str, float]:
-    """The text, smaller and at last cut off, so that it fits; and its size."""
-    size = max(least, min(size, size * width / max(width_of(words, size), 1e-9)))
-    most = max(1, int(width / width_of("x", size) + 1e-6))
-    return (words if len(words) <= most else words[: most - 1] + "…"), size
+def fit_text(text: str, size: float, width: float, min_size: float = 6.0) -> tuple[str, float]:
+    """Shrink a text to a width in inches, down to `min_size`, then truncate it. Returns the text and its size."""
+    size = max(min_size, min(size, size * width / max(text_width(text, size), 1e-9)))
+    max_length = max(1, int(width / text_width("x", size) + 1e-6))
+    return (text if len(text) <= max_length else text[: max_length - 1] + "…"), size

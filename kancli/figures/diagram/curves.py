@@ -1,4 +1,4 @@
-"""The functions on the edges of a layer as numbers: which are shown, over what range, and how strong each is."""
+"""The edge functions of a layer, sampled for drawing, and the score that ranks the edges."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
 if TYPE_CHECKING:
     from kancli.figures.data import FigureData
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 METRICS = {"mean_abs": "mean |φ|", "std": "std of φ"}  # scores of an edge
-MAX_EDGES = 64  # of a layer, all shown; of a larger one, some of the strongest, of the middle and of the weakest
+MAX_EDGES = 64  # a larger layer shows PER_GROUP edges of each of GROUPS
 GROUPS = ("strongest", "median", "weakest")
 PER_GROUP = 4
 POINTS = 101  # of a curve
@@ -23,62 +22,59 @@ POINTS = 101  # of a curve
 
 @dataclass(frozen=True)
 class Curves:
-    """The edge functions of one layer that are shown, e of them: what is drawn is this, scaled into frames."""
+    """The e edge functions of one layer that the diagram shows."""
 
-    sources: Array  # [e]    node of the layer below
-    targets: Array  # [e]    node of the layer above
-    x: Array  # [e, p]       places over the sampled range
-    base: Array  # [e, p]    scale_base b(x) there
-    spline: Array  # [e, p]  scale_sp spline(x) there
-    grid: tuple[Array, Array]  # [e] each, where the grid begins and ends
+    sources: Array  # [e]    input node
+    targets: Array  # [e]    output node
+    x: Array  # [e, p]       points over the sampled range
+    base: Array  # [e, p]    scale_base b(x)
+    spline: Array  # [e, p]  scale_sp spline(x)
+    grid: tuple[Array, Array]  # [e] each, start and end of the grid
     score: Array  # [e]
     scores: Array  # [i, o]  of all edges
 
     @property
     def y(self) -> Array:
-        """`[e, p]`, phi."""
+        """phi, `[e, p]`."""
         return self.base + self.spline
 
     @property
-    def chosen(self) -> bool:
-        """Whether only some edges are shown."""
+    def is_subset(self) -> bool:
+        """Whether the layer has more edges than these."""
         return len(self.sources) < self.scores.size
 
 
-def shown(scores: Array) -> Array:
-    """The edges shown, as flat indexes: all, in order; or of a large layer `PER_GROUP` each of `GROUPS`. What has no
-    finite score counts as strongest."""
+def select_edges(scores: Array) -> Array:
+    """Flat indices of the edges to show: all, in order; of a large layer, `PER_GROUP` edges of each of `GROUPS`.
+
+    Edges without a finite score count as strongest.
+    """
     if scores.size <= MAX_EDGES:
         return np.arange(scores.size)
-    falling = np.argsort(-np.nan_to_num(scores.ravel(), nan=np.inf), kind="stable")
+    order = np.argsort(-np.nan_to_num(scores.ravel(), nan=np.inf), kind="stable")
     middle = scores.size // 2 - PER_GROUP // 2
-    return np.concatenate([falling[:PER_GROUP], falling[middle : middle + PER_GROUP], falling[-PER_GROUP:]])
+    return np.concatenate([order[:PER_GROUP], order[middle : middle + PER_GROUP], order[-PER_GROUP:]])
 
 
 @torch.no_grad()
-def sample_curves(data: FigureData, number: int, metric: str) -> Curves:
-    """The functions of the edges of layer `number`, over the range of the samples that entered each.
+def sample_curves(data: FigureData, layer_index: int, metric: str) -> Curves:
+    """Evaluate the edge functions of a layer over the range of the samples that entered each edge.
 
     Args:
-        metric: "mean_abs" or "std" of the postacts, the score of an edge.
+        metric: the score of an edge, "mean_abs" or "std" of its postacts.
     """
-    layer, scores = data.first.layers[number], getattr(data.ranges[number], metric)
-    sources, targets = np.unravel_index(shown(scores), scores.shape)
-    low, high = (each[sources] for each in data.range(number))
+    layer, scores = data.first_member.layers[layer_index], getattr(data.ranges[layer_index], metric)
+    sources, targets = np.unravel_index(select_edges(scores), scores.shape)
+    low, high = (end[sources] for end in data.preact_range(layer_index))
     x = np.linspace(low, high, POINTS)  # [p, e]
-    places = torch.from_numpy(x).to(layer.coef)
-    parts = layer.edge_parts(places, torch.from_numpy(sources), torch.from_numpy(targets))
-    base, spline = (each.double().cpu().numpy().T for each in parts)
-    start, end = (each.cpu().numpy()[sources] for each in layer.grid_ends())
+    points = torch.from_numpy(x).to(layer.coef)
+    parts = layer.edge_parts(points, torch.from_numpy(sources), torch.from_numpy(targets))
+    base, spline = (part.double().cpu().numpy().T for part in parts)
+    start, end = (knot.cpu().numpy()[sources] for knot in layer.grid_ends())
     return Curves(sources, targets, x.T, base, spline, (start, end), scores[sources, targets], scores)
 
 
-def samples_of(preacts: Tensor | None, most: int = 100) -> Array | None:
-    """The first samples that entered a layer, `[q, i]`, for a rug."""
-    return None if preacts is None else preacts[:most].double().cpu().numpy()
-
-
 def opacity(score: Array, beta: float) -> Array:
-    """tanh(beta * score), in [0, 1]; edges without a finite score are drawn in full."""
+    """tanh(beta * score), in [0, 1]; 1 for edges without a finite score."""
     with np.errstate(over="ignore"):
         return np.tanh(beta * np.nan_to_num(score, nan=np.inf, posinf=np.inf))

@@ -1,4 +1,4 @@
-"""Where everything of a network diagram goes, in inches."""
+"""Positions in a network diagram, in inches."""
 
 from __future__ import annotations
 
@@ -10,136 +10,140 @@ import numpy as np
 
 Array = np.ndarray
 
-PER_ROW = 16
-MAX_DOTS = 64  # nodes of a layer drawn one by one; beyond, they are a bar
-PER_COLUMN = 8  # layers above one another
+FRAMES_PER_ROW = 16
+MAX_DOTS = 64  # a layer with more nodes is drawn as a bar
+LAYERS_PER_COLUMN = 8
 MARGIN = 0.45
-GUTTER = 2.7  # at the right, for maps of scores
-MAP = 1.45  # the side of such a map
-BETWEEN_GROUPS = 0.3
+GUTTER = 2.7  # at the right of a column, for maps of scores
+MAP_SIDE = 1.45
+GROUP_GAP = 0.3
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The diagram of a network.
+class Layout:
+    """The positions of nodes, frames and score maps.
 
-    Layers stand above one another, of a deep network in several columns. The frames of a layer stand in order from left
-    to right; beyond `per_row` of them they take turns in several rows. A layer of which only some edges are shown has
-    its frames in groups, and a map of all scores in the gutter.
+    Layers stand above one another, those of a deep network in several columns. The frames of a layer stand in order
+    from left to right; beyond `frames_per_row` they alternate between rows. A layer that shows a subset of its edges
+    has its frames in groups, and a map of all scores in the gutter.
 
     Args:
         widths: nodes per layer.
         n_shown: edges shown per layer.
-        chosen: per layer, whether these are some of many.
-        n_groups: in how many groups they stand then.
-        below, above: what is left free at the foot and the head, for names and the legend.
-        least_frame: the side of a frame, if there is room.
-        per_row: frames side by side.
+        is_subset: per layer, whether it has more edges than it shows.
+        n_groups: number of groups of such a layer.
+        foot, head: height left free for names and the legend.
+        min_frame: minimum side of a frame, if there is room.
+        frames_per_row: frames side by side.
     """
 
     widths: Sequence[int]
     n_shown: Sequence[int]
-    chosen: Sequence[bool]
+    is_subset: Sequence[bool]
     n_groups: int
-    below: float
-    above: float
-    least_frame: float = 0.0
-    per_row: int = PER_ROW
+    foot: float
+    head: float
+    min_frame: float = 0.0
+    frames_per_row: int = FRAMES_PER_ROW
 
     @cached_property
-    def part(self) -> float:
-        """The width of a column, but for its gutter."""
-        least = 8.6 if any(self.chosen) else 5.0
-        pitch = max(0.8, self.least_frame / self._fill)
-        dots = max(n if n <= MAX_DOTS else 0 for n in self.widths)
-        most = max(*(min(edges, self.per_row) * pitch for edges in self.n_shown), min(dots, 8) * pitch)
-        return float(np.clip(most, least, 9 if self.least_frame == 0 else 40))
+    def body_width(self) -> float:
+        """The width of a column without its gutter."""
+        min_width = 8.6 if any(self.is_subset) else 5.0
+        pitch = max(0.8, self.min_frame / self._fill)
+        n_dots = max(n if n <= MAX_DOTS else 0 for n in self.widths)
+        width = max(*(min(edges, self.frames_per_row) * pitch for edges in self.n_shown), min(n_dots, 8) * pitch)
+        return float(np.clip(width, min_width, 9 if self.min_frame == 0 else 40))
 
     @property
-    def column(self) -> float:
-        return self.part + GUTTER * any(self.chosen)
+    def column_width(self) -> float:
+        return self.body_width + GUTTER * any(self.is_subset)
 
     @property
     def n_columns(self) -> int:
-        return -(-len(self.n_shown) // PER_COLUMN)
+        return -(-len(self.n_shown) // LAYERS_PER_COLUMN)
 
     @property
-    def per_column(self) -> int:
+    def layers_per_column(self) -> int:
         return -(-len(self.n_shown) // self.n_columns)
 
     @property
     def width(self) -> float:
-        return self.column * self.n_columns
+        return self.column_width * self.n_columns
 
     @cached_property
     def height(self) -> float:
-        return max(self.top(layer) for layer in range(len(self.n_shown))) + 0.22 + self.above
+        return max(self.top(layer) for layer in range(len(self.n_shown))) + 0.22 + self.head
 
-    def rows(self, layer: int) -> int:
-        """How many rows the frames of a layer stand in."""
-        return 1 if self.chosen[layer] else -(-self.n_shown[layer] // self.per_row)
+    def n_rows(self, layer: int) -> int:
+        """The number of rows of frames."""
+        return 1 if self.is_subset[layer] else -(-self.n_shown[layer] // self.frames_per_row)
 
-    def frame(self, layer: int) -> float:
+    def frame_side(self, layer: int) -> float:
         """The side of a frame."""
-        room = self.part - 2 * MARGIN - BETWEEN_GROUPS * (self.n_groups - 1) * self.chosen[layer]
-        return min(self._fill * room * self.rows(layer) / self.n_shown[layer], max(0.85, self.least_frame))
+        room = self.body_width - 2 * MARGIN - GROUP_GAP * (self.n_groups - 1) * self.is_subset[layer]
+        return min(self._fill * room * self.n_rows(layer) / self.n_shown[layer], max(0.85, self.min_frame))
 
     @property
     def _fill(self) -> float:
-        """How much of the room in a row its frames take; less where something is written between them."""
-        return 0.58 if self.least_frame else 0.8
+        """The share of a row that its frames fill; lower where tick labels stand between them."""
+        return 0.58 if self.min_frame else 0.8
 
-    def dot(self, layer: int) -> float:
-        """The diameter of a node."""
-        return min(0.16, 0.5 * (self.part - 2 * MARGIN) / self.widths[layer])
+    def node_diameter(self, layer: int) -> float:
+        return min(0.16, 0.5 * (self.body_width - 2 * MARGIN) / self.widths[layer])
 
     def bottom(self, layer: int) -> float:
-        """The height of the nodes below a layer's edges."""
-        return self.below + 0.15 + sum(self._pitch(each) for each in range(self._first(layer), layer))
+        """The height of the input nodes of a layer."""
+        return self.foot + 0.15 + sum(self._pitch(below) for below in range(self._first_in_column(layer), layer))
 
     def top(self, layer: int) -> float:
-        """The height of the nodes above a layer's edges."""
+        """The height of the output nodes of a layer."""
         return self.bottom(layer) + self._pitch(layer)
 
     def left(self, layer: int) -> float:
-        """Where the column of a layer's edges begins."""
-        return self.column * (layer // self.per_column)
+        """The left edge of the column that holds a layer."""
+        return self.column_width * (layer // self.layers_per_column)
 
-    def nodes(self, layer: int, number: int) -> Array:
-        """The places `[n]` of the nodes of layer `number` in the column of the edges of layer `layer`."""
-        return self._spread(layer, self.widths[number])
+    def node_x(self, layer: int, node_layer: int) -> Array:
+        """The x positions `[n]` of the nodes of `node_layer`, in the column that holds the edges of `layer`."""
+        return self._spread(layer, self.widths[node_layer])
 
-    def frames(self, layer: int) -> tuple[Array, Array]:
-        """The middles of a layer's frames: x and y, `[e]` each."""
-        count, side = self.n_shown[layer], self.frame(layer)
-        turn = np.arange(count) % self.rows(layer)
-        y = self.bottom(layer) + self._gap + (1.15 * turn + 0.5) * side
-        if not self.chosen[layer]:
+    def frame_centres(self, layer: int) -> tuple[Array, Array]:
+        """The centres of a layer's frames: x and y, `[e]` each."""
+        count, side = self.n_shown[layer], self.frame_side(layer)
+        row = np.arange(count) % self.n_rows(layer)
+        y = self.bottom(layer) + self._gap + (1.15 * row + 0.5) * side
+        if not self.is_subset[layer]:
             return self._spread(layer, count), y
         per_group = count // self.n_groups
-        pitch = (self.part - 2 * MARGIN - BETWEEN_GROUPS * (self.n_groups - 1)) / count
-        shift = BETWEEN_GROUPS * (np.arange(count) // per_group)
+        pitch = (self.body_width - 2 * MARGIN - GROUP_GAP * (self.n_groups - 1)) / count
+        shift = GROUP_GAP * (np.arange(count) // per_group)
         return self.left(layer) + MARGIN + pitch * (np.arange(count) + 0.5) + shift, y
+
+    def frame_edges(self, layer: int) -> tuple[Array, Array, Array, Array]:
+        """Left, right, bottom and top of a layer's frames, `[e]` each."""
+        side = self.frame_side(layer)
+        x, y = self.frame_centres(layer)
+        return x - side / 2, x + side / 2, y - side / 2, y + side / 2
 
     def map_box(self, layer: int) -> tuple[float, float, float, float]:
         """Left, bottom, right and top of the map of a layer's scores."""
-        left = self.left(layer) + self.part + 0.35
-        bottom = (self.bottom(layer) + self.top(layer)) / 2 - MAP / 2
-        return left, bottom, left + MAP, bottom + MAP
+        left = self.left(layer) + self.body_width + 0.35
+        bottom = (self.bottom(layer) + self.top(layer)) / 2 - MAP_SIDE / 2
+        return left, bottom, left + MAP_SIDE, bottom + MAP_SIDE
 
-    def _first(self, layer: int) -> int:
-        """The lowest layer of the same column."""
-        return layer - layer % self.per_column
+    def _first_in_column(self, layer: int) -> int:
+        return layer - layer % self.layers_per_column
 
     def _pitch(self, layer: int) -> float:
-        """From the nodes below to those above."""
-        band = (1.15 * self.rows(layer) - 0.15) * self.frame(layer)
-        return max(2 * self._gap + band, (MAP + 0.85) * self.chosen[layer])
+        """The distance between the input and output nodes of a layer."""
+        band = (1.15 * self.n_rows(layer) - 0.15) * self.frame_side(layer)
+        return max(2 * self._gap + band, (MAP_SIDE + 0.85) * self.is_subset[layer])
 
     @property
     def _gap(self) -> float:
-        """From a row of nodes to the frames."""
-        return 0.55 + 0.035 * self.part
+        """The distance between a row of nodes and the frames."""
+        return 0.55 + 0.035 * self.body_width
 
     def _spread(self, layer: int, count: int) -> Array:
-        return self.left(layer) + MARGIN + (self.part - 2 * MARGIN) * (np.arange(count) + 0.5) / count
+        return self.left(layer) + MARGIN + (self.body_width - 2 * MARGIN) * (np.arange(count) + 0.5) / count
