@@ -1,4 +1,4 @@
-"""What went wrong, in words for the person who typed the command, and the exit code that goes with it."""
+"""Errors with a message for users, and the exit code of each."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ NON_FINITE = 3
 DRIFT = 4
 INCONCLUSIVE = 5
 SWEEP = 6
-SIGNALLED = 128  # plus the signal's number, as shells do: 130 for SIGINT, 143 for SIGTERM
+SIGNALLED = 128  # plus the signal number, as in shells: 130 for SIGINT, 143 for SIGTERM
 
 
 class KanError(Exception):
-    """A failure that is answered with its message alone, never with a traceback."""
+    """A failure that is reported by its message, without a traceback."""
 
     exit_code = INTERNAL
 
 
 class ConfigError(KanError):
-    """The config or the command line asks for something that cannot be had.
+    """The config or the command line is wrong.
 
     Args:
         faults: one line each: what was given, what is allowed, what to type.
@@ -43,17 +43,17 @@ class NonFiniteError(KanError):
 
 
 class VerdictError(KanError):
-    """A verdict failed where none may; the message names each with its number and its bound."""
+    """A verdict failed under `strict=true`; the message gives each one with its value and bound."""
 
     exit_code = DRIFT
 
 
 class InconclusiveError(KanError):
-    """Nothing can be said: what was to be compared is missing, damaged, or not of this kind."""
+    """A check has no result: one of the sides is missing, damaged, or not comparable."""
 
     exit_code = INCONCLUSIVE
 
 
 def one_line(error: BaseException) -> str:
-    """What an error is and says, without line breaks."""
+    """The type and message of an error, without line breaks."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

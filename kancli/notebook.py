@@ -1,4 +1,4 @@
-"""The reference's own interface, for people with a notebook: its code runs with only the import changed.
+"""pykan's Python interface for notebooks: code for pykan runs with only the import changed.
 
 Nothing is printed or written, no global random state is touched, and no argument is edited.
 """
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 
 class KAN(network.KAN):
-    """A KAN with freshly drawn parameters: the numbers of `kan-run` with the same knobs, bit for bit.
+    """An initialised KAN, with the numbers of `kan-run` for the same knobs, bit for bit.
 
     Args:
         width: nodes per layer, `[n_0, ..., n_L]`.
         grid: G, number of grid intervals.
         k: order of the B-splines.
-        noise_scale, noise_scale_base: knobs of the default scheme; None leaves its defaults.
-        base_fun: b(x), a callable on tensors or a name that `kan-run` knows.
-        seed: names all random streams.
-        grid_range: where the splines live.
-        init: name of a scheme; further knobs of it by keyword.
+        noise_scale, noise_scale_base: knobs of the scheme; None for their defaults.
+        base_fun: b(x), a function of tensors or a name as in `kan-run base_fun=NAME`.
+        seed: seed of all random streams.
+        grid_range: interval of the spline grid.
+        init: name of a scheme; its other knobs are keyword arguments.
         dtype: "float32" or "float64", or the torch type.
-        device: as for torch.
+        device: as in torch.
 
     Raises:
-        ConfigError: a value is not legal; all faults are told at once.
+        ConfigError: a value is not legal; the message lists all faults.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class KAN(network.KAN):
         init_(self, settings.init, seed=settings.seed)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x `[n, n_0]` to `[n, n_L]`; the samples are remembered for `plot`."""
+        """x `[n, n_0]` to `[n, n_L]`; keeps the samples for `plot`."""
         self.last_inputs = x.detach().clone()
         return super().forward(x)
 
@@ -95,12 +95,12 @@ class KAN(network.KAN):
 
         Args:
             beta, metric: an edge's opacity is tanh(beta * score), the score mean |postact| or "std".
-            scale: size of the figure, 1 being that of `kan-run`.
-            tick: write the ranges of x and phi at each frame.
-            sample: mark where the first 100 samples lie.
+            scale: size of the figure, relative to that of `kan-run`.
+            tick: label the ranges of x and phi at each frame.
+            sample: mark the first 100 samples.
 
         Raises:
-            RuntimeError: no samples have gone through the model yet.
+            RuntimeError: the model has not been called yet.
         """
         from kancli.figures import render as figures
         from kancli.figures.data import FigureData
@@ -124,7 +124,7 @@ class KAN(network.KAN):
         with self.with_basis_statistics(x):
             traces = self.trace(x)
             collector.update(traces)
-            kept = {"inputs": x, **{f"layers.{number}.preacts": each.preacts for number, each in enumerate(traces)}}
+            kept = {"inputs": x, **{f"layers.{number}.preacts": trace.preacts for number, trace in enumerate(traces)}}
             _, ranges = collector.compute()
             scene = FigureData(self, ranges, activations=kept)
             return figures.plot("network", scene, options)  # pyright: ignore[reportReturnType]
@@ -141,10 +141,10 @@ def create_dataset(
     device: str | torch.device = "cpu",
     seed: int = 0,
 ) -> dict[str, Tensor]:
-    """Uniform samples of a function, as pykan's `create_dataset` gives them, but from a private stream.
+    """Uniform samples of a function, as pykan's `create_dataset`, but from a private stream.
 
     Args:
-        f: takes `[n, n_var]`, gives `[n, m]` or `[n]`.
+        f: maps `[n, n_var]` to `[n, m]` or `[n]`.
         n_var: number of variables.
         ranges: `[low, high]` for all variables, or `[n_var, 2]`.
         train_num, test_num: numbers of samples.
@@ -154,7 +154,7 @@ def create_dataset(
         train_input, test_input `[n, n_var]`, train_label, test_label `[n, m]`, float32.
 
     Raises:
-        ValueError: ranges has neither of the two shapes.
+        ValueError: `ranges` has another shape.
     """
     limits = torch.as_tensor(ranges, dtype=torch.float64)
     if limits.shape not in ((2,), (n_var, 2)):
@@ -166,10 +166,10 @@ def create_dataset(
         x = (low + (high - low) * unit).float().to(device)
         label = f(x)
         data[f"{part}_input"], data[f"{part}_label"] = x, label if label.dim() > 1 else label.unsqueeze(-1)
-    for what, wanted in (("input", normalize_input), ("label", normalize_label)):
-        if wanted:
-            mean, std = _mean_std(data[f"train_{what}"])
-            data |= {f"{part}_{what}": (data[f"{part}_{what}"] - mean) / std for part in ("train", "test")}
+    for kind, normalize in (("input", normalize_input), ("label", normalize_label)):
+        if normalize:
+            mean, std = _mean_std(data[f"train_{kind}"])
+            data |= {f"{part}_{kind}": (data[f"{part}_{kind}"] - mean) / std for part in ("train", "test")}
     return data
 
 

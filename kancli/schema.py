@@ -1,6 +1,6 @@
-"""How a legal key is declared: its kind, range, unit, default and one line of help; and how a value is held against it.
+"""Declaration of legal keys (kind, range, unit, default, one line of help) and validation of values.
 
-Nothing here knows which keys exist (that is `config`), and nothing here imports numpy or torch.
+The keys themselves are declared in other rooms. This module imports neither numpy nor torch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class FaultError(ValueError):
-    """A value is not of its kind; the message says what is allowed."""
+    """A value is not legal; the message says what is allowed."""
 
 
 class Kind(Protocol):
@@ -29,7 +29,7 @@ class Kind(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Integer:
-    """A whole number in [low, high]; 3.0 is taken for 3."""
+    """A whole number in [low, high]; 3.0 counts as 3."""
 
     low: int
     high: int
@@ -48,7 +48,7 @@ class Integer:
 
 @dataclasses.dataclass(frozen=True)
 class Real:
-    """A finite number in [low, high], or in (low, high] where `low_open`."""
+    """A finite number in [low, high], or in (low, high] with `low_open`."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -77,7 +77,7 @@ class Real:
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """One name out of a list."""
+    """One of several names."""
 
     options: tuple[str, ...]
 
@@ -105,7 +105,7 @@ class Truth:
 
 @dataclasses.dataclass(frozen=True)
 class Text:
-    """A piece of text that is not empty."""
+    """Non-empty text; `what` describes it in messages."""
 
     what: str = "text"
 
@@ -123,7 +123,7 @@ ALL = "all"
 
 @dataclasses.dataclass(frozen=True)
 class Several(Generic[T]):
-    """A list whose entries are all of one kind, `at_least` of them."""
+    """A list of at least `at_least` entries of one kind."""
 
     kind: Kind
     at_least: int = 0
@@ -169,10 +169,10 @@ class Interval:
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
-    """From where on a number warns, and from where on it fails; null for never.
+    """Bounds beyond which a number warns, and beyond which it fails; null for never.
 
     Args:
-        falling: lower is worse.
+        falling: whether lower numbers are worse.
     """
 
     falling: bool = False
@@ -213,11 +213,11 @@ def key(default: Any, kind: Kind, help: str, unit: str = "", typed: str = "", *,
     """Declare a dataclass field as a legal key.
 
     Args:
-        default: the value where none is given, or `REQUIRED`.
-        kind: what values are legal.
+        default: value of the key if none is given, or `REQUIRED`.
+        kind: legal values.
         help: one line for `kan-run --help`.
-        unit: the unit of the number, where it has one.
-        typed: how people type the key, where that is not its path.
+        unit: unit of the number, if it has one.
+        typed: spelling on the command line, if it differs from the path.
         identity: whether the value can change a result, so that two runs that differ in it are two.
     """
     metadata = {"kind": kind, "help": help, "unit": unit, "typed": typed, "identity": identity}
@@ -244,12 +244,12 @@ def read(declared: type[T], given: Mapping[str, Any], prefix: str, faults: list[
 
     Args:
         declared: a dataclass whose fields were all made by `key`.
-        given: plain values by key; unknown keys are not this function's business.
-        prefix: what to put before a key in a message, such as "grid.".
+        given: plain values by key; unknown keys are ignored.
+        prefix: prefix of the keys in messages, such as "grid.".
         faults: collects the messages.
 
     Returns:
-        The object, or None where anything was wrong.
+        The object, or None if any value is not legal.
     """
     values, before = {}, len(faults)
     for name, field in keys(declared).items():
@@ -266,7 +266,7 @@ def read(declared: type[T], given: Mapping[str, Any], prefix: str, faults: list[
 
 
 def show(value: Any) -> str:
-    """A value as it would be typed on the command line."""
+    """A value in the spelling of the command line."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -281,6 +281,6 @@ def show(value: Any) -> str:
 
 
 def nearest(given: Any, options: Iterable[str]) -> str:
-    """'; did you mean X?' where an option is spelt much like what was given, else ''."""
+    """'; did you mean X?' for an option of similar spelling, else ''."""
     close = difflib.get_close_matches(str(given).lower(), list(options), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""

@@ -1,6 +1,6 @@
-"""Private random streams: (seed, purpose) names one, and nothing else changes what it yields.
+"""Private random streams: a stream depends on its seed and purpose, and on nothing else.
 
-The global generators of torch, numpy and random are neither read nor written. Draws happen on the CPU in float64.
+The global generators of torch, numpy and random are neither read nor written. Sampling is on the CPU in float64.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-# Bumped, with a line in CHANGELOG.md, by any change of a law or a stream that makes old numbers unrepeatable.
+# Increase it, with a line in CHANGELOG.md, with any change of a law or a stream that changes the numbers of old runs.
 SEMANTICS = 2
 
 
@@ -20,20 +20,20 @@ def stream(seed: int, purpose: str) -> Generator:
     """The random stream for one purpose under one seed.
 
     A Philox 4x64 counter-based generator (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3",
-    SC 2011). Its 128-bit key is the BLAKE2b digest of the purpose and the seed, so that streams of different names or
-    seeds (1 and 1 + 2**32 too) are unrelated. The head of a stream does not depend on how much of it is drawn.
+    SC 2011). Its 128-bit key is the BLAKE2b digest of purpose and seed, so streams of different purposes or seeds (such
+    as 1 and 1 + 2**32) are independent. The head of a stream does not depend on how many numbers are drawn.
 
     Args:
         seed: any integer.
-        purpose: what the numbers are for, such as "layer 1/coef".
+        purpose: use of the numbers, such as "layer 1/coef".
     """
     return next(streams([seed], purpose))
 
 
 def streams(seeds: Iterable[int], purpose: str) -> Iterator[Generator]:
-    """The streams of many seeds, one after the other: each lasts until the next is asked for.
+    """The streams of several seeds, one after the other; a stream is valid until the next one.
 
-    It is one generator that gets key after key, several times faster than a new one for each seed.
+    One generator gets a new key for each seed, several times faster than a new generator.
     """
     import numpy as np
 

@@ -1,1 +1,1 @@
-"""The samples x: drawn from a law, or read from a file."""
+"""The inputs x: sampled from a distribution, or read from a file."""

@@ -1,4 +1,4 @@
-"""Reading samples from a CSV or .npy file, with an error that names file, row and column. Nothing is unpickled."""
+"""Read samples from a CSV or .npy file; errors name file, row and column. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_table(path: Path) -> np.ndarray:
-    """The numbers in a file.
+    """Read the numbers in a file.
 
     Args:
         path: a .npy file holding a 2-dimensional array of numbers, or text with comma-separated numbers; the first
@@ -35,15 +35,15 @@ def read_table(path: Path) -> np.ndarray:
         raise ConfigError([f"inputs.path={path}: {reason[0].lower()}{reason[1:]}; give a .csv or .npy file"]) from None
 
 
-@functools.lru_cache(maxsize=1)  # a config is checked and then run: read the file once
+@functools.lru_cache(maxsize=1)  # validation and the run read the same file
 def _read_table(path: Path, modified: int, size: int) -> np.ndarray:
     table = _read_npy(path) if path.suffix == ".npy" else _read_csv(path)
     table.flags.writeable = False
     return table
 
 
-def _fail(path: Path, what: str) -> ConfigError:
-    return ConfigError([f"inputs.path={path}: {what}"])
+def _error(path: Path, fault: str) -> ConfigError:
+    return ConfigError([f"inputs.path={path}: {fault}"])
 
 
 def _read_npy(path: Path) -> np.ndarray:
@@ -55,17 +55,17 @@ def _read_npy(path: Path) -> np.ndarray:
         raise
     except Exception as error:  # a damaged header fails in many ways
         text = " ".join(str(error).split())[:80]
-        raise _fail(path, f"not a .npy file of plain numbers ({text})") from None
+        raise _error(path, f"not a .npy file of plain numbers ({text})") from None
     if not isinstance(table, np.ndarray) or table.ndim != 2 or table.size == 0:
         shape = list(table.shape) if isinstance(table, np.ndarray) else "an archive"
-        raise _fail(path, f"holds {shape}; allowed: a table [rows, columns]")
+        raise _error(path, f"holds {shape}; allowed: a table [rows, columns]")
     if table.dtype.kind not in "fiu":
-        raise _fail(path, f"holds values of type {table.dtype}; allowed: real numbers")
+        raise _error(path, f"holds values of type {table.dtype}; allowed: real numbers")
     table = table.astype(np.float64)
     bad = np.argwhere(~np.isfinite(table))
     if len(bad):
         row, column = bad[0]
-        raise _fail(path, f"row {row + 1}, column {column + 1} is {table[row, column]}; allowed: finite numbers")
+        raise _error(path, f"row {row + 1}, column {column + 1} is {table[row, column]}; allowed: finite numbers")
     return table
 
 
@@ -79,26 +79,26 @@ def _read_csv(path: Path) -> np.ndarray:
                 if not any(cell.strip() for cell in cells) or (number == 1 and _is_header(cells)):
                     continue
                 if rows and len(cells) != len(rows[0]):
-                    raise _fail(path, f"row {number} has {len(cells)} columns, the rows above {len(rows[0])}")
+                    raise _error(path, f"row {number} has {len(cells)} columns, the rows above {len(rows[0])}")
                 rows.append([_number(path, number, column, cell) for column, cell in enumerate(cells, start=1)])
     except (UnicodeDecodeError, csv.Error) as error:
-        raise _fail(path, f"not a text file of comma-separated numbers ({error})") from None
+        raise _error(path, f"not a text file of comma-separated numbers ({error})") from None
     if not rows:
-        raise _fail(path, "holds no rows of numbers")
+        raise _error(path, "holds no rows of numbers")
     return np.array(rows, dtype=np.float64)
 
 
 def _is_header(cells: list[str]) -> bool:
-    """Whether no cell of the line is, or begins as, a number."""
+    """Whether no cell of the line is a number or begins like one."""
     return not any(_parse(cell) is not None or cell.strip().lstrip("+-.")[:1].isdigit() for cell in cells)
 
 
 def _number(path: Path, row: int, column: int, cell: str) -> float:
     value = _parse(cell)
     if value is None:
-        raise _fail(path, f"row {row}, column {column} is {cell.strip()!r}; allowed: numbers")
+        raise _error(path, f"row {row}, column {column} is {cell.strip()!r}; allowed: numbers")
     if not math.isfinite(value):
-        raise _fail(path, f"row {row}, column {column} is {cell.strip()}; allowed: finite numbers")
+        raise _error(path, f"row {row}, column {column} is {cell.strip()}; allowed: finite numbers")
     return value
 
 

@@ -1,6 +1,6 @@
-"""The input samplers: each a dataclass whose fields are its keys, and which yields x `[n, n_in]` in float64.
+"""The input samplers: dataclasses whose fields are their keys, with x `[n, n_in]` in float64 as their result.
 
-Random samples come row by row from one private stream, so the first 100 of 200 samples are the 100 samples.
+Random samples come row by row from one private stream, so a run with fewer samples has the first rows of a longer one.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ SOBOL_BITS = 30
 
 
 class Sampler(ABC):
-    """A way to make inputs."""
+    """Base class of the samplers."""
 
     n: int | None
-    random: ClassVar[bool] = True  # whether the samples depend on the seed
+    random: ClassVar[bool] = True  # the samples depend on the seed
 
     def count(self) -> int:
-        """How many samples there will be."""
+        """Number of samples."""
         return self.n or 0
 
     def faults(self, n_in: int) -> list[str]:
-        """What makes this sampler unfit for `n_in` inputs, one line each; no sample is taken."""
+        """Reasons why this sampler cannot give `n_in` inputs, one line each."""
         return []
 
     @abstractmethod
@@ -47,8 +47,8 @@ class Sampler(ABC):
         import numpy as np
 
         if not self.random:
-            same = self.sample(n_in, seed=seeds[0])
-            return np.broadcast_to(same, (len(seeds), *same.shape)).copy()
+            x = self.sample(n_in, seed=seeds[0])
+            return np.broadcast_to(x, (len(seeds), *x.shape)).copy()
         return np.stack([self.sample(n_in, seed=seed) for seed in seeds])
 
 
@@ -75,7 +75,8 @@ class _Box(Sampler):
             return [f"inputs.low={self.low:g} inputs.high={self.high:g}: allowed: low < high"]
         return []
 
-    def _stretch(self, unit: np.ndarray) -> np.ndarray:
+    def _scale(self, unit: np.ndarray) -> np.ndarray:
+        """Map [0, 1] to [low, high]."""
         return self.low + (self.high - self.low) * unit
 
 
@@ -84,24 +85,24 @@ class Uniform(_Box):
     """Independent U[low, high)."""
 
     def sample(self, n_in: int, *, seed: int) -> np.ndarray:
-        return self._stretch(stream(seed, "inputs").random((self.n, n_in)))
+        return self._scale(stream(seed, "inputs").random((self.n, n_in)))
 
 
 @dataclass(frozen=True)
 class Sobol(_Box):
-    """Sobol points in [low, high), with a random digital shift drawn from the seed.
+    """Sobol points in [low, high), with a random digital shift from the seed.
 
     Sobol (1967) with the direction numbers of Joe and Kuo (2008); the shift, an exclusive-or with one random word per
     dimension, keeps the net (Lemieux, Monte Carlo and Quasi-Monte Carlo Sampling, 2009, section 6.2.1).
     """
 
     def faults(self, n_in: int) -> list[str]:
-        found = super().faults(n_in)
+        faults = super().faults(n_in)
         if n_in > SOBOL_DIMENSIONS:
-            found.append(
+            faults.append(
                 f"width={n_in}-...: inputs=sobol has at most {SOBOL_DIMENSIONS} dimensions; take inputs=uniform"
             )
-        return found
+        return faults
 
     def sample(self, n_in: int, *, seed: int) -> np.ndarray:
         import numpy as np
@@ -110,27 +111,28 @@ class Sobol(_Box):
         points = torch.quasirandom.SobolEngine(n_in).draw(self.n, dtype=torch.float64).numpy()
         words = (points * 2**SOBOL_BITS).astype(np.int64)
         shift = stream(seed, "inputs").integers(2**SOBOL_BITS, size=n_in)
-        return self._stretch(((words ^ shift) + 0.5) / 2**SOBOL_BITS)
+        return self._scale(((words ^ shift) + 0.5) / 2**SOBOL_BITS)
 
 
 @dataclass(frozen=True)
 class Mesh(_Box):
-    """A regular mesh over [low, high] in every dimension, ends included; n must be a whole power."""
+    """A regular mesh over [low, high] in every dimension, ends included; n must be an n_in-th power."""
 
     random: ClassVar[bool] = False
 
     def faults(self, n_in: int) -> list[str]:
-        found = super().faults(n_in)
+        faults = super().faults(n_in)
         side = self._side(n_in)
         if side**n_in != self.n:
-            near = [f"{m**n_in} ({m} a side)" for m in (side, side + 1) if m >= 1 and m**n_in <= COUNT.high]
-            found.append(
-                f"inputs.n={self.n}: a mesh over {n_in} inputs has m^{n_in} points; type inputs.n=" + " or ".join(near)
+            options = [f"{m**n_in} ({m} a side)" for m in (side, side + 1) if m >= 1 and m**n_in <= COUNT.high]
+            faults.append(
+                f"inputs.n={self.n}: a mesh over {n_in} inputs has m^{n_in} points; type inputs.n="
+                + " or ".join(options)
             )
-        return found
+        return faults
 
     def _side(self, n_in: int) -> int:
-        """The greatest m with m^n_in <= n."""
+        """The largest m with m^n_in <= n."""
         side = max(1, round(math.exp(math.log(self.n) / n_in)))
         return side if side**n_in <= self.n else side - 1
 
@@ -138,7 +140,7 @@ class Mesh(_Box):
         import numpy as np
 
         side = self._side(n_in)
-        axis = self._stretch(np.arange(side) / (side - 1)) if side > 1 else np.array([(self.low + self.high) / 2])
+        axis = self._scale(np.arange(side) / (side - 1)) if side > 1 else np.array([(self.low + self.high) / 2])
         number = np.arange(self.n)
         return np.stack([axis[number // side**place % side] for place in range(n_in - 1, -1, -1)], axis=-1)
 
@@ -168,7 +170,7 @@ class File(Sampler):
         """The first n rows.
 
         Raises:
-            ConfigError: naming file, row and column of what is wrong.
+            ConfigError: the file cannot be used; the message names file, row and column.
         """
         from kancli.inputs.files import read_table
 
