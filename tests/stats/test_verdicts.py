@@ -1,4 +1,4 @@
-"""Each verdict on a network that was made to get it, and one that was made to pass."""
+"""Each verdict on a network that triggers it, and on one that passes."""
 
 import dataclasses
 import math
@@ -7,25 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from kancli.cli.glossary import glossary
 from kancli.inits import SCHEMES
 from kancli.inits.initialise import declared, init_
 from kancli.inits.reference import Reference
 from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
-from kancli.runs.console import show
 from kancli.stats.collector import Collector
-from kancli.stats.glossary import EDGES, LAYER, NETWORK, NODES, TENSOR
 from kancli.stats.gradients import measure_gradients
 from kancli.stats.options import Verdicts
 from kancli.stats.parameters import Declared
-from kancli.stats.stats_json import as_json
 from kancli.stats.verdicts import Verdict, judge
 
 BOUNDS = vars(Verdicts())
 
 
-def found_in(model, x, scheme=None, full=True):
+def stats_of(model, x, scheme=None, full=True):
     laws = None
     if scheme is not None:
         laws = [{name: Declared(*each) for name, each in layer.items()} for layer in declared(model, scheme)]
@@ -34,8 +30,8 @@ def found_in(model, x, scheme=None, full=True):
     return collector.compute(measure_gradients(model, x) if full else None)[0]
 
 
-def judged(model, x, scheme=None, full=True, ensemble=False, **bounds):
-    verdicts = judge(found_in(model, x, scheme, full), {**BOUNDS, **bounds}, ensemble=ensemble)
+def verdicts_of(model, x, scheme=None, full=True, ensemble=False, **bounds):
+    verdicts = judge(stats_of(model, x, scheme, full), {**BOUNDS, **bounds}, ensemble=ensemble)
     return {verdict.name: verdict for verdict in verdicts}
 
 
@@ -51,7 +47,7 @@ def model_of(width, scheme=None, base="silu", members=None, seed=0):
     return init_(model, scheme or Reference(), seed=seed)
 
 
-def straight(width, slope):
+def linear_chain(width, slope):
     """Every edge is slope * x, on one chain of nodes."""
     model = model_of(width, Reference(noise_scale=0.0), "identity")
     with torch.no_grad():
@@ -68,7 +64,7 @@ def x():
 @pytest.mark.parametrize(("slope", "sign"), [(0.02, "vanishes"), (60.0, "explodes")])
 def test_signal_and_gradient_over_three_layers(x, slope, sign):
     """The product of three slopes forward and back: far enough to fail."""
-    verdicts = judged(straight([2, 2, 2, 2], slope), x)
+    verdicts = verdicts_of(linear_chain([2, 2, 2, 2], slope), x)
     for what, where in (("signal", "output of layer 2"), ("gradient", "input of layer 0")):
         told = verdicts[f"{what}_{sign}"]
         assert told.value == pytest.approx(slope**3, rel=1e-4)
@@ -81,37 +77,37 @@ def test_signal_and_gradient_over_three_layers(x, slope, sign):
 
 
 def test_a_bound_is_reached_by_what_equals_it(x):
-    half = straight([2, 2], 0.5)
-    exactly = judged(half, x)["signal_vanishes"].value
+    half = linear_chain([2, 2], 0.5)
+    exactly = verdicts_of(half, x)["signal_vanishes"].value
     assert exactly is not None
-    assert judged(half, x, signal_vanishes=(exactly, None))["signal_vanishes"].verdict == "warn"
-    assert judged(half, x, signal_vanishes=(0.9 * exactly, None))["signal_vanishes"].verdict == "pass"
-    assert judged(half, x, signal_vanishes=(None, exactly))["signal_vanishes"].verdict == "fail"
-    assert judged(half, x, signal_vanishes=(None, None))["signal_vanishes"].verdict == "pass"
+    assert verdicts_of(half, x, signal_vanishes=(exactly, None))["signal_vanishes"].verdict == "warn"
+    assert verdicts_of(half, x, signal_vanishes=(0.9 * exactly, None))["signal_vanishes"].verdict == "pass"
+    assert verdicts_of(half, x, signal_vanishes=(None, exactly))["signal_vanishes"].verdict == "fail"
+    assert verdicts_of(half, x, signal_vanishes=(None, None))["signal_vanishes"].verdict == "pass"
 
 
 def test_off_grid(x):
     model = model_of([2, 3])
     for shift, verdict in ((0, "pass"), (1.5, "warn"), (3, "fail")):
-        assert judged(model, x + shift)["off_grid"].verdict == verdict
+        assert verdicts_of(model, x + shift)["off_grid"].verdict == verdict
 
 
 def test_an_inert_spline_and_one_that_is_not(x):
-    assert judged(model_of([2, 3], Reference(noise_scale=0.01)), x)["spline_inert"].verdict == "warn"
-    assert judged(model_of([2, 3], Reference(noise_scale=3.0)), x)["spline_inert"].verdict == "pass"
+    assert verdicts_of(model_of([2, 3], Reference(noise_scale=0.01)), x)["spline_inert"].verdict == "warn"
+    assert verdicts_of(model_of([2, 3], Reference(noise_scale=3.0)), x)["spline_inert"].verdict == "pass"
 
 
 def test_straight_and_rough(x):
-    assert judged(straight([2, 2], 1.0), x)["linear"].verdict == "warn"
-    told = judged(model_of([2, 3], Reference(noise_scale=30.0)), x)
+    assert verdicts_of(linear_chain([2, 2], 1.0), x)["linear"].verdict == "warn"
+    told = verdicts_of(model_of([2, 3], Reference(noise_scale=30.0)), x)
     assert (told["linear"].verdict, told["rough"].verdict) == ("pass", "warn")
 
 
 def test_degenerate_nodes(x):
     for noise, verdict in ((0.0, "fail"), (1.0, "pass")):
         scheme = Reference(noise_scale=0.0, noise_scale_base=noise)
-        assert judged(model_of([2, 5, 1], scheme), x)["nodes_degenerate"].verdict == verdict
-    told = judged(model_of([2, 1, 1]), x)["nodes_degenerate"]
+        assert verdicts_of(model_of([2, 5, 1], scheme), x)["nodes_degenerate"].verdict == verdict
+    told = verdicts_of(model_of([2, 1, 1]), x)["nodes_degenerate"]
     assert told == Verdict("nodes_degenerate", None, 0.05, None, "no hidden layer of several nodes")
 
 
@@ -120,7 +116,7 @@ def test_dead_edges(x):
     for dead, verdict in ((1, "pass"), (4, "warn"), (16, "fail")):
         with torch.no_grad():
             model.layers[0].scale_base.view(-1)[:dead] = 0
-        told = judged(model, x)["dead_edges"]
+        told = verdicts_of(model, x)["dead_edges"]
         assert told.value == pytest.approx(dead / 20)
         assert told.verdict == verdict
 
@@ -134,7 +130,7 @@ def test_what_is_drawn_by_a_law_is_on_it_and_what_is_not_is_off(x, name):
     init_(model, scheme, seed=3)
     x = torch.rand(20, 5) * 2 - 1
     with model.with_basis_statistics(x):
-        found = found_in(model, x, scheme, full=False)
+        found = stats_of(model, x, scheme, full=False)
         assert judge(found, BOUNDS, ensemble=True)[-1].verdict == "pass"
         entry = found.layers[0].layer["coef"]
         assert abs(entry["z"]).max() < 5
@@ -143,7 +139,7 @@ def test_what_is_drawn_by_a_law_is_on_it_and_what_is_not_is_off(x, name):
             before = model.layers[0].coef.detach().clone()
             with torch.no_grad():
                 model.layers[0].coef.copy_(change(before))
-            told = judge(found_in(model, x, scheme, full=False), BOUNDS, ensemble=True)[-1]
+            told = judge(stats_of(model, x, scheme, full=False), BOUNDS, ensemble=True)[-1]
             assert told.verdict == "fail", change
             assert told.detail.endswith("of layer 0's coef")
             with torch.no_grad():
@@ -166,8 +162,8 @@ def test_the_standard_error_of_the_mean_square_is_that_of_many_draws(name):
 
 
 def test_members_are_judged_by_their_mean_with_an_interval(x):
-    told = judged(model_of([2, 5, 1], members=20), x, ensemble=True)
-    singles = [judged(model_of([2, 5, 1], seed=seed), x)["off_grid"].value for seed in range(20)]
+    told = verdicts_of(model_of([2, 5, 1], members=20), x, ensemble=True)
+    singles = [verdicts_of(model_of([2, 5, 1], seed=seed), x)["off_grid"].value for seed in range(20)]
     low, value, high = interval(told["off_grid"])
     assert value == pytest.approx(np.mean(singles), rel=1e-9)
     assert low <= value <= high
@@ -179,7 +175,7 @@ def test_ratios_of_very_different_size_are_judged_by_their_geometric_mean(x):
     with torch.no_grad():
         for member, slope in enumerate((1e-6, 1e-4, 1.0)):
             model.layers[0].scale_base[member] = slope * torch.eye(2)
-    told = judged(model, x, ensemble=True)["signal_vanishes"]
+    told = verdicts_of(model, x, ensemble=True)["signal_vanishes"]
     low, value, high = interval(told)
     assert value == pytest.approx(10 ** (-10 / 3), rel=1e-4)
     assert 0 < low < value < high
@@ -187,21 +183,21 @@ def test_ratios_of_very_different_size_are_judged_by_their_geometric_mean(x):
 
 
 def test_why_there_is_no_verdict(x):
-    still = judged(model_of([2, 3, 1]), torch.zeros(10, 2))
+    still = verdicts_of(model_of([2, 3, 1]), torch.zeros(10, 2))
     assert still["rough"].verdict is None
     assert still["rough"].detail == "nothing varies"
-    huge = judged(model_of([2, 3, 1]), torch.full((10, 2), 1e30) * torch.arange(10)[:, None])
+    huge = verdicts_of(model_of([2, 3, 1]), torch.full((10, 2), 1e30) * torch.arange(10)[:, None])
     assert huge["nodes_degenerate"].detail != "no hidden layer of several nodes"
     broken = model_of([2, 3, 1])
     with torch.no_grad():
         broken.layers[0].coef[:] = math.nan
-    told = judged(broken, x)
+    told = verdicts_of(broken, x)
     assert told["gradient_vanishes"].detail == told["dead_edges"].detail == "some values are not finite"
 
 
 def test_inputs_that_are_not_finite_are_named():
     model = model_of([2, 3], base="zero")
-    told = judged(model, torch.tensor([[0.0, math.inf], [1, 2]]), full=False)["non_finite"]
+    told = verdicts_of(model, torch.tensor([[0.0, math.inf], [1, 2]]), full=False)["non_finite"]
     assert told.verdict == "fail"
     assert told.detail == "layer 0, node 1 entering: not finite"
 
@@ -210,14 +206,14 @@ def test_a_member_that_is_not_finite_fails_alone(x):
     model = model_of([2, 3, 1], members=4)
     with torch.no_grad():
         model.layers[0].coef[2, 1, 2, 3] = math.inf
-    told = judged(model, x, ensemble=True)
+    told = verdicts_of(model, x, ensemble=True)
     assert told["non_finite"].verdict == "fail"
     assert told["non_finite"].detail.startswith("member 2, layer 0, edge 1 -> 2, spline branch")
     assert told["rough"].value == pytest.approx(1, abs=0.2), "of the three others"
 
 
 def test_what_is_not_measured_has_no_verdict(x):
-    told = judged(model_of([2, 3, 1]), x, full=False)
+    told = verdicts_of(model_of([2, 3, 1]), x, full=False)
     assert told["gradient_vanishes"].verdict is None
     assert told["gradient_vanishes"].detail == "measured with stats=full"
     assert list(told) == ["non_finite", *BOUNDS]
@@ -229,45 +225,3 @@ def test_only_a_mean_over_members_has_an_interval_in_json():
     assert list(single.as_json().items()) == list(fields.items())
     one_of_two = dataclasses.replace(single, n=1)
     assert list(one_of_two.as_json().items()) == [*fields.items(), ("low", None), ("high", None), ("n", 1)]
-
-
-def named(entry, path=""):
-    for name, each in entry.items():
-        if isinstance(each, dict):
-            yield from named(each, f"{path}{name}.")
-        else:
-            yield path + name
-
-
-def words(glossary, tensors=()):
-    """Every name that a part of the glossary explains, one by one."""
-    for name in glossary:
-        head, _, last = name.rpartition(".")
-        parts = [part.strip(",") for part in last.split()]
-        if head == "gradient" and "scale_base," in last:
-            yield from (f"gradient.{each}" for each in tensors)
-        else:
-            yield from (f"{head}.{part}" if head else part for part in parts)
-
-
-def test_every_number_is_explained_and_nothing_else(x):
-    scheme = SCHEMES["pykan_0_0_5"]()
-    model = KAN([2, 3, 1], grid=5, k=3, base_fun=base_function("silu"), bias=True)
-    init_(model, scheme, seed=0)
-    told = as_json(found_in(model, x, scheme), [], epsilon=0, ensemble=False)
-    layer = told["layers"][0]
-    tensors = ("scale_base", "scale_sp", "coef", "bias")
-    for tensor in tensors:
-        assert set(layer.pop(tensor)) == set(words(TENSOR))
-    assert set(named(layer.pop("nodes"))) == set(words(NODES))
-    assert set(named(layer.pop("edges"))) == set(words(EDGES))
-    assert set(named(layer)) - {"layer", "n_in", "n_out"} == set(words(LAYER, tensors))
-    assert set(named({name: told[name] for name in ("propagation", "jacobian", "ntk")})) == set(words(NETWORK))
-
-
-def test_the_glossary_names_every_verdict(capsys):
-    import sys
-
-    show(glossary(), sys.stdout)
-    text = capsys.readouterr().out
-    assert all(f"\n{name} " in text for name in BOUNDS)
