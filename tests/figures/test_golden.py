@@ -56,7 +56,12 @@ def test_a_sweep_equals_its_golden_record(swept, rewrite):
         for values in itertools.product(("1", "2", "4"), ("1", "3"))
     ]
     name = f"sweep over {' and '.join(swept)}"
-    assert differences_from_golden(name, sweep.plot(verdict_tables(runs), FigureOptions(), {"rough": "roughness of an edge"}), rewrite) == []
+    assert (
+        differences_from_golden(
+            name, sweep.plot(verdict_tables(runs), FigureOptions(), {"rough": "roughness of an edge"}), rewrite
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("change", ["colour", "point", "order", "text"])
