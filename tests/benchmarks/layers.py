@@ -20,10 +20,10 @@ x = torch.randn(1024, 64)
 KANCLI = (
     SHARED
     + """
-from kancli.base_functions import base_function
-from kancli.inits import init_
+from kancli.kan.base_functions import base_function
+from kancli.inits.initialise import init_
 from kancli.inits.reference import Reference
-from kancli.model import KAN
+from kancli.kan.network import KAN
 def network(width, grid=5, **more):
     return KAN(width, grid=grid, k=3, base_fun=base_function("silu"), base_name="silu", **more)
 """

@@ -14,10 +14,10 @@ NETWORK = """
 import torch
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
-from kancli.base_functions import base_function
-from kancli.inits import init_
+from kancli.kan.base_functions import base_function
+from kancli.inits.initialise import init_
 from kancli.inits.reference import Reference
-from kancli.model import KAN
+from kancli.kan.network import KAN
 torch.manual_seed(0)
 def network(width, grid=5, **more):
     model = KAN(width, grid=grid, k=3, base_fun=base_function("silu"), base_name="silu", **more)
