@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from tests.sweeps.conftest import TROUBLE
 from tests.sweeps.launchers.conftest import SWEEP
-from tests.sweeps.test_sweeps import TROUBLE
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])

@@ -1,0 +1,85 @@
+"""The table of a sweep: results of its jobs, summaries over seeds, and tables over several sweeps."""
+
+import csv
+import json
+import shlex
+
+import numpy as np
+import pytest
+from pyarrow import parquet
+
+from kancli.sweeps.plan import read_plan
+from kancli.sweeps.table import rows_of
+
+
+def test_the_table_equals_the_jobs_own_records(kan_run, tmp_path):
+    done = kan_run("-m", "init=default,linear", "noise_scale=0.1,1", "seed=range(3)", "hydra.sweep.dir=sweep")
+    rows = list(csv.DictReader((tmp_path / "sweep/sweep.csv").read_text().splitlines()))
+    columns = parquet.read_table(tmp_path / "sweep/sweep.parquet").to_pydict()
+    assert len(rows) == len(columns["job"]) == 12
+    assert columns["noise_scale"][:4] == [0.1, 0.1, 0.1, 1.0]
+    assert columns["seed"] == [0, 1, 2] * 4
+    stds = []
+    for number, row in enumerate(rows):
+        stats = json.loads((tmp_path / "sweep" / row["folder"] / "stats.json").read_text())
+        std = stats["layers"][1]["output"]["std"]
+        assert float(row["layer1_output_std"]) == columns["layer1_output_std"][number] == std
+        assert float(row["propagation_signal"]) == stats["propagation"]["signal"]
+        verdicts = {each["name"]: each for each in stats["verdicts"]}
+        assert row["rough_verdict"] == verdicts["rough"]["verdict"]
+        assert float(row["rough"]) == verdicts["rough"]["value"]
+        assert row["replay"] == shlex.join(["kan-run", *read_plan(tmp_path / "sweep").jobs[number].words])
+        stds.append(std)
+    table = np.array(stds).reshape(2, 2, 3)  # init, noise_scale, seed
+    summary = json.loads((tmp_path / "sweep/summary.json").read_text())
+    assert summary["status"] == {"complete": 12}
+    assert [cell["keys"] for cell in summary["cells"]] == [
+        {"init": init, "noise_scale": scale} for init in ("default", "linear") for scale in ("0.1", "1")
+    ]
+    for cell, same in zip(summary["cells"], table.reshape(4, 3), strict=True):
+        told = cell["statistics"]["layer1_output_std"]
+        assert (told["mean"], told["sd"], told["n"]) == (pytest.approx(same.mean()), pytest.approx(same.std(ddof=1)), 3)
+        assert told["low"] == pytest.approx(same.mean() - 4.302652729911275 * same.std(ddof=1) / 3**0.5)
+    effect = summary["effects"]["init"]["layer1_output_std"]
+    means = table.mean(axis=(1, 2))
+    assert effect["means"] == {"default": pytest.approx(means[0]), "linear": pytest.approx(means[1])}
+    assert effect["share"] == pytest.approx(
+        6 * ((means - table.mean()) ** 2).sum() / ((table - table.mean()) ** 2).sum()
+    )
+    assert "seed" not in summary["effects"]
+    assert "default" in done.out
+    assert len(list(rows_of(read_plan(tmp_path / "sweep")))) == 12
+
+
+@pytest.mark.slow
+def test_collect_rebuilds_and_joins_tables_from_folders(kan_run, tmp_path):
+    kan_run("-m", "noise_scale=0.1,1", "seed=0,1", "hydra.sweep.dir=one")
+    kan_run("-m", "noise_scale=3", "seed=0,1", "hydra.sweep.dir=two", "hydra/launcher=basic")
+    before = (tmp_path / "one/sweep.csv").read_bytes(), (tmp_path / "one/summary.json").read_bytes()
+    for name in ("sweep.csv", "sweep.parquet", "summary.json", "figures/sweep.png"):
+        (tmp_path / "one" / name).unlink()
+    assert kan_run("collect", "one").code == 0
+    assert ((tmp_path / "one/sweep.csv").read_bytes(), (tmp_path / "one/summary.json").read_bytes()) == before
+    assert (tmp_path / "one/figures/sweep.png").stat().st_size > 10_000
+    (tmp_path / "two/plan.jsonl").unlink()  # as a sweep of an older kancli, or of anyone's own
+    assert kan_run("collect", "one", "two").code == 2
+    done = kan_run("collect", "one", "two", "-o", "both")
+    assert done.code == 0, done.err
+    rows = list(csv.DictReader((tmp_path / "both/sweep.csv").read_text().splitlines()))
+    assert [row["job"] for row in rows] == list("012345")
+    assert [row["noise_scale"] for row in rows] == ["0.1", "0.1", "1", "1", "", ""]
+    assert [row["folder"] for row in rows][3:] == ["../one/3", "../two/0", "../two/1"]
+    assert rows[4]["replay"].startswith("kan-run noise_scale=3 seed=0")
+    assert kan_run("collect", "nowhere").code == 2
+    assert "holds no runs" in kan_run("collect", str(tmp_path / "both")).err
+
+
+def test_failed_jobs_are_in_the_table(kan_run, tmp_path):
+    done = kan_run("-m", "noise_scale=1e41,0.1", "hydra.sweep.dir=sweep")
+    assert done.code == 6
+    first, second = csv.DictReader((tmp_path / "sweep/sweep.csv").read_text().splitlines())
+    assert (first["status"], second["status"]) == ("failed", "complete")
+    assert "not finite" in first["cause"]
+    assert first["cause"] in done.err
+    assert first["layer1_output_std"] == ""
+    assert first["non_finite"] == "1"
