@@ -54,4 +54,4 @@ def _explanation(overrides: list[str], presets: Presets) -> list[Table | str]:
     composed.settings  # noqa: B018 - raises the faults, before torch is loaded
     with progress("loading"), signals.deferred_signals():
         from kancli.cli.explanation import explain
-    return explain(overrides, composed, presets)
+    return explain(composed, presets)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
 from kancli.cli.budgets import budget_tables
-from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose
+from kancli.config.compose import CONFIG_NAME, ComposedConfig
 from kancli.config.presets import Presets
 from kancli.config.settings import Settings
 from kancli.config.validation import layer_sizes
@@ -20,7 +20,7 @@ from kancli.schema import show
 TENSORS = ("scale_base", "scale_sp", "coef", "bias")
 
 
-def explain(overrides: Sequence[str], composed: ComposedConfig, presets: Presets) -> list[Table | str]:
+def explain(composed: ComposedConfig, presets: Presets) -> list[Table | str]:
     """The explanation of a config without faults, ready to print."""
     settings = composed.settings
     return [
@@ -30,7 +30,7 @@ def explain(overrides: Sequence[str], composed: ComposedConfig, presets: Presets
         "",
         *budget_tables(settings),
         "",
-        _origin_table(overrides, composed, presets),
+        _origin_table(composed, presets),
     ]
 
 
@@ -46,16 +46,16 @@ def _law_table(settings: Settings) -> Table:
     return table
 
 
-def _origin_table(overrides: Sequence[str], composed: ComposedConfig, presets: Presets) -> Table:
+def _origin_table(composed: ComposedConfig, presets: Presets) -> Table:
     """Every value of the config, and its origin."""
-    origins = _origins(overrides, composed, presets)
+    origins = _origins(composed, presets)
     table = Table("key", "value", "from", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for path, value in _flatten(composed.config):
         table.add_row(path, show(value), origins.get(path, ""))
     return table
 
 
-def _origins(overrides: Sequence[str], composed: ComposedConfig, presets: Presets) -> dict[str, str]:
+def _origins(composed: ComposedConfig, presets: Presets) -> dict[str, str]:
     """The last thing that set each key."""
     primary = presets.load("", CONFIG_NAME)
     origins = {path: "config.yaml" for path, _ in _flatten(primary.body)}
@@ -67,9 +67,10 @@ def _origins(overrides: Sequence[str], composed: ComposedConfig, presets: Preset
                 preset = presets.load(group, option)
                 prefix = "" if preset.package == "_global_" else f"{group}."
                 origins |= {prefix + path: f"preset {group}={option}" for path, _ in _flatten(preset.body)}
-    origins |= {path: "experiment" for path, _ in composed.resolved.values}
-    without_experiment = [word for word in overrides if not word.lstrip("+").startswith("experiment=")]
-    return origins | {path: "command line" for path, _ in compose(without_experiment, presets).resolved.values}
+    n_from_experiment = composed.resolved.by_experiment
+    for number, (path, _) in enumerate(composed.resolved.values):
+        origins[path] = "experiment" if number < n_from_experiment else "command line"
+    return origins
 
 
 def _flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -48,7 +48,7 @@ def test_explain_prints_the_law_and_writes_nothing(kan_run, tmp_path):
 
 def test_explain_names_the_origin_of_each_value(kan_run):
     rows = {}
-    out = kan_run("explain", "experiment=off_grid", "init=linear", "noise_scale_base=0.2", "k=2").out
+    out = kan_run("explain", "experiment=off_grid", "init=linear", "noise_scale_base=0.2", "k=2", "inputs.std=3").out
     for line in out[out.index("\nkey ") :].splitlines():
         cells = line.split(maxsplit=2)
         if len(cells) == 3:
@@ -57,6 +57,7 @@ def test_explain_names_the_origin_of_each_value(kan_run):
     assert rows["init.noise_scale_base"] == ("0.2", "command line")
     assert rows["init.noise_scale"] == ("0", "preset init=linear")
     assert rows["inputs.n"] == ("1000", "experiment")
+    assert rows["inputs.std"] == ("3", "command line")
     assert rows["k"] == ("2", "command line")
     assert rows["seed"] == ("0", "config.yaml")
 
