@@ -92,7 +92,8 @@ def _sweep_over(
             ["compare: name folders of runs or sweeps, or presets: kan-run compare default glorot width=2-8-1"]
         )
     from kancli.cli.task import task
-    from kancli.config.overrides import literal, parse_and_resolve
+    from kancli.config.grammar import literal
+    from kancli.config.overrides import parse_and_resolve
     from kancli.sweeps.product import product_of
     from kancli.sweeps.sweep import sweep
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from rich import box
 from rich.table import Table
 
 from kancli.cli.budgets import budget_tables
 from kancli.config.compose import CONFIG_NAME, ComposedConfig
+from kancli.config.nested import flatten
 from kancli.config.presets import Presets
 from kancli.config.settings import Settings
 from kancli.config.validation import layer_sizes
@@ -50,7 +50,7 @@ def _origin_table(composed: ComposedConfig, presets: Presets) -> Table:
     """Every value of the config, and its origin."""
     origins = _origins(composed, presets)
     table = Table("key", "value", "from", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for path, value in _flatten(composed.config):
+    for path, value in flatten(composed.config):
         table.add_row(path, show(value), origins.get(path, ""))
     return table
 
@@ -58,26 +58,16 @@ def _origin_table(composed: ComposedConfig, presets: Presets) -> Table:
 def _origins(composed: ComposedConfig, presets: Presets) -> dict[str, str]:
     """The last thing that set each key."""
     primary = presets.load("", CONFIG_NAME)
-    origins = {path: "config.yaml" for path, _ in _flatten(primary.body)}
+    origins = {path: "config.yaml" for path, _ in flatten(primary.body)}
     for entry in primary.defaults:
         if isinstance(entry, Mapping):
             ((group, default),) = entry.items()
             option = composed.resolved.choices.get(group, default)
             if group in presets.groups() and option is not None:
                 preset = presets.load(group, option)
-                prefix = "" if preset.package == "_global_" else f"{group}."
-                origins |= {prefix + path: f"preset {group}={option}" for path, _ in _flatten(preset.body)}
-    n_from_experiment = composed.resolved.by_experiment
-    for number, (path, _) in enumerate(composed.resolved.values):
-        origins[path] = "experiment" if number < n_from_experiment else "command line"
+                prefix = "" if preset.package == "_global_" else group
+                origins |= {path: f"preset {group}={option}" for path, _ in flatten(preset.body, prefix)}
+    n_from_experiment = composed.resolved.n_from_experiment
+    for position, (path, _) in enumerate(composed.resolved.values):
+        origins[path] = "experiment" if position < n_from_experiment else "command line"
     return origins
-
-
-def _flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of a config by dotted path, except Hydra's own."""
-    for name, value in config.items():
-        path = f"{prefix}{name}"
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{path}.")
-        elif path.split(".")[0] != "hydra":
-            yield path, value

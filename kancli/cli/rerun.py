@@ -9,7 +9,9 @@ from typing import Any
 
 from kancli.cli import run as plain_run
 from kancli.cli.arguments import epilog
-from kancli.config.overrides import SELECTORS, flatten, literal, parse, resolve
+from kancli.config.grammar import literal, parse
+from kancli.config.nested import flatten
+from kancli.config.overrides import SELECTORS, resolve
 from kancli.config.presets import Presets
 from kancli.errors import ConfigError
 from kancli.inits.plugins import TARGET
@@ -65,7 +67,7 @@ def overrides_of(words: Sequence[str], presets: Presets) -> list[str]:
 
 def _ordered(config: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """All keys; first those that decide which other keys exist."""
-    return sorted(flatten(config, ""), key=lambda entry: entry[0] not in SELECTORS)
+    return sorted(flatten(config), key=lambda entry: entry[0] not in SELECTORS)
 
 
 def _replaced(typed: Sequence[str], presets: Presets) -> Iterator[str]:

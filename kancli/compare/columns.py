@@ -18,7 +18,7 @@ from rich.text import Text
 
 from kancli.compare.figures import encode_comparison
 from kancli.config.identity import affects_identity
-from kancli.config.overrides import flatten
+from kancli.config.nested import flatten
 from kancli.errors import ConfigError
 from kancli.runs.console import STYLES, number
 from kancli.runs.files import unwritable_message, write_whole
@@ -157,7 +157,7 @@ def differing_keys(columns: Sequence[Column]) -> dict[str, list[str]]:
 
 
 def _flat(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, value in flatten(config, ""):
+    for key, value in flatten(config):
         if affects_identity(key):
             yield key, show_value(value)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kancli.config.nested import merge, put, without_missing
 from kancli.config.overrides import ResolvedOverrides, parse_and_resolve
 from kancli.config.presets import Presets
 from kancli.config.settings import Settings
@@ -21,7 +22,6 @@ from kancli.figures.options import NAMES
 from kancli.schema import ALL
 
 CONFIG_NAME = "config"
-MISSING = "???"  # OmegaConf's mark for a value that must be given
 
 
 @dataclass(frozen=True)
@@ -107,33 +107,3 @@ def settings_of(config: Mapping[str, Any]) -> Settings:
         ConfigError: with all faults.
     """
     return validate(without_missing(config))
-
-
-def merge(into: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Merge mappings key by key; anything else is replaced."""
-    for name, value in given.items():
-        if isinstance(value, Mapping):
-            if not isinstance(into.get(name), dict):
-                into[name] = {}
-            merge(into[name], value)
-        else:
-            into[name] = value
-
-
-def put(config: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at a dotted path, making sections on the way."""
-    *sections, name = path.split(".")
-    for section in sections:
-        if not isinstance(config.get(section), dict):
-            config[section] = {}
-        config = config[section]
-    merge(config, {name: value})
-
-
-def without_missing(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config without the keys whose value still has to be given."""
-    return {
-        name: without_missing(value) if isinstance(value, Mapping) else value
-        for name, value in config.items()
-        if value != MISSING
-    }

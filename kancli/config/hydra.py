@@ -30,8 +30,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from kancli.config.allowed_code import check_code
 from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose, expand_figures, settings_of
-from kancli.config.overrides import SHORTHANDS, ResolvedOverrides, parse_and_resolve
+from kancli.config.overrides import ResolvedOverrides, parse_and_resolve
 from kancli.config.presets import Presets
+from kancli.config.shorthands import SHORTHANDS
 from kancli.errors import ConfigError
 from kancli.schema import show
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from kancli.config.overrides import parse, resolve
+from kancli.config.grammar import parse
+from kancli.config.overrides import resolve
 from kancli.config.settings import Settings
 from kancli.config.validation import validate
 from kancli.errors import ConfigError

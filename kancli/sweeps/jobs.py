@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kancli.config.compose import ComposedConfig, compose_resolved, validate_composed
+from kancli.config.grammar import parse
 from kancli.config.identity import config_of
-from kancli.config.overrides import SHORTHANDS, parse, resolve
+from kancli.config.overrides import resolve
 from kancli.config.settings import MAX_SEED
+from kancli.config.shorthands import SHORTHANDS
 from kancli.errors import ConfigError
 from kancli.schema import show
 from kancli.sweeps.knobs import Knobs, all_knobs, drop_foreign_knobs, read_knobs

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kancli.config.overrides import ResolvedOverrides, parse
+from kancli.config.grammar import parse
+from kancli.config.overrides import ResolvedOverrides
 from kancli.errors import ConfigError
 
 if TYPE_CHECKING:

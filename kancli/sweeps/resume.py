@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kancli.config.grammar import literal, parse
 from kancli.config.hydra import compose_sweep, create_hydra
-from kancli.config.overrides import literal, parse, parse_and_resolve
+from kancli.config.overrides import parse_and_resolve
 from kancli.config.validation import validate
 from kancli.errors import ConfigError
 from kancli.runs.pool import reuse_pools

@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as some
 
-from kancli.config.overrides import literal
+from kancli.config.grammar import literal
 from kancli.runs import experiment
 
 CASES = [

@@ -7,7 +7,7 @@ from hydra.types import RunMode
 
 from kancli.config.compose import CONFIG_NAME, compose
 from kancli.config.hydra import create_hydra, plain_config
-from kancli.config.overrides import flatten
+from kancli.config.nested import flatten
 from kancli.config.presets import Presets, builtin_folder
 from kancli.errors import ConfigError
 
@@ -67,7 +67,7 @@ def test_spellings(presets, overrides, wanted):
         assert faults(presets, *overrides)
         return
     config = both(presets, *overrides)
-    values = {**config, **dict(flatten(config, ""))}
+    values = {**config, **dict(flatten(config))}
     assert {name: values[name] for name in wanted} == wanted
 
 

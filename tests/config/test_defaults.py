@@ -5,14 +5,14 @@ import pytest
 from kancli.config.compose import compose
 from kancli.config.hydra import compose_run, create_hydra, plain_config
 from kancli.config.identity import affects_identity, config_of
-from kancli.config.overrides import flatten
+from kancli.config.nested import flatten
 from kancli.config.settings import Settings
 from kancli.figures.options import NAMES
 
 
 def values(config):
     """Values by dotted path, with lists as tuples."""
-    return {path: tuple(value) if isinstance(value, list) else value for path, value in flatten(config, "")}
+    return {path: tuple(value) if isinstance(value, list) else value for path, value in flatten(config)}
 
 
 def test_the_default_config_holds_every_key_with_its_declared_default(presets):

@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from kancli.config.overrides import parse, resolve
+from kancli.config.grammar import parse
+from kancli.config.overrides import resolve
 from kancli.config.validation import validate
 
 

@@ -293,7 +293,7 @@ def test_hydras_part_of_a_config_names_no_code(kan_run, own, spy, form, path, va
     assert outcome.code == 2, outcome.out + outcome.err
     unspeakable = form != "experiment" and "()" in value  # Hydra's grammar has no such key
     assert (
-        "cannot be read" if unspeakable else "names code that is not Hydra's; to have it run add allow_code=true"
+        "cannot be parsed" if unspeakable else "names code that is not Hydra's; to have it run add allow_code=true"
     ) in outcome.err
     assert not spy.exists()
     assert not (outcome.cwd / "mark").exists()

@@ -1,0 +1,82 @@
+"""Hydra's grammar of overrides: parse typed words, write plain values, and explain what cannot be parsed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from kancli.errors import ConfigError
+from kancli.schema import show
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
+    from kancli.config.presets import Presets
+
+LIST_KEYS = ("grid.range", "figures", "figures.names", "figures.format", "figures.in_vars", "figures.out_vars")
+
+
+def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override]:
+    """Parse overrides.
+
+    Args:
+        presets: the options that glob(*) selects from; needed to expand the values of a sweep.
+
+    Raises:
+        ConfigError: with one line for each word that cannot be parsed.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    # The only method of a config loader that the parser calls.
+    loader = SimpleNamespace(
+        get_group_options=lambda group_name, *_, **__: presets.options(group_name) if presets else []
+    )
+    parser = OverridesParser.create(config_loader=loader)  # pyright: ignore[reportArgumentType]
+    parsed, faults = [], []
+    for text in typed:
+        try:
+            (override,) = parser.parse_overrides([text])
+        except HydraException:
+            faults.append(_syntax_message(text))
+            continue
+        if override.key_or_group:
+            parsed.append(override)
+        else:
+            faults.append(_syntax_message(text))
+    if faults:
+        raise ConfigError(faults)
+    return parsed
+
+
+def _syntax_message(text: str) -> str:
+    if "=" not in text:
+        return f"{show(text)}: neither a verb nor KEY=VALUE; type for example init=linear, or kan-run --help"
+    if text.count("[") != text.count("]"):
+        return (
+            f"{text}: brackets do not match; quote the whole word for the shell: 'width=[2,5,1]', or type width=2-5-1"
+        )
+    return f"{text}: cannot be parsed; allowed: KEY=VALUE; quote values with special characters: \"title='a, b'\""
+
+
+def multirun_message(override: Override) -> str:
+    """The fault of several values in a single run."""
+    text = override.input_line or ""
+    if override.key_or_group == "width" and re.fullmatch(r"width=\d+(,\d+)+", text):
+        nodes = text.removeprefix("width=").split(",")
+        return f"{text}: several values; for one network type width={'-'.join(nodes)}, for a sweep add -m"
+    list_hint = f", for a list type {override.key_or_group}=[...]" if override.key_or_group in LIST_KEYS else ""
+    return f"{text}: several values; for a sweep add -m{list_hint}"
+
+
+def literal(value: Any) -> str:
+    """A plain value in the grammar of overrides."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(literal, value))}]"
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return repr(value)

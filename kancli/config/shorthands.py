@@ -1,0 +1,51 @@
+"""Values that a group accepts instead of a preset's name: grid=7, width=2-5-1, inputs=data.csv."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kancli.figures.options import NAMES
+
+
+@dataclass(frozen=True)
+class ValueShorthand:
+    """A group's key that a value sets when it is assigned to the group."""
+
+    key: str  # dotted
+    read: Callable[[Any], Any]  # the key's value, or None for a value of another type
+    example: str
+    preset: str = ""  # chosen along with the value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value):
+        return int(value)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _width(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"\d+(-\d+)+", value):
+        return [int(nodes) for nodes in value.split("-")]
+    return value if isinstance(value, list) else _number(value)
+
+
+def _path(value: Any) -> Any:
+    return value if isinstance(value, str) and value.lower().endswith((".csv", ".npy", ".txt")) else None
+
+
+def _names(value: Any) -> Any:
+    if value in tuple(NAMES):
+        return [value]
+    return value if isinstance(value, list) else None
+
+
+SHORTHANDS = {
+    "width": ValueShorthand("width", _width, "nodes per layer such as 2-5-1"),
+    "grid": ValueShorthand("grid.size", _number, "a number of intervals such as 7"),
+    "k": ValueShorthand("k", _number, "an order such as 2"),
+    "inputs": ValueShorthand("inputs.path", _path, "a .csv or .npy file", preset="file"),
+    "figures": ValueShorthand("figures.names", _names, "a figure or a list of them, such as [network]"),
+}
