@@ -14,7 +14,7 @@ from torch import Tensor
 from kancli.config.compose import settings_of
 from kancli.inits.initialise import init_
 from kancli.kan import network
-from kancli.runs.experiment import layer_options
+from kancli.runs.build import layer_options
 from kancli.seeding import stream
 
 if TYPE_CHECKING:

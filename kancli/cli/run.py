@@ -129,8 +129,8 @@ def _run(hydra: Hydra, draft: ComposedConfig) -> int:
     config, settings = compose_run(hydra, draft)
     check_fresh(Path(config.hydra.run.dir), overwrite=settings.overwrite)
     with progress("loading"), signals.deferred_signals():
-        from kancli.runs import experiment
-    experiment.device_of(settings.device)
+        from kancli.runs.build import device_of
+    device_of(settings.device)
     try:
         job = run_single(hydra, config, functools.partial(run_job, settings))
     except OSError as error:  # from creating the folder; `job` holds the errors of the task

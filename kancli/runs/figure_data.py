@@ -17,7 +17,7 @@ from kancli.figures.data import MAX_MEMBERS, FigureData
 from kancli.inits.plugins import TARGET, CodePolicy, code_policy
 from kancli.kan.basis_statistics import BasisStatistics
 from kancli.kan.network import KAN
-from kancli.runs.experiment import laws_of, layer_options
+from kancli.runs.build import laws_of, layer_options
 from kancli.runs.reader import RecordedRun
 from kancli.stats.network_stats import EdgeRanges
 

@@ -1,8 +1,8 @@
-"""Samples sent through a model chunk by chunk, and what is measured and kept of them."""
+"""Send samples through a model chunk by chunk; measure, and keep activations."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,24 +10,51 @@ from torch import Tensor
 
 from kancli.config import memory
 from kancli.config.settings import Settings
+from kancli.figures.data import MAX_MEMBERS
 from kancli.kan.basis_statistics import BasisStatistics
 from kancli.kan.grid_adaptation import adapt_grid_
 from kancli.kan.layer import LayerTrace
 from kancli.kan.network import KAN
+from kancli.runs.stopwatch import Stopwatch
 from kancli.stats.collector import Collector
-from kancli.stats.gradients import GradientStats, measure_gradients
-from kancli.stats.network_stats import EdgeRanges, NetworkStats
+from kancli.stats.gradients import measure_gradients
+from kancli.stats.network_stats import EdgeRanges, NetworkStats, join
 from kancli.stats.parameters import Declared, GridAdaptation, parameter_statistics
 
 
 @dataclass(frozen=True)
 class ForwardResult:
-    """What came of sending samples through some members."""
+    """Result of the forward pass of some members."""
 
-    found: NetworkStats
-    standards: list[BasisStatistics | None]  # per layer, what its bases were standardised by
-    ranges: list[EdgeRanges]  # of the first
-    activations: dict[str, Tensor]  # of those kept, with the member axis
+    stats: NetworkStats
+    basis_statistics: list[BasisStatistics | None]  # by layer; of an ensemble, at least those of the members in figures
+    ranges: list[EdgeRanges]  # by layer, of the first member; empty without figures
+    activations: dict[str, Tensor]  # [s, ...] of the members that are kept, by the names of activations.safetensors
+
+    def member(self, index: int) -> ForwardResult:
+        """The result of one of several runs that were computed together, all of whose activations were kept."""
+        basis_statistics = [
+            None if layer is None else BasisStatistics(layer.mean[index], layer.inverse_std[index])
+            for layer in self.basis_statistics
+        ]
+        activations = {name: tensor[index : index + 1] for name, tensor in self.activations.items()}
+        return ForwardResult(self.stats.member(index), basis_statistics, [], activations)
+
+
+def join_members(parts: Sequence[ForwardResult]) -> ForwardResult:
+    """Join groups of members of one ensemble; the first group has the ranges and activations."""
+    basis_statistics = [_of_first_members(groups) for groups in zip(*(part.basis_statistics for part in parts))]
+    return ForwardResult(join([part.stats for part in parts]), basis_statistics, parts[0].ranges, parts[0].activations)
+
+
+def _of_first_members(groups: Sequence[BasisStatistics | None]) -> BasisStatistics | None:
+    known = [group for group in groups if group is not None]
+    if not known:
+        return None
+    return BasisStatistics(
+        torch.cat([group.mean for group in known])[:MAX_MEMBERS],
+        torch.cat([group.inverse_std for group in known])[:MAX_MEMBERS],
+    )
 
 
 def forward_and_measure(
@@ -35,77 +62,71 @@ def forward_and_measure(
     model: KAN,
     x: Tensor,
     laws: list[dict[str, Declared]],
-    seconds: dict[str, float],
+    watch: Stopwatch,
     *,
     keep: slice | None,
 ) -> ForwardResult:
-    """Send samples through a model chunk by chunk.
+    """Run the forward pass and measure.
 
     Args:
-        seconds: what forward pass and statistics took is added here.
-        keep: of which members to keep activations, as many as the settings want, and what the figures need of the
-            first; None for none.
+        x: `[(s,) n, n_0]`.
+        laws: what the scheme declares, by layer and tensor.
+        watch: laps "forward" and "stats".
+        keep: the members whose activations are kept, for the settings' number of samples; with any, the ranges that
+            figures need are measured too. None for no member.
     """
-    clock = time.perf_counter()
-
-    def lap(name: str) -> None:
-        nonlocal clock
-        now = time.perf_counter()
-        seconds[name], clock = seconds[name] + now - clock, now
-
     n = x.shape[-2]
-    most = n if settings.activations.n is None else min(n, settings.activations.n)
+    n_kept = 0 if keep is None else n if settings.activations.n is None else min(n, settings.activations.n)
     chunk = memory.chunk_size(settings.width, settings.grid.size + settings.k)
-    measures, draws = settings.stats, keep is not None and bool(settings.figures.names)
     adaptations: list[GridAdaptation] | None = None
     if settings.grid.adapt == "samples":
-        laws, adaptations = _adapted(settings, model, x, laws, chunk)
+        laws, adaptations = _adapt_grid(settings, model, x, laws, chunk)
+    options = settings.stats
+    ranges = keep is not None and bool(settings.figures.names)
     collector = Collector(
-        model, laws, adaptations, level=measures.level, n_first=measures.first.n, flat=measures.flat, ranges=draws
+        model, laws, adaptations, level=options.level, n_first=options.first.n, flat=options.flat, ranges=ranges
     )
     kept: list[dict[str, Tensor]] = []
-    gradients: GradientStats | None = None
     with model.with_basis_statistics(x, chunk):
         for begin in range(0, n, chunk):
             traces = model.trace(x[..., begin : begin + chunk, :])
-            if keep is not None and begin < most:
-                kept.append(_activations(traces, keep, most - begin))
-            lap("forward")
+            if keep is not None and begin < n_kept:
+                kept.append(_activations(traces, keep, n_kept - begin))
+            watch.lap("forward")
             collector.update(traces)
-            lap("stats")
-        if measures.level == "full":
-            gradients = measure_gradients(model, x[..., : measures.ntk.n, :])
-        standards = [layer.basis_statistics for layer in model.layers]
-        found, ranges = collector.compute(gradients)
+            watch.lap("stats")
+        gradients = measure_gradients(model, x[..., : options.ntk.n, :]) if options.level == "full" else None
+        basis_statistics = [layer.basis_statistics for layer in model.layers]
+        stats, edge_ranges = collector.compute(gradients)
     activations = {name: torch.cat([chunk[name] for chunk in kept], dim=1) for name in kept[0]} if kept else {}
-    lap("stats")
-    return ForwardResult(found, standards, ranges, activations)
+    watch.lap("stats")
+    return ForwardResult(stats, basis_statistics, edge_ranges, activations)
 
 
-def _adapted(
+def _adapt_grid(
     settings: Settings, model: KAN, x: Tensor, laws: list[dict[str, Declared]], chunk: int
 ) -> tuple[list[dict[str, Declared]], list[GridAdaptation]]:
     """Adapt the knots of a model to samples; return the laws that still hold, and statistics of the adaptation."""
-    drawn = [
-        parameter_statistics(layer, each, quantiles=settings.stats.level == "full")["coef"]
-        for layer, each in zip(model.layers, laws, strict=True)
+    coef_as_drawn = [
+        parameter_statistics(layer, declared, quantiles=settings.stats.level == "full")["coef"]
+        for layer, declared in zip(model.layers, laws, strict=True)
     ]
-    fits = adapt_grid_(model, x, eps=settings.grid.eps, chunk=chunk)
-    adaptations = [GridAdaptation(coef, vars(fit)) for coef, fit in zip(drawn, fits, strict=True)]
-    return [{name: law for name, law in each.items() if name != "coef"} for each in laws], adaptations
+    refits = adapt_grid_(model, x, eps=settings.grid.eps, chunk=chunk)
+    adaptations = [GridAdaptation(coef, vars(refit)) for coef, refit in zip(coef_as_drawn, refits, strict=True)]
+    return [{name: law for name, law in layer.items() if name != "coef"} for layer in laws], adaptations
 
 
 def _activations(traces: list[LayerTrace], members: slice, n: int) -> dict[str, Tensor]:
-    """The first n samples of a chunk, by the names of activations.safetensors; each with the member axis."""
-    named = {"inputs": traces[0].preacts}
+    """The first n samples of a chunk, `[s, n, ...]` by the names of activations.safetensors."""
+    tensors = {"inputs": traces[0].preacts}
     for number, trace in enumerate(traces):
-        named[f"layers.{number}.preacts"] = trace.preacts
-        named[f"layers.{number}.spline"] = trace.spline
-        named[f"layers.{number}.postacts"] = trace.postacts
-    named["output"] = traces[-1].output
+        tensors[f"layers.{number}.preacts"] = trace.preacts
+        tensors[f"layers.{number}.spline"] = trace.spline
+        tensors[f"layers.{number}.postacts"] = trace.postacts
+    tensors["output"] = traces[-1].output
     single = traces[0].preacts.dim() == 2
-    # contiguous().clone(): the file format takes neither views nor shared memory
+    # A contiguous copy: safetensors writes neither views nor shared memory.
     return {
         name: (tensor.unsqueeze(0) if single else tensor)[members, :n].cpu().contiguous().clone()
-        for name, tensor in named.items()
+        for name, tensor in tensors.items()
     }

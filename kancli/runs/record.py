@@ -23,9 +23,10 @@ from kancli.figures import render as figures
 from kancli.figures.data import FigureData
 from kancli.kan.network import KAN
 from kancli.runs import signals
+from kancli.runs.build import laws_of
 from kancli.runs.console import number
 from kancli.runs.environment import environment
-from kancli.runs.experiment import compute, laws_of
+from kancli.runs.experiment import compute
 from kancli.runs.folder import RunFolder
 from kancli.runs.hashes import ladder
 from kancli.runs.result import Result

@@ -81,7 +81,7 @@ def _check_devices(devices: set[str]) -> None:
     if devices == {"cpu"}:
         return
     with signals.deferred_signals():
-        from kancli.runs import experiment
+        from kancli.runs.build import device_of
 
     for device in sorted(devices):
-        experiment.device_of(device)
+        device_of(device)

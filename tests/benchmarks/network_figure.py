@@ -70,12 +70,13 @@ import sys, time
 from kancli.config.compose import settings_of
 from kancli.figures import render as figures
 from kancli.runs import experiment
+from kancli.runs.build import laws_of
 from kancli.figures.data import FigureData
 from kancli.inits import SCHEMES
 
 settings = settings_of({"stats": {"level": "full"}, "figures": {"names": sys.argv[1].split(",")}})
 result = experiment.compute(settings)
-laws = experiment.laws_of(settings, result.model)
+laws = laws_of(settings, result.model)
 start = time.perf_counter()
 scene = FigureData(result.figure_model, result.ranges, result.stats, result.activations, laws)
 for _ in figures.render_files(scene, settings.figures):

@@ -109,13 +109,13 @@ def test_literals_of_values_parse_to_the_values(value):
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [["--deterministic"], ["deterministic=true"], ["-m", "--deterministic"]])
 def test_deterministic_sets_torchs_flags_while_it_computes(kan_run, tmp_path, monkeypatch, words):
-    seen, build = [], experiment.build
+    seen, build_model = [], experiment.build_model
 
     def spying(settings):
         seen.append(torch.are_deterministic_algorithms_enabled())
-        return build(settings)
+        return build_model(settings)
 
-    monkeypatch.setattr(experiment, "build", spying)
+    monkeypatch.setattr(experiment, "build_model", spying)
     place = "hydra.sweep.dir=sweep" if "-m" in words else "hydra.run.dir=sweep/0"
     assert kan_run(*words, place, "stats=full", "figures=none").code == 0
     assert seen == [True]
@@ -130,13 +130,13 @@ def test_deterministic_sets_torchs_flags_while_it_computes(kan_run, tmp_path, mo
 
 @pytest.mark.slow
 def test_deterministic_makes_an_unrepeatable_operation_an_error(kan_run, monkeypatch):
-    build = experiment.build
+    build_model = experiment.build_model
 
     def unrepeatable(settings):
         torch.ones(4).put_(torch.tensor([0, 0]), torch.ones(2))
-        return build(settings)
+        return build_model(settings)
 
-    monkeypatch.setattr(experiment, "build", unrepeatable)
+    monkeypatch.setattr(experiment, "build_model", unrepeatable)
     assert kan_run("figures=none").code == 0
     answer = kan_run("figures=none", "--deterministic")
     assert answer.code == 1

@@ -13,7 +13,7 @@ import pytest
 from kancli import seeding
 from kancli.compare import baseline
 from kancli.config import identity
-from kancli.runs import experiment
+from kancli.runs import result
 
 CASES = {
     "default": [],
@@ -144,7 +144,7 @@ def test_bits_count_where_the_environment_is_the_same(kan_run, kept):
 def test_a_baseline_matches_after_a_statistic_is_added(kan_run, kept, tmp_path, monkeypatch):
     """To a layer, to the network, to nodes, and a verdict."""
     folder = str(next(tmp_path.glob("outputs/*/*")))
-    as_json = experiment.as_json
+    as_json = result.as_json
 
     def grown(*args, **options):
         stats = as_json(*args, **options)
@@ -155,7 +155,7 @@ def test_a_baseline_matches_after_a_statistic_is_added(kan_run, kept, tmp_path, 
         return stats
 
     name = kept(lambda _: None)
-    monkeypatch.setattr(experiment, "as_json", grown)
+    monkeypatch.setattr(result, "as_json", grown)
     checked = kan_run("check", folder, name)
     assert checked.out.splitlines() == [f"{each}: match (exact: same environment)" for each in (folder, name)]
     assert checked.code == 0

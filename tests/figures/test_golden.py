@@ -11,6 +11,7 @@ from kancli.figures import compare, render, sweep
 from kancli.figures.data import FigureData
 from kancli.figures.options import NAMES, FigureOptions
 from kancli.runs import experiment
+from kancli.runs.build import laws_of
 from kancli.stats.verdicts import Verdict
 from kancli.sweeps.verdict_tables import verdict_tables
 from tests.figures.drawing import differences, differences_from_golden, drawn_data
@@ -20,7 +21,7 @@ CONFIG = {"width": [2, 4, 3, 1], "n_seeds": 2, "dtype": "float64", "stats": {"le
 
 def figure_data(**config):
     result = experiment.compute(validate({**CONFIG, **config}))
-    laws = experiment.laws_of(result.settings, result.model)
+    laws = laws_of(result.settings, result.model)
     return FigureData(result.figure_model, result.ranges, result.stats, result.activations, laws)
 
 

@@ -15,6 +15,7 @@ from kancli.figures.data import FigureData, NothingToDrawError
 from kancli.figures.options import NAMES, FigureOptions
 from kancli.figures.symmetry import correlations
 from kancli.runs import experiment
+from kancli.runs.build import laws_of
 from kancli.stats.glossary import meanings
 from kancli.stats.verdicts import Verdict
 from kancli.sweeps.verdict_tables import verdict_tables
@@ -29,7 +30,7 @@ def make_data(**config):
         result.ranges,
         result.stats,
         result.activations,
-        experiment.laws_of(result.settings, result.model),
+        laws_of(result.settings, result.model),
     )
 
 

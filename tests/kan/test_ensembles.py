@@ -16,6 +16,7 @@ from kancli.errors import ConfigError
 from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
 from kancli.runs import experiment
+from kancli.runs.build import build_model
 from kancli.stats.columns import flat
 from kancli.stats.summary import summary_statistics
 
@@ -98,7 +99,7 @@ def test_a_member_has_the_bits_of_its_own_run(case, group, monkeypatch):
         for name in ("propagation", "jacobian", "ntk"):
             if single.stats[name] is not None:
                 values = dict(leaves(single.stats[name]))
-                assert {path: at(ensemble.found.network[name], path, member) for path in values} == values
+                assert {path: at(ensemble.network_stats.network[name], path, member) for path in values} == values
         rows = [row for row in ensemble.members if row["member"] == member]
         for row, layer in zip(rows, single.stats["layers"], strict=True):
             assert row["seed"] == 5 + member
@@ -232,7 +233,7 @@ def test_too_many_members_are_told_in_gib(monkeypatch):
 def test_one_model_serves_single_and_ensemble():
     """Members may share their inputs; a slice of an ensemble is an ensemble, an index a single model."""
     settings = dataclasses.replace(validate({"width": [2, 3, 1]}), n_seeds=4)
-    model = experiment.build(settings)
+    model = build_model(settings)
     x = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
     y = model(x)
     assert y.shape == (4, 9, 1)

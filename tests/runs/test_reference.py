@@ -22,6 +22,7 @@ from kancli.figures import compare, render
 from kancli.figures.data import FigureData
 from kancli.figures.options import FigureOptions
 from kancli.runs import experiment
+from kancli.runs.build import laws_of
 
 FOLDER = Path(__file__).parents[2] / "outputs" / "reference"
 CASES = ("default", "linear", "noisy", "very_noisy", "symmetric", "asymmetric")
@@ -41,7 +42,7 @@ def settings_of(case):
 
 def figure_data(case):
     result = experiment.compute(settings_of(case))
-    laws = experiment.laws_of(result.settings, result.model)
+    laws = laws_of(result.settings, result.model)
     return FigureData(result.figure_model, result.ranges, result.stats, result.activations, laws)
 
 

@@ -1,0 +1,78 @@
+"""Build the model and sample the inputs that the settings describe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kancli.config.settings import Settings
+from kancli.errors import ConfigError
+from kancli.inits.initialise import init_, size_of
+from kancli.inits.laws import Law
+from kancli.kan.base_functions import base_function
+from kancli.kan.network import KAN
+
+
+def device_of(name: str) -> torch.device:
+    """The device of that name: cpu, cuda, or auto.
+
+    Raises:
+        ConfigError: cuda is asked for and there is none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(["device=cuda: torch finds no CUDA device here; take device=cpu or device=auto"])
+    return torch.device(name)
+
+
+def layer_options(settings: Settings) -> dict[str, Any]:
+    """The keyword arguments of every `KANLayer`."""
+    return {
+        "grid": settings.grid.size,
+        "k": settings.k,
+        "base_fun": base_function(settings.base_fun),
+        "base_name": settings.base_fun,
+        "bias": settings.init.has_bias,
+        "standardise": settings.init.standardises,
+        "grid_range": settings.grid.range,
+        "dtype": getattr(torch, settings.dtype),
+    }
+
+
+def build_model(settings: Settings) -> KAN:
+    """The model with its parameters drawn: an ensemble if there are several seeds.
+
+    With grid.adapt=samples, its grid is adapted in the forward pass, not here.
+    """
+    n_members = settings.n_seeds if settings.n_seeds > 1 else None
+    return init_(empty_model(settings, n_members), settings.init, seed=settings.seed)
+
+
+def empty_model(settings: Settings, n_members: int | None) -> KAN:
+    """The model before its parameters are drawn.
+
+    Args:
+        n_members: None for a single model.
+    """
+    model = KAN(settings.width, **layer_options(settings), n_members=n_members, device=device_of(settings.device))
+    if settings.grid.adapt == "samples":
+        for layer in model.layers:
+            layer.use_per_input_knots_()
+    return model
+
+
+def sample_inputs(settings: Settings, seeds: Sequence[int]) -> Tensor:
+    """The inputs of members or runs that differ by their seed, `[s, n, n_0]`."""
+    x = torch.from_numpy(settings.inputs.sample_each(settings.width[0], seeds=seeds))
+    return x.to(getattr(torch, settings.dtype)).to(device_of(settings.device))
+
+
+def laws_of(settings: Settings, model: KAN) -> list[dict[str, Law]]:
+    """The law of each tensor, by layer. Coefficients that were fitted to an adapted grid have none."""
+    fitted = {"coef"} if settings.grid.adapt == "samples" else set()
+    laws = [settings.init.laws(size_of(layer)) for layer in model.layers]
+    return [{name: law for name, law in layer.items() if name not in fitted} for layer in laws]
