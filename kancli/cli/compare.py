@@ -51,11 +51,11 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         folders, overrides = [*folders, target], [word for word in overrides if word.startswith("figures.")]
     with progress("comparing"):
         with signals.deferred_signals():
-            from kancli.compare import columns as side_by_side
+            from kancli.compare.columns import format_tables, read_columns, write
             from kancli.runs.console import show
-        columns = side_by_side.columns_of(folders)
-        written = side_by_side.write(columns, overrides, presets, target)
-    show(side_by_side.show(columns), sys.stdout)
+        columns = read_columns(folders)
+        written = write(columns, overrides, presets, target)
+    show(format_tables(columns), sys.stdout)
     for path in written:
         print(path)
     return code
@@ -102,9 +102,9 @@ def _sweep_over(
     swept = product_of(parse_and_resolve(words, presets, sweeping=True), presets).swept
     n_columns = math.prod(len(values) for key, values in swept.items() if key != "seed")
     with signals.deferred_signals():
-        from kancli.compare import columns as side_by_side
+        from kancli.compare.columns import check_count
         from kancli.sweeps.reader import read_folder
-    side_by_side.check_count(n_columns + len(others))
+    check_count(n_columns + len(others))
     for folder in others:
         read_folder(folder)
     where = [] if output is None else [f"hydra.sweep.dir={literal(str(output))}"]

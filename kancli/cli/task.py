@@ -52,6 +52,6 @@ def run_job(settings: Settings, config: DictConfig) -> float | tuple[float, ...]
     if settings.objective is None:
         return None
     from kancli.sweeps.objective import objective_of
-    from kancli.sweeps.table import statistics_of
+    from kancli.sweeps.table import select_statistics
 
-    return objective_of(statistics_of(stats), settings.objective)
+    return objective_of(select_statistics(stats), settings.objective)

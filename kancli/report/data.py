@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from kancli.sweeps import table
-from kancli.sweeps.table import Row
+from kancli.sweeps import summary
+from kancli.sweeps.table import SEED, Row
 
 VERDICTS = ("fail", "warn", "pass")  # worst first
 SLOPES = ("propagation_signal", "propagation_gradient")
@@ -26,8 +26,8 @@ def page_data(rows: Sequence[Row]) -> dict[str, Any]:
     keys = list(dict.fromkeys(key for row in rows for key in row.keys))
     statistics = list(dict.fromkeys(name for row in rows for name in row.statistics))
     judged = list(dict.fromkeys(verdict.name for row in rows for verdict in row.verdicts))
-    fixed = [key for key in keys if key != table.SEED]
-    groups = table.by_keys(rows).values()
+    fixed = [key for key in keys if key != SEED]
+    groups = summary.group_by_keys(rows).values()
     return {
         "keys": keys,
         "fixed": fixed,
@@ -37,7 +37,7 @@ def page_data(rows: Sequence[Row]) -> dict[str, Any]:
         "jobs": [_job(row, keys, statistics, judged) for row in rows],
         "cells": [
             _cell(cell, group, fixed, statistics, judged)
-            for cell, group in zip(table.cells(rows), groups, strict=True)
+            for cell, group in zip(summary.average_over_seeds(rows), groups, strict=True)
         ],
     }  # fmt: skip
 
@@ -74,7 +74,7 @@ def _cell(
     return {
         "jobs": cell["jobs"],
         "complete": sum(row.status == "complete" for row in rows),
-        "statuses": table.counts(rows),
+        "statuses": summary.count_statuses(rows),
         "keys": [cell["keys"].get(key) for key in keys],
         "values": [[summaries[name][field] for field in SUMMARY] if name in summaries else None for name in statistics],
         "words": [[counts[name, verdict] for verdict in VERDICTS] for name in judged],

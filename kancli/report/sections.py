@@ -8,7 +8,7 @@ from typing import Any
 
 from kancli.report.data import relative_url
 from kancli.runs.reader import ENDED
-from kancli.sweeps import table
+from kancli.sweeps import summary, table
 from kancli.sweeps.reader import RunsFolder
 from kancli.sweeps.table import Row
 
@@ -19,7 +19,7 @@ MAX_ROWS = 100
 
 def status_counts(rows: Sequence[Row]) -> dict[str, int]:
     """Count the jobs by status, known statuses first."""
-    counts = table.counts(rows)
+    counts = summary.count_statuses(rows)
     known = [status for status in STATUS_SYMBOLS if status in counts]
     return {status: counts[status] for status in dict.fromkeys([*known, *counts])}
 

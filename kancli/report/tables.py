@@ -12,7 +12,7 @@ from kancli.runs import console
 from kancli.runs.files import pretty
 from kancli.stats.columns import flat
 from kancli.stats.glossary import meanings
-from kancli.sweeps import table
+from kancli.sweeps.summary import main_effects
 from kancli.sweeps.table import LAYER_COLUMNS, MISSING, Row
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def effects(rows: Sequence[Row], shown: Sequence[str]) -> dict[str, Any] | None:
         shown: the statistics that come first; the others are folded.
     """
     keys = []
-    for key, statistics in table.effects(rows).items():
+    for key, statistics in main_effects(rows).items():
         first = {name: statistics[name] for name in shown if name in statistics}
         rest = {name: effect for name, effect in statistics.items() if name not in first}
         keys.append({"key": key, "first": _effects_table(key, first), "rest": _effects_table(key, rest)})

@@ -75,7 +75,7 @@ def print_results(rows: Sequence[Row], folder: Path, objective: str | Sequence[s
     from kancli.sweeps import results
     from kancli.sweeps.table import NO_RECORD
 
-    show(results.show(rows, objective_names(objective)), sys.stdout)
+    show(results.format_table(rows, objective_names(objective)), sys.stdout)
     failed = [row for row in rows if row.status not in ("complete", NO_RECORD)]
     for row in failed[:MAX_FAILURES]:
         cause = f": {row.cause}" if row.cause else ""

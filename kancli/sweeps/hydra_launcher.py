@@ -72,7 +72,7 @@ class KanLauncher(Launcher):
             requested.append(self._jobs[key])
         self._extend_plan()
         local.run(self._plan, runs)
-        rows = table.rows_of(dataclasses.replace(self._plan, jobs=requested))
+        rows = table.read_rows(dataclasses.replace(self._plan, jobs=requested))
         return [self._job_return(*parts) for parts in zip(requested, composed, rows, strict=True)]
 
     def _extend_plan(self) -> None:

@@ -36,7 +36,7 @@ def objective_of(statistics: Mapping[str, float | None], names: Sequence[str]) -
     """The values of statistics: a number for one name, a tuple for several.
 
     Args:
-        statistics: of a run, as returned by `table.statistics_of`.
+        statistics: of a run, as returned by `table.select_statistics`.
 
     Raises:
         ConfigError: the run has no such statistic.

@@ -1,4 +1,4 @@
-"""What any folder of runs tells: which kind it is, its plan, and of each run its row and its record."""
+"""Read a folder of runs: sweep, plain folder or single run, with its plan, rows and records."""
 
 from __future__ import annotations
 
@@ -13,59 +13,59 @@ from kancli.sweeps import table
 from kancli.sweeps.plan import MULTIRUN, PLAN, Plan, has_plan, read_plan
 from kancli.sweeps.table import Row
 
-HEAD = {"typed": list, "options": list, "swept": dict, "notices": list, "dropped": int}
+HEAD_TYPES = {"typed": list, "options": list, "swept": dict, "notices": list, "dropped": int}
 
 
 @dataclass(frozen=True)
 class RunsFolder:
-    """A folder of runs, of a sweep, or a single run's."""
+    """The contents of a folder: a sweep, runs without a plan, or a single run."""
 
     folder: Path
     rows: Sequence[Row]
-    records: Sequence[RunRecord | None]  # of each row; None where there is none
-    head: Mapping[str, Any] | None = None  # of the plan, where there is one
+    records: Sequence[RunRecord | None]  # one for each row; None if it is missing or damaged
+    head: Mapping[str, Any] | None = None  # of the plan; None without a plan
     stats: Mapping[str, Any] = field(default_factory=dict)  # of a single run
 
     @property
     def name(self) -> str:
-        """The folder's own name, wherever it is looked at from."""
+        """The name of the folder; not empty for `.` either."""
         return self.folder.resolve().name
 
     @property
     def is_run(self) -> bool:
-        """Whether it is a single run's folder."""
+        """Whether the folder is that of a single run."""
         return self.head is None and [row.folder for row in self.rows] == ["."]
 
 
 def read_folder(folder: Path) -> RunsFolder:
-    """Read a folder.
+    """Read a folder of runs.
 
     Raises:
-        ConfigError: it holds no runs, or one of the files that tell what it is is damaged.
+        ConfigError: it holds no runs; or its plan, or the record or statistics of a single run, are damaged.
     """
     if not folder.is_dir():
-        raise ConfigError([f"{folder}: no such folder; give that of a sweep or of a run"])
+        raise ConfigError([f"{folder}: no such folder; name the folder of a sweep or of a run"])
     if has_plan(folder):
-        return _planned(read_plan(folder))
+        return _read_planned(read_plan(folder))
     if (folder / "run.json").exists():
         run = read_run(folder)
-        row = table.row_of_run(run)
-        if row.status == "complete" and not row.verdicts:  # fatal here, where there is no other job
+        row = table.read_row(run)
+        if row.status == "complete" and not row.verdicts:  # the only run: there is nothing else to return
             raise ConfigError([row.cause or f"{folder}/stats.json: damaged: it has no verdicts"])
         return RunsFolder(folder, [row], [run.record], stats=run.stats if row.verdicts else {})
-    rows = table.rows_without_plan(folder)
+    rows = table.read_rows_without_plan(folder)
     return RunsFolder(folder, rows, [_read_record(folder / row.folder) for row in rows])
 
 
-def _planned(plan: Plan) -> RunsFolder:
+def _read_planned(plan: Plan) -> RunsFolder:
     path = plan.folder / PLAN
-    for name, kind in HEAD.items():
+    for name, kind in HEAD_TYPES.items():
         if not isinstance(plan.head.get(name), kind):
-            raise ConfigError([f"{path}: damaged: its head's {name} is no {kind.__name__}"])
+            raise ConfigError([f"{path}: damaged: its head's {name} is not a {kind.__name__}"])
     if not all(isinstance(values, list) for values in plan.head["swept"].values()):
-        raise ConfigError([f"{path}: damaged: the values of a swept key are no list"])
+        raise ConfigError([f"{path}: damaged: the values of a swept key are not a list"])
     try:
-        rows = list(table.rows_of(plan))
+        rows = list(table.read_rows(plan))
         records = [plan.record(job) for job in plan.jobs]
     except (AttributeError, TypeError, ValueError) as error:
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
@@ -75,10 +75,10 @@ def _planned(plan: Plan) -> RunsFolder:
 def _read_record(folder: Path) -> RunRecord | None:
     try:
         return read_run(folder).record
-    except ConfigError:  # its row says so
+    except ConfigError:  # the cause is in its row
         return None
 
 
 def is_sweep(folder: Path) -> bool:
-    """Whether a folder is a sweep's."""
+    """Whether a folder is that of a sweep."""
     return (folder / MULTIRUN).exists() or has_plan(folder)

@@ -1,5 +1,4 @@
-"""What a sweep leaves beside its jobs, and says at the end: sweep.csv, sweep.parquet, summary.json, a figure, and a
-table on the terminal."""
+"""Write the results of a sweep (sweep.csv, sweep.parquet, summary.json, a figure), and format its terminal table."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ import csv
 import dataclasses
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +24,9 @@ from kancli.runs.files import pretty, write_whole
 from kancli.runs.pool import run_in_worker
 from kancli.stats.glossary import meanings
 from kancli.stats.summary import summary_statistics
-from kancli.sweeps import table
 from kancli.sweeps.plan import Plan, has_plan, read_plan
-from kancli.sweeps.table import Row
+from kancli.sweeps.summary import group_by_keys, summarise, values_of
+from kancli.sweeps.table import SEED, Row, as_columns, read_rows, read_rows_without_plan
 from kancli.sweeps.verdict_tables import verdict_tables
 
 if TYPE_CHECKING:
@@ -37,21 +36,21 @@ MAX_ROWS = 40  # on the terminal
 
 
 def gather(plan: Plan) -> list[Row]:
-    """Read what the jobs of a sweep found, and write its table and its figure to the sweep's folder.
+    """Read the jobs of a sweep, and write its table and its figure to the folder of the sweep.
 
     Raises:
         KanError: a file cannot be written.
     """
-    rows = list(table.rows_of(plan))
+    rows = list(read_rows(plan))
     options = FigureOptions()
     with contextlib.suppress(ConfigError):
         options = plan.settings(plan.jobs[0]).figures
-    write(rows, {".": _told_of(plan)}, plan.folder, options)
+    write(rows, {".": _summary_head(plan)}, plan.folder, options)
     return rows
 
 
 def collect(folders: Sequence[Path], target: Path) -> list[Row]:
-    """The same over several sweeps, or folders that hold runs, into another folder.
+    """Read sweeps and other folders of runs, and write one table and one figure over all of them to another folder.
 
     Raises:
         ConfigError: a folder holds no runs.
@@ -62,35 +61,36 @@ def collect(folders: Sequence[Path], target: Path) -> list[Row]:
         name = os.path.relpath(folder, target)
         if has_plan(folder):
             plan = read_plan(folder)
-            rows += table.rows_of(plan, target)
-            heads[name] = _told_of(plan)
+            rows += read_rows(plan, target)
+            heads[name] = _summary_head(plan)
         else:
-            rows += table.rows_without_plan(folder, target)
+            rows += read_rows_without_plan(folder, target)
             heads[name] = {}
     numbered = [dataclasses.replace(row, number=number) for number, row in enumerate(rows)]
     write(numbered, heads, target, FigureOptions())
     return numbered
 
 
-def _told_of(plan: Plan) -> dict[str, Any]:
+def _summary_head(plan: Plan) -> dict[str, Any]:
+    """The part of a plan's head that summary.json repeats."""
     return {name: plan.head[name] for name in ("typed", "swept", "notices", "dropped")}
 
 
 def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: Path, options: FigureOptions) -> None:
-    """Write sweep.csv, sweep.parquet, summary.json and, where a key or two are swept, the figure.
+    """Write sweep.csv, sweep.parquet and summary.json; and the figure, if one or two keys besides the seed are swept.
 
     Args:
-        sweeps: what is told of each in the summary, by folder.
+        sweeps: the heads of the plans, by folder.
 
     Raises:
         KanError: a file cannot be written.
     """
-    figure = _figure(rows, folder, options)
-    columns = table.columns(rows)
+    figure = _start_figure(rows, folder, options)
+    columns = as_columns(rows)
     files = {
-        "sweep.csv": as_csv(columns),
-        "sweep.parquet": as_parquet(columns),
-        "summary.json": (pretty(table.summary(rows, sweeps)) + "\n").encode(),
+        "sweep.csv": encode_csv(columns, zip(*columns.values(), strict=True)),
+        "sweep.parquet": encode_parquet(columns),
+        "summary.json": (pretty(summarise(rows, sweeps)) + "\n").encode(),
         **figure(),
     }
     for name, content in files.items():
@@ -101,113 +101,113 @@ def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: 
             raise KanError(f"{folder / name}: cannot be written: {error.strerror}") from error
 
 
-def _figure(rows: Sequence[Row], folder: Path, options: FigureOptions) -> Callable[[], dict[str, bytes]]:
-    """What waits for the figure of the statistics over the swept keys, where there are one or two besides the seed."""
-    if not 1 <= len({key for row in rows for key in row.keys} - {table.SEED}) <= 2:
+def _start_figure(rows: Sequence[Row], folder: Path, options: FigureOptions) -> Callable[[], dict[str, bytes]]:
+    """Start to draw the figure in a worker. Returns a callable that waits for its files, by name."""
+    if not 1 <= len({key for row in rows for key in row.keys} - {SEED}) <= 2:
         return dict
-    return run_in_worker(_drawn, [(row.keys, row.verdicts) for row in rows], folder, options)
+    return run_in_worker(_encode_figure, [(row.keys, row.verdicts) for row in rows], folder, options)
 
 
-def _drawn(
+def _encode_figure(
     runs: Sequence[tuple[Mapping[str, str], Sequence[Verdict]]], folder: Path, options: FigureOptions
 ) -> dict[str, bytes]:
     from kancli.figures import sweep  # with matplotlib
 
     with figures.matplotlib_cache(folder):
         try:
-            drawn = sweep.plot(verdict_tables(runs), options, meanings())
+            figure = sweep.plot(verdict_tables(runs), options, meanings())
         except NothingToDrawError:
             return {}
-        return {f"figures/{name}": content for name, content in figures.encode_all("sweep", drawn, options).items()}
+        return {f"figures/{name}": content for name, content in figures.encode_all("sweep", figure, options).items()}
 
 
-def as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:
-    """A row a job; None is an empty cell."""
+def encode_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
+    """Encode a table as CSV; None is an empty cell.
+
+    Not with pyarrow, whose floats are not those of `repr` (3 for 3.0, 0.00001 for 1e-05), and which puts every string
+    and the header in quotes.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
+    writer.writerow(header)
+    writer.writerows(rows)
     return text.getvalue().encode()
 
 
-def as_parquet(columns: Mapping[str, Sequence[Any]]) -> bytes:
-    """The same as Parquet; a swept key whose values are all numbers is a column of numbers."""
+def encode_parquet(columns: Mapping[str, Sequence[Any]]) -> bytes:
+    """Encode columns as Parquet. A swept key whose values are all numbers becomes a column of numbers."""
     import pyarrow as arrow
     from pyarrow import parquet
 
-    typed = arrow.table({name: arrow.array(_as_numbers(values)) for name, values in columns.items()})
+    table = arrow.table({name: arrow.array(_as_numbers(values)) for name, values in columns.items()})
     sink = arrow.BufferOutputStream()
-    parquet.write_table(typed, sink)
+    parquet.write_table(table, sink)
     return sink.getvalue().to_pybytes()
 
 
 def _as_numbers(values: Sequence[Any]) -> Sequence[Any]:
-    """Values as numbers, where all of them are."""
+    """Convert strings to integers, or else to floats, if all of them can be converted."""
+    if not any(isinstance(value, str) for value in values):
+        return values
     for kind in (int, float):
-        try:
-            return [None if value is None else kind(value) for value in values] if _texts(values) else values
-        except ValueError:
-            continue
+        with contextlib.suppress(ValueError):
+            return [None if value is None else kind(value) for value in values]
     return values
 
 
-def _texts(values: Sequence[Any]) -> bool:
-    return any(isinstance(value, str) for value in values)
-
-
-def show(rows: Sequence[Row], objective: Sequence[str] = ()) -> list[Table | str]:
-    """The sweep for the terminal: a line for each combination of the swept keys, seeds taken together.
+def format_table(rows: Sequence[Row], objective: Sequence[str] = ()) -> list[Table | str]:
+    """Format a sweep for the terminal: one line for each combination of swept keys, averaged over seeds.
 
     Args:
-        objective: statistics that have columns besides those which always do.
+        objective: statistics that have a column besides those of `STATISTICS`.
     """
-    picks = {**SHOWN, **{name: lambda _, name=name: name for name in objective}}
-    groups = list(table.by_keys(rows).values())
-    swept = list(dict.fromkeys(key for row in rows for key in row.keys if key != table.SEED))
-    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
+    picks = {**STATISTICS, **{name: lambda _, name=name: name for name in objective}}
+    groups = list(group_by_keys(rows).values())
+    swept = list(dict.fromkeys(key for row in rows for key in row.keys if key != SEED))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
     for key in swept:
-        shown.add_column(key, no_wrap=True)
-    shown.add_column("jobs", justify="right", no_wrap=True)
-    for title in picks:
-        shown.add_column(title, justify="right", no_wrap=True)
-    shown.add_column("FAIL, warn")
-    for same in groups[:MAX_ROWS]:
-        keys = [same[0].keys.get(key, "") for key in swept]
-        numbers = [_spread(table.numbers(same, pick(same))) for pick in picks.values()]
-        ended = sum(row.status == "complete" for row in same)
-        count = str(len(same)) if ended == len(same) else f"{ended} of {len(same)}"
-        shown.add_row(*keys, count, *numbers, ", ".join(_judged(same)))
-    lines: list[Table | str] = [shown]
-    if len(groups) > MAX_ROWS:
-        lines.append(f"... and {len(groups) - MAX_ROWS} more: sweep.csv has them all")
-    return lines
+        table.add_column(key, no_wrap=True)
+    for title in ("jobs", *picks):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("FAIL, warn")
+    for group in groups[:MAX_ROWS]:
+        keys = [group[0].keys.get(key, "") for key in swept]
+        numbers = [_format_mean(values_of(group, pick(group))) for pick in picks.values()]
+        table.add_row(*keys, _format_count(group), *numbers, ", ".join(_bad_verdicts(group)))
+    n_more = len(groups) - MAX_ROWS
+    return [table, f"... and {n_more} more: sweep.csv has them all"] if n_more > 0 else [table]
 
 
 def _last_output(rows: Sequence[Row]) -> str:
-    """The name of the std of the outputs, in the last layer."""
+    """The name of the std of the outputs of the last layer."""
     names = [name for row in rows for name in row.statistics if name.endswith("_output_std")]
     return names[-1] if names else ""
 
 
-# Columns of the terminal's table, and the statistic that each shows.
-SHOWN: dict[str, Callable[[Sequence[Row]], str]] = {
+# Columns of the table on the terminal, and the statistic in each.
+STATISTICS: dict[str, Callable[[Sequence[Row]], str]] = {
     "output std": _last_output,
     "signal slope": lambda _: "propagation_signal",
 }
 
 
-def _spread(values: np.ndarray) -> str:
+def _format_count(rows: Sequence[Row]) -> str:
+    """The number of jobs, and of those that are complete where they differ."""
+    n_complete = sum(row.status == "complete" for row in rows)
+    return str(len(rows)) if n_complete == len(rows) else f"{n_complete} of {len(rows)}"
+
+
+def _format_mean(values: np.ndarray) -> str:
     """Mean and standard deviation over jobs."""
     mean, sd = (float(summary_statistics(values)[name]) for name in ("mean", "sd"))
     return (number(mean) if np.isfinite(mean) else "") + (f" ±{number(sd)}" if np.isfinite(sd) else "")
 
 
-def _judged(rows: Sequence[Row]) -> list[str]:
-    """Verdicts that fail or warn in some of the jobs, those that fail first."""
-    found: dict[str, dict[str, None]] = {"fail": {}, "warn": {}}
+def _bad_verdicts(rows: Sequence[Row]) -> list[str]:
+    """The verdicts that fail in a job, in capitals, and then those that warn in one."""
+    names = {"fail": dict[str, None](), "warn": dict[str, None]()}
     for row in rows:
         for verdict in row.verdicts:
-            if verdict.verdict in found:
-                found[verdict.verdict][verdict.name] = None
-    failing = list(found["fail"])
-    return [name.upper() for name in failing] + [name for name in found["warn"] if name not in failing]
+            if verdict.verdict in names:
+                names[verdict.verdict][verdict.name] = None
+    return [*(name.upper() for name in names["fail"]), *(name for name in names["warn"] if name not in names["fail"])]

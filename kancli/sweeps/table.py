@@ -1,9 +1,7 @@
-"""The table of a sweep: a row a job, gathered from the folders alone; seeds taken together, and what each swept key
-does to each statistic. No torch is loaded."""
+"""The table of a sweep: one row for each job, read from the folders of the jobs. Torch is not loaded."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,20 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from kancli.errors import ConfigError, one_line
 from kancli.runs.reader import RecordedRun, RunRecord, parse_override_words, read_run
 from kancli.stats.columns import flat
-from kancli.stats.summary import summary_statistics
 from kancli.sweeps.plan import Plan
 
 if TYPE_CHECKING:
     from kancli.stats.verdicts import Verdict
 
 SEED = "seed"
-SUMMARY_SCHEMA = 1
-# Of each layer, what a row tells: the rest is in the job's own stats.json.
+# Statistics of a layer that are columns of the table; the others are only in the job's stats.json.
 LAYER_COLUMNS = (
     "coef_mean", "coef_std", "scale_base_std", "preacts_std", "postacts_std", "output_mean", "output_std",
     "gain_variance", "off_grid", "spline_share", "nonlinearity_mean", "roughness_mean", "edge_distance", "flat_edges",
@@ -36,58 +30,64 @@ MISSING = "–"  # in place of a swept key's value, where a job has none
 
 @dataclass(frozen=True)
 class Row:
-    """One job of a sweep, as its folder tells it."""
+    """One job of a sweep."""
 
     number: int
-    folder: str  # as seen from where the table lies
-    status: str  # as in run.json, or "missing"
-    cause: str | None  # why it failed
-    replay: str  # the command that makes it alone
+    folder: str  # relative to the folder of the table
+    status: str  # as in run.json, or "missing" or "damaged"
+    cause: str | None  # of the failure
+    replay: str  # the command that runs this job alone
     keys: Mapping[str, str]  # the swept keys, as typed
     verdicts: Sequence[Verdict]
     statistics: Mapping[str, float | None]
     seconds: float | None
 
 
-def rows_of(plan: Plan, seen_from: Path | None = None) -> Iterator[Row]:
-    """The jobs of a sweep, in order.
+def read_rows(plan: Plan, table_folder: Path | None = None) -> Iterator[Row]:
+    """Read the jobs of a sweep, in the order of its plan.
 
     Args:
-        seen_from: the folder that the table will lie in; None for the sweep's.
+        table_folder: the folder of the table; None for the folder of the sweep.
     """
     swept = list(plan.head["swept"])
     for job in plan.jobs:
         path = plan.path(job)
-        folder = job.folder if seen_from is None else os.path.relpath(path, seen_from)
+        folder = job.folder if table_folder is None else os.path.relpath(path, table_folder)
         replay = shlex.join(["kan-run", *plan.head["options"], *job.words])
         yield _row(job.number, path, folder, plan.record(job), job.words, swept, replay)
 
 
-def rows_without_plan(sweep: Path, seen_from: Path | None = None) -> list[Row]:
-    """The same of a folder that holds runs and no plan: what differs among their overrides was swept.
+def read_rows_without_plan(sweep: Path, table_folder: Path | None = None) -> list[Row]:
+    """Read the runs in a folder that has no plan. The keys whose overrides differ count as swept.
+
+    Args:
+        table_folder: the folder of the table; None for `sweep`.
 
     Raises:
-        ConfigError: there is no run in it.
+        ConfigError: the folder holds no runs.
     """
-    folders = sorted((path.parent for path in sweep.glob("**/run.json")), key=lambda path: (len(path.name), str(path)))
+    folders = run_folders(sweep)
     if not folders:
         raise ConfigError([f"{sweep}: holds no runs"])
     records = [_record_or_error(folder) for folder in folders]
-    words = [record.overrides if isinstance(record, RunRecord) else [] for record in records]
-    overrides = [parse_override_words(own) for own in words]
-    swept = [
-        key
-        for key in dict.fromkeys(key for own in overrides for key in own)
-        if len({own.get(key) for own in overrides}) > 1
-    ]
-    return [
-        _row(number, path, os.path.relpath(path, seen_from or sweep), record, own, swept, shlex.join(["kan-run", *own]))
-        for number, (path, record, own) in enumerate(zip(folders, records, words, strict=True))
-    ]
+    all_words = [record.overrides if isinstance(record, RunRecord) else [] for record in records]
+    overrides = [parse_override_words(words) for words in all_words]
+    keys = dict.fromkeys(key for values in overrides for key in values)
+    swept = [key for key in keys if len({values.get(key) for values in overrides}) > 1]
+    rows = []
+    for number, (path, record, words) in enumerate(zip(folders, records, all_words, strict=True)):
+        folder = os.path.relpath(path, table_folder or sweep)
+        rows.append(_row(number, path, folder, record, words, swept, shlex.join(["kan-run", *words])))
+    return rows
 
 
-def row_of_run(run: RecordedRun) -> Row:
-    """The row of a single run, whose folder the table lies in."""
+def run_folders(sweep: Path) -> list[Path]:
+    """List the folders that hold a run.json, at any depth; numbered folders in order of their numbers."""
+    return sorted((path.parent for path in sweep.glob("**/run.json")), key=lambda path: (len(path.name), str(path)))
+
+
+def read_row(run: RecordedRun) -> Row:
+    """Read a single run; its folder is that of the table."""
     words = run.record.overrides
     return _row(0, run.folder, ".", run.record, words, [], shlex.join(["kan-run", *words]))
 
@@ -127,24 +127,24 @@ def _row(
 
 
 def _read_statistics(run: RecordedRun) -> tuple[Sequence[Verdict], dict[str, float | None]]:
-    """The verdicts and the statistics of a run.
+    """Read the verdicts and the statistics of a run.
 
     Raises:
         ConfigError: its stats.json is missing or damaged.
     """
     verdicts = run.verdicts
     try:
-        statistics = statistics_of(run.stats)
+        statistics = select_statistics(run.stats)
         for name, value in statistics.items():
             if not isinstance(value, int | float | None):
-                raise TypeError(f"{name} is no number")
+                raise TypeError(f"{name} is not a number")
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ConfigError([f"{run.folder}/stats.json: damaged: {one_line(error)}"]) from None
     return verdicts, statistics
 
 
-def statistics_of(stats: Mapping[str, Any]) -> dict[str, float | None]:
-    """The statistics in a row, from the contents of stats.json: over members, their mean."""
+def select_statistics(stats: Mapping[str, Any]) -> dict[str, float | None]:
+    """Select the statistics of a row from the contents of stats.json; of an ensemble, the mean over members."""
     statistics: dict[str, float | None] = {entry["name"]: entry["value"] for entry in stats["verdicts"]}
     for name in ("propagation", "jacobian", "ntk"):
         for inner, value in (stats.get(name) or {}).items():
@@ -163,105 +163,21 @@ def _mean(value: Any) -> Any:
     return value.get("mean") if isinstance(value, Mapping) else value
 
 
-def columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
-    """The table by column: number, swept keys, status, verdicts, statistics, seconds, cause, folder and replay."""
+def as_columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    """Arrange rows as the columns of sweep.csv: job, swept keys, status, statistics, verdicts, seconds, cause, folder
+    and replay."""
     swept = list(dict.fromkeys(key for row in rows for key in row.keys))
     names = list(dict.fromkeys(name for row in rows for name in row.statistics))
     judged = list(dict.fromkeys(verdict.name for row in rows for verdict in row.verdicts))
-    words = [{verdict.name: verdict.verdict for verdict in row.verdicts} for row in rows]
+    verdicts = [{verdict.name: verdict.verdict for verdict in row.verdicts} for row in rows]
     return {
         "job": [row.number for row in rows],
         **{key: [row.keys.get(key) for row in rows] for key in swept},
         "status": [row.status for row in rows],
         **{name: [row.statistics.get(name) for row in rows] for name in names},
-        **{f"{name}_verdict": [of_row.get(name) for of_row in words] for name in judged},
+        **{f"{name}_verdict": [by_name.get(name) for by_name in verdicts] for name in judged},
         "seconds": [row.seconds for row in rows],
         "cause": [row.cause for row in rows],
         "folder": [row.folder for row in rows],
         "replay": [row.replay for row in rows],
-    }
-
-
-def cells(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """The jobs with seeds taken together: keys, number of jobs, and each statistic's mean, sd, interval and count."""
-    found = []
-    for keys, same in by_keys(rows).items():
-        names = dict.fromkeys(name for row in same for name in row.statistics)
-        told = {}
-        for name in names:
-            summary = summary_statistics(numbers(same, name))
-            told[name] = {**{each: _plain(value) for each, value in summary.items()}, "n": int(summary["n"])}
-        found.append({"keys": dict(keys), "jobs": len(same), "statistics": told})
-    return found
-
-
-def effects(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, Any]]]:
-    """The main effect of each swept key, but for the seed, on each statistic: the mean over all jobs at each of its
-    values, and the share of the statistic's variance that is between them (eta squared, Fisher 1925)."""
-    swept = [key for key in dict.fromkeys(key for row in rows for key in row.keys) if key != SEED]
-    names = list(dict.fromkeys(name for row in rows for name in row.statistics))
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for key in swept:
-        values = list(dict.fromkeys(row.keys.get(key) for row in rows))
-        groups = [[row for row in rows if row.keys.get(key) == value] for value in values]
-        if len(values) < 2:
-            continue
-        for name in names:
-            known = [each[np.isfinite(each)] for each in (numbers(group, name) for group in groups)]
-            every = np.concatenate(known)
-            if not len(every):
-                continue
-            total = ((every - every.mean()) ** 2).sum()
-            between = sum(len(each) * (each.mean() - every.mean()) ** 2 for each in known if len(each))
-            means = {
-                MISSING if value is None else value: float(each.mean()) if len(each) else None
-                for value, each in zip(values, known)
-            }
-            found.setdefault(key, {})[name] = {"share": float(between / total) if total > 0 else None, "means": means}
-    return found
-
-
-def by_keys(rows: Sequence[Row]) -> dict[tuple[tuple[str, str], ...], list[Row]]:
-    """The jobs that differ by their seed alone, by the other swept keys and their values."""
-    groups: dict[tuple[tuple[str, str], ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple((key, value) for key, value in row.keys.items() if key != SEED), []).append(row)
-    return groups
-
-
-def numbers(rows: Sequence[Row], name: str) -> np.ndarray:
-    """A statistic of each job; NaN where it has none."""
-    values = (row.statistics.get(name) for row in rows)
-    return np.array([np.nan if value is None else value for value in values], dtype=float)
-
-
-def _plain(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def counts(rows: Sequence[Row]) -> dict[str, int]:
-    """How many jobs ended how."""
-    statuses = sorted(row.status for row in rows)
-    return {status: len(list(same)) for status, same in itertools.groupby(statuses)}
-
-
-def summary(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The contents of summary.json.
-
-    Args:
-        sweeps: the heads of their plans, by folder.
-    """
-    failures = [
-        {"job": row.number, "folder": row.folder, "status": row.status, "cause": row.cause, "replay": row.replay}
-        for row in rows
-        if row.status != "complete"
-    ]
-    return {
-        "schema": SUMMARY_SCHEMA,
-        "sweeps": [{"folder": folder, **head} for folder, head in sweeps.items()],
-        "jobs": len(rows),
-        "status": counts(rows),
-        "cells": cells(rows),
-        "effects": effects(rows),
-        "failures": failures,
     }

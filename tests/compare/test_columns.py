@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kancli.compare import columns as side_by_side
+from kancli.compare.columns import format_tables, read_columns
 
 
 def table_of(folder):
@@ -81,10 +81,10 @@ def test_many_columns_are_told_in_several_tables(runs, tmp_path):
         for place in ("one", "two"):
             shutil.copytree(runs / name, tmp_path / place / name)
     folders = [top / name for top in (runs, tmp_path / "one", tmp_path / "two") for name in ("linear", "noisy")]
-    columns = side_by_side.columns_of(folders)
+    columns = read_columns(folders)
     assert [column.name for column in columns[:2]] == ["linear init=linear", "noisy init=noisy"]
-    assert len(side_by_side.show(columns)) == 2
-    assert len(side_by_side.show(side_by_side.columns_of([runs / "sweep"]))) == 1
+    assert len(format_tables(columns)) == 2
+    assert len(format_tables(read_columns([runs / "sweep"]))) == 1
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_many_columns_are_told_in_several_tables(runs, tmp_path):
     [
         ([], "compare: name folders of runs"),
         (["glorat", "default"], "glorat: neither a folder nor a preset of init; did you mean glorot?"),
-        (["{runs}/noisy"], "compare: fewer than two complete runs"),
-        (["{runs}/noisy", "{runs}/noisy/"], "compare: fewer than two complete runs"),
-        (["glorot"], "compare: fewer than two complete runs"),
-        (["seed=1,2"], "compare: fewer than two complete runs"),
-        (["grid=range(1,60)"], "compare: 59 columns"),
+        (["{runs}/noisy"], "compare: 1 column; allowed: 2 to 40; name more runs"),
+        (["{runs}/noisy", "{runs}/noisy/"], "compare: 1 column; allowed: 2 to 40; name more runs"),
+        (["glorot"], "compare: 1 column; allowed: 2 to 40; name more runs"),
+        (["seed=1,2"], "compare: 1 column; allowed: 2 to 40; name more runs"),
+        (["grid=range(1,60)"], "compare: 59 columns; allowed: 2 to 40; name fewer runs"),
         (["{runs}/noisy", "{runs}/linear", "grid=3"], "grid.size: a run is drawn as it was"),
         (["{runs}/noisy", "{runs}/linear", "-o", "file"], "-o=file: "),
         (["default", "glorot", "grid=x"], "grid=x: allowed: "),

@@ -8,7 +8,7 @@ import pytest
 from kancli.report.page import render_page
 from kancli.sweeps.plan import read_plan
 from kancli.sweeps.reader import RunsFolder
-from kancli.sweeps.table import rows_of
+from kancli.sweeps.table import read_rows
 from tests.report import chromium
 from tests.report.parser import Page, report
 
@@ -102,7 +102,7 @@ def test_columns_can_be_chosen_and_commands_copied(shared_sweep, browser):
 @pytest.mark.slow
 def test_numbers_are_formatted_as_in_the_terminal(shared_sweep, browser):
     """The script formats numbers as Python's `.3g` does."""
-    rows = list(rows_of(read_plan(shared_sweep)))
+    rows = list(read_rows(read_plan(shared_sweep)))
     values = [0, -0.0, 1, -1.5, 999.4, 999.6, 1234.5, 0.0001, 0.00012345, 0.00009999, 1e-7, -3.14159e20, 100, 12.345]
     name = next(iter(rows[0].statistics))
     rows = [
@@ -198,7 +198,7 @@ def test_page_of_a_single_run_copies_its_command(kan_run, browser):
 @pytest.fixture(scope="module")
 def large_page(shared_sweep):
     """A page of 1000 jobs."""
-    jobs = list(rows_of(read_plan(shared_sweep)))
+    jobs = list(read_rows(read_plan(shared_sweep)))
     rows = [
         dataclasses.replace(
             jobs[number % 12], number=number, keys={**jobs[number % 12].keys, "seed": str(number // 12)}

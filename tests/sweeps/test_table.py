@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from kancli.sweeps.plan import read_plan
-from kancli.sweeps.table import rows_of
+from kancli.sweeps.table import read_rows
 
 
 def test_the_table_equals_the_jobs_own_records(kan_run, tmp_path):
@@ -48,7 +48,7 @@ def test_the_table_equals_the_jobs_own_records(kan_run, tmp_path):
     )
     assert "seed" not in summary["effects"]
     assert "default" in done.out
-    assert len(list(rows_of(read_plan(tmp_path / "sweep")))) == 12
+    assert len(list(read_rows(read_plan(tmp_path / "sweep")))) == 12
 
 
 @pytest.mark.slow
