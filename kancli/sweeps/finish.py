@@ -60,10 +60,6 @@ def collect(folders: Sequence[Path], target: Path | None) -> int:
     if target is None and len(folders) > 1:
         raise ConfigError(["collect: of several sweeps; name the folder that the table goes to: -o DIR"])
     target = folders[0] if target is None else target
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError([f"-o {target}: cannot be written: {error.strerror}"]) from None
     from kancli.sweeps import results
 
     return print_results(results.collect(folders, target), target)

@@ -20,7 +20,7 @@ from kancli.figures import render as figures
 from kancli.figures.data import NothingToDrawError
 from kancli.figures.options import FigureOptions
 from kancli.runs.console import number
-from kancli.runs.files import pretty, write_whole
+from kancli.runs.files import pretty, unwritable_message, write_whole
 from kancli.runs.pool import run_in_worker
 from kancli.stats.glossary import meanings
 from kancli.stats.summary import summary_statistics
@@ -53,7 +53,7 @@ def collect(folders: Sequence[Path], target: Path) -> list[Row]:
     """Read sweeps and other folders of runs, and write one table and one figure over all of them to another folder.
 
     Raises:
-        ConfigError: a folder holds no runs.
+        ConfigError: a folder holds no runs; then `target` is not created.
         KanError: a file cannot be written.
     """
     rows, heads = [], {}
@@ -67,6 +67,10 @@ def collect(folders: Sequence[Path], target: Path) -> list[Row]:
             rows += read_rows_without_plan(folder, target)
             heads[name] = {}
     numbered = [dataclasses.replace(row, number=number) for number, row in enumerate(rows)]
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError([unwritable_message(target, error, "-o")]) from None
     write(numbered, heads, target, FigureOptions())
     return numbered
 

@@ -83,3 +83,18 @@ def test_failed_jobs_are_in_the_table(kan_run, tmp_path):
     assert first["cause"] in done.err
     assert first["layer1_output_std"] == ""
     assert first["non_finite"] == "1"
+
+
+@pytest.mark.parametrize("target", ["new", "deep/new"])
+def test_collect_creates_no_folder_without_runs(kan_run, tmp_path, target):
+    (tmp_path / "empty").mkdir()
+    done = kan_run("collect", "empty", "-o", target)
+    assert (done.code, done.err) == (2, "kan-run: empty: holds no runs\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_collect_names_a_folder_that_cannot_be_created(kan_run, tmp_path):
+    kan_run("-m", "seed=0,1", "hydra.sweep.dir=sweep")
+    (tmp_path / "file").touch()
+    done = kan_run("collect", "sweep", "-o", "file")
+    assert (done.code, done.err) == (2, "kan-run: -o=file: File exists; name a folder elsewhere with -o=DIR\n")
