@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import gc
-import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from kancli.schema import nearest
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
+    from kancli.sweeps.jobs import ComposedJob
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,20 +93,20 @@ def _sweep_over(
             ["compare: name folders of runs or sweeps, or presets: kan-run compare default glorot width=2-8-1"]
         )
     from kancli.cli.task import task
+    from kancli.compare.limits import check_count
     from kancli.config.grammar import literal
-    from kancli.config.overrides import parse_and_resolve
-    from kancli.sweeps.product import product_of
     from kancli.sweeps.sweep import sweep
 
     gc.enable()
-    words = [*([f"init={','.join(names)}"] if names else []), *overrides]
-    swept = product_of(parse_and_resolve(words, presets, sweeping=True), presets).swept
-    n_columns = math.prod(len(values) for key, values in swept.items() if key != "seed")
     with signals.deferred_signals():
-        from kancli.compare.columns import check_count
         from kancli.sweeps.reader import read_folder
-    check_count(n_columns + len(others))
     for folder in others:
         read_folder(folder)
+
+    def check(jobs: Sequence[ComposedJob]) -> None:
+        columns = {tuple(word for word in job.words if not word.startswith("seed=")) for job in jobs}
+        check_count(len(columns) + len(others))
+
+    words = [*([f"init={','.join(names)}"] if names else []), *overrides]
     where = [] if output is None else [f"hydra.sweep.dir={literal(str(output))}"]
-    return sweep(presets, [*words, *where], task)
+    return sweep(presets, [*words, *where], task, check=check)

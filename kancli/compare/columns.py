@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kancli.compare.figures import encode_comparison
+from kancli.compare.limits import check_count
 from kancli.config.identity import affects_identity
 from kancli.config.nested import flatten
 from kancli.errors import ConfigError
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("kancli")
 
 COLUMNS_PER_TABLE, COLUMNS_WITH_SPREADS = 5, 3  # of one table on a terminal of 80 characters
-MIN_COLUMNS, MAX_COLUMNS = 2, 40
 LAYER_COLUMNS = ("_output_std", "_off_grid", "_spline_share")  # statistics of layers that the terminal shows
 MISSING = "-"
 
@@ -77,20 +77,6 @@ def read_columns(folders: Sequence[Path]) -> list[Column]:
     check_count(len(columns))
     names = run_names(overrides)
     return [dataclasses.replace(column, name=name) for column, name in zip(columns, names, strict=True)]
-
-
-def check_count(count: int) -> None:
-    """Check the number of columns.
-
-    Raises:
-        ConfigError: it is too small or too large.
-    """
-    if not MIN_COLUMNS <= count <= MAX_COLUMNS:
-        plural, change = ("" if count == 1 else "s"), ("more" if count < MIN_COLUMNS else "fewer")
-        raise ConfigError(
-            [f"compare: {count} column{plural}; allowed: {MIN_COLUMNS} to {MAX_COLUMNS}; name {change} runs, sweeps or"
-             " presets (runs of a sweep that differ only in their seed share a column)"]
-        )  # fmt: skip
 
 
 def _path(folder: Path, row: Row) -> Path:

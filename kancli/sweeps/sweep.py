@@ -25,15 +25,22 @@ from kancli.sweeps.search import is_search, search
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
+    from kancli.sweeps.jobs import ComposedJob
 
 
 def sweep(
-    presets: Presets, typed: Sequence[str], task: Callable[[Any], Any], *, dry_run: bool = False
+    presets: Presets,
+    typed: Sequence[str],
+    task: Callable[[Any], Any],
+    *,
+    check: Callable[[Sequence[ComposedJob]], None] | None = None,
+    dry_run: bool = False,
 ) -> tuple[int, Path]:
     """Plan all combinations of the typed values, and run them.
 
     Args:
         task: one job, by Hydra's config, for launchers other than kancli's own.
+        check: called with the jobs before anything is written; it may raise `ConfigError`.
         dry_run: stop once the plan is written.
 
     Returns:
@@ -56,6 +63,8 @@ def sweep(
     product = product_of(resolved, presets)
     with reuse_pools(prestart=0 if dry_run else _count_prestarted(config, len(product.words))):
         expansion = expand(product, presets, compose)
+        if check is not None:
+            check(expansion.jobs)
         plan = make_plan(expansion, config, typed, presets)
         _check_devices({job.settings.device for job in expansion.jobs})
         create_folder(config)

@@ -96,6 +96,7 @@ def test_many_columns_are_told_in_several_tables(runs, tmp_path):
         (["{runs}/noisy", "{runs}/noisy/"], "compare: 1 column; allowed: 2 to 40; name more runs"),
         (["glorot"], "compare: 1 column; allowed: 2 to 40; name more runs"),
         (["seed=1,2"], "compare: 1 column; allowed: 2 to 40; name more runs"),
+        (["default", "seed=x"], "seed=x: allowed: "),
         (["grid=range(1,60)"], "compare: 59 columns; allowed: 2 to 40; name fewer runs"),
         (["{runs}/noisy", "{runs}/linear", "grid=3"], "grid.size: a run is drawn as it was"),
         (["{runs}/noisy", "{runs}/linear", "-o", "file"], "-o=file: "),
