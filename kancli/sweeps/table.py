@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kancli.errors import ConfigError, one_line
 from kancli.runs.reader import RecordedRun, RunRecord, parse_override_words, read_run
 from kancli.stats.columns import flat
-from kancli.sweeps.plan import Plan
+from kancli.sweeps.plan import Job, Plan
 
 if TYPE_CHECKING:
     from kancli.stats.verdicts import Verdict
@@ -34,7 +34,7 @@ class Row:
 
     number: int
     folder: str  # relative to the folder of the table
-    status: str  # as in run.json, or "missing" or "damaged"
+    status: str  # as in run.json, or "missing" or "damaged" or "damaged"
     cause: str | None  # of the failure
     replay: str  # the command that runs this job alone
     keys: Mapping[str, str]  # the swept keys, as typed
@@ -54,7 +54,7 @@ def read_rows(plan: Plan, table_folder: Path | None = None) -> Iterator[Row]:
         path = plan.path(job)
         folder = job.folder if table_folder is None else os.path.relpath(path, table_folder)
         replay = shlex.join(["kan-run", *plan.head["options"], *job.words])
-        yield _row(job.number, path, folder, plan.record(job), job.words, swept, replay)
+        yield _row(job.number, path, folder, _planned_record(plan, job), job.words, swept, replay)
 
 
 def read_rows_without_plan(sweep: Path, table_folder: Path | None = None) -> list[Row]:
@@ -90,6 +90,15 @@ def read_row(run: RecordedRun) -> Row:
     """Read a single run; its folder is that of the table."""
     words = run.record.overrides
     return _row(0, run.folder, ".", run.record, words, [], shlex.join(["kan-run", *words]))
+
+
+def _planned_record(plan: Plan, job: Job) -> RunRecord | ConfigError | None:
+    """The record of a planned job, or the error of a damaged one. None if there is none, or it is of another run."""
+    path = plan.path(job)
+    if not os.path.lexists(path / "run.json"):
+        return None
+    record = _record_or_error(path)
+    return None if isinstance(record, RunRecord) and record.identity != job.identity else record
 
 
 def _record_or_error(folder: Path) -> RunRecord | ConfigError:

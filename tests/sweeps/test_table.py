@@ -85,6 +85,20 @@ def test_failed_jobs_are_in_the_table(kan_run, tmp_path):
     assert first["non_finite"] == "1"
 
 
+@pytest.mark.parametrize("is_planned", [True, False])
+def test_a_damaged_record_is_named_with_its_cause(kan_run, tmp_path, is_planned):
+    assert kan_run("-m", "seed=0,1", "hydra.sweep.dir=sweep").code == 0
+    (tmp_path / "sweep/1/run.json").write_text("{")
+    if not is_planned:
+        (tmp_path / "sweep/plan.jsonl").unlink()
+    done = kan_run("collect", "sweep")
+    assert done.code == 6
+    assert "kan-run: damaged: 1: sweep/1/run.json: damaged: DecodeError" in done.err
+    rows = list(csv.DictReader((tmp_path / "sweep/sweep.csv").read_text().splitlines()))
+    assert [row["status"] for row in rows] == ["complete", "damaged"]
+    assert "run.json: damaged: DecodeError" in rows[1]["cause"]
+
+
 @pytest.mark.parametrize("target", ["new", "deep/new"])
 def test_collect_creates_no_folder_without_runs(kan_run, tmp_path, target):
     (tmp_path / "empty").mkdir()
