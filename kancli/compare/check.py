@@ -18,7 +18,7 @@ from kancli.errors import DRIFT, INCONCLUSIVE, ConfigError, InconclusiveError, K
 from kancli.runs import experiment
 from kancli.runs.environment import environment
 from kancli.runs.files import write_whole
-from kancli.runs.hashes import hash_of, ladder
+from kancli.runs.hashes import hash_of, stage_hashes
 from kancli.runs.pool import process_pool
 from kancli.seeding import SEMANTICS
 
@@ -100,7 +100,7 @@ def record_of(settings: Settings, name: str, *, known: Mapping[str, Any] | None 
     plain = dataclasses.replace(settings, figures=dataclasses.replace(settings.figures, names=()))
     result = experiment.compute(plain)
     hashes = {name: hash_of(tensor) for name, tensor in {**result.parameters(), **result.activations}.items()}
-    stages = ladder(identity(settings, known=known), hashes, result.stats)
+    stages = stage_hashes(identity(settings, known=known), hashes, result.stats)
     return Record(name, SEMANTICS, config_of(settings), environment(), stages, result.stats, result.verdicts)
 
 

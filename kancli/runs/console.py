@@ -1,4 +1,4 @@
-"""A run's result as tables for the terminal. Numbers and verdicts come from the statistics."""
+"""Print to the terminal: a console, and numbers as text."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import IO, Any
 from rich.console import Console
 from rich.table import Table
 
-PLAIN_WIDTH = 80  # columns where there is no terminal
+PLAIN_WIDTH = 80  # columns without a terminal
 STYLES = {"warn": "yellow", "fail": "bold red"}
 
 
 class PipeConsole(Console):
-    """A console that leaves it to the caller what to do when nobody reads the output any more."""
+    """A console that raises BrokenPipeError when its reader has gone, where rich would exit."""
 
     def on_broken_pipe(self) -> None:
         raise
@@ -27,21 +27,22 @@ def console(file: IO[str]) -> Console:
 
 
 def typical(value: Any) -> float | None:
-    """A number; of one over members, its mean."""
+    """A number itself; of a summary over members, the mean."""
     return value["mean"] if isinstance(value, Mapping) else value
 
 
-def most(value: Any) -> float | None:
-    """A number; of one over members, the greatest."""
+def maximum(value: Any) -> float | None:
+    """A number itself; of a summary over members, the maximum."""
     return value["max"] if isinstance(value, Mapping) else value
 
 
 def spread(entry: Mapping[str, Any]) -> str:
-    """Mean, and under it ±std, three digits each: a table of seven such columns fits a terminal of 80."""
+    """Mean and, on a second line, ±std, to three digits: seven such columns fit a terminal of 80."""
     return f"{number(typical(entry['mean']))}\n±{number(typical(entry['std']))}"
 
 
 def number(value: float | None) -> str:
+    """A number to three digits; "-" for None."""
     if value is None:
         return "-"
     text = f"{value:.3g}"
@@ -49,7 +50,7 @@ def number(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """A share in per cent, two digits; what rounds to nothing is not called 0."""
+    """A share in per cent, to two digits; a share too small for them is "<0.01 %", not 0."""
     if value is None:
         return "-"
     if value >= 0.1:
@@ -58,7 +59,7 @@ def share(value: float | None) -> str:
 
 
 def show(lines: Sequence[Table | str], file: IO[str]) -> None:
-    """Print tables and sentences."""
+    """Print tables and lines of text."""
     out = console(file)
     for line in lines:
         out.print(line)

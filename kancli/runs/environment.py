@@ -1,4 +1,4 @@
-"""Where a run was made: versions, platform, processor, threads, and the commit of kancli itself."""
+"""The environment of a run: versions, platform, processor, threads, and the commit of kancli."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ PACKAGES = ("hydra-core", "matplotlib", "numpy", "omegaconf", "scipy", "torch")
 
 
 def environment() -> dict[str, Any]:
-    """The record of this process, for run.json."""
+    """The environment of this process, as in run.json."""
     import torch
 
     return {
         "versions": _versions(),
         "git": commit(Path(__file__).parents[1]),
         "platform": {
-            "system": " ".join([platform.system(), *platform.libc_ver()]).strip(),  # no number depends on the kernel
+            "system": " ".join(
+                [platform.system(), *platform.libc_ver()]
+            ).strip(),  # without the kernel: no number depends on it
             "machine": platform.machine(),
             "python": sys.implementation.name,
         },
@@ -40,26 +42,26 @@ def _versions() -> dict[str, str]:
 
 @functools.cache
 def commit(folder: Path) -> dict[str, Any] | None:
-    """The commit that a folder's files are from, and whether they were changed since; None where they are not kept in
-    a git repository, or there is no git."""
+    """The commit of a folder's files, and whether they have changed since. None without git, or if git does not track
+    them."""
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(folder), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
 
     try:
-        if not git("ls-files", "--", "."):  # installed inside somebody else's repository
+        if not git("ls-files", "--", "."):  # installed inside another repository
             return None
         lines = git("status", "--porcelain=v2", "--branch", "--untracked-files=no").splitlines()
     except (OSError, subprocess.SubprocessError):
         return None
-    found = next(line.split()[-1] for line in lines if line.startswith("# branch.oid"))
-    return {"commit": found, "dirty": not all(line.startswith("#") for line in lines)}
+    commit_id = next(line.split()[-1] for line in lines if line.startswith("# branch.oid"))
+    return {"commit": commit_id, "dirty": not all(line.startswith("#") for line in lines)}
 
 
 @functools.cache
 def _processor() -> str:
-    """The processor's name, where the system tells it."""
+    """The name of the processor, as far as the system knows it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

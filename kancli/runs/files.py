@@ -1,4 +1,4 @@
-"""Reading and writing files: whole or not at all, JSON, CSV and tensors."""
+"""Write files atomically; read and write JSON, CSV and tensors."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
-MAX_JSON_BYTES = 2**30  # bytes: 1.8 kB an edge are 300 MB for [64, 2500]
+MAX_JSON_BYTES = 2**30  # 1.8 kB per edge are 300 MB for [64, 2500]
 
 
 def write_whole(target: Path, content: bytes) -> None:
-    """Write a file whole, whenever the process may be killed: under a temporary name first, then renamed.
+    """Write a file atomically: to a temporary name first, then renamed. A kill leaves the old file or the new one.
 
     Raises:
-        OSError: it cannot be written; then nothing is left.
+        OSError: it cannot be written; no temporary file is left.
     """
     temporary = target.with_name(f".{target.name}.part")
     try:
@@ -43,7 +43,7 @@ def write_whole(target: Path, content: bytes) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object that a run left.
+    """Read a JSON object from a run's folder.
 
     Raises:
         ConfigError: as for `read_json_as`.
@@ -52,7 +52,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_json_as(path: Path, kind: type[T]) -> T:
-    """Read a JSON file that a run left, and check that it is of a type.
+    """Read a JSON file from a run's folder, and check its type.
 
     Raises:
         ConfigError: it is missing, damaged, of another type, too large, or no regular file.
@@ -67,7 +67,7 @@ def read_json_as(path: Path, kind: type[T]) -> T:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """A safetensors file that a run left.
+    """Read a safetensors file from a run's folder.
 
     Raises:
         ConfigError: it is missing or damaged.
@@ -75,7 +75,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    check_plain(path, most=None)
+    check_plain(path, max_bytes=None)
     try:
         return load_file(path)
     except FileNotFoundError:
@@ -84,8 +84,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
 
 
-def check_plain(path: Path, most: int | None = MAX_JSON_BYTES) -> None:
-    """Check that a file is a plain one that can be read whole: no device, and no link out of its folder.
+def check_plain(path: Path, max_bytes: int | None = MAX_JSON_BYTES) -> None:
+    """Check that a file, if there is one, is safe to read: no device, no link out of its folder, and not too large.
 
     Raises:
         ConfigError: it is not.
@@ -95,35 +95,35 @@ def check_plain(path: Path, most: int | None = MAX_JSON_BYTES) -> None:
             raise ConfigError([f"{path}: damaged: a symbolic link out of its folder"])
         if path.exists() and not path.is_file():
             raise ConfigError([f"{path}: damaged: no plain file"])
-        if most is not None and path.exists() and path.stat().st_size > most:
-            raise ConfigError([f"{path}: damaged: larger than {most >> 20} MB"])
+        if max_bytes is not None and path.exists() and path.stat().st_size > max_bytes:
+            raise ConfigError([f"{path}: damaged: larger than {max_bytes >> 20} MB"])
     except OSError as error:
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
 
 
 def unwritable_message(path: Path | str, error: OSError, key: str = "hydra.run.dir") -> str:
-    """The message for a folder that cannot be made or looked into."""
+    """The message for a folder that cannot be created or read."""
     return f"{key}={path}: {error.strerror}; name a folder elsewhere with {key}=DIR"
 
 
 def pretty(content: Any, indent: str = "") -> str:
-    """JSON with an entry a line, but lists of plain values on one: as json.dumps writes it with an indent, each of a
-    million numbers would have a line and take ten times as long."""
+    """JSON with one entry per line, but a list of plain values on one line: json.dumps with an indent gives each of a
+    million numbers a line of its own, and takes ten times as long."""
     inner = indent + "  "
     if isinstance(content, dict) and content:
         entries = [
-            f"{_encoded_name(name)}: {pretty(each, inner) if isinstance(each, _NESTED) else _encoded(each)}"
-            for name, each in content.items()
+            f"{_encoded_name(name)}: {pretty(value, inner) if isinstance(value, _NESTED) else _encoded(value)}"
+            for name, value in content.items()
         ]
         return f"{{\n{inner}" + f",\n{inner}".join(entries) + f"\n{indent}}}"
-    if isinstance(content, (list, tuple)) and any(isinstance(each, _NESTED) for each in content):
-        entries = [pretty(each, inner) for each in content]
+    if isinstance(content, (list, tuple)) and any(isinstance(value, _NESTED) for value in content):
+        entries = [pretty(value, inner) for value in content]
         return f"[\n{inner}" + f",\n{inner}".join(entries) + f"\n{indent}]"
     return _encoded(content)
 
 
 def _encoded(content: Any) -> str:
-    if type(content) is float and math.isfinite(content):  # the encoder takes ten times as long over a single number
+    if type(content) is float and math.isfinite(content):  # ten times as fast as the encoder on one number
         return repr(content)
     return _encode(content)
 
@@ -134,13 +134,12 @@ def _encoded_name(name: str) -> str:
 
 
 _NESTED = (dict, list, tuple)
-
-
 _encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 
 
+# Python's csv, not pyarrow, whose import takes 0.1 to 0.5 s of a run.
 def csv_of_rows(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """A table with a header; None is an empty cell. All rows have the columns of the first."""
+    """CSV with a header; None is an empty cell. All rows have the columns of the first."""
     rows = list(rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["layer"], lineterminator="\n")
@@ -150,7 +149,7 @@ def csv_of_rows(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def csv_of_edges(layers: Iterable[Mapping[str, Any]]) -> bytes:
-    """One row an edge, from layers whose edges are columns."""
+    """CSV with one row per edge, from layers whose edges are columns."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for number, layer in enumerate(layers):

@@ -1,4 +1,4 @@
-"""What a run leaves on disk: a folder of its own, files that appear whole, and run.json that says how it ended."""
+"""Write a run's folder: files appear whole, and run.json has the status of the run."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ HYDRA_RECORD = ".hydra"
 
 
 class RunFolder:
-    """A run's folder, from claim to completion.
+    """A run's folder while it is written. Use `create` or `create_staged` for a new one.
 
     Args:
-        path: where it is; use `create` to make one.
-        head: what run.json says from the start.
+        path: of an existing folder.
+        head: the fields that run.json has from the start.
     """
 
     def __init__(self, path: Path, head: Mapping[str, Any]) -> None:
@@ -39,27 +39,27 @@ class RunFolder:
         self.head = dict(head)
         self.files: dict[str, str] = {}  # sha256 by name
         self.tensors: dict[str, str] = {}
-        self.superseded: Path | None = None  # where the run is whose place this one takes
-        self.final_path: Path | None = None  # where the folder goes, whole, at the end
+        self.superseded: Path | None = None  # an overwritten run, under a hidden name
+        self.final_path: Path | None = None  # of a staged folder, which `close` renames
         self._handler: logging.Handler | None = None
 
     @classmethod
     def create(
         cls, path: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any], *, overwrite: bool = False
     ) -> RunFolder:
-        """Make the folder this run's own, or fail before anything in it is touched.
+        """Create the folder, or claim an empty one.
 
-        Making `.hydra` inside is the claim: of two processes only one can.
+        Of several processes, the one that creates `.hydra` has the folder; the others fail and touch nothing.
 
         Args:
             hydra_record: the files of `.hydra`, by name.
-            head: what run.json says from the start.
-            overwrite: whether a finished run that is there may be set aside; it is removed once this one is complete.
+            head: the fields that run.json has from the start.
+            overwrite: move a finished run out of the way, and remove it once this one is complete.
 
         Raises:
-            ConfigError: the folder holds something already, or cannot be written.
+            ConfigError: the folder is not empty, or cannot be written.
         """
-        superseded = _set_aside(path) if overwrite else None
+        superseded = _move_away(path) if overwrite else None
         check_fresh(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -81,16 +81,17 @@ class RunFolder:
 
     @classmethod
     def create_staged(cls, path: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any]) -> RunFolder:
-        """A folder that nobody sees before it is closed, when it takes its place at once.
+        """Create the folder under a hidden name; `close` renames it into place.
 
-        It is for the jobs of a sweep, each of which belongs to one process: half as many calls of the file system.
+        For the jobs of a sweep, which have one writer each: files need no temporary names, so this takes half as many
+        system calls as `create`.
 
         Raises:
-            ConfigError: the folder cannot be made.
+            ConfigError: the folder cannot be created.
         """
         hidden = path.with_name(f".{path.name}.part")
         try:
-            if hidden.exists():  # of a process that was killed
+            if hidden.exists():  # left by a killed process
                 shutil.rmtree(hidden)
             (hidden / HYDRA_RECORD).mkdir(parents=True)
         except OSError as error:
@@ -103,10 +104,14 @@ class RunFolder:
         return folder
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file whole, and keep its hash for run.json."""
+        """Write a file, and keep its hash for run.json.
+
+        Raises:
+            KanError: it cannot be written.
+        """
         target = self.path / name
         try:
-            if target.parent != self.path:  # which was claimed, and is not made anew where somebody removed it
+            if target.parent != self.path:  # a run's folder that was removed is not created again
                 target.parent.mkdir(exist_ok=True)
             if self.final_path is None:
                 write_whole(target, content)
@@ -117,10 +122,11 @@ class RunFolder:
         self.files[name] = hashlib.sha256(content).hexdigest()
 
     def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file."""
         self.write(name, (pretty(content) + "\n").encode())
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor]) -> None:
-        """Write a safetensors file, and keep each tensor's hash for run.json."""
+        """Write a safetensors file, and keep the hash of each tensor for run.json."""
         from safetensors.torch import save
 
         for key, tensor in tensors.items():
@@ -128,13 +134,13 @@ class RunFolder:
         self.write(name, save({key: tensor.contiguous() for key, tensor in tensors.items()}))
 
     def tensor_hashes(self) -> dict[str, str]:
-        """Of parameters and activations, by name."""
+        """The hashes of parameters and activations, by name."""
         files = ("params.safetensors", "activations.safetensors")
         split = ((*key.partition(":"), digest) for key, digest in self.tensors.items())
         return {name: digest for file, _, name, digest in split if file in files}
 
     def write_stats(self, stats: Mapping[str, Any]) -> None:
-        """Write stats.json, and the same as tables: layers.csv and edges.csv."""
+        """Write stats.json, and its tables layers.csv and edges.csv."""
         self.write_json("stats.json", stats)
         layers = [
             {name: value for name, value in layer.items() if name not in ("nodes", "edges")}
@@ -147,15 +153,15 @@ class RunFolder:
         """Write members.csv: the statistics of each layer of each member."""
         self.write("members.csv", csv_of_rows(rows))
 
-    def close(self, status: str, **more: Any) -> None:
-        """Say in run.json how the run ended. For a complete run this is the last thing written."""
+    def close(self, status: str, **fields: Any) -> None:
+        """Write the final status and fields to run.json, the last file of a run."""
         log.info("%s", status)
         if self._handler is not None:
             log.removeHandler(self._handler)
             self._handler.close()
             self._handler = None
         self.files["run.log"] = hash_of_file(self.path / "run.log")
-        self._write_run(status, more)
+        self._write_run(status, fields)
         if self.final_path is not None:
             try:
                 self.path.rename(self.final_path)
@@ -166,11 +172,11 @@ class RunFolder:
         elif self.superseded is not None:
             log.warning("overwrite=true: the run that was there is kept in %s", self.superseded)
 
-    def _write_run(self, status: str, more: Mapping[str, Any]) -> None:
+    def _write_run(self, status: str, fields: Mapping[str, Any]) -> None:
         hashes = {"files": self.files, "tensors": self.tensors}
         files = dict(self.files)
-        self.write_json("run.json", {"status": status, **self.head, **more, "sha256": hashes})
-        self.files = files  # run.json cannot hold its own hash
+        self.write_json("run.json", {"status": status, **self.head, **fields, "sha256": hashes})
+        self.files = files  # run.json cannot contain its own hash
 
     def _open_log(self) -> None:
         self._handler = logging.FileHandler(self.path / "run.log", encoding="utf-8")
@@ -179,13 +185,14 @@ class RunFolder:
 
 
 def check_fresh(path: Path, key: str = "hydra.run.dir", *, overwrite: bool = False) -> None:
-    """Check, without touching anything, that a run could have this folder for its own.
+    """Check, without touching anything, that a run can be written to this folder.
 
     Args:
-        overwrite: whether it may hold a finished run.
+        key: the config key of the folder, for messages.
+        overwrite: accept a finished run in it.
 
     Raises:
-        ConfigError: it holds something already, is no folder, or cannot be written.
+        ConfigError: it is not empty, is no folder, or cannot be written.
     """
     try:
         if path.is_dir():
@@ -203,10 +210,10 @@ def check_fresh(path: Path, key: str = "hydra.run.dir", *, overwrite: bool = Fal
 
 
 def _check_finished(path: Path) -> None:
-    """Check that a folder is a run's which has come to its end: nothing else is ever overwritten.
+    """Check that a folder holds a run that has ended: nothing else may be overwritten.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: it does not.
     """
     try:
         status = read_run(path).record.status
@@ -219,19 +226,20 @@ def _check_finished(path: Path) -> None:
         )
 
 
-def _set_aside(path: Path) -> Path | None:
-    """Move a finished run's folder to a hidden name beside it."""
+def _move_away(path: Path) -> Path | None:
+    """Rename a finished run's folder to a hidden name, and return it. None if there is no run."""
     if not path.is_dir() or not any(path.iterdir()):
         return None
     _check_finished(path)
-    create_staged = path.with_name(f".{path.name}.replaced-{uuid.uuid4().hex[:8]}")
+    hidden = path.with_name(f".{path.name}.replaced-{uuid.uuid4().hex[:8]}")
     try:
-        path.rename(create_staged)
+        path.rename(hidden)
     except OSError as error:
         raise ConfigError([unwritable_message(path, error)]) from None
-    return create_staged
+    return hidden
 
 
 def not_empty_message(path: Path, key: str = "hydra.run.dir") -> str:
+    """The message for a folder that is not empty."""
     also = ", or add overwrite=true" if key == "hydra.run.dir" else ""
     return f"{key}={path}: is not empty; a run writes to a fresh folder: name another, leave {key} out{also}"

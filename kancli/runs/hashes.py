@@ -1,5 +1,4 @@
-"""The hash ladder: what a run computed, rung by rung in the order of computation, so that of two runs it can be told
-where they first went another way."""
+"""Hashes of a run by stage, in the order of computation: the first that differs is where two runs diverged."""
 
 from __future__ import annotations
 
@@ -15,22 +14,21 @@ if TYPE_CHECKING:
 ACTIVATIONS = ("preacts", "spline", "postacts")
 
 
-def ladder(identity: str, tensors: Mapping[str, str], stats: Mapping[str, Any]) -> dict[str, str]:
-    """sha256 by rung: config, inputs, the parameters of each layer, what went through each, output, statistics.
+def stage_hashes(identity: str, tensors: Mapping[str, str], stats: Mapping[str, Any]) -> dict[str, str]:
+    """sha256 by stage: config, inputs, each layer's parameters, each layer's activations, output, statistics.
 
     Args:
         tensors: the hashes of a run's tensors, by their names in its files. Parameters are those of all members;
-            inputs, activations and output the first member's, as many as were kept: there are no such rungs with
-            activations.n=0.
+            inputs, activations and output are the kept samples of the first member, and absent with activations.n=0.
     """
 
-    def place(name: str) -> int:
+    def order(name: str) -> int:
         last = name.rpartition(".")[2]
         return {"inputs": 0, "output": 3}.get(name, 2 if last in ACTIVATIONS else 1)
 
-    rungs = {rung_of(name): tensors[name] for name in sorted(tensors, key=place)}  # sorting keeps the layers' order
+    stages = {stage_of(name): tensors[name] for name in sorted(tensors, key=order)}  # stable: layers stay in order
     canonical = json.dumps(stats, sort_keys=True, separators=(",", ":"))
-    return {"config": identity, **rungs, "statistics": hashlib.sha256(canonical.encode()).hexdigest()}
+    return {"config": identity, **stages, "statistics": hashlib.sha256(canonical.encode()).hexdigest()}
 
 
 def hash_of(tensor: Tensor) -> str:
@@ -43,7 +41,7 @@ def hash_of_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def rung_of(name: str) -> str:
-    """The rung of a tensor: "layers.0.coef" is "layer 0 coef"."""
+def stage_of(name: str) -> str:
+    """The stage of a tensor: "layers.0.coef" is "layer 0 coef"."""
     parts = name.split(".")
     return name if len(parts) == 1 else f"layer {parts[1]} {parts[2]}"

@@ -28,9 +28,10 @@ from kancli.runs.console import number
 from kancli.runs.environment import environment
 from kancli.runs.experiment import compute
 from kancli.runs.folder import RunFolder
-from kancli.runs.hashes import ladder
+from kancli.runs.hashes import stage_hashes
 from kancli.runs.result import Result
-from kancli.runs.summary import _print
+from kancli.runs.stopwatch import Stopwatch
+from kancli.runs.summary import print_result
 from kancli.seeding import SEMANTICS
 from kancli.stats.network_stats import EdgeRanges
 from kancli.stats.verdicts import Verdict
@@ -47,31 +48,34 @@ def record_run(
     brief: bool,
     progress: Callable[[str], AbstractContextManager[None]],
 ) -> dict[str, Any]:
-    """Compute a run, write its folder, print its summary and last the folder's path; return the contents of stats.json.
+    """Compute a run, write its folder, and print its summary and the folder's path.
 
     Args:
-        path: the folder to make.
-        hydra_record: what goes into `.hydra`, by file name.
-        overrides: what was typed for this run.
+        path: the folder to create.
+        hydra_record: the files of `.hydra`, by name.
+        overrides: as typed for this run.
         brief: print one line instead of the tables.
-        progress: shows what is going on.
+        progress: context manager that shows a message while it is open.
+
+    Returns:
+        The contents of stats.json.
 
     Raises:
-        NonFiniteError: after everything was written, if a value of the forward pass is infinite or NaN.
-        VerdictError: after everything was written, if a verdict failed and the settings are strict.
+        NonFiniteError: a value of the forward pass is infinite or NaN; all files are written first.
+        VerdictError: a verdict failed and the settings are strict; all files are written first.
     """
     start = time.perf_counter()
-    head = initial_record(config_of(settings), identity(settings), overrides, sys.argv)
-    folder = RunFolder.create(path, hydra_record, head, overwrite=settings.overwrite)
+    initial = initial_record(config_of(settings), identity(settings), overrides, sys.argv)
+    folder = RunFolder.create(path, hydra_record, initial, overwrite=settings.overwrite)
     with record_failure(folder):
-        log.info("identity %s", folder.head["identity"])
+        log.info("identity %s", initial["identity"])
         with progress("computing"):
             result = compute(settings)
             figure_seconds = record(result, folder)
         finish(folder, result, figure_seconds, total=time.perf_counter() - start)
     try:
-        _print(result, path, brief)
-    except OSError:  # whoever read our output has gone; the run is recorded, and others may follow
+        print_result(result, path, brief)
+    except OSError:  # the reader of stdout has closed it; the run is recorded, and others may follow
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if (error := error_of(result)) is not None:
         raise error
@@ -100,7 +104,7 @@ def record_failure(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        with contextlib.suppress(OSError, KanError):  # on a full disk not even this can be said
+        with contextlib.suppress(OSError, KanError):  # a full disk has no room for this either
             if signals.pending_signal(error) is not None:
                 folder.close("interrupted")
             else:
@@ -110,31 +114,33 @@ def record_failure(folder: RunFolder) -> Iterator[None]:
 
 def record(result: Result, folder: RunFolder) -> dict[str, float]:
     """Write all files of a run except the final run.json; return the seconds that each figure took."""
-    settings = result.settings
-    seconds: dict[str, float] = {}
     folder.write_tensors("params.safetensors", result.parameters())
     if result.activations:
         folder.write_tensors("activations.safetensors", result.activations)
     folder.write_stats(result.stats)
     if result.members:
         folder.write_members(result.members)
-    if settings.figures.names:
-        laws = laws_of(settings, result.model)
-        scene = FigureData(result.figure_model, result.ranges, result.stats, result.activations, laws, settings.n_seeds)
-        start = time.perf_counter()
-        with figures.matplotlib_cache(folder.path):
-            for name, files in figures.render_files(scene, settings.figures):
-                for path, content in files.items():
-                    folder.write(path, content)
-                now = time.perf_counter()
-                seconds[f"figure {name}"], start = now - start, now
+    seconds = _write_figures(result, folder) if result.settings.figures.names else {}
     if result.ranges:
         folder.write_tensors("figures.safetensors", range_tensors(result.figure_model, result.ranges))
     return seconds
 
 
+def _write_figures(result: Result, folder: RunFolder) -> dict[str, float]:
+    settings = result.settings
+    laws = laws_of(settings, result.model)
+    data = FigureData(result.figure_model, result.ranges, result.stats, result.activations, laws, settings.n_seeds)
+    watch = Stopwatch()
+    with figures.matplotlib_cache(folder.path):
+        for name, files in figures.render_files(data, settings.figures):
+            for path, content in files.items():
+                folder.write(path, content)
+            watch.lap(f"figure {name}")
+    return watch.seconds
+
+
 def range_tensors(model: KAN, ranges: Sequence[EdgeRanges]) -> dict[str, Tensor]:
-    """The contents of figures.safetensors, for drawing the functions on the edges again.
+    """The contents of figures.safetensors, from which `kan-run draw` plots the edges' functions.
 
     `layers.{l}.low`, `.high` `[in]` and `.mean_abs`, `.std` `[in, out]` of the first member; basis statistics as
     `.standard_mean`, `.standard_inverse_std` `[in, G + k]`, or `[s, in, G + k]` of the first members.
@@ -142,8 +148,8 @@ def range_tensors(model: KAN, ranges: Sequence[EdgeRanges]) -> dict[str, Tensor]
     tensors = {}
     for index, (layer, edge_ranges) in enumerate(zip(model.layers, ranges, strict=True)):
         tensors |= {f"layers.{index}.{name}": torch.from_numpy(values) for name, values in vars(edge_ranges).items()}
-        if (standard := layer.basis_statistics) is not None:
-            tensors |= {f"layers.{index}.standard_{name}": tensor.cpu() for name, tensor in vars(standard).items()}
+        if (statistics := layer.basis_statistics) is not None:
+            tensors |= {f"layers.{index}.standard_{name}": tensor.cpu() for name, tensor in vars(statistics).items()}
     return tensors
 
 
@@ -158,15 +164,15 @@ def finish(folder: RunFolder, result: Result, figure_seconds: Mapping[str, float
     log.info("seconds: %s", ", ".join(f"{name} {value:.3f}" for name, value in seconds.items()))
     if result.non_finite is not None:
         log.error("%s", result.non_finite)
-    closing = {"status": "complete"} if result.non_finite is None else {"status": "failed", "error": result.non_finite}
+    ending = {"status": "complete"} if result.non_finite is None else {"status": "failed", "error": result.non_finite}
     failed = _failed_verdicts(result)
     for verdict in failed:
         log.info("verdict failed: %s: %s", verdict.name, verdict.detail)
     folder.close(
-        **closing,
+        **ending,
         failed_verdicts=[verdict.name for verdict in failed],
         seconds=seconds,
-        ladder=ladder(folder.head["identity"], folder.tensor_hashes(), result.stats),
+        ladder=stage_hashes(folder.head["identity"], folder.tensor_hashes(), result.stats),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a run prints at its end."""
+"""The summary that a run prints."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from rich.table import Table
 from kancli.config.identity import config_of
 from kancli.config.settings import Settings
 from kancli.inits.plugins import TARGET
-from kancli.runs.console import STYLES, most, number, share, show, spread, typical
+from kancli.runs.console import STYLES, maximum, number, share, show, spread, typical
 from kancli.runs.result import Result
 from kancli.schema import show as show_value
 from kancli.stats.verdicts import Verdict
 
 
-def _print(result: Result, path: Path, brief: bool) -> None:
-    shown = _short(path)
+def print_result(result: Result, path: Path, brief: bool) -> None:
+    """Print the summary of a run, in one line or as tables, and the path of its folder."""
+    folder = _relative(path)
     if brief:
-        print(brief_line(shown, result.stats, result.verdicts), flush=True)
+        print(brief_line(folder, result.stats, result.verdicts), flush=True)
         return
     show(summary(result.stats, result.verdicts, _headline(result.settings)), sys.stdout)
-    spent = ", ".join(f"{name} {result.seconds[name]:.2g} s" for name in ("model", "forward", "stats"))
-    print(f"stats={result.settings.stats.level}; {spent}")
-    print(shown, flush=True)
+    seconds = ", ".join(f"{name} {result.seconds[name]:.2g} s" for name in ("model", "forward", "stats"))
+    print(f"stats={result.settings.stats.level}; {seconds}")
+    print(folder, flush=True)
 
 
 def _headline(settings: Settings) -> str:
@@ -44,13 +45,13 @@ def _headline(settings: Settings) -> str:
     )
 
 
-def _short(path: Path) -> Path:
-    """The path as seen from the current folder, where it lies below it."""
+def _relative(path: Path) -> Path:
+    """The path relative to the current folder, if it lies below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headline: str) -> list[Table | str]:
-    """What is printed at the end of a run: a line about the run, a table of its layers, and what stands out."""
+    """The lines of a run's summary: its headline, a table of its layers, remarks and a table of its verdicts."""
     if not stats["layers"]:
         return [headline, verdict_table(verdicts)]
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
@@ -72,7 +73,7 @@ def summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headline: str
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table:
-    """Every verdict with its number, the bound that decided, and where the number was found."""
+    """Every verdict with its value, the bound that decided, and the value's location."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
     for name in ("verdict", "of"):
         table.add_column(name, no_wrap=True)
@@ -93,11 +94,11 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
 
 
 def remarks(stats: Mapping[str, Any]) -> list[str]:
-    """Plain sentences: how curved the activations are, how signal and gradient grow, Jacobian and kernel."""
-    bends = [bend for layer in stats["layers"] if (bend := most(layer["nonlinearity"]["max"])) is not None]
+    """Sentences on the nonlinearity of activations, growth of signal and gradient, Jacobian, kernel, adapted knots."""
+    curved = [value for layer in stats["layers"] if (value := maximum(layer["nonlinearity"]["max"])) is not None]
     lines = []
-    if bends:
-        lines.append(f"nonlinearity (1 - R² of the best line) of the activations: at most {max(bends):.3g}")
+    if curved:
+        lines.append(f"nonlinearity (1 - R² of the best line) of the activations: at most {max(curved):.3g}")
     slopes = [
         f"{name} {number(typical(slope))}{_interval(slope)}"
         for name in ("signal", "gradient")
@@ -113,19 +114,19 @@ def remarks(stats: Mapping[str, Any]) -> list[str]:
         ),
         ("ntk", "neural tangent kernel", {"condition": ("condition",), "effective rank": ("effective_rank",)}),
     ):
-        if (told := stats[name]) is not None:
+        if (values := stats[name]) is not None:
             texts = (
-                f"{what} {', '.join(number(typical(told[each])) for each in which)}" for what, which in parts.items()
+                f"{label} {', '.join(number(typical(values[key])) for key in keys)}" for label, keys in parts.items()
             )
             lines.append(f"{title}: {'; '.join(texts)}")
-    fits = [layer["refit"] for layer in stats["layers"] if "refit" in layer]
-    if fits:
-        condition, residual = (max(most(fit[name]) or 0 for fit in fits) for name in ("condition", "residual"))
+    refits = [layer["refit"] for layer in stats["layers"] if "refit" in layer]
+    if refits:
+        condition, residual = (max(maximum(refit[name]) or 0 for refit in refits) for name in ("condition", "residual"))
         lines.append(
             f"knots adapted to the samples: the splines changed by at most {residual:.2g} of their size there,"
             f" condition {condition:.2g}"
         )
-        kept = {layer["layer"]: most(layer["refit"]["kept"]) for layer in stats["layers"] if "refit" in layer}
+        kept = {layer["layer"]: maximum(layer["refit"]["kept"]) for layer in stats["layers"] if "refit" in layer}
         lines += [
             f"{count:.0f} inputs of layer {layer} kept their knots: their samples would make new ones coincide"
             " (a larger grid.eps parts ties)"
@@ -136,12 +137,12 @@ def remarks(stats: Mapping[str, Any]) -> list[str]:
 
 
 def _interval(value: Any) -> str:
-    """The 95 % interval of a number over members."""
+    """The 95 % interval of a mean over members; empty for a plain number."""
     return f" [{number(value['low'])}, {number(value['high'])}]" if isinstance(value, Mapping) else ""
 
 
 def brief_line(folder: object, stats: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
-    """A run in one line: its folder, how the signal's size goes, and the verdicts that are not passed."""
+    """A run in one line: its folder, the size of the signal by layer, and the verdicts that did not pass."""
     parts = [str(folder)]
     if stats["layers"]:
         stds = " ".join(number(typical(layer["output"]["std"])) for layer in stats["layers"])
