@@ -1,4 +1,4 @@
-"""Any config either runs to a complete folder or gets an answer with exit code 2 (3 where its values overflow)."""
+"""Any overrides either give a finished run or an error message: exit code 0, 2, or 3 if values overflow."""
 
 import contextlib
 import io
@@ -17,7 +17,7 @@ from kancli.config.validation import catalogue
 from kancli.inits import SCHEMES
 
 PRESETS = Presets([builtin_folder()])
-ODD = [
+ODD_VALUES = [
     "",
     "null",
     "nan",
@@ -38,7 +38,7 @@ ODD = [
     "+a=1",
 ]
 
-SOUND = some.one_of(
+VALID_OVERRIDES = some.one_of(
     some.lists(some.integers(1, 4), min_size=2, max_size=4).map(lambda width: f"width=[{','.join(map(str, width))}]"),
     some.integers(1, 8).map("grid={}".format),
     some.integers(0, 5).map("k={}".format),
@@ -55,13 +55,15 @@ SOUND = some.one_of(
     some.sampled_from(["none", "samples"]).map("grid.adapt={}".format),
     some.tuples(some.floats(-9, 0), some.floats(1, 9)).map(lambda ends: f"grid.range=[{ends[0]!r},{ends[1]!r}]"),
 )
-BROKEN = some.builds(
-    "{}={}".format, some.sampled_from([key.path for key in catalogue()] + PRESETS.groups()), some.sampled_from(ODD)
+ODD_OVERRIDES = some.builds(
+    "{}={}".format,
+    some.sampled_from([key.path for key in catalogue()] + PRESETS.groups()),
+    some.sampled_from(ODD_VALUES),
 )
 
 
-def called(words):
-    """The exit code of kan-run in an empty folder, what it said, and the folders and files that it left."""
+def run_in_empty_folder(words):
+    """Return the exit code, stderr, the paths of all new files and folders, and the contents of each run.json."""
     with (
         tempfile.TemporaryDirectory() as folder,
         contextlib.chdir(folder) if hasattr(contextlib, "chdir") else _chdir(folder),
@@ -70,16 +72,16 @@ def called(words):
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
                 code = main(words)
-            except SystemExit as ending:  # argparse
-                code = ending.code
-        left = sorted(Path(folder).rglob("*"))
-        records = [json.loads(path.read_text()) for path in left if path.name == "run.json"]
-        return code, err.getvalue(), left, records
+            except SystemExit as error:  # argparse
+                code = error.code
+        paths = sorted(Path(folder).rglob("*"))
+        records = [json.loads(path.read_text()) for path in paths if path.name == "run.json"]
+        return code, err.getvalue(), paths, records
 
 
 @contextlib.contextmanager
 def _chdir(folder):
-    """contextlib.chdir of Python 3.11."""
+    """contextlib.chdir, which Python 3.10 lacks."""
     before = os.getcwd()
     os.chdir(folder)
     try:
@@ -90,17 +92,17 @@ def _chdir(folder):
 
 @pytest.mark.slow
 @settings(max_examples=30)
-@given(some.lists(SOUND | BROKEN, max_size=6))
+@given(some.lists(VALID_OVERRIDES | ODD_OVERRIDES, max_size=6))
 @example(["noise_scale=1e30", "dtype=float32", "width=[2,2,2]"])
-def test_a_config_runs_or_is_answered(words):
-    code, said, left, records = called([*words, "figures=none"])
-    assert code in (0, 2, 3), (code, said)
-    assert "Traceback" not in said
-    assert "internal error" not in said
+def test_any_overrides_run_or_give_an_error_message(words):
+    code, err, paths, records = run_in_empty_folder([*words, "figures=none"])
+    assert code in (0, 2, 3), (code, err)
+    assert "Traceback" not in err
+    assert "internal error" not in err
     if code == 2:
-        assert left == [], "a mistake leaves nothing on disk"
-        assert said
+        assert paths == [], "a mistake leaves nothing on disk"
+        assert err
     else:
         (record,) = records
         assert record["status"] == ("complete" if code == 0 else "failed")
-        assert not [path for path in left if path.name.endswith(".part")]
+        assert not [path for path in paths if path.name.endswith(".part")]

@@ -1,17 +1,17 @@
-"""overwrite=true: a finished run gives way to a complete one, and nothing else ever does."""
+"""overwrite=true: a complete run replaces a finished one, and nothing else is ever overwritten."""
 
 import json
 
 import pytest
 
-from kancli.runs import record as recording
+from kancli.runs import record as record_module
 
 
-def left(tmp_path):
+def names(tmp_path):
     return sorted(path.name for path in tmp_path.iterdir())
 
 
-def test_a_folder_in_use_is_refused_and_told_how(kan_run, tmp_path):
+def test_a_folder_in_use_is_refused_with_advice(kan_run, tmp_path):
     assert kan_run("hydra.run.dir=here", "figures=none").code == 0
     before = (tmp_path / "here/run.json").read_bytes()
     again = kan_run("hydra.run.dir=here", "figures=none", "seed=1")
@@ -21,24 +21,24 @@ def test_a_folder_in_use_is_refused_and_told_how(kan_run, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_finished_run_gives_way(kan_run, tmp_path):
+def test_a_complete_run_replaces_a_finished_one(kan_run, tmp_path):
     kan_run("hydra.run.dir=here", "figures=network")
     again = kan_run("hydra.run.dir=here", "overwrite=true", "figures=none", "seed=1")
     assert again.code == 0, again.err
     assert again.json("run.json")["seed"] == 1
     assert not (tmp_path / "here/figures").exists(), "nothing of the old run is left"
-    assert left(tmp_path) == ["here"]
+    assert names(tmp_path) == ["here"]
     assert kan_run("hydra.run.dir=new", "overwrite=true", "figures=none").code == 0
 
 
-def test_what_takes_its_place_must_be_complete(kan_run, tmp_path, monkeypatch):
+def test_a_failed_run_does_not_replace_a_finished_one(kan_run, tmp_path, monkeypatch):
     kan_run("hydra.run.dir=here", "figures=none")
     before = (tmp_path / "here/run.json").read_bytes()
 
     def fail(*_):
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr(recording, "compute", fail)
+    monkeypatch.setattr(record_module, "compute", fail)
     assert kan_run("hydra.run.dir=here", "overwrite=true").code == 1
     (kept,) = (path for path in tmp_path.iterdir() if path.name.startswith(".here.replaced-"))
     assert (kept / "run.json").read_bytes() == before
@@ -51,9 +51,9 @@ def test_nothing_but_a_finished_run_is_overwritten(kan_run, tmp_path, status):
     (tmp_path / "here/precious.txt").write_text("mine")
     if status is not None:
         (tmp_path / "here/run.json").write_text(json.dumps({"status": status}) if status == "running" else "[")
-    before = left(tmp_path / "here")
+    before = names(tmp_path / "here")
     answer = kan_run("hydra.run.dir=here", "overwrite=true", "figures=none")
     assert answer.code == 2
     assert "overwrite=true hydra.run.dir=" in answer.err
-    assert left(tmp_path / "here") == before
-    assert left(tmp_path) == ["here"]
+    assert names(tmp_path / "here") == before
+    assert names(tmp_path) == ["here"]

@@ -1,5 +1,6 @@
-"""What only a process of its own can show: modules loaded, signals, completion, output that nobody reads."""
+"""kan-run in a process of its own: loaded modules, shell completion, signals, closed streams, environment."""
 
+import contextlib
 import json
 import os
 import signal
@@ -14,12 +15,12 @@ pytestmark = pytest.mark.slow
 KAN_RUN = [sys.executable, "-m", "kancli"]
 
 
-def process(cwd, *argv, env=None, **more):
+def run_process(cwd, *argv, env=None, **options):
     return subprocess.run([*KAN_RUN, *argv], cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True,
-                          timeout=120, check=False, **more)  # fmt: skip
+                          timeout=120, check=False, **options)  # fmt: skip
 
 
-LIGHT = [
+WITHOUT_A_RUN = [
     ["--help"],
     ["--version"],
     ["nois_scale=1"],
@@ -30,8 +31,8 @@ LIGHT = [
 ]
 
 
-@pytest.mark.parametrize("argv", LIGHT, ids=" ".join)
-def test_nothing_heavy_is_loaded_before_a_run(tmp_path, argv):
+@pytest.mark.parametrize("argv", WITHOUT_A_RUN, ids=" ".join)
+def test_help_and_mistakes_load_no_heavy_module(tmp_path, argv):
     code = (
         "import sys; from kancli.cli import main; main(sys.argv[1:])\n"
         "print([name for name in ('torch', 'matplotlib', 'numpy', 'rich') if name in sys.modules], file=sys.stderr)"
@@ -61,33 +62,37 @@ COMPLETIONS = [
 ]
 
 
-@pytest.mark.parametrize(("line", "offered"), COMPLETIONS, ids=[line for line, _ in COMPLETIONS])
-def test_shell_completion(tmp_path, line, offered):
+@pytest.mark.parametrize(("line", "expected"), COMPLETIONS, ids=[line for line, _ in COMPLETIONS])
+def test_shell_completion_offers_keys_and_values(tmp_path, line, expected):
     env = {"COMP_LINE": line, "COMP_POINT": str(len(line))}
-    done = process(tmp_path, "-sc", "query=bash", env=env)
+    done = run_process(tmp_path, "-sc", "query=bash", env=env)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    found = set(done.stdout.split())
-    assert offered <= found
+    completions = set(done.stdout.split())
+    assert expected <= completions
     word = line.split()[-1]
-    assert all(each.startswith(word) for each in found)
+    assert all(completion.startswith(word) for completion in completions)
 
 
-def test_the_completion_script_is_shell(tmp_path):
-    done = process(tmp_path, "-sc", "install=bash")
+def test_the_completion_script_is_valid_bash(tmp_path):
+    done = run_process(tmp_path, "-sc", "install=bash")
     assert done.returncode == 0
     assert "complete " in done.stdout
     subprocess.run(["bash", "-n"], input=done.stdout, text=True, check=True)
 
 
-LONG = ["width=deep", "inputs.n=3000000", "activations.n=0", "hydra.run.dir=run"]
+LONG_RUN = ["width=deep", "inputs.n=3000000", "activations.n=0", "hydra.run.dir=run"]
 
 
-def interrupted(cwd, number):
-    running = subprocess.Popen([*KAN_RUN, *LONG], cwd=cwd, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    yield running
-    running.send_signal(number)
+@contextlib.contextmanager
+def interrupted_run(cwd, number):
+    """Start a long run, send a signal at the end of the block, and check how the process ends."""
+    running = subprocess.Popen(
+        [*KAN_RUN, *LONG_RUN], cwd=cwd, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
+        yield
+        running.send_signal(number)
         out, err = running.communicate(timeout=60)
     finally:
         running.kill()
@@ -98,16 +103,16 @@ def interrupted(cwd, number):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("delay", [0.3, 0.6, 1.2])
-def test_a_signal_before_the_run_ends_it(tmp_path, number, delay):
-    """While it loads and composes."""
-    for _ in interrupted(tmp_path, number):
+def test_a_signal_while_loading_ends_the_process(tmp_path, number, delay):
+    with interrupted_run(tmp_path, number):
         time.sleep(delay)
+    assert '"status": "complete"' not in "".join(path.read_text() for path in tmp_path.rglob("run.json"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_in_the_run_is_recorded(tmp_path, number):
+def test_a_signal_during_the_run_is_recorded(tmp_path, number):
     run = tmp_path / "run" / "run.json"
-    for _ in interrupted(tmp_path, number):
+    with interrupted_run(tmp_path, number):
         limit = time.monotonic() + 60
         while not run.exists() and time.monotonic() < limit:
             time.sleep(0.05)
@@ -116,7 +121,7 @@ def test_a_signal_in_the_run_is_recorded(tmp_path, number):
     assert '"status": "interrupted"' in run.read_text()
 
 
-def test_output_that_nobody_reads(tmp_path):
+def test_a_closed_pipe_does_not_fail_the_run(tmp_path):
     done = subprocess.run(
         f"{sys.executable} -m kancli hydra.run.dir=run figures=none | head -0; echo ${{PIPESTATUS[0]}}",
         shell=True, executable="/bin/bash", cwd=tmp_path, capture_output=True, text=True, check=True,
@@ -126,29 +131,29 @@ def test_output_that_nobody_reads(tmp_path):
     assert '"status": "complete"' in (tmp_path / "run" / "run.json").read_text()
 
 
-def test_a_terminal_without_unicode(tmp_path):
-    done = process(tmp_path, "figures=none", env={"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
+def test_an_ascii_terminal_gives_no_error(tmp_path):
+    done = run_process(tmp_path, "figures=none", env={"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
     assert done.returncode == 0
     assert done.stderr == ""
 
 
 WORDS = ["init=noisy", "width=4-6-1", "grid=7", "stats=full", "figures=network"]
-SURROUNDINGS = {
+ENVIRONMENTS = {
     "plain": {"OMP_NUM_THREADS": "2"},
-    "hashes of strings, locale and time zone": {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Tokyo"},
+    "hash seed, locale and time zone": {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Tokyo"},
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
 
 
-def test_nothing_but_the_config_decides_what_comes_out(tmp_path):
-    """To the bit, and over the order in which it is typed, and the folder it is typed in."""
+def test_files_depend_on_the_config_alone(tmp_path):
+    """Bit for bit, whatever the environment, the order of the overrides and the current folder."""
     elsewhere = tmp_path / "else where"
     elsewhere.mkdir()
-    runs = {name: (WORDS, tmp_path, env) for name, env in SURROUNDINGS.items()}
+    runs = {name: (WORDS, tmp_path, env) for name, env in ENVIRONMENTS.items()}
     runs["other order, other folder"] = (WORDS[::-1], elsewhere, {})
     identities = set()
     for name, (words, cwd, env) in runs.items():
-        done = process(cwd, *words, f"hydra.run.dir='{tmp_path / name}'", env=env)
+        done = run_process(cwd, *words, f"hydra.run.dir='{tmp_path / name}'", env=env)
         assert done.returncode == 0, done.stderr
         identities.add(json.loads((tmp_path / name / "run.json").read_text())["identity"])
         for file in ("params.safetensors", "activations.safetensors", "stats.json", "figures/network.png"):
@@ -157,9 +162,9 @@ def test_nothing_but_the_config_decides_what_comes_out(tmp_path):
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.002, 0.02])
-def test_a_second_signal_changes_nothing(tmp_path, delay):
+def test_a_second_signal_is_ignored(tmp_path, delay):
     run = tmp_path / "run" / "run.json"
-    running = subprocess.Popen([*KAN_RUN, *LONG], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen([*KAN_RUN, *LONG_RUN], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     try:
         limit = time.monotonic() + 60
         while not run.exists() and time.monotonic() < limit:
@@ -195,28 +200,28 @@ def test_a_signal_ends_a_sweep(tmp_path):
     assert set(statuses) <= {"complete", "interrupted"}
 
 
-def test_closed_streams(tmp_path):
+def test_closed_streams_do_not_fail_the_run(tmp_path):
     for number, redirection in enumerate((">&-", "2>&-", ">&- 2>&-")):
         command = f"{sys.executable} -m kancli hydra.run.dir={number} figures=none {redirection}"
         subprocess.run(command, shell=True, cwd=tmp_path, check=True)
         assert '"status": "complete"' in (tmp_path / str(number) / "run.json").read_text()
 
 
-def test_a_style_of_the_surroundings_changes_no_picture(tmp_path, kan_run):
+def test_matplotlibrc_and_backend_change_no_figure(tmp_path, kan_run):
     assert kan_run("hydra.run.dir=a").code == 0
     (tmp_path / "matplotlibrc").write_text("axes.facecolor: red\nfont.size: 30\nlines.linewidth: 9\n")
     env = {"MPLBACKEND": "module://no_such_backend"}
-    assert process(tmp_path, "hydra.run.dir=b", env=env).returncode == 0
+    assert run_process(tmp_path, "hydra.run.dir=b", env=env).returncode == 0
     assert (tmp_path / "a/figures/network.png").read_bytes() == (tmp_path / "b/figures/network.png").read_bytes()
 
 
-WITHOUT = """
+WITHOUT_TEMPORARY_FOLDER = """
 import sys, tempfile
 
-def none():
+def fail():
     raise FileNotFoundError("no usable temporary directory")
 
-tempfile._get_default_tempdir = none
+tempfile._get_default_tempdir = fail
 from kancli.cli import main
 
 code = main(sys.argv[1:])
@@ -227,10 +232,10 @@ sys.exit(code)
 
 
 def test_figures_need_no_home_no_display_and_no_temporary_folder(tmp_path):
-    """Nothing but the run's folder is written to, and no window system is loaded."""
+    """Only the run's folder is written, and no window system is loaded."""
     env = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "MPLCONFIGDIR", "MPLBACKEND")}
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, "figures=all", "stats=full", "hydra.run.dir=run"],
+        [sys.executable, "-c", WITHOUT_TEMPORARY_FOLDER, "figures=all", "stats=full", "hydra.run.dir=run"],
         cwd=tmp_path,
         env={**env, "HOME": "/dev/null/none", "XDG_CONFIG_HOME": "/dev/null/a", "XDG_CACHE_HOME": "/dev/null/b"},
         capture_output=True,
@@ -239,14 +244,14 @@ def test_figures_need_no_home_no_display_and_no_temporary_folder(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert len(list((tmp_path / "run" / "figures").iterdir())) == 6
-    assert [each.name for each in tmp_path.iterdir()] == ["run"]
-    assert not [each for each in (tmp_path / "run").iterdir() if "matplotlib" in each.name]
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert not [path for path in (tmp_path / "run").iterdir() if "matplotlib" in path.name]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_signal_ends_a_check(tmp_path, kan_run, number, jobs):
-    """What was answered before stands; the rest is not made up."""
+    """The answers before the signal are printed; there are none after it."""
     assert kan_run("hydra.run.dir=small", "figures=none").code == 0
     assert kan_run("bless", "small", "-o", "small.json").code == 0
     record = json.loads((tmp_path / "small.json").read_text())
@@ -260,7 +265,7 @@ def test_a_signal_ends_a_check(tmp_path, kan_run, number, jobs):
         assert checking.stdout is not None
         assert checking.stdout.readline().startswith("small.json: match (")
         time.sleep(0.5)
-        os.killpg(checking.pid, number)  # as a terminal's Ctrl-C does: to every process
+        os.killpg(checking.pid, number)  # to every process, as Ctrl-C in a terminal
         out, err = checking.communicate(timeout=60)
     finally:
         checking.kill()

@@ -24,7 +24,7 @@ def write(path, content, **changes):
     path.write_text(json.dumps({**content, **changes}))
 
 
-def test_a_run_is_read_as_it_was_written(kan_run):
+def test_a_run_is_read_as_written(kan_run):
     written = kan_run("noise_scale=0.3", "figures=none", "n_seeds=3")
     run = read_run(written.folder)
     record = written.json("run.json")
@@ -81,14 +81,14 @@ def test_a_field_of_another_type_is_named(folder, changes, message):
         read_run(folder)
 
 
-def test_a_number_that_is_none_is_damage(folder):
+def test_nan_in_a_record_is_damage(folder):
     (folder / "run.json").write_text(json.dumps({**RECORD, "config": {"seed": float("nan")}}))
     with pytest.raises(ConfigError, match=r"run\.json: damaged: DecodeError: JSON is malformed"):
         read_run(folder)
 
 
 @pytest.mark.parametrize("status", ["running", "interrupted"])
-def test_a_run_that_goes_on_is_not_finished(folder, status):
+def test_a_run_that_has_not_ended_is_not_finished(folder, status):
     write(folder / "run.json", RECORD, status=status)
     assert not read_run(folder).record.has_ended
     with pytest.raises(ConfigError, match=f"not the folder of a finished run: run.json says '{status}'"):

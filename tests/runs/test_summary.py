@@ -22,11 +22,11 @@ def printed(stats, verdicts):
     return out.getvalue()
 
 
-def test_the_table_is_the_golden_file(result, check_golden):
+def test_the_table_equals_its_golden_file(result, check_golden):
     check_golden("summary.txt", printed(result.stats, result.verdicts))
 
 
-def test_the_numbers_are_those_of_the_statistics(result):
+def test_the_table_has_the_numbers_of_the_statistics(result):
     stats = result.stats
     rows = [
         re.split(r"\s{1,}", line.strip().replace(" %", "%"))
@@ -34,8 +34,10 @@ def test_the_numbers_are_those_of_the_statistics(result):
     ]
     for layer, means, stds in zip(stats["layers"], rows[::2], rows[1::2], strict=True):
         names = ("scale_base", "coef", "preacts", "postacts", "output")
-        assert [float(cell) for cell in means[1:6]] == pytest.approx([layer[n]["mean"] for n in names], rel=5e-3)
-        assert [float(cell[1:]) for cell in stds[1:6]] == pytest.approx([layer[n]["std"] for n in names], rel=5e-3)
+        assert [float(cell) for cell in means[1:6]] == pytest.approx([layer[name]["mean"] for name in names], rel=5e-3)
+        assert [float(cell[1:]) for cell in stds[1:6]] == pytest.approx(
+            [layer[name]["std"] for name in names], rel=5e-3
+        )
         assert float(means[6].rstrip("%")) == pytest.approx(100 * layer["off_grid"], abs=0.5)
         assert float(means[7].rstrip("%")) == pytest.approx(100 * layer["spline_share"], rel=0.05)
 
@@ -53,14 +55,14 @@ def test_the_numbers_are_those_of_the_statistics(result):
         (None, "-"),
     ],
 )
-def test_shares(value, text):
+def test_shares_have_two_digits(value, text):
     assert share(value) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0.0, "0"), (-0.0, "0"), (None, "-"), (-0.00253, "-0.00253"), (1e30, "1e+30")]
 )
-def test_numbers(value, text):
+def test_numbers_have_three_digits(value, text):
     assert number(value) == text
 
 
