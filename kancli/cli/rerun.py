@@ -13,6 +13,7 @@ from kancli.config.grammar import literal, parse
 from kancli.config.nested import flatten
 from kancli.config.overrides import SELECTORS, resolve
 from kancli.config.presets import Presets
+from kancli.config.recorded import check_config
 from kancli.errors import ConfigError
 from kancli.inits.plugins import TARGET
 from kancli.runs.reader import read_run
@@ -50,12 +51,15 @@ def overrides_of(words: Sequence[str], presets: Presets) -> list[str]:
         words: the run's folder, then the overrides that replace recorded values.
 
     Raises:
-        ConfigError: no folder is named, its record is damaged, or its scheme is only available as a preset.
+        ConfigError: no folder is named, its record is damaged or holds more than values of a run's keys, or its
+            scheme is only available as a preset.
     """
     if not words or ("=" in words[0] and not Path(words[0]).is_dir()):
         raise ConfigError(["rerun: name the folder of a run: kan-run rerun RUN [KEY=VALUE ...]"])
     folder, overrides = Path(words[0]), words[1:]
     config = read_run(folder).record.config
+    config.pop("overwrite", None)  # holds for the folder that was named then
+    check_config(config, folder / "run.json")
     replaced = set(_replaced([word for word in overrides if "=" in word], presets))
     recorded = [f"{key}={literal(value)}" for key, value in _ordered(config) if not _is_replaced(key, replaced)]
     if any(word.startswith(f"init.{TARGET}=") for word in recorded):

@@ -28,7 +28,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from kancli.config.allowed_code import check_code
+from kancli.config.allowed_code import check_code, check_search_path
 from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose, expand_figures, settings_of
 from kancli.config.overrides import ResolvedOverrides, parse_and_resolve
 from kancli.config.presets import Presets
@@ -92,6 +92,7 @@ class KanConfigLoader(ConfigLoaderImpl):
         """
         if resolved.faults:
             raise ConfigError(resolved.faults)
+        check_search_path(resolved.parsed)
         choices = [f"{group}='{option}'" for group, option in resolved.choices.items()]
         try:
             config = super().load_configuration(config_name, choices + resolved.hydra, run_mode, from_shell)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kancli.config.allowed_code import JOBS
 from kancli.config.settings import Settings
 from kancli.inits.plugins import CodePolicy, use_policy
 from kancli.runs.reader import ENDED
 from kancli.sweeps import costs, local
 from kancli.sweeps.plan import read_plan
 
-JOBS = "KANCLI_JOBS"  # key of hydra.job.env_set that carries the numbers of a task's jobs
 FOLDER = ".tasks"  # in the sweep's folder; Hydra creates an empty folder in it for each task
 MIN_SECONDS = 30.0  # of work in a task, so that the time to start it is negligible
 MAX_TASKS = 100

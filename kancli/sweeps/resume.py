@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.config.grammar import literal, parse
-from kancli.config.hydra import compose_sweep, create_hydra
+from kancli.config.hydra import BASIC_LAUNCHER, compose_sweep, create_hydra
 from kancli.config.overrides import parse_and_resolve
+from kancli.config.recorded import check_job_words, launcher_words
 from kancli.config.validation import validate
 from kancli.errors import ConfigError
 from kancli.runs.pool import reuse_pools
 from kancli.runs.reader import ENDED
 from kancli.sweeps import launch
 from kancli.sweeps.finish import run_and_finish
-from kancli.sweeps.plan import Plan, read_plan
+from kancli.sweeps.plan import PLAN, Plan, read_plan
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
@@ -49,9 +50,13 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
         runs[number] = dataclasses.replace(settings, sweep=dataclasses.replace(settings.sweep, **changes))
     print(f"kan-run: {len(numbers)} of {len(plan.jobs)} jobs to do", file=sys.stderr)
     hydra = create_hydra(presets)
-    words = [word for word in (*plan.head["typed"], *typed) if word.lstrip("+~").startswith("hydra")]
+    words = launcher_words(plan.head["typed"], typed, presets, folder / PLAN)
+    words += [word for word in typed if word.lstrip("+~").startswith("hydra")]
     words.append(f"hydra.sweep.dir={literal(str(folder))}")
     config = compose_sweep(hydra, parse_and_resolve(words, presets, sweeping=True))
+    if config.hydra.launcher._target_ == BASIC_LAUNCHER:  # composes the jobs again, from their words
+        for number in numbers:
+            check_job_words(plan.jobs[number].words, folder / PLAN)
 
     def run() -> None:
         for number in numbers:
