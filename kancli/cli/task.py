@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 from kancli.cli.spinner import progress
 from kancli.config.compose import settings_of
-from kancli.config.hydra import hydra_files, plain_config
+from kancli.config.hydra import plain_config
 from kancli.runs import signals
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def run_job(settings: Settings, config: DictConfig) -> float | tuple[float, ...]
     stats = record_run(
         settings,
         Path(hydra.runtime.output_dir),
-        hydra_files(config, hydra),
+        _hydra_files(config, hydra),
         overrides=list(hydra.overrides.task),
         brief=hydra.mode is not None and hydra.mode.name == "MULTIRUN",
         progress=progress,
@@ -55,3 +56,13 @@ def run_job(settings: Settings, config: DictConfig) -> float | tuple[float, ...]
     from kancli.sweeps.table import select_statistics
 
     return objective_of(select_statistics(stats), settings.objective)
+
+
+def _hydra_files(config: DictConfig, hydra_config: Any) -> dict[str, str]:
+    """The files of `.hydra` for one job, by name, with the content that Hydra would write."""
+    hydra_only = OmegaConf.create({"hydra": hydra_config})
+    return {
+        "config.yaml": OmegaConf.to_yaml(config),
+        "hydra.yaml": OmegaConf.to_yaml(hydra_only),
+        "overrides.yaml": OmegaConf.to_yaml(hydra_config.overrides.task),
+    }

@@ -1,1 +1,1 @@
-"""From words to `Settings`. Only `hydra` imports Hydra's private modules."""
+"""Parse, compose and validate a config into `Settings`. Only `hydra` imports Hydra's private modules."""

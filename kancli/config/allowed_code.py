@@ -1,4 +1,9 @@
-"""Which code, folders and variables of the environment Hydra's part of a config may name."""
+"""Check the code, folders and environment variables that Hydra's part of a config names.
+
+Hydra imports and calls the objects that its part of a config names. Without `allow_code=true` only classes of Hydra
+itself, of its plugins and callbacks, of Python's loggers and of Optuna's samplers are allowed, presets below the folder
+of --config-dir, and no environment variables.
+"""
 
 from __future__ import annotations
 
@@ -20,24 +25,24 @@ JOBS = "KANCLI_JOBS"  # the only variable that a config may set: a launcher's ta
 ENVIRONMENT = "hydra.job.env_set"
 SEARCH_PATH = "hydra.searchpath"
 
-# Hydra makes whatever object its own part of a config names. Without more ado these: classes that lie where they are
-# looked for, since a dotted path goes on through whatever a module has imported (logging.handlers.os.system).
-KNOWN_CODE = re.compile(
+# Each pattern ends in a single class name: a longer path would reach everything that the module imports, such as
+# logging.handlers.os.system.
+ALLOWED_CODE = re.compile(
     r"(hydra\._internal\.core_plugins|hydra_plugins\.\w+)\.\w+\.[A-Z]\w*"
     r"|(hydra\.experimental\.callbacks|logging|logging\.handlers|colorlog|optuna\.samplers)\.[A-Z]\w*"
     r"|ext://sys\.std(out|err)"
 )
-
-
-# Hydra's key, those of logging, and one of Optuna's sweeper
-NAMES_CODE = ("_target_", "()", "class", "queue", "listener", "custom_search_space")
+# Keys whose value is imported: by Hydra (_target_), by Python's logging, and by Optuna's sweeper (the last).
+CODE_KEYS = ("_target_", "()", "class", "queue", "listener", "custom_search_space")
+# Interpolations that resolve to text or a number, or to a value in Hydra's part, which is checked there.
+SCALAR_INTERPOLATION = re.compile(r"\$\{(hydra\.[\w.]+|(now|unique|hydra|oc\.env|python_version):[^${}]*)\}")
 
 
 def check_code(config: DictConfig) -> None:
-    """Check that Hydra's part of a config names no code but Hydra's own and Python's loggers, and sets no environment.
+    """Check that Hydra's part of a config names only allowed code and folders, and sets no environment variable.
 
     Raises:
-        ConfigError: it does, and the user has not said that it may.
+        ConfigError: it does otherwise, and the user did not give `allow_code=true`.
     """
     if code_policy().anywhere:
         return
@@ -51,12 +56,7 @@ def check_code(config: DictConfig) -> None:
     faults += [
         f"{path}={value}: names code that is not Hydra's; to have it run add allow_code=true"
         for path, value in leaves
-        if (
-            (_names_code(path) or str(value).startswith("ext://"))
-            and value is not None
-            and not KNOWN_CODE.fullmatch(str(value))
-        )
-        or _may_be_a_section(value, config)
+        if _is_foreign_code(path, value) or _may_resolve_to_section(value, config)
     ]
     if faults:
         raise ConfigError(faults)
@@ -68,7 +68,7 @@ def check_search_path(overrides: Sequence[Override]) -> None:
     Hydra imports the package of a `pkg://` entry to look into it, so this comes before the composition.
 
     Raises:
-        ConfigError: they name another folder or a package, and the user has not said that they may.
+        ConfigError: they name another folder or a package, and the user did not give `allow_code=true`.
     """
     if code_policy().anywhere:
         return
@@ -90,39 +90,38 @@ def _folder_faults(entry: Any) -> Iterator[str]:
         yield f"{SEARCH_PATH}={entry}: lies outside the folder of --config-dir; to have it add allow_code=true"
 
 
-def _names_code(path: str) -> bool:
-    return path.rpartition(".")[2] in NAMES_CODE
+def _is_foreign_code(path: str, value: Any) -> bool:
+    is_code = path.rpartition(".")[2] in CODE_KEYS or str(value).startswith("ext://")
+    return is_code and value is not None and not ALLOWED_CODE.fullmatch(str(value))
 
 
-# Interpolations that come to text or a number, or to what stands in Hydra's part and is checked there.
-PLAIN_INTERPOLATION = re.compile(r"\$\{(hydra\.[\w.]+|(now|unique|hydra|oc\.env|python_version):[^${}]*)\}")
+def _may_resolve_to_section(value: Any, config: DictConfig) -> bool:
+    """Whether a value is an interpolation that resolves to a section or list, whose contents `check_code` would miss.
 
-
-def _may_be_a_section(value: Any, config: DictConfig) -> bool:
-    """Whether a value is an interpolation that comes to a section or a list, whose contents would pass unseen; or may,
-    as far as can be told yet."""
-    if not isinstance(value, str) or not value.startswith("${") or PLAIN_INTERPOLATION.fullmatch(value):
+    True as well if the result is not known before Hydra resolves it.
+    """
+    if not isinstance(value, str) or not value.startswith("${") or SCALAR_INTERPOLATION.fullmatch(value):
         return False
     if not re.fullmatch(r"\$\{\w[\w.]*\}", value):
-        return _is_whole(value)
+        return _is_single_interpolation(value)
     try:
         return OmegaConf.is_config(OmegaConf.select(config, value[2:-1]))
     except OmegaConfBaseException:
         return True
 
 
-def _is_whole(value: str) -> bool:
-    """Whether text is one interpolation, with nothing beside it that would make text of it."""
+def _is_single_interpolation(value: str) -> bool:
+    """Whether text is a single interpolation, without text after it, which would make the result a string."""
     depth = 0
-    for place, letter in enumerate(value):
-        depth += (letter == "{") - (letter == "}")
-        if depth == 0 and letter == "}":
-            return place == len(value) - 1
+    for position, character in enumerate(value):
+        depth += (character == "{") - (character == "}")
+        if depth == 0 and character == "}":
+            return position == len(value) - 1
     return True
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The values of nested sections and lists, each with its path."""
+    """The values of nested sections and lists, with their dotted paths."""
     if isinstance(value, dict):
         for name, entry in value.items():
             yield from _leaves(entry, f"{path}.{name}")

@@ -1,8 +1,7 @@
-"""Composition of the job's config from presets and overrides, as Hydra does it, but in plain dicts and milliseconds.
+"""Compose the job's config from presets and overrides, as Hydra does, but in plain dicts and milliseconds.
 
-It serves to answer a mistake, or the shell's completion, at once. What a run is made from is Hydra's own composition
-(`hydra`), and where a file uses more of Hydra than presets need (interpolations, nested defaults lists),
-`Draft.plain` is False and only Hydra's word counts.
+Mistakes and shell completion are answered from this composition. Runs use Hydra's own (`hydra`). If a file uses
+interpolations or nested defaults lists, `ComposedConfig.plain` is False and only Hydra's composition is valid.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ CONFIG_NAME = "config"
 
 @dataclass(frozen=True)
 class ComposedConfig:
-    """A config as far as plain files and overrides make it."""
+    """A config composed without Hydra."""
 
     config: dict[str, Any]
     resolved: ResolvedOverrides
-    plain: bool  # whether Hydra's composition gives the same config
+    plain: bool  # whether Hydra composes the same config
 
     @functools.cached_property
     def settings(self) -> Settings:
@@ -46,7 +45,7 @@ def compose(typed: Sequence[str], presets: Presets) -> ComposedConfig:
     """Compose the job's config for the overrides of one run.
 
     Raises:
-        ConfigError: an override or a preset file cannot be read.
+        ConfigError: an override cannot be parsed, or a preset file cannot be read.
     """
     return compose_resolved(parse_and_resolve(typed, presets), presets)
 
@@ -79,14 +78,14 @@ def compose_resolved(resolved: ResolvedOverrides, presets: Presets) -> ComposedC
 
 
 def expand_figures(config: MutableMapping[str, Any]) -> None:
-    """Replace `figures.names: all` by the names, so that the record of a run holds them."""
+    """Replace `figures.names: all` by the list of names, for the record of the run."""
     figures = config.get("figures")
     if isinstance(figures, MutableMapping) and figures.get("names") == ALL:
         figures["names"] = list(NAMES)
 
 
 def validate_composed(config: Mapping[str, Any], resolved: ResolvedOverrides) -> Settings:
-    """Validate the config that was composed from some overrides.
+    """Validate a config composed from `resolved`.
 
     Raises:
         ConfigError: with all faults of the overrides and of the values.

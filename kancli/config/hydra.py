@@ -52,7 +52,7 @@ BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
 class KanConfigLoader(ConfigLoaderImpl):
-    """Hydra's loader: resolves kancli's spellings before it composes, and checks the config afterwards."""
+    """Hydra's loader: resolves kancli's spellings, composes, and validates the config."""
 
     def __init__(self, config_search_path: Any, presets: Presets) -> None:
         super().__init__(config_search_path)
@@ -66,11 +66,11 @@ class KanConfigLoader(ConfigLoaderImpl):
         from_shell: bool = True,
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
-        """Compose typed words, as Hydra and the launchers of other projects ask for it.
+        """Compose typed words. Hydra and third-party launchers call this method.
 
         Raises:
             ConfigError: with all faults of the config. For the master config of a sweep only the spellings are
-                checked: its jobs are checked one by one.
+                checked; its jobs are validated one by one.
         """
         resolved = parse_and_resolve(overrides, self.presets, sweeping=run_mode == RunMode.MULTIRUN)
         config = self.compose(resolved, run_mode, config_name, from_shell)
@@ -97,38 +97,38 @@ class KanConfigLoader(ConfigLoaderImpl):
         try:
             config = super().load_configuration(config_name, choices + resolved.hydra, run_mode, from_shell)
             for key, value in resolved.values:
-                known = OmegaConf.select(config, key) is not None  # a null section takes a dict whole, not by merging
-                OmegaConf.update(config, key, value, merge=known, force_add=True)
+                exists = OmegaConf.select(config, key) is not None  # a dict cannot be merged into a null section
+                OmegaConf.update(config, key, value, merge=exists, force_add=True)
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError([_one_line(error)]) from error
 
         expand_figures(cast(MutableMapping[str, Any], config))
         check_code(config)
 
-        # Nothing but run_folder writes to a run's folder, and paths are those of the caller's folder.
+        # Only `runs` writes to a run's folder, and relative paths are relative to the caller's folder.
         config.hydra.output_subdir = None
         config.hydra.job.chdir = False
         OmegaConf.update(config, "hydra.job_logging.root", None, force_add=True)
 
-        # The record holds what was typed, not its translation.
+        # The record holds the overrides as typed.
         task = [override for override in resolved.parsed if not override.is_hydra_override()]
-        own = [override for override in resolved.parsed if override.is_hydra_override()]
+        for_hydra = [override for override in resolved.parsed if override.is_hydra_override()]
         config.hydra.overrides.task = [override.input_line for override in task]
-        config.hydra.overrides.hydra = [override.input_line for override in own]
+        config.hydra.overrides.hydra = [override.input_line for override in for_hydra]
         naming = config.hydra.job.config.override_dirname
         config.hydra.job.override_dirname = get_overrides_dirname(
             task, kv_sep=naming.kv_sep, item_sep=naming.item_sep, exclude_keys=naming.exclude_keys
         )
         with open_dict(config.hydra.runtime.choices):
-            for group, literal in SHORTHANDS.items():
-                given = [value for key, value in resolved.values if key == literal.key]
-                if given:
-                    config.hydra.runtime.choices[group] = show(given[-1])
+            values = dict(resolved.values)
+            for group, shorthand in SHORTHANDS.items():
+                if shorthand.key in values:
+                    config.hydra.runtime.choices[group] = show(values[shorthand.key])
         return config
 
 
 class CompletionLoader(KanConfigLoader):
-    """Answers the shell's completion requests from the plain composition, which takes a third of the time."""
+    """Loader for shell completion: uses the plain composition, which takes a third of the time."""
 
     def load_configuration(self, config_name: str | None, overrides: list[str], *_: Any, **__: Any) -> DictConfig:
         config = compose(overrides, self.presets).config
@@ -137,7 +137,7 @@ class CompletionLoader(KanConfigLoader):
 
 
 def plain_config(config: DictConfig) -> dict[str, Any]:
-    """The job's part of a composed config as plain values.
+    """Convert the job's part of a composed config to plain values.
 
     Raises:
         ConfigError: an interpolation cannot be resolved.
@@ -150,7 +150,7 @@ def plain_config(config: DictConfig) -> dict[str, Any]:
 
 
 def create_hydra(presets: Presets, loader: type[KanConfigLoader] = KanConfigLoader) -> Hydra:
-    """Hydra with kancli's presets and loader; user folders come after kancli's own, as with Hydra's --config-dir."""
+    """Create Hydra with kancli's loader. As with Hydra's --config-dir, user folders come after kancli's own."""
     version.setbase("1.3")
     OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(4), use_cache=True, replace=True)
     ConfigStore.instance().store(
@@ -167,19 +167,19 @@ def create_hydra(presets: Presets, loader: type[KanConfigLoader] = KanConfigLoad
 
 
 def compose_run(hydra: Hydra, draft: ComposedConfig) -> tuple[DictConfig, Settings]:
-    """Hydra's composition of one run, and its settings: those of the plain composition where the two agree.
+    """Compose one run with Hydra, and validate it unless `draft`, the composition without Hydra, is the same.
 
     Raises:
         ConfigError: with all faults.
     """
     config = _loader(hydra).compose(draft.resolved, RunMode.RUN)
-    composed = plain_config(config)
-    agrees = draft.plain and composed == draft.config
-    return config, draft.settings if agrees else settings_of(composed)
+    values = plain_config(config)
+    is_same = draft.plain and values == draft.config
+    return config, draft.settings if is_same else settings_of(values)
 
 
 def compose_sweep(hydra: Hydra, resolved: ResolvedOverrides) -> DictConfig:
-    """Hydra's composition of what the jobs of a sweep share.
+    """Compose the config that the jobs of a sweep share.
 
     Raises:
         ConfigError: with the faults of the overrides; values are checked job by job.
@@ -193,25 +193,15 @@ def _loader(hydra: Hydra) -> KanConfigLoader:
 
 def _one_line(error: Exception) -> str:
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
-    texts = [str(each).strip().splitlines()[0] for each in (error, cause) if each is not None and str(each).strip()]
-    return "; ".join(texts) or type(error).__name__
-
-
-def hydra_files(config: DictConfig, hydra_config: Any) -> dict[str, str]:
-    """The files of `.hydra` for one job, by name, with the content that Hydra would write."""
-    hydra_only = OmegaConf.create({"hydra": hydra_config})
-    return {
-        "config.yaml": OmegaConf.to_yaml(config),
-        "hydra.yaml": OmegaConf.to_yaml(hydra_only),
-        "overrides.yaml": OmegaConf.to_yaml(hydra_config.overrides.task),
-    }
+    first_lines = [str(part).strip().splitlines()[0] for part in (error, cause) if part and str(part).strip()]
+    return "; ".join(first_lines) or type(error).__name__
 
 
 def run_single(hydra: Hydra, config: DictConfig, task: Task) -> JobReturn:
-    """Run one job in this process, between the callbacks for the start and the end of a run.
+    """Run one job in this process, and call the callbacks for the start and the end of a run.
 
     Returns:
-        Hydra's result, which holds an exception of the task; `return_value` raises it.
+        Hydra's result. Its `return_value` raises the exception of a failed task.
 
     Raises:
         OSError: the folder of the run cannot be created.
@@ -232,7 +222,7 @@ def run_single(hydra: Hydra, config: DictConfig, task: Task) -> JobReturn:
 
 @contextlib.contextmanager
 def multirun(hydra: Hydra, config: DictConfig) -> Iterator[HydraContext]:
-    """Call the callbacks for the start of a sweep, and those for its end unless the block raises."""
+    """Context manager: call the callbacks for the start of a sweep, and for its end unless the block raises."""
     callbacks = Callbacks(config)
     callbacks.on_multirun_start(config=config, config_name=CONFIG_NAME)
     yield HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
@@ -240,18 +230,18 @@ def multirun(hydra: Hydra, config: DictConfig) -> Iterator[HydraContext]:
 
 
 def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:
-    """The words of every job of a sweep: all combinations, in the order of Hydra's basic sweeper."""
+    """Expand a sweep to the words of its jobs: all combinations, in the order of Hydra's basic sweeper."""
     jobs = BasicSweeper.split_arguments(list(overrides), max_batch_size=None)[0]
     return [list(words) for words in jobs]
 
 
 def instantiate_launcher(context: HydraContext, task: Task, config: DictConfig) -> Launcher:
-    """The launcher that the config of a sweep names."""
+    """Create the launcher that the config of a sweep names."""
     return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=config)
 
 
 def instantiate_sweeper(context: HydraContext, task: Task, config: DictConfig) -> Sweeper:
-    """The sweeper that the config of a sweep names."""
+    """Create the sweeper that the config of a sweep names."""
     return Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=task, config=config)
 
 

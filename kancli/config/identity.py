@@ -1,4 +1,4 @@
-"""What makes two runs the same: a hash of the settings that can change a result."""
+"""The identity of a run: a hash of the settings that can change a result."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from kancli.seeding import SEMANTICS
 
 
 def config_of(settings: Settings, *, identity_only: bool = False) -> dict[str, Any]:
-    """The settings as plain values, in the form of a composed config.
+    """Convert settings to plain values, in the form of a composed config.
 
     Args:
         identity_only: leave out the keys and sections that are declared with `identity=False`.
     """
     config = _as_dict(settings, identity_only)
     for name, (selector, table) in VARIANTS.items():
-        chosen = type(getattr(settings, name))
-        own = [choice for choice, variant in table.items() if chosen is variant]
-        config[name] = ({selector: own[0]} if own else {TARGET: name_of(chosen)}) | config[name]
+        variant = type(getattr(settings, name))
+        choices = [choice for choice, builtin in table.items() if variant is builtin]
+        config[name] = ({selector: choices[0]} if choices else {TARGET: name_of(variant)}) | config[name]
     return config
 
 
 def _as_dict(section: Any, identity_only: bool) -> dict[str, Any]:
-    """`dataclasses.asdict` of nested sections of plain values, in a fifth of its time."""
+    """`dataclasses.asdict` of nested sections of plain values, but five times as fast."""
     fields = dataclasses.fields(section)
     if identity_only:
         fields = [field for field in fields if _in_identity(field)]
@@ -62,22 +62,22 @@ def _is_section(field: dataclasses.Field[Any]) -> bool:
 
 
 def identity(settings: Settings, *, known: Mapping[str, Any] | None = None) -> str:
-    """sha256 of the canonical JSON of the settings that can change a result, and of the semantics number.
+    """Compute the sha256 of the canonical JSON of the settings that can change a result, and of the semantics number.
 
-    Settings are typed, so 1, 1.0 and 1e0 give one identity.
+    Settings are typed, so 1, 1.0 and 1e0 give the same identity.
 
     Args:
-        known: a recorded config, to compare with its identity: keys that it lacks were added later and are left out.
+        known: a recorded config to compare with. Keys that it lacks were added to kancli later and are left out.
     """
     config = config_of(settings, identity_only=True)
-    if isinstance(settings.inputs, File):  # what it holds counts, not where it lies
+    if isinstance(settings.inputs, File):  # hash its content instead of its path
         config["inputs"] |= {"path": hashlib.sha256(Path(settings.inputs.path).read_bytes()).hexdigest()}
     if known is not None:
         config = _without_new_keys(config, known)
-    whole: dict[str, Any] = {"semantics": SEMANTICS, "config": config}
+    content: dict[str, Any] = {"semantics": SEMANTICS, "config": config}
     if TARGET in config["init"]:
-        whole["scheme_source"] = source_hash(type(settings.init))
-    canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
+        content["scheme_source"] = source_hash(type(settings.init))
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

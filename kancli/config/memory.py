@@ -1,4 +1,4 @@
-"""How many bytes a run will need, and how many there are: asked before anything is allocated."""
+"""Estimate the memory of a run in bytes, and compare it with the free memory before anything is allocated."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-# One chunk of the forward pass holds at most so many numbers in its largest tensor.
+# The largest number of elements in a tensor of one chunk of the forward pass.
 CHUNK_NUMBERS = 4_000_000
-# One group of members of an ensemble aims at so many: larger ones only take more memory.
+# The same for a group of ensemble members: larger groups take more memory without a gain in speed.
 GROUP_NUMBERS = 2_000_000
-# Runs that are computed together keep their activations until they are written: at most so many bytes.
+# The most bytes of activations that a batch of runs keeps until they are written.
 GROUP_BYTES = 2**26
 
 
 def available() -> int:
-    """Bytes that can still be had: the machine's, or what a control group or container leaves. Huge where unknown."""
+    """Free memory in bytes, of the machine or of its control group if that has less; 2**62 if unknown."""
     limits = [_meminfo(), _control_group()]
     known = [limit for limit in limits if limit is not None]
     return min(known) if known else 2**62
@@ -45,7 +46,7 @@ def _control_group() -> int | None:
 
 
 def gib(count: int) -> str:
-    """A number of bytes as people read it."""
+    """Format a number of bytes in GiB."""
     return f"{count / 2**30:.3g} GiB" if count < 1e15 else f"{count / 2**30:,.0f} GiB"
 
 
@@ -54,57 +55,57 @@ def _edges(width: Sequence[int]) -> Iterator[int]:
 
 
 def model_bytes(width: Sequence[int], n_basis: int, item: int, members: int = 1) -> int:
-    """Parameters, and the copy of them that is written to disk; what is drawn at a time is small beside them."""
+    """The parameters, and the copy of them that is written to disk. The random draws are small in comparison."""
     parameters = sum(edges * (n_basis + 2) for edges in _edges(width))
     return 2 * item * parameters * members
 
 
 def member_bytes(width: Sequence[int], members: int, full: bool) -> int:
-    """The statistics of every member of an ensemble, twice: some twenty numbers an edge, or thirty, and half a hundred
-    a layer."""
+    """Two copies of the statistics of every ensemble member: about 20 numbers per edge (30 if `full`) and 50 per
+    layer."""
     return members * ((480 if full else 340) * sum(_edges(width)) + 6_000 * (len(width) - 1))
 
 
 def fit_bytes(grid: int, k: int) -> int:
-    """The collocation matrix of one input at k + 1 places an interval, and its singular vectors, in float64."""
+    """The collocation matrix of one input with k + 1 points per interval, and its singular vectors, in float64."""
     return 3 * 8 * (k + 1) * grid * (grid + k)
 
 
 def sample_bytes(width: Sequence[int], n: int, item: int) -> int:
-    """The inputs: twice in float64 while they are drawn (three times for sobol), and as cast."""
+    """The inputs: two float64 copies while they are sampled (three for sobol), and one in the run's dtype."""
     return n * width[0] * (24 + item)
 
 
 def kept_bytes(width: Sequence[int], n: int, item: int) -> int:
-    """Preacts, spline, postacts and output of n samples, once as kept and once on their way to the disk."""
+    """Preactivations, splines, postactivations and outputs of n samples, and the copy that is written to disk."""
     return 2 * n * item * (sum(width) + 2 * sum(_edges(width)))
 
 
 def report_bytes(width: Sequence[int], first: int, item: int, full: bool, ensemble: bool) -> int:
-    """The statistics of every edge as they are gathered and written, measured; and the first samples in order."""
-    told = (2_000 if full else 1_200) * (5 if ensemble else 1)
-    return (told + (3 * item + (16 if full else 0)) * first) * sum(_edges(width))
+    """The statistics of every edge while they are collected and written (measured), and the sorted first samples."""
+    statistics = (2_000 if full else 1_200) * (5 if ensemble else 1)
+    return (statistics + (3 * item + (16 if full else 0)) * first) * sum(_edges(width))
 
 
 def backward_bytes(width: Sequence[int], n_basis: int, n: int, threads: int) -> int:
-    """What a member needs on the way back, in float64: its splines, bases and kernel, and factors of them."""
+    """The backward pass of one member per thread, in float64: splines, bases and kernel, and their factors."""
     splines, bases = max(_edges(width)), max(width[:-1]) * n_basis
     return threads * 8 * n * (3 * splines + 3 * bases + 4 * n + 2 * width[-1] * max(width))
 
 
 def _widest(width: Sequence[int], n_basis: int) -> int:
-    """Numbers that one sample makes in the largest tensor."""
+    """Elements per sample in the largest tensor."""
     return max(max(_edges(width)), max(width[:-1]) * n_basis)
 
 
 def chunk_size(width: Sequence[int], n_basis: int) -> int:
-    """How many samples go through the model at a time."""
+    """Number of samples in one chunk of the forward pass."""
     return max(1, CHUNK_NUMBERS // _widest(width, n_basis))
 
 
 def group_size(width: Sequence[int], n_basis: int, n: int) -> int:
-    """How many members of an ensemble go through at a time."""
-    pairs = max(width) ** 2  # of nodes, which are compared
+    """Number of ensemble members that are computed together."""
+    pairs = max(width) ** 2  # of nodes, for the similarity statistics
     return max(1, GROUP_NUMBERS // max(min(n, chunk_size(width, n_basis)) * _widest(width, n_basis), pairs))
 
 
@@ -114,66 +115,70 @@ def chunk_bytes(width: Sequence[int], n_basis: int, item: int) -> int:
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What of a run costs memory."""
+class RunSize:
+    """The sizes that determine a run's memory."""
 
     width: Sequence[int]
     grid: int
     k: int
-    item: int  # bytes of a number
+    item: int  # bytes per number
     members: int
-    samples: int  # of each member
+    samples: int  # per member
     kept: int  # samples whose activations are kept
-    adapts: bool
+    adapts: bool  # whether the grid adapts to the samples
     level: str  # of the statistics
-    first: int  # samples that roughness and quantiles are taken over
-    backward: int  # samples that go the way back
+    first: int  # samples for roughness and quantiles
+    backward: int  # samples in the backward pass
 
-    def faults(self) -> list[str]:
-        """One line if more is needed than is free, telling how much in GiB and what to make smaller."""
+    def find_faults(self) -> list[str]:
+        """The message for the first part that does not fit into the free memory, if any."""
         free = available()
+        for part in self._parts():
+            if part.total > free:
+                return [f"{part.keys}: {part.name} {gib(part.size)}, {gib(free)} are free; {part.remedy}"]
+        return []
+
+    def _parts(self) -> Iterator[_Part]:
         full = self.level == "full"
         width, n_basis = "-".join(map(str, self.width)), self.grid + self.k
+
         one = model_bytes(self.width, n_basis, self.item)
-        if one > free:
-            return [
-                f"width={width} grid={self.grid}: the model needs {gib(one)}, {gib(free)} are free;"
-                " take a smaller width or grid"
-            ]
+        yield _Part(f"width={width} grid={self.grid}", "the model needs", one, one, "take a smaller width or grid")
         model = model_bytes(self.width, n_basis, self.item, self.members)
         if self.members > 1:
             model += member_bytes(self.width, self.members, full)
-            if model > free:
-                return [f"n_seeds={self.members}: the members need {gib(model)}, {gib(free)} are free; take fewer"]
+            yield _Part(f"n_seeds={self.members}", "the members need", model, model, "take fewer")
+
         fit = fit_bytes(self.grid, self.k) if self.adapts else 0
-        if model + fit > free:
-            return [
-                f"grid={self.grid}: the fit of grid.adapt=samples needs {gib(fit)},"
-                f" {gib(free)} are free; take a smaller grid"
-            ]
+        name = "the fit of grid.adapt=samples needs"
+        yield _Part(f"grid={self.grid}", name, fit, model + fit, "take a smaller grid")
+
         group = min(self.members, group_size(self.width, n_basis, self.samples))
         samples = group * sample_bytes(self.width, self.samples, self.item)
-        if model + samples > free:
-            return [f"inputs.n={self.samples}: the samples need {gib(samples)}, {gib(free)} are free; take fewer"]
-        trace = kept_bytes(self.width, self.kept, self.item)
-        chunk = chunk_bytes(self.width, n_basis, self.item)
-        report = 0
-        if self.level != "none":
-            report = report_bytes(self.width, self.first, self.item, full, self.members > 1)
+        yield _Part(f"inputs.n={self.samples}", "the samples need", samples, model + samples, "take fewer")
+
         back = backward_bytes(self.width, n_basis, self.backward, os.cpu_count() or 1) if full else 0
-        if model + samples + back > free:
-            return [
-                f"stats=full: the way back of {self.backward} samples needs {gib(back)}, {gib(free)} are"
-                " free; take a smaller stats.ntk.n or stats=basic"
-            ]
-        if model + samples + chunk + report > free:
-            return [
-                f"width={width}: model and statistics need {gib(model + chunk + report)},"
-                f" {gib(free)} are free; take stats=none, a smaller stats.first.n or a smaller width"
-            ]
-        if model + samples + trace + chunk + report > free:
-            return [
-                f"inputs.n={self.samples}: the activations of {self.kept} samples need {gib(trace)},"
-                f" {gib(free)} are free; keep fewer with activations.n=1000, or take fewer samples"
-            ]
-        return []
+        name = f"the backward pass of {self.backward} samples needs"
+        remedy = "take a smaller stats.ntk.n or stats=basic"
+        yield _Part("stats=full", name, back, model + samples + back, remedy)
+
+        forward = model + chunk_bytes(self.width, n_basis, self.item)
+        if self.level != "none":
+            forward += report_bytes(self.width, self.first, self.item, full, self.members > 1)
+        remedy = "take stats=none, a smaller stats.first.n or a smaller width"
+        yield _Part(f"width={width}", "model and statistics need", forward, samples + forward, remedy)
+
+        kept = kept_bytes(self.width, self.kept, self.item)
+        name = f"the activations of {self.kept} samples need"
+        remedy = "keep fewer with activations.n=1000, or take fewer samples"
+        yield _Part(f"inputs.n={self.samples}", name, kept, samples + forward + kept, remedy)
+
+
+class _Part(NamedTuple):
+    """A part of a run that takes memory, in the words of its message."""
+
+    keys: str
+    name: str  # with its verb
+    size: int
+    total: int  # with the other parts that are allocated at the same time
+    remedy: str

@@ -1,4 +1,4 @@
-"""The YAML presets: which groups and options there are, and what a file holds. Plain dicts, no Hydra."""
+"""YAML presets: their groups and options, and their content as plain dicts, without Hydra."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ PACKAGE_LINE = re.compile(r"^#\s*@package\s+(\S+)\s*$", re.MULTILINE)
 
 
 def builtin_folder() -> Path:
-    """The presets that come with kancli: inside the installed package, beside it in a checkout."""
+    """kancli's own presets: in the installed package, or next to the package in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "presets"
     return installed if installed.is_dir() else package.parent / "configs"
 
 
 def preset_folders(config_dir: str | None) -> list[Path]:
-    """kancli's folder of presets, and the user's after it where --config-dir names one.
+    """kancli's folder of presets, then the user's if --config-dir names one.
 
     Raises:
-        ConfigError: there is no such folder.
+        ConfigError: the user's folder does not exist.
     """
     if config_dir is None:
         return [builtin_folder()]
@@ -39,17 +39,17 @@ class Preset:
     """One YAML file."""
 
     path: Path
-    package: str | None  # what its `# @package` line says
-    comment: str  # its first line of comment
+    package: str | None  # of its `# @package` line
+    comment: str  # the first comment line
     defaults: list[Any]
     body: dict[str, Any]
 
 
 class Presets:
-    """The options of every group, over one or more folders; the first folder that has an option gives it.
+    """The presets of every group in one or more folders; the first folder that has an option wins.
 
     Args:
-        folders: folders that hold one folder a group: kancli's own, and where the user points with --config-dir.
+        folders: folders with one subfolder per group: kancli's own, and the user's from --config-dir.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -59,11 +59,11 @@ class Presets:
 
     @property
     def own(self) -> Path | None:
-        """The user's folder, where he points to one."""
+        """The user's folder, if there is one."""
         return self.folders[-1] if len(self.folders) > 1 else None
 
     def defaults(self) -> dict[str, str | None]:
-        """The option that each group starts from, in the order of the defaults list."""
+        """The default option of each group, in the order of the defaults list."""
         listed = {
             str(group): option
             for entry in self.load("", "config").defaults
@@ -73,21 +73,21 @@ class Presets:
         return {group: option for group, option in listed.items() if not group.startswith("override ")}
 
     def groups(self) -> list[str]:
-        """The groups of kancli, in the order of the defaults list."""
+        """The names of the groups, in the order of the defaults list."""
         return list(self.defaults())
 
     def options(self, group: str) -> list[str]:
         """The names of the presets of a group, sorted."""
         if group not in self._options:
-            found = {path.stem for folder in self.folders for path in (folder / group).glob("*.yaml")}
-            self._options[group] = sorted(found)
+            names = {path.stem for folder in self.folders for path in (folder / group).glob("*.yaml")}
+            self._options[group] = sorted(names)
         return self._options[group]
 
     def load(self, group: str, option: str) -> Preset:
         """Read a preset.
 
         Raises:
-            ConfigError: there is no such file, or it is not a YAML mapping.
+            ConfigError: the file does not exist, or is not a YAML mapping.
         """
         for folder in self.folders:
             path = folder / group / f"{option}.yaml"
@@ -114,7 +114,7 @@ def _load(path: Path) -> Preset:
     try:
         text = path.read_text(encoding="utf-8")
         content = OmegaConf.to_container(OmegaConf.create(text)) if text.strip() else {}
-    except AssertionError:  # OmegaConf's, of a file that holds one bare value
+    except AssertionError:  # raised by OmegaConf if the file holds a single value
         raise ConfigError([f"{path}: holds no mapping; allowed: KEY: VALUE lines"]) from None
     except yaml.YAMLError as error:
         raise ConfigError([f"{path}: not YAML: " + " ".join(str(error).split())]) from None

@@ -1,5 +1,7 @@
-"""How a config is held against the legal keys of `settings` and those that schemes, samplers and figures declare, with
-the checks that need more than one of them. No numpy or torch is imported."""
+"""Validate a config against the legal keys of `settings`, schemes, samplers and figures, one by one and together.
+
+Imports neither numpy nor torch.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kancli.config.memory import Needs
+from kancli.config.memory import RunSize
 from kancli.config.settings import MAX_SEED, Activations, Grid, Settings, Sweep
 from kancli.errors import ConfigError, one_line
 from kancli.figures.options import FigureOptions
@@ -36,26 +38,26 @@ SECTIONS: dict[str, type] = {
     "sweep": Sweep,
 }
 SUBSECTIONS: dict[str, dict[str, type]] = {"stats": {"first": FirstSamples, "ntk": Ntk}}
-# Sections whose keys depend on one of them: the key that selects, and what it selects from.
+# Sections whose keys depend on one of them: the selecting key, and the choices.
 VARIANTS: dict[str, tuple[str, Mapping[str, type]]] = {"init": ("scheme", SCHEMES), "inputs": ("kind", SAMPLERS)}
 TOP_LEVEL = (*keys(Settings), *SECTIONS, *VARIANTS)
 
 
 @dataclass(frozen=True)
 class LegalKey:
-    """One key as the help and the hints tell of it."""
+    """A key as the help and the hints describe it."""
 
-    path: str  # a scheme's knobs by their bare names
+    path: str  # dotted; bare names for a scheme's knobs
     kind: Kind
     default: Any
     unit: str
     help: str
-    owners: tuple[str, ...]  # the choices that have it, where it is not one of every run
+    owners: tuple[str, ...]  # the choices that have the key; empty if every run has it
 
 
 def catalogue() -> list[LegalKey]:
-    """Every legal key once."""
-    found: dict[str, LegalKey] = {}
+    """All legal keys, without duplicates."""
+    catalogued: dict[str, LegalKey] = {}
     parts: list[tuple[str, type, tuple[str, ...]]] = [("", Settings, ())]
     for name, (selector, table) in VARIANTS.items():
         prefix = "" if name == "init" else f"{name}."
@@ -66,19 +68,19 @@ def catalogue() -> list[LegalKey]:
     for prefix, declared, owners in parts:
         for name, field in keys(declared).items():
             path, meta = prefix + name, field.metadata
-            if path in found:
-                owners_so_far = found[path].owners
-                found[path] = dataclasses.replace(found[path], owners=owners_so_far + owners)
+            if path in catalogued:
+                legal = catalogued[path]
+                catalogued[path] = dataclasses.replace(legal, owners=legal.owners + owners)
             else:
-                found[path] = LegalKey(path, meta["kind"], field.default, meta["unit"], meta["help"], owners)
-    return list(found.values())
+                catalogued[path] = LegalKey(path, meta["kind"], field.default, meta["unit"], meta["help"], owners)
+    return list(catalogued.values())
 
 
 def validate(config: Mapping[str, Any]) -> Settings:
-    """Hold a composed config of plain values against the legal keys.
+    """Validate a composed config of plain values.
 
     Raises:
-        ConfigError: with all faults that were found, not only the first.
+        ConfigError: with all faults, not only the first.
     """
     faults: list[str] = []
     values: dict[str, Any] = {}
@@ -88,7 +90,7 @@ def validate(config: Mapping[str, Any]) -> Settings:
     for name in VARIANTS:
         selector, table = VARIANTS[name]
         values[name] = _read_variant(name, config.get(name, {selector: next(iter(table))}), faults)
-    faults += [_unknown(name, config[name]) for name in config if name not in TOP_LEVEL]
+    faults += [_unknown_message(name, config[name]) for name in config if name not in TOP_LEVEL]
     if own is None or any(value is None for value in values.values()):
         raise ConfigError(faults)
     settings = dataclasses.replace(own, **values)
@@ -98,71 +100,75 @@ def validate(config: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _read_section(section: type, given: Any, name: str, faults: list[str]) -> Any:
-    if not isinstance(given, Mapping):
-        faults.append(f"{name}={show(given)}: allowed: keys " + ", ".join(f"{name}.{entry}" for entry in keys(section)))
+def _read_section(section: type, config: Any, name: str, faults: list[str]) -> Any:
+    if not isinstance(config, Mapping):
+        legal = ", ".join(f"{name}.{entry}" for entry in keys(section))
+        faults.append(f"{name}={show(config)}: allowed: keys {legal}")
         return None
     inner = SUBSECTIONS.get(name, {})
-    parts = {part: _read_section(inner[part], given.get(part, {}), f"{name}.{part}", faults) for part in inner}
-    faults += [_unknown(f"{name}.{entry}", given[entry]) for entry in given if entry not in (*keys(section), *inner)]
-    own = read(section, given, f"{name}.", faults)
+    parts = {part: _read_section(inner[part], config.get(part, {}), f"{name}.{part}", faults) for part in inner}
+    unknown = [entry for entry in config if entry not in (*keys(section), *inner)]
+    faults += [_unknown_message(f"{name}.{entry}", config[entry]) for entry in unknown]
+    own = read(section, config, f"{name}.", faults)
     return None if own is None or None in parts.values() else dataclasses.replace(own, **parts)
 
 
-def _read_variant(name: str, given: Any, faults: list[str]) -> Any:
-    if name == "init" and isinstance(given, Mapping) and TARGET in given:
-        return _read_outside(given, faults)
+def _read_variant(name: str, config: Any, faults: list[str]) -> Any:
+    if name == "init" and isinstance(config, Mapping) and TARGET in config:
+        return _read_plugin(config, faults)
     selector, table = VARIANTS[name]
-    choice: Any = given.get(selector) if isinstance(given, Mapping) else given
-    if not isinstance(given, Mapping) or choice not in table:
+    choice: Any = config.get(selector) if isinstance(config, Mapping) else config
+    if not isinstance(config, Mapping) or choice not in table:
         faults.append(f"{name}.{selector}={show(choice)}: allowed: one of {', '.join(table)}{nearest(choice, table)}")
         return None
     variant = table[choice]
-    for entry in given:
+    for entry in config:
         if entry != selector and entry not in keys(variant):
-            faults.append(_misplaced(name, choice, entry, given[entry]))
-    # A scheme's knobs are spoken of by their bare names, as they are typed.
-    return read(variant, given, "" if name == "init" else f"{name}.", faults)
+            faults.append(_misplaced_message(name, choice, entry, config[entry]))
+    # Messages name a scheme's knobs by their bare names, as they are typed.
+    return read(variant, config, "" if name == "init" else f"{name}.", faults)
 
 
-def _read_outside(given: Mapping[str, Any], faults: list[str]) -> Scheme | None:
-    """A scheme that is not one of kancli's own."""
-    if "scheme" in given:
+def _read_plugin(config: Mapping[str, Any], faults: list[str]) -> Scheme | None:
+    """Read a third-party scheme."""
+    if "scheme" in config:
         faults.append(
-            f"init.scheme={show(given['scheme'])} init.{TARGET}={show(given[TARGET])}: give one of the two;"
-            " a scheme of your own has a preset of its own, DIR/init/NAME.yaml, for --config-dir DIR"
+            f"init.scheme={show(config['scheme'])} init.{TARGET}={show(config[TARGET])}: give one of the two;"
+            " put your own scheme into a preset DIR/init/NAME.yaml, and add --config-dir DIR"
         )
         return None
     try:
-        scheme = scheme_at(given[TARGET])
+        scheme = scheme_at(config[TARGET])
     except NoSchemeError as fault:
-        faults.append(f"init.{TARGET}={show(given[TARGET])}: {fault}")
+        faults.append(f"init.{TARGET}={show(config[TARGET])}: {fault}")
         return None
     knobs = keys(scheme)
     before = len(faults)
-    if taken := [name for name in knobs if name in (*TOP_LEVEL, "scheme", TARGET)]:
-        faults.append(f"init.{TARGET}={given[TARGET]}: its knob {taken[0]} is a key of every run; give it another name")
-    for entry in given:
+    if reserved := [name for name in knobs if name in (*TOP_LEVEL, "scheme", TARGET)]:
+        faults.append(
+            f"init.{TARGET}={config[TARGET]}: its knob {reserved[0]} is a key of every run; give it another name"
+        )
+    for entry in config:
         if entry != TARGET and entry not in knobs:
-            has = ", ".join(knobs) or "none; fields are knobs where they are made with kancli.schema.key"
+            has = ", ".join(knobs) or "none; declare a field with kancli.schema.key to make it a knob"
             hint = nearest(entry, knobs)
-            faults.append(f"{entry}={show(given[entry])}: {given[TARGET]} has no such knob (it has {has}){hint}")
+            faults.append(f"{entry}={show(config[entry])}: {config[TARGET]} has no such knob (it has {has}){hint}")
     if len(faults) > before:
         return None
     try:
-        return read(scheme, given, "", faults)
-    except Exception as error:  # of the class's own
-        faults.append(f"init.{TARGET}={given[TARGET]}: cannot be made: {one_line(error)}")
+        return read(scheme, config, "", faults)
+    except Exception as error:  # raised by the third-party class
+        faults.append(f"init.{TARGET}={config[TARGET]}: cannot be created: {one_line(error)}")
         return None
 
 
-def _misplaced(name: str, choice: Any, entry: str, value: Any) -> str:
-    """The message for a key that the chosen variant lacks, whether or not another one has it."""
+def _misplaced_message(name: str, choice: Any, entry: str, value: Any) -> str:
+    """The message for a key that the chosen variant lacks, whether or not another variant has it."""
     selector, table = VARIANTS[name]
     typed = entry if name == "init" else f"{name}.{entry}"
     owners = [other for other, variant in table.items() if entry in keys(variant)]
     if not owners:
-        return _unknown(typed, value)
+        return _unknown_message(typed, value)
     has = ", ".join(keys(table[choice]))
     return (
         f"{typed}={show(value)}: {name}.{selector}={choice} has no such knob (it has {has}); "
@@ -170,8 +176,8 @@ def _misplaced(name: str, choice: Any, entry: str, value: Any) -> str:
     )
 
 
-def _unknown(path: str, value: Any) -> str:
-    """The message for a key that nothing has."""
+def _unknown_message(path: str, value: Any) -> str:
+    """The message for a key that does not exist."""
     if isinstance(value, Mapping) and value and "." not in path:
         path, value = f"{path}.{next(iter(value))}", next(iter(value.values()))
     legal = [*(key.path for key in catalogue()), *TOP_LEVEL]
@@ -183,7 +189,7 @@ def _unknown(path: str, value: Any) -> str:
 
 
 def layer_sizes(settings: Settings) -> list[LayerSize]:
-    """What the laws of each layer may depend on."""
+    """The sizes of each layer, from which a scheme computes its laws."""
     grid = settings.grid
     return [
         LayerSize(n_in, n_out, grid.size, settings.k, grid.range, settings.base_fun)
@@ -204,7 +210,7 @@ def _cross_checks(settings: Settings) -> list[str]:
     step = (high - low) / grid.size
     reach = max(abs(low), abs(high)) + settings.k * step  # of the extended knots
     if step <= MIN_NORMAL[settings.dtype] or reach > MAX_FINITE[settings.dtype]:
-        faults.append(f"grid.range={show(list(grid.range))}: the knots are beyond the numbers of {settings.dtype}")
+        faults.append(f"grid.range={show(list(grid.range))}: the knots are outside the range of {settings.dtype}")
     elif step <= max(abs(low), abs(high)) * 2.0 ** (2 - MANTISSA[settings.dtype]):
         faults.append(
             f"grid.range={show(list(grid.range))} grid={grid.size}: neighbouring knots are the same number in"
@@ -215,16 +221,16 @@ def _cross_checks(settings: Settings) -> list[str]:
     if grid.adapt == "samples" and settings.init.standardises:
         faults.append("grid.adapt=samples: this scheme standardises its bases over the samples; take another init")
     for name, nodes in (("in_vars", settings.width[0]), ("out_vars", settings.width[-1])):
-        given = getattr(settings.figures, name)
-        if given is not None and len(given) != nodes:
-            faults.append(f"figures.{name}={show(given)}: {len(given)} names for {nodes} nodes; give {nodes}")
-    return faults or needs(settings).faults()
+        labels = getattr(settings.figures, name)
+        if labels is not None and len(labels) != nodes:
+            faults.append(f"figures.{name}={show(labels)}: {len(labels)} names for {nodes} nodes; give {nodes}")
+    return faults or run_size(settings).find_faults()
 
 
-def needs(settings: Settings) -> Needs:
-    """What of a run costs memory."""
+def run_size(settings: Settings) -> RunSize:
+    """The sizes that determine the memory of a run."""
     n = settings.inputs.count()
-    return Needs(
+    return RunSize(
         width=settings.width,
         grid=settings.grid.size,
         k=settings.k,

@@ -149,7 +149,7 @@ def test_laws_that_do_not_fit(kan_run, own, laws, verb):
 CLASSES = {
     "    spread: float = key(1.0, Real()": ("    seed: float = key(1.0, Real()", "its knob seed is a key of every run"),
     "    def laws": ("    def __post_init__(self):\n        raise ValueError('too big')\n    def laws",
-                    "cannot be made: ValueError: too big"),
+                    "cannot be created: ValueError: too big"),
 }  # fmt: skip
 
 
@@ -169,10 +169,7 @@ def test_a_field_that_is_no_knob(kan_run, own):
     path.write_text(re.sub(r"= key\(1\.0, .*\)", "= 1.0", path.read_text()))
     outcome = kan_run("--config-dir", str(own), "init=shrinking", "spread=2")
     assert outcome.code == 2
-    assert (
-        "spread=2: mine.Shrinking has no such knob (it has none; fields are knobs where they are made with"
-        in outcome.err
-    )
+    assert "spread=2: mine.Shrinking has no such knob (it has none; declare a field with kancli.schema" in outcome.err
 
 
 def test_what_it_inherits_is_part_of_the_identity(trusted, monkeypatch):
