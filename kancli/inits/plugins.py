@@ -9,9 +9,12 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 
 from kancli.errors import one_line
 from kancli.inits.scheme import Scheme
@@ -38,16 +41,47 @@ def code_policy() -> CodePolicy:
 
 @contextlib.contextmanager
 def use_policy(policy: CodePolicy) -> Iterator[None]:
-    """Context manager: the policy holds, and its folder is on sys.path."""
+    """Context manager: the policy holds, and schemes in its folder can be imported."""
     global _policy
-    before, path = _policy, list(sys.path)
-    _policy = policy
-    if policy.folder is not None:
-        sys.path.append(str(policy.folder))
+    before, _policy = _policy, policy
+    finder = _SchemeFinder(policy.folder)
+    sys.meta_path.append(finder)
     try:
         yield
     finally:
-        _policy, sys.path[:] = before, path
+        _policy = before
+        sys.meta_path.remove(finder)
+
+
+class _SchemeFinder(MetaPathFinder):
+    """Finds modules in the folder of --config-dir for schemes, and for modules that lie there themselves.
+
+    The folder is not on sys.path: a library that tries to import `pandas`, or all of `hydra_plugins`, must not get a
+    user's file.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if self.folder is None or path is not None:
+            return None
+        if fullname != _requested and not self._is_imported_from_folder():
+            return None
+        return PathFinder.find_spec(fullname, [str(self.folder)])
+
+    def _is_imported_from_folder(self) -> bool:
+        """Whether the code that imports lies in the folder."""
+        frame = sys._getframe(2)
+        while frame is not None and frame.f_globals.get("__name__", "").startswith("importlib"):
+            frame = frame.f_back
+        file = None if frame is None else frame.f_globals.get("__file__")
+        return file is not None and self.folder is not None and Path(file).is_relative_to(self.folder)
+
+
+_requested: str | None = None  # the package of the scheme that is being imported
 
 
 class NoSchemeError(ValueError):
@@ -64,9 +98,13 @@ def scheme_at(target: object) -> type[Scheme]:
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise NoSchemeError("allowed: MODULE.CLASS")
     module_name, name = ".".join(parts[:-1]), parts[-1]
-    _check_policy(parts[0])
+    global _requested
+    _requested = parts[0]
     try:
+        _check_policy(parts[0])
         module = importlib.import_module(module_name)
+    except NoSchemeError:
+        raise
     except ModuleNotFoundError as error:
         if not f"{module_name}.".startswith(f"{error.name}."):
             raise NoSchemeError(f"{module_name} cannot be imported: it needs {error.name}, which is missing") from None
@@ -75,6 +113,8 @@ def scheme_at(target: object) -> type[Scheme]:
         ) from None
     except (Exception, SystemExit) as error:
         raise NoSchemeError(f"{module_name} cannot be imported: {one_line(error)}") from None
+    finally:
+        _requested = None
     scheme = getattr(module, name, None)
     if scheme is None:
         raise NoSchemeError(f"{module_name} ({getattr(module, '__file__', 'built in')}) has no {name}")

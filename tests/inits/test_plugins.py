@@ -1,5 +1,6 @@
 """A scheme of a user's own beside the presets: the README's, run as it stands there; and what can go wrong."""
 
+import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -216,6 +217,23 @@ def test_code_outside_the_folder_is_not_imported(kan_run, own, spy):
     outcome = kan_run("--config-dir", str(own), "init=foreign", "allow_code=true")
     assert "has no Scheme" in outcome.err
     assert spy.exists()
+
+
+def test_libraries_do_not_import_from_the_folder(kan_run, own, tmp_path):
+    mark = tmp_path / "imported"
+    for name in ("hydra_plugins/evil", "an_optional_library", "neighbour"):
+        (own / f"{name}.py").parent.mkdir(exist_ok=True)
+        (own / f"{name}.py").write_text(f"open({str(mark)!r}, 'w').close()\n")
+    with use_policy(CodePolicy(own)):
+        assert importlib.util.find_spec("hydra_plugins") is None
+        assert importlib.util.find_spec("an_optional_library") is None
+    assert kan_run("--config-dir", str(own), "init=shrinking", "--cfg", "job").code == 0
+    assert not mark.exists()
+    (own / "mine.py").write_text("import neighbour\n" + (own / "mine.py").read_text())
+    sys.modules.pop("mine")
+    assert kan_run("--config-dir", str(own), "init=shrinking", "--cfg", "job").code == 0
+    assert mark.exists(), "a scheme imports modules beside its own"
+    sys.modules.pop("neighbour")
 
 
 def test_leave_to_import_is_given_on_the_command_line_alone(kan_run, own, spy):
