@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         with signals.deferred_signals():
             from kancli.compare import check
         if args.update:
-            written = check.paths_of(args.words)
+            written = check.expand_patterns(args.words)
             for path in written:
                 check.update(path)
         else:

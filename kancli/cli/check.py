@@ -14,7 +14,7 @@ from kancli.errors import ConfigError
 from kancli.runs import signals
 
 if TYPE_CHECKING:
-    from kancli.compare.check import Check
+    from kancli.compare.check import CheckResult
     from kancli.config.presets import Presets
 
 log = logging.getLogger("kancli")
@@ -59,21 +59,21 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         with signals.deferred_signals():
             from kancli.compare import check, check_output
 
-        paths = check.paths_of(args.words)
-        checks = []
+        paths = check.expand_patterns(args.words)
+        results = []
         for result in check.check_all(paths, jobs=args.jobs):
-            checks.append(result)
+            results.append(result)
             if not args.json:
-                print("\n".join(check_output.lines(result)), flush=True)
+                print("\n".join(check_output.format_lines(result)), flush=True)
     if args.junit is not None:
-        check.write(args.junit, check_output.as_junit(checks).decode())
-    _append_github_summary(checks)
+        check.write(args.junit, check_output.as_junit(results).decode())
+    _append_github_summary(results)
     if args.json:
-        print(check_output.as_json(checks))
-    return check.exit_code(checks)
+        print(check_output.as_json(results))
+    return check.exit_code(results)
 
 
-def _append_github_summary(checks: list[Check]) -> None:
+def _append_github_summary(results: list[CheckResult]) -> None:
     """Append a table to the summary page of a GitHub job, if this is one."""
     from kancli.compare import check_output
 
@@ -82,6 +82,6 @@ def _append_github_summary(checks: list[Check]) -> None:
         return
     try:
         with open(summary, "a", encoding="utf-8") as file:
-            file.write(check_output.as_markdown(checks))
+            file.write(check_output.as_markdown(results))
     except OSError as error:  # the result of the check does not depend on it
         log.warning("GITHUB_STEP_SUMMARY=%s: cannot be written: %s", summary, error.strerror)

@@ -39,5 +39,5 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     if args.json:
         print(diff.as_json(differences))
     else:
-        print("\n".join(diff.lines(differences)))
+        print("\n".join(diff.format_lines(differences)))
     return DRIFT if differences.differs else 0

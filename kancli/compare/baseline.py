@@ -1,4 +1,4 @@
-"""A run as one side of a comparison: read from its folder, or from the JSON file that `kan-run bless` writes."""
+"""Read a run as one side of a comparison, from its folder or from the JSON file that `kan-run bless` writes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ENVIRONMENT = ("versions", "git", "platform", "cpu", "threads")
 
 @dataclass(frozen=True)
 class Record:
-    """What can be compared of a run."""
+    """The parts of a run that are compared."""
 
-    name: str  # the path that it was read from
+    name: str  # the path of the folder or file
     semantics: int
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
     ladder: Mapping[str, str]  # hashes by stage
-    stats: Mapping[str, Any]  # the contents of stats.json; a blessed file leaves out nodes and edges
+    stats: Mapping[str, Any]  # the contents of stats.json; in a blessed file without nodes and edges
     verdicts: Sequence[Verdict]
 
 
@@ -46,7 +46,7 @@ def read(path: Path) -> Record:
     """Read a run's folder or a blessed file.
 
     Raises:
-        InconclusiveError: it is missing, damaged, not finished, or of another schema.
+        InconclusiveError: it is missing, damaged, not complete, or of another schema.
     """
     try:
         return _read_folder(path) if path.is_dir() else _read_file(path)
@@ -54,8 +54,8 @@ def read(path: Path) -> Record:
         raise InconclusiveError(str(error)) from None
 
 
-def blessed(record: Record) -> str:
-    """A record as the text of a file to review and keep: sorted, without the statistics of single nodes and edges."""
+def format_blessed(record: Record) -> str:
+    """Format a record as a file to review and keep: keys sorted, without the statistics of single nodes and edges."""
     layers = [
         {name: value for name, value in layer.items() if name not in ("nodes", "edges")}
         for layer in record.stats["layers"]
@@ -68,17 +68,17 @@ def blessed(record: Record) -> str:
         "ladder": record.ladder,
         "stats": {**record.stats, "layers": layers},
     }
-    return pretty(_sorted(content)) + "\n"
+    return pretty(_sort_keys(content)) + "\n"
 
 
 def _read_folder(folder: Path) -> Record:
     run = read_run(folder)
     record = run.record
     if record.status != "complete":
-        raise InconclusiveError(f"{folder}: not a complete run: run.json says {show(record.status)}")
+        raise InconclusiveError(f"{folder}: the run is not complete: its status in run.json is {show(record.status)}")
     stats = run.stats
     if not run.has_original_stats:
-        raise InconclusiveError(f"{folder}/stats.json: not what the run wrote: its hash is not that in run.json")
+        raise InconclusiveError(f"{folder}/stats.json: changed since the run: its hash differs from that in run.json")
     if record.semantics is None:
         raise InconclusiveError(f"{folder}/run.json: damaged: it has no semantics")
     environment = {name: getattr(record, name) for name in ENVIRONMENT}
@@ -89,9 +89,7 @@ def _read_folder(folder: Path) -> Record:
 def _read_file(path: Path) -> Record:
     version = read_json(path).get("kancli_baseline")
     if version != FORMAT:
-        raise InconclusiveError(
-            f"{path}: no baseline of this kancli: kancli_baseline is {show(version)}; allowed: {FORMAT}"
-        )
+        raise InconclusiveError(f"{path}: not a blessed file: kancli_baseline is {show(version)}; allowed: {FORMAT}")
     content = read_json_as(path, BlessedFile)
     _check_ladder(path, content.ladder)
     check_stats(path, content.stats)
@@ -103,11 +101,11 @@ def _read_file(path: Path) -> Record:
 
 def _check_ladder(path: Path, ladder: Mapping[str, str]) -> None:
     if not ladder:
-        raise InconclusiveError(f"{path}: it has no ladder of hashes: an older kancli wrote it, or it is damaged")
+        raise InconclusiveError(f"{path}: its ladder has no hashes: it is damaged, or an older kancli wrote it")
 
 
-def _sorted(content: Any) -> Any:
-    """Keys in order at every depth, except those of the ladder, whose order is that of the computation."""
+def _sort_keys(content: Any) -> Any:
+    """Sort the keys at every depth, except those of the ladder, which are in the order of the computation."""
     if isinstance(content, Mapping):
-        return {name: content[name] if name == "ladder" else _sorted(content[name]) for name in sorted(content)}
-    return [_sorted(value) for value in content] if isinstance(content, (list, tuple)) else content
+        return {name: content[name] if name == "ladder" else _sort_keys(content[name]) for name in sorted(content)}
+    return [_sort_keys(value) for value in content] if isinstance(content, (list, tuple)) else content

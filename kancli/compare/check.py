@@ -1,4 +1,4 @@
-"""`kan-run check`: make the run of a baseline again from its record alone, and compare."""
+"""`kan-run check`: repeat the run of a baseline from its record, and compare. `kan-run bless`: write baselines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckResult:
     """The result for one baseline: a comparison, or the reason why there is none."""
 
     name: str
@@ -36,18 +36,18 @@ class Check:
 
     @property
     def answer(self) -> str:
-        """One of "match", "match within tier", "drift" and "inconclusive"."""
+        """One of "match", "match within tolerance", "drift" and "inconclusive"."""
         return "inconclusive" if self.comparison is None else self.comparison.answer
 
 
-def exit_code(checks: Sequence[Check]) -> int:
+def exit_code(results: Sequence[CheckResult]) -> int:
     """4 if any run drifted, else 5 if any is inconclusive, else 0."""
-    answers = {check.answer for check in checks}
+    answers = {result.answer for result in results}
     return DRIFT if "drift" in answers else INCONCLUSIVE if "inconclusive" in answers else 0
 
 
-def paths_of(patterns: Sequence[str]) -> list[Path]:
-    """The paths of baselines: of a pattern, those that match, in order of name; or itself if none does."""
+def expand_patterns(patterns: Sequence[str]) -> list[Path]:
+    """Expand glob patterns to sorted paths, without duplicates; a pattern that matches nothing stays as it is."""
     paths: dict[Path, None] = {}
     for pattern in patterns:
         matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else []
@@ -55,8 +55,8 @@ def paths_of(patterns: Sequence[str]) -> list[Path]:
     return list(paths)
 
 
-def check_all(paths: Sequence[Path], *, jobs: int = 1) -> Iterator[Check]:
-    """Check several baselines in `jobs` processes, which share the threads. Yields in order, as results come in."""
+def check_all(paths: Sequence[Path], *, jobs: int = 1) -> Iterator[CheckResult]:
+    """Check baselines in `jobs` processes, which share the threads. Yields each result in order, once it is known."""
     if jobs == 1 or len(paths) == 1:
         yield from map(check, paths)
         return
@@ -65,37 +65,40 @@ def check_all(paths: Sequence[Path], *, jobs: int = 1) -> Iterator[Check]:
             yield future.result()
 
 
-def check(path: Path) -> Check:
-    """Make the run of a baseline again, and compare."""
+def check(path: Path) -> CheckResult:
+    """Repeat the run of a baseline, and compare."""
     try:
         record = baseline.read(path)
         if record.semantics != SEMANTICS:
             raise InconclusiveError(
-                f"{path}: made with semantics {record.semantics}, this kancli has {SEMANTICS} (see CHANGELOG.md):"
-                " look at the change, then bless it again"
+                f"{path}: recorded with semantics {record.semantics}; allowed: {SEMANTICS}, that of this kancli;"
+                " review the change in CHANGELOG.md, then bless the run again"
             )
-        return Check(str(path), compare(record, again(record, known=record.config)))
+        return CheckResult(str(path), compare(record, repeat(record, known=record.config)))
     except KanError as error:
-        return Check(str(path), None, str(error))
+        return CheckResult(str(path), None, str(error))
 
 
-def again(record: Record, *, known: Mapping[str, Any] | None = None) -> Record:
-    """The run of a record, made again here; the argument `known` is that of `record_of`.
+def repeat(record: Record, *, known: Mapping[str, Any] | None = None) -> Record:
+    """Repeat the run of a record.
+
+    Args:
+        known: as for `compute_record`.
 
     Raises:
-        InconclusiveError: its config cannot be run here.
+        InconclusiveError: this kancli cannot run its config.
     """
     try:
-        return record_of(validate(record.config), record.name, known=known)
+        return compute_record(validate(record.config), record.name, known=known)
     except ConfigError as error:
         raise InconclusiveError("\n".join(f"{record.name}: {fault}" for fault in error.faults)) from None
 
 
-def record_of(settings: Settings, name: str, *, known: Mapping[str, Any] | None = None) -> Record:
+def compute_record(settings: Settings, name: str, *, known: Mapping[str, Any] | None = None) -> Record:
     """Compute a run without its figures. No file is written.
 
     Args:
-        known: the config that its identity is compared with, see `identity`; None for the identity of all keys.
+        known: a recorded config to compare the identity with, see `identity`; None for the identity of all keys.
     """
     plain = dataclasses.replace(settings, figures=dataclasses.replace(settings.figures, names=()))
     result = experiment.compute(plain)
@@ -105,25 +108,26 @@ def record_of(settings: Settings, name: str, *, known: Mapping[str, Any] | None 
 
 
 def bless(run: Path, target: Path) -> None:
-    """Write a run's record to a file to review and keep.
+    """Write the record of a run to a file.
 
     Raises:
         ConfigError: the file cannot be written.
     """
-    text = baseline.blessed(baseline.read(run))
-    write(target, text)
+    write(target, baseline.format_blessed(baseline.read(run)))
 
 
 def update(target: Path) -> None:
-    """Make the run of a blessed file again, and replace the file.
+    """Repeat the run of a blessed file, and replace the file.
 
     Raises:
-        ConfigError: the path is that of a folder, or cannot be written.
+        ConfigError: the path is a folder, or cannot be written.
     """
     record = baseline.read(target)
     if target.is_dir():
-        raise ConfigError([f"{target}: bless --update FILE: a run's folder stays as it is"])
-    write(target, baseline.blessed(again(record)))
+        raise ConfigError(
+            [f"bless --update {target}: allowed: blessed files; for a folder: kan-run bless {target} -o FILE"]
+        )
+    write(target, baseline.format_blessed(repeat(record)))
 
 
 def write(target: Path, content: str) -> None:

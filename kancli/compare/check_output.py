@@ -1,4 +1,4 @@
-"""What checks found, told: for the terminal, as JSON, as JUnit XML, and as Markdown."""
+"""Output of `kan-run check`: lines for the terminal, JSON, JUnit XML and Markdown."""
 
 from __future__ import annotations
 
@@ -8,76 +8,75 @@ from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-from kancli.compare.check import Check
-from kancli.compare.tolerance import Comparison, Row
+from kancli.compare.check import CheckResult
+from kancli.compare.tolerance import Deviation
 
-MAX_STATISTICS = 5  # statistics told of a run that drifted
-
-
-def lines(check: Check) -> list[str]:
-    """The answer for one baseline: one line, and more where something differs."""
-    if check.comparison is None:
-        return [f"{check.name}: inconclusive: {check.reason}"]
-    found = check.comparison
-    told = [f"{check.name}: {found.answer} ({found.tier.name}: {', '.join(found.tier.reasons)})"]
-    if found.first is not None:
-        told.append(f"  {_parting(found)}")
-    if found.answer == "drift":
-        told += [f"  {_row(row)}" for row in found.rows[:MAX_STATISTICS]]
-    return told
+MAX_STATISTICS = 5  # of a run that drifted
 
 
-def as_json(checks: Sequence[Check]) -> str:
-    """One object a baseline, in a list."""
-    return json.dumps([_plain(check) for check in checks], indent=2, ensure_ascii=False)
+def format_lines(result: CheckResult) -> list[str]:
+    """Format the answer for one baseline: one line, and details if something differs."""
+    comparison = result.comparison
+    if comparison is None:
+        return [f"{result.name}: inconclusive: {(result.reason or '').removeprefix(f'{result.name}: ')}"]
+    lines = [f"{result.name}: {comparison.answer} ({comparison.tier.name}: {', '.join(comparison.tier.reasons)})"]
+    if comparison.first is not None:
+        equal = f" (equal up to {comparison.equal[-1]})" if comparison.equal else ""
+        lines.append(f"  first difference: {comparison.first}{equal}")
+    if comparison.answer == "drift":
+        lines += [f"  {_format_deviation(row)}" for row in comparison.deviations[:MAX_STATISTICS]]
+    return lines
 
 
-def as_junit(checks: Sequence[Check]) -> bytes:
-    """One test case a baseline: a failure for drift, an error where nothing can be said."""
-    counts = Counter(each.answer for each in checks)
-    suite = ElementTree.Element("testsuite", name="kan-run check", tests=str(len(checks)),
+def as_json(results: Sequence[CheckResult]) -> str:
+    """Encode a list with one object for each baseline."""
+    return json.dumps([_plain(result) for result in results], indent=2, ensure_ascii=False)
+
+
+def as_junit(results: Sequence[CheckResult]) -> bytes:
+    """Encode one test case for each baseline: a failure for drift, an error if it is inconclusive."""
+    counts = Counter(result.answer for result in results)
+    suite = ElementTree.Element("testsuite", name="kan-run check", tests=str(len(results)),
                                 failures=str(counts["drift"]), errors=str(counts["inconclusive"]))  # fmt: skip
-    for check in checks:
-        case = ElementTree.SubElement(suite, "testcase", classname="kancli.check", name=check.name)
-        kind = {"drift": "failure", "inconclusive": "error"}.get(check.answer)
-        if kind is not None:
-            text = "\n".join(lines(check))
-            ElementTree.SubElement(case, kind, message=text.splitlines()[0]).text = text
+    for result in results:
+        case = ElementTree.SubElement(suite, "testcase", classname="kancli.check", name=result.name)
+        tag = {"drift": "failure", "inconclusive": "error"}.get(result.answer)
+        if tag is not None:
+            text = "\n".join(format_lines(result))
+            ElementTree.SubElement(case, tag, message=text.splitlines()[0]).text = text
     return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
 
 
-def as_markdown(checks: Sequence[Check]) -> str:
-    """A table, for the summary of a CI job."""
+def as_markdown(results: Sequence[CheckResult]) -> str:
+    """Format a table for the summary of a CI job."""
     rows = ["| baseline | answer | why |", "|---|---|---|"]
-    for check in checks:
-        first, *more = lines(check)
-        why = " ".join([first.removeprefix(f"{check.name}: {check.answer}").strip(": "), *map(str.strip, more)])
-        rows.append(f"| {_cell(check.name)} | {check.answer} | {_cell(why)} |")
+    for result in results:
+        first, *details = format_lines(result)
+        why = " ".join([first.removeprefix(f"{result.name}: {result.answer}").strip(": "), *map(str.strip, details)])
+        rows.append(f"| {_format_cell(result.name)} | {result.answer} | {_format_cell(why)} |")
     return "\n".join(["### kan-run check", "", *rows, ""])
 
 
-def _cell(text: str) -> str:
+def _format_cell(text: str) -> str:
     return text.replace("\n", " ").replace("|", "\\|")
 
 
-def _parting(found: Comparison) -> str:
-    equal = found.equal[-1] if found.equal else None
-    return f"{found.first} differs first" + (f"; equal up to {equal}" if equal else "; nothing before it")
-
-
-def _row(row: Row) -> str:
-    difference = f", {row.apart}" if row.apart else ""
-    return f"{row.name}: {_format_value(row.baseline)} was, {_format_value(row.now)} is{difference}"
+def _format_deviation(row: Deviation) -> str:
+    return f"{row.name}: {_format_value(row.baseline)} -> {_format_value(row.now)}{row.format_difference()}"
 
 
 def _format_value(value: float | str | None) -> str:
     return "null" if value is None else value if isinstance(value, str) else f"{value:.9g}"
 
 
-def _plain(check: Check) -> dict[str, Any]:
-    found = check.comparison
-    told: dict[str, Any] = {"baseline": check.name, "answer": check.answer, "reason": check.reason}
-    if found is not None:
-        told |= {"tier": found.tier.name, "why": list(found.tier.reasons), "first": found.first,
-                 "equal": list(found.equal), "rows": [row.plain() for row in found.rows]}  # fmt: skip
-    return told
+def _plain(result: CheckResult) -> dict[str, Any]:
+    content: dict[str, Any] = {"baseline": result.name, "answer": result.answer, "reason": result.reason}
+    if (comparison := result.comparison) is not None:
+        content |= {
+            "tier": comparison.tier.name,
+            "why": list(comparison.tier.reasons),
+            "first": comparison.first,
+            "equal": list(comparison.equal),
+            "rows": [row.plain() for row in comparison.deviations],
+        }
+    return content

@@ -1,4 +1,4 @@
-"""`kan-run diff`: what differs between two runs, and nothing else: config, environment, parameters, statistics."""
+"""`kan-run diff`: the differences between two runs: config, environment, hashes of stages, statistics."""
 
 from __future__ import annotations
 
@@ -8,87 +8,92 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kancli.compare import baseline
-from kancli.compare.baseline import Record
-from kancli.compare.tolerance import Row, Tolerance, differing, in_order
+from kancli.compare.baseline import Record, read
+from kancli.compare.tolerance import Deviation, Tolerance, compare_statistics, sort_stages
 from kancli.schema import show
 
-MAX_ROWS = 20  # statistics told on the terminal
-NONE = Tolerance(0.0, 0.0, 0.0)
-Change = tuple[str, str, str]  # a name, and its value in one and in the other
+MAX_STATISTICS, MAX_STAGES = 20, 4  # on the terminal
+ZERO_TOLERANCE = Tolerance(0.0, 0.0, 0.0)
+Change = tuple[str, str, str]  # a name, and its value in the first run and in the second
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs; empty where nothing does."""
+    """The differences between two runs."""
 
     names: tuple[str, str]
     config: tuple[Change, ...]
     environment: tuple[Change, ...]
-    rungs: tuple[str, ...]  # of the ladder, in the order of the computation
-    rows: tuple[Row, ...]  # of the statistics, those that differ most first
+    stages: tuple[str, ...]  # whose hashes differ, in the order of the computation
+    deviations: tuple[Deviation, ...]  # of statistics, the largest first
 
     @property
     def differs(self) -> bool:
-        """Whether the runs do: their environment alone is no difference."""
-        return bool(self.config or self.rungs or self.rows)
+        """Whether the runs differ; another environment alone is no difference."""
+        return bool(self.config or self.stages or self.deviations)
 
 
-def diff(one: Path, other: Path) -> Difference:
-    """Hold two runs, folders or blessed files, side by side.
+def diff(first: Path, second: Path) -> Difference:
+    """Compare two runs, each a folder or a blessed file.
 
     Raises:
-        InconclusiveError: one of them is missing, damaged, not finished, or of another schema.
+        InconclusiveError: one of them is missing, damaged, not complete, or of another schema.
     """
-    a, b = baseline.read(one), baseline.read(other)
-    rows = [*differing(a, b, NONE)] if _same_shape(a, b) else []
+    a, b = read(first), read(second)
+    deviations = compare_statistics(a, b, ZERO_TOLERANCE) if _same_depth(a, b) else []
+    stages = sort_stages({**a.ladder, **b.ladder})
     return Difference(
         (a.name, b.name),
         tuple(_changes(a.config, b.config)),
         tuple(_changes(a.environment, b.environment)),
-        tuple(name for name in in_order({**a.ladder, **b.ladder}) if a.ladder.get(name) != b.ladder.get(name)),
-        tuple(sorted(rows, key=lambda row: -row.difference)),
+        tuple(stage for stage in stages if a.ladder.get(stage) != b.ladder.get(stage)),
+        tuple(deviations),
     )
 
 
-def lines(found: Difference) -> list[str]:
-    """What differs, for the terminal."""
-    if not found.differs and not found.environment:
+def format_lines(difference: Difference) -> list[str]:
+    """Format the differences for the terminal."""
+    if not difference.differs and not difference.environment:
         return ["no difference"]
-    told = [f"- {found.names[0]}", f"+ {found.names[1]}"]
-    for title, changes in (("config", found.config), ("environment", found.environment)):
+    lines = [f"- {difference.names[0]}", f"+ {difference.names[1]}"]
+    for title, changes in (("config", difference.config), ("environment", difference.environment)):
         if changes:
-            told += [title, *(f"  {name}: {one} | {other}" for name, one, other in changes)]
-    if found.rungs:
-        told += ["first to differ", f"  {', '.join(found.rungs[:4])}" + (" ..." if len(found.rungs) > 4 else "")]
-    if found.rows:
-        told.append("statistics")
-        for row in found.rows[:MAX_ROWS]:
-            errors = f"  ({row.apart})" if row.apart else ""
-            told.append(f"  {row.name}: {show(row.baseline)} | {show(row.now)}{errors}")
-        if len(found.rows) > MAX_ROWS:
-            told.append(f"  ... and {len(found.rows) - MAX_ROWS} more")
-    return told
+            lines += [title, *(f"  {name}: {first} | {second}" for name, first, second in changes)]
+    if difference.stages:
+        rest = ", ..." if len(difference.stages) > MAX_STAGES else ""
+        lines += ["stages that differ", f"  {', '.join(difference.stages[:MAX_STAGES])}{rest}"]
+    if difference.deviations:
+        lines.append("statistics")
+        for row in difference.deviations[:MAX_STATISTICS]:
+            lines.append(f"  {row.name}: {show(row.baseline)} | {show(row.now)}{row.format_difference()}")
+        if (n_more := len(difference.deviations) - MAX_STATISTICS) > 0:
+            lines.append(f"  ... and {n_more} more")
+    return lines
 
 
-def as_json(found: Difference) -> str:
-    """The same, whole."""
-    rows = [row.plain() for row in found.rows]
-    content = {"runs": found.names, "config": found.config, "environment": found.environment, "rungs": found.rungs}
-    return json.dumps({**content, "statistics": rows}, indent=2, ensure_ascii=False)
+def as_json(difference: Difference) -> str:
+    """Encode all differences as JSON."""
+    content = {
+        "runs": difference.names,
+        "config": difference.config,
+        "environment": difference.environment,
+        "rungs": difference.stages,
+        "statistics": [deviation.plain() for deviation in difference.deviations],
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def _same_shape(a: Record, b: Record) -> bool:
-    """Whether statistics of two runs have the same places: those of other widths or members do not."""
+def _same_depth(a: Record, b: Record) -> bool:
+    """Whether two runs have the same number of layers; otherwise their statistics are not comparable."""
     return len(a.stats["layers"]) == len(b.stats["layers"])
 
 
-def _changes(one: Mapping[str, Any], other: Mapping[str, Any], path: str = "") -> list[Change]:
+def _changes(first: Mapping[str, Any], second: Mapping[str, Any], path: str = "") -> list[Change]:
     changes = []
-    for name in {**one, **other}:
-        here, left, right = f"{path}{name}", one.get(name), other.get(name)
+    for name in {**first, **second}:
+        inner, left, right = f"{path}{name}", first.get(name), second.get(name)
         if isinstance(left, Mapping) and isinstance(right, Mapping):
-            changes += _changes(left, right, f"{here}.")
+            changes += _changes(left, right, f"{inner}.")
         elif left != right:
-            changes.append((here, show(left), show(right)))
+            changes.append((inner, show(left), show(right)))
     return changes

@@ -1,4 +1,4 @@
-"""Two runs held side by side: how close they must be, where they first part, and what differs most."""
+"""Compare a run with a baseline: the tolerance, the first stage that differs, and the statistics that differ."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kancli.stats.verdicts import Verdict
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Two numbers agree that differ by no more than absolute + relative |number| + errors x its sampling error."""
+    """Two numbers agree if they differ by at most absolute + relative |number| + errors x its sampling error."""
 
     absolute: float
     relative: float
@@ -21,91 +21,92 @@ class Tolerance:
 
 
 STATISTICS = "statistics"  # the stage whose hash covers all of stats.json
-# Rounding of float32 carried through some layers; other kernels, whose sums run in another order, somewhat more.
+# close: rounding of float32 carried through some layers. loose: other kernels, whose sums run in another order.
 TOLERANCES = {"close": Tolerance(1e-6, 1e-5, 1e-3), "loose": Tolerance(1e-5, 1e-3, 2e-2)}
 
 
 @dataclass(frozen=True)
 class Tier:
-    """How close two runs must be: "exact", bit for bit; "close", or "loose" by `TOLERANCES`; and what decided it."""
+    """How close two runs must be: "exact" is bit for bit, "close" and "loose" are keys of `TOLERANCES`."""
 
     name: str
     reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Row:
-    """A statistic of both runs."""
+class Deviation:
+    """A statistic or a verdict that differs between a baseline and a run."""
 
     name: str
     baseline: float | str | None  # text for a verdict
     now: float | str | None
-    error: float  # its sampling error
+    error: float  # sampling error of the baseline's number
     allowed: float
 
     @property
     def difference(self) -> float:
-        """In sampling errors; infinite for verdicts, and where only one run has the number."""
+        """The difference in sampling errors; infinite for verdicts, and if only one of the two has a number."""
         if isinstance(self.baseline, int | float) and isinstance(self.now, int | float) and self.error:
             return abs(self.now - self.baseline) / self.error
         return math.inf
 
     @property
-    def apart(self) -> str:
-        """The difference in words."""
-        return "" if math.isinf(self.difference) else f"{self.difference:.2g} sampling errors"
-
-    def plain(self) -> dict[str, Any]:
-        """Its numbers by name, as JSON has them: null for an infinite difference."""
-        return {**asdict(self), "difference": self.difference if math.isfinite(self.difference) else None}
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the difference is allowed."""
+    def is_allowed(self) -> bool:
+        """Whether the difference is within the tolerance."""
         if isinstance(self.baseline, int | float) and isinstance(self.now, int | float):
             return abs(self.now - self.baseline) <= self.allowed
         return self.baseline == self.now
 
+    def format_difference(self) -> str:
+        """The difference in parentheses; empty if it is infinite."""
+        return "" if math.isinf(self.difference) else f" ({self.difference:.2g} sampling errors)"
+
+    def plain(self) -> dict[str, Any]:
+        """The fields as JSON has them: null for an infinite difference."""
+        return {**asdict(self), "difference": self.difference if math.isfinite(self.difference) else None}
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of it."""
+    """The result of comparing a run with a baseline."""
 
     tier: Tier
-    answer: str  # "match", "match within tier" or "drift"
-    first: str | None  # the first rung that differs
-    equal: tuple[str, ...]  # the rungs before it
-    rows: tuple[Row, ...]  # the statistics that differ, most first
+    answer: str  # "match", "match within tolerance" or "drift"
+    first: str | None  # the first stage that differs
+    equal: tuple[str, ...]  # the stages before it
+    deviations: tuple[Deviation, ...]  # the largest difference first
 
 
-def tier_of(baseline: Record, now: Record) -> Tier:
-    """How close two runs must be, by where they were made."""
-    one, other = _places(baseline), _places(now)
-    differ = {name: f"{name} {other[name]} against {one[name]}" for name in one if one[name] != other[name]}
-    far = [name for name in ("torch", "device", "machine") if name in differ]
-    near = [name for name in differ if name not in ("torch", "device", "machine", "torch patch")]
+def choose_tier(baseline: Record, now: Record) -> Tier:
+    """Choose how close two runs must be, from the differences between their environments."""
+    old, new = _environment(baseline), _environment(now)
+    changes = {name: f"{name} {new[name]} instead of {old[name]}" for name in old if old[name] != new[name]}
+    far = [name for name in ("torch", "device", "machine") if name in changes]
+    near = [name for name in changes if name not in ("torch", "device", "machine", "torch patch")]
     if far:
-        return Tier("loose", tuple(differ[name] for name in (*far, *near)))
-    near += ["torch patch"] if "torch patch" in differ else []
-    return Tier("close", tuple(differ[name] for name in near)) if near else Tier("exact", ("same environment",))
+        return Tier("loose", tuple(changes[name] for name in (*far, *near)))
+    near += ["torch patch"] if "torch patch" in changes else []
+    return Tier("close", tuple(changes[name] for name in near)) if near else Tier("exact", ("same environment",))
 
 
-def _places(record: Record) -> dict[str, str]:
-    def told(section: str, name: str) -> str:
-        found = record.environment.get(section)
-        return str(found.get(name)) if isinstance(found, Mapping) else "unknown"
+def _environment(record: Record) -> dict[str, str]:
+    """The properties of a record's environment that can change results, by the name in messages."""
 
-    torch = told("versions", "torch")
+    def read(section: str, name: str) -> str:
+        content = record.environment.get(section)
+        return str(content.get(name)) if isinstance(content, Mapping) else "unknown"
+
+    torch = read("versions", "torch")
     return {
         "torch": ".".join(torch.split(".")[:2]),
         "device": str(record.config.get("device")),
-        "machine": told("platform", "machine"),
+        "machine": read("platform", "machine"),
         "torch patch": torch,
-        "numpy": told("versions", "numpy"),
-        "scipy": told("versions", "scipy"),
-        "system": told("platform", "system"),
-        "processor": told("cpu", "model"),
-        "processor's capability": told("cpu", "capability"),
+        "numpy": read("versions", "numpy"),
+        "scipy": read("versions", "scipy"),
+        "system": read("platform", "system"),
+        "processor": read("cpu", "model"),
+        "processor's capability": read("cpu", "capability"),
         "threads": str(record.environment.get("threads")),
     }
 
@@ -113,91 +114,101 @@ def _places(record: Record) -> dict[str, str]:
 def compare(baseline: Record, now: Record) -> Comparison:
     """Compare a run with a baseline.
 
-    In the exact tier the hash of each stage must be equal. In the others that of the config must be, and each statistic
-    within the tier's tolerance; the stages then show where the bits first differ. Only what the baseline has counts:
-    stages and statistics that were added since are no difference, so where the hash of all statistics differs, those of
+    In the exact tier the hash of every stage must be equal. In the others that of the config must be, and every
+    statistic within the tolerance; the stages then show where the bits first differ. Only what the baseline has counts:
+    stages and statistics that were added since are no difference. So if the hash of all statistics differs, those of
     the baseline are compared one by one.
     """
-    tier = tier_of(baseline, now)
-    stages = in_order(baseline.ladder)
-    differ = [name for name in stages if baseline.ladder[name] != now.ladder.get(name)]
-    rows: list[Row] = []
-    if differ:
+    tier = choose_tier(baseline, now)
+    stages = sort_stages(baseline.ladder)
+    differing = [name for name in stages if baseline.ladder[name] != now.ladder.get(name)]
+    deviations: list[Deviation] = []
+    if differing:
         tolerance = TOLERANCES.get(tier.name, TOLERANCES["close"])
-        rows = sorted(differing(baseline, now, tolerance), key=lambda row: -row.difference)
+        deviations = compare_statistics(baseline, now, tolerance)
         if tier.name == "exact":
-            rows += differing_verdicts(baseline.verdicts, now.verdicts)
-        if STATISTICS in differ and not rows:
-            differ.remove(STATISTICS)
-    if not differ:
+            deviations += compare_verdicts(baseline.verdicts, now.verdicts)
+        if STATISTICS in differing and not deviations:
+            differing.remove(STATISTICS)
+    if not differing:
         return Comparison(tier, "match", None, tuple(stages), ())
-    agrees = tier.name != "exact" and differ[0] != "config" and all(row.agrees for row in rows)
-    answer = "match within tier" if agrees else "drift"
-    return Comparison(tier, answer, differ[0], tuple(stages[: stages.index(differ[0])]), tuple(rows))
+    is_within = tier.name != "exact" and differing[0] != "config" and all(row.is_allowed for row in deviations)
+    answer = "match within tolerance" if is_within else "drift"
+    equal = stages[: stages.index(differing[0])]
+    return Comparison(tier, answer, differing[0], tuple(equal), tuple(deviations))
 
 
-def in_order(stages: Iterable[str]) -> list[str]:
-    """Names of stages in the order of the computation."""
+def sort_stages(stages: Iterable[str]) -> list[str]:
+    """Sort the names of stages in the order of the computation."""
     order = {"config": 0, "output": 2, STATISTICS: 3}
     return sorted(stages, key=lambda name: order.get(name, 1))
 
 
-def differing_verdicts(baseline: Sequence[Verdict], now: Sequence[Verdict]) -> Iterator[Row]:
-    """The verdicts of a baseline that are others now."""
+def compare_verdicts(baseline: Sequence[Verdict], now: Sequence[Verdict]) -> list[Deviation]:
+    """Return the verdicts of a baseline that have changed."""
     new = {verdict.name: verdict.verdict for verdict in now}
-    for verdict in baseline:
-        if verdict.verdict != (other := new.get(verdict.name)):
-            yield Row(f"verdicts.{verdict.name}.verdict", verdict.verdict, other, 0.0, 0.0)
+    return [
+        Deviation(f"verdicts.{verdict.name}.verdict", verdict.verdict, new.get(verdict.name), 0.0, 0.0)
+        for verdict in baseline
+        if verdict.verdict != new.get(verdict.name)
+    ]
 
 
-def differing(baseline: Record, now: Record, tolerance: Tolerance) -> Iterator[Row]:
-    """The statistics that are not the same in both, as far as the baseline has them."""
-    n = samples_of(baseline)
-    new = {name: value for name, value, _ in with_errors(now.stats, n)}
-    for name, value, error in with_errors(baseline.stats, n):
-        other = new.get(name)
-        if value == other:
-            continue
-        allowed = tolerance.absolute + tolerance.relative * abs(value or 0.0) + tolerance.errors * error
-        yield Row(name, value, other, error, allowed)
+def compare_statistics(baseline: Record, now: Record, tolerance: Tolerance) -> list[Deviation]:
+    """Return the statistics of a baseline that are not equal now, the largest difference first."""
+    n_samples = count_samples(baseline)
+    new = {name: value for name, value, _ in numbers_with_errors(now.stats, n_samples)}
+    deviations = []
+    for name, value, error in numbers_with_errors(baseline.stats, n_samples):
+        if value != new.get(name):
+            allowed = tolerance.absolute + tolerance.relative * abs(value or 0.0) + tolerance.errors * error
+            deviations.append(Deviation(name, value, new.get(name), error, allowed))
+    return sorted(deviations, key=lambda deviation: -deviation.difference)
 
 
-def samples_of(record: Record) -> int:
-    """How many samples a run's statistics are over."""
+def count_samples(record: Record) -> int:
+    """The number of samples that a run's statistics are computed from; 100 if the config does not have it."""
     inputs = record.config.get("inputs")
     n = inputs.get("n") if isinstance(inputs, Mapping) else None
     return n if isinstance(n, int) and n > 0 else 100
 
 
-def _label(entry: Any, number: int) -> str:
-    """Verdicts by their name, layers and nodes by their number."""
-    return str(entry["name"]) if isinstance(entry, Mapping) and "name" in entry else str(number)
+def numbers_with_errors(content: Any, n_samples: int, path: str = "") -> Iterator[tuple[str, float | None, float]]:
+    """Walk through nested statistics, and yield the path of each number or null, its value and its sampling error.
 
-
-def with_errors(content: Any, n: int, path: str = "") -> Iterator[tuple[str, float | None, float]]:
-    """Every number of a tree of plain values, and every null, by its path, with its sampling error: of a mean over
-    members sd/sqrt(members), of a parameter's moments that which its law declares, and of any other about
-    |number|/sqrt(n) for n samples."""
-    errors: dict[str, float] = {}
+    The sampling error is sd/sqrt(members) for a mean over members, the error under its law for a moment of a parameter,
+    and about |number|/sqrt(n_samples) for the others.
+    """
     if isinstance(content, Mapping):
-        told = {name: each for name, each in content.items() if _is_number(each)}
-        if {"sd", "n", "low"} <= set(told) and told["n"] > 0:
-            errors = dict.fromkeys(("mean", "low", "high"), told["sd"] / math.sqrt(told["n"]))
-        elif "mean_error" in told:
-            errors = {"mean": told["mean_error"]}
-            if told.get("declared_std") and "variance_error" in told:
-                errors["std"] = told["variance_error"] / (2 * told["declared_std"])
-        for name, each in content.items():
-            here = f"{path}.{name}" if path else str(name)
-            if name in errors and _is_number(each):
-                yield here, each, errors[name]
+        errors = _recorded_errors({name: value for name, value in content.items() if _is_number(value)})
+        for name, value in content.items():
+            inner = f"{path}.{name}" if path else str(name)
+            if name in errors and _is_number(value):
+                yield inner, value, errors[name]
             else:
-                yield from with_errors(each, n, here)
+                yield from numbers_with_errors(value, n_samples, inner)
     elif isinstance(content, (list, tuple)):
-        for number, each in enumerate(content):
-            yield from with_errors(each, n, f"{path}.{_label(each, number)}")
+        for number, value in enumerate(content):
+            yield from numbers_with_errors(value, n_samples, f"{path}.{_label(value, number)}")
     elif content is None or _is_number(content):
-        yield path, content, abs(content or 0.0) / math.sqrt(n)
+        yield path, content, abs(content or 0.0) / math.sqrt(n_samples)
+
+
+def _recorded_errors(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Sampling errors that follow from the other numbers of the same statistic."""
+    if numbers.keys() >= {"sd", "n", "low"} and numbers["n"] > 0:
+        return dict.fromkeys(("mean", "low", "high"), numbers["sd"] / math.sqrt(numbers["n"]))
+    errors = {}
+    if "mean_error" in numbers:
+        errors["mean"] = numbers["mean_error"]
+        if numbers.get("declared_std") and "variance_error" in numbers:
+            errors["std"] = numbers["variance_error"] / (2 * numbers["declared_std"])
+    return errors
+
+
+def _label(entry: Any, number: int) -> str:
+    """The name of a verdict, or the number of a layer or node."""
+    return str(entry["name"]) if isinstance(entry, Mapping) and "name" in entry else str(number)
 
 
 def _is_number(value: Any) -> bool:

@@ -23,7 +23,7 @@ def signal(folder):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Two runs and a sweep, made once."""
+    """Two runs and a sweep, shared by the tests of this module."""
     from kancli.cli.dispatch import main
 
     top = tmp_path_factory.mktemp("runs")
@@ -35,7 +35,7 @@ def runs(tmp_path_factory):
     return top
 
 
-def test_two_runs(kan_run, runs, tmp_path):
+def test_two_runs_are_compared(kan_run, runs, tmp_path):
     done = kan_run("compare", str(runs / "linear"), str(runs / "noisy"))
     assert done.code == 0, done.err
     lines = [line.split() for line in done.out.splitlines()]
@@ -46,37 +46,37 @@ def test_two_runs(kan_run, runs, tmp_path):
     assert ["nodes_degenerate", "0", "fail", "0.247"] in lines
     assert ["gradient_vanishes"] not in [line[:1] for line in lines]  # measured in neither
     assert done.out.splitlines()[-2:] == ["compare.csv", "compare.png"]
-    told = table_of(tmp_path)["propagation_signal"]
-    assert {name: float(each) for name, each in told.items()} == {
+    row = table_of(tmp_path)["propagation_signal"]
+    assert {name: float(value) for name, value in row.items()} == {
         "init=linear": signal(runs / "linear"), "init=noisy": signal(runs / "noisy")
     }  # fmt: skip
     assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_seeds_are_taken_together(kan_run, runs, tmp_path):
+def test_runs_that_differ_in_seed_share_a_column(kan_run, runs, tmp_path):
     done = kan_run("compare", str(runs / "sweep"), str(runs / "noisy"), "-o", "both/of them")
     assert done.code == 0, done.err
-    told = table_of(tmp_path / "both/of them")["propagation_signal"]
+    row = table_of(tmp_path / "both/of them")["propagation_signal"]
     values = [signal(runs / "sweep" / str(number)) for number in range(3, 6)]
-    assert float(told["init=glorot"]) == pytest.approx(np.mean(values))
-    assert float(told["init=glorot sd"]) == pytest.approx(np.std(values, ddof=1))
-    assert told["init=glorot n"] == "3"
-    assert "init=noisy sd" not in told
+    assert float(row["init=glorot"]) == pytest.approx(np.mean(values))
+    assert float(row["init=glorot sd"]) == pytest.approx(np.std(values, ddof=1))
+    assert row["init=glorot n"] == "3"
+    assert "init=noisy sd" not in row
     assert ["runs", "3", "3", "1"] in [line.split() for line in done.out.splitlines()]
 
 
 @pytest.mark.slow
-def test_presets_are_run_for_it(kan_run, tmp_path):
+def test_presets_are_run_first(kan_run, tmp_path):
     done = kan_run("compare", "default", "pykan_0_0_5", "width=2-3-1", "-o", "made")
     assert done.code == 0, done.err
     assert "2 of 2 runs complete: made" in done.out
     assert done.out.splitlines()[-2:] == ["made/compare.csv", "made/figures/compare.png"]
-    told = table_of(tmp_path / "made")["propagation_signal"]
+    row = table_of(tmp_path / "made")["propagation_signal"]
     alone = kan_run("init=pykan_0_0_5", "width=2-3-1", "figures=none")
-    assert float(told["init=pykan_0_0_5"]) == signal(alone.folder)
+    assert float(row["init=pykan_0_0_5"]) == signal(alone.folder)
 
 
-def test_many_columns_are_told_in_several_tables(runs, tmp_path):
+def test_many_columns_make_several_tables(runs, tmp_path):
     for name in ("linear", "noisy"):
         for place in ("one", "two"):
             shutil.copytree(runs / name, tmp_path / place / name)
@@ -103,7 +103,7 @@ def test_many_columns_are_told_in_several_tables(runs, tmp_path):
         (["default", "glorot", "grid=x"], "grid=x: allowed: "),
     ],
 )
-def test_mistakes(kan_run, runs, tmp_path, words, answer):
+def test_mistakes_are_answered_without_output(kan_run, runs, tmp_path, words, answer):
     (tmp_path / "file").touch()
     done = kan_run("compare", *(word.format(runs=runs) for word in words))
     assert done.code == 2
@@ -112,7 +112,7 @@ def test_mistakes(kan_run, runs, tmp_path, words, answer):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 
-def test_a_run_that_kept_too_little_is_not_drawn(kan_run, tmp_path):
+def test_a_run_without_activations_is_not_drawn(kan_run, tmp_path):
     for scheme in ("default", "glorot"):
         kan_run(f"init={scheme}", "figures=none", "activations.n=0", f"hydra.run.dir={scheme}")
     (tmp_path / "runs").mkdir()
@@ -122,7 +122,7 @@ def test_a_run_that_kept_too_little_is_not_drawn(kan_run, tmp_path):
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["compare.csv"]
 
 
-def test_a_folder_that_is_called_like_a_preset(kan_run, tmp_path):
+def test_a_word_that_is_folder_and_preset_is_refused(kan_run, tmp_path):
     (tmp_path / "glorot").mkdir()
     done = kan_run("compare", "default", "glorot")
     assert done.code == 2
@@ -130,7 +130,7 @@ def test_a_folder_that_is_called_like_a_preset(kan_run, tmp_path):
 
 
 @pytest.mark.slow
-def test_failed_runs_are_told_of(kan_run, tmp_path):
+def test_failed_runs_are_reported(kan_run, tmp_path):
     kan_run("-m", "init=default", "inputs.std=1,2", "seed=0,1", "hydra.sweep.dir=sweep")
     for number in (1, 2, 3):
         record = json.loads((tmp_path / f"sweep/{number}/run.json").read_text())
@@ -143,7 +143,7 @@ def test_failed_runs_are_told_of(kan_run, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_look_of_the_picture_can_be_chosen_with_presets_too(kan_run, runs, tmp_path):
+def test_figure_options_apply_when_presets_are_run(kan_run, runs, tmp_path):
     done = kan_run("compare", str(runs / "noisy"), "glorot", "figures.style=dark", "-o", "made")
     assert done.code == 0, done.err
     corner = np.asarray(Image.open(tmp_path / "made/figures/compare.png").convert("RGB"))[0, 0]

@@ -1,9 +1,9 @@
-"""How close two runs must be, by where they were made, and what counts as a difference."""
+"""Tiers, tolerances, and what counts as a difference."""
 
 import pytest
 
 from kancli.compare.baseline import Record
-from kancli.compare.tolerance import TOLERANCES, compare, tier_of
+from kancli.compare.tolerance import TOLERANCES, choose_tier, compare
 from kancli.stats.verdicts import Verdict
 
 ENVIRONMENT = {
@@ -15,8 +15,8 @@ ENVIRONMENT = {
 
 
 def record(stats=None, config=None, verdicts=(), **environment):
-    whole = {name: {**each, **environment.pop(name, {})} if isinstance(each, dict) else environment.pop(name, each)
-             for name, each in ENVIRONMENT.items()}  # fmt: skip
+    whole = {name: {**value, **environment.pop(name, {})} if isinstance(value, dict) else environment.pop(name, value)
+             for name, value in ENVIRONMENT.items()}  # fmt: skip
     return Record("r", 2, config or {"device": "cpu", "inputs": {"n": 100}}, whole, {"statistics": str(stats)},
                   stats or {"layers": []}, verdicts)  # fmt: skip
 
@@ -25,18 +25,18 @@ def record(stats=None, config=None, verdicts=(), **environment):
     ("environment", "tier", "reason"),
     [
         ({}, "exact", "same environment"),
-        ({"threads": 4}, "close", "threads 4 against 2"),
-        ({"cpu": {"capability": "AVX512"}}, "close", "processor's capability AVX512 against AVX2"),
-        ({"versions": {"torch": "2.13.1"}}, "close", "torch patch 2.13.1 against 2.13.0"),
-        ({"versions": {"torch": "2.14.0"}}, "loose", "torch 2.14 against 2.13"),
-        ({"platform": {"machine": "aarch64"}}, "loose", "machine aarch64 against x86_64"),
-        ({"config": {"device": "cuda"}}, "loose", "device cuda against cpu"),
+        ({"threads": 4}, "close", "threads 4 instead of 2"),
+        ({"cpu": {"capability": "AVX512"}}, "close", "processor's capability AVX512 instead of AVX2"),
+        ({"versions": {"torch": "2.13.1"}}, "close", "torch patch 2.13.1 instead of 2.13.0"),
+        ({"versions": {"torch": "2.14.0"}}, "loose", "torch 2.14 instead of 2.13"),
+        ({"platform": {"machine": "aarch64"}}, "loose", "machine aarch64 instead of x86_64"),
+        ({"config": {"device": "cuda"}}, "loose", "device cuda instead of cpu"),
     ],
 )
-def test_tiers(environment, tier, reason):
-    found = tier_of(record(), record(**environment))
-    assert found.name == tier
-    assert reason in found.reasons
+def test_environments_choose_the_tier(environment, tier, reason):
+    chosen = choose_tier(record(), record(**environment))
+    assert chosen.name == tier
+    assert reason in chosen.reasons
 
 
 def test_tolerances_grow_with_the_tier_and_the_sampling_error():
@@ -50,18 +50,18 @@ def test_tolerances_grow_with_the_tier_and_the_sampling_error():
     close, loose = (TOLERANCES[name] for name in ("close", "loose"))
     for tolerance, elsewhere in ((close, {"threads": 4}), (loose, {"versions": {"torch": "3.0.0"}})):
         allowed = tolerance.absolute + tolerance.relative * 10 + tolerance.errors * 1.0
-        assert answer(0.99 * allowed, **elsewhere) == "match within tier"
+        assert answer(0.99 * allowed, **elsewhere) == "match within tolerance"
         assert answer(1.01 * allowed, **elsewhere) == "drift"
-    assert answer(1e-12) == "drift", "here, bits count"
+    assert answer(1e-12) == "drift", "the same environment allows no difference"
     assert close.errors < loose.errors
 
 
-def test_a_number_that_is_gone_is_drift_and_told_first():
+def test_a_missing_number_is_drift_and_comes_first():
     was, now = {"layers": [{"a": 1.0, "b": 2.0}]}, {"layers": [{"a": 1.5, "b": None}]}
-    found = compare(record(was), record(now, threads=4))
-    assert found.answer == "drift"
-    assert [row.name for row in found.rows] == ["layers.0.b", "layers.0.a"]
-    assert found.rows[1].difference == pytest.approx(0.5 / (1.0 / 10)), "1 over the root of 100 samples"
+    comparison = compare(record(was), record(now, threads=4))
+    assert comparison.answer == "drift"
+    assert [row.name for row in comparison.deviations] == ["layers.0.b", "layers.0.a"]
+    assert comparison.deviations[1].difference == pytest.approx(0.5 / (1.0 / 10)), "1 over the root of 100 samples"
 
 
 def test_added_statistics_are_no_difference():
@@ -72,7 +72,7 @@ def test_added_statistics_are_no_difference():
         assert compare(record(now), record(was, **environment)).answer == "drift", "but a removed one is"
 
 
-def test_a_verdict_that_changed_is_drift_where_bits_count():
+def test_a_changed_verdict_is_drift_in_the_exact_tier():
     def judged(word):
         return [Verdict("rough", 1.0, 2.0, word, "layer 0")]
 
@@ -80,6 +80,6 @@ def test_a_verdict_that_changed_is_drift_where_bits_count():
     now = record({"layers": [{"a": 1.0}], "b": 1}, verdicts=judged("warn"))
     comparison = compare(was, now)
     assert comparison.answer == "drift"
-    assert [(row.name, row.baseline, row.now) for row in comparison.rows] == [
+    assert [(row.name, row.baseline, row.now) for row in comparison.deviations] == [
         ("verdicts.rough.verdict", "pass", "warn")
     ]

@@ -12,9 +12,9 @@ import pytest
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from kancli.compare.baseline import blessed
-from kancli.compare.check import check, record_of
-from kancli.compare.check_output import lines
+from kancli.compare.baseline import format_blessed
+from kancli.compare.check import check, compute_record
+from kancli.compare.check_output import format_lines
 from kancli.config.compose import compose
 from kancli.config.presets import Presets, builtin_folder
 from kancli.config.validation import validate
@@ -26,7 +26,7 @@ from kancli.runs.build import laws_of
 
 FOLDER = Path(__file__).parents[2] / "outputs" / "reference"
 CASES = ("default", "linear", "noisy", "very_noisy", "symmetric", "asymmetric")
-MATCHES = ("match", "match within tier")
+MATCHES = ("match", "match within tolerance")
 PICTURES = Path(__file__).parents[1] / "golden" / "pictures.json"
 MAX_DIFFERENCE = 2 / 255  # of a colour channel: the last digits of a curve differ between processors
 
@@ -83,9 +83,9 @@ def test_each_case_matches_its_baseline(case, rewrite):
     path = FOLDER / f"{case}.json"
     result = check(path)
     if rewrite and result.answer not in MATCHES:
-        path.write_text(blessed(record_of(settings_of(case), case)))
+        path.write_text(format_blessed(compute_record(settings_of(case), case)))
         result = check(path)
-    assert result.answer in MATCHES, lines(result)
+    assert result.answer in MATCHES, format_lines(result)
 
 
 @pytest.mark.parametrize("name", [*CASES, "plate"])
