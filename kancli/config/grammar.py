@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,16 @@ if TYPE_CHECKING:
 
     from kancli.config.presets import Presets
 
-LIST_KEYS = ("grid.range", "figures", "figures.names", "figures.format", "figures.in_vars", "figures.out_vars")
+LIST_KEYS = (
+    "grid.range",
+    "figures",
+    "figures.names",
+    "figures.format",
+    "figures.in_vars",
+    "figures.out_vars",
+    "inputs.columns",
+)
+PATH_KEYS = ("inputs", "inputs.path", "hydra.run.dir", "hydra.sweep.dir")
 
 
 def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override]:
@@ -58,7 +69,16 @@ def _syntax_message(text: str) -> str:
         return (
             f"{text}: brackets do not match; quote the whole word for the shell: 'width=[2,5,1]', or type width=2-5-1"
         )
+    key, _, value = text.partition("=")
+    if key and value.strip() and (key in PATH_KEYS or not set(value) & set(",[]{}()'\"")):
+        word = _shell_word(f"{key}={literal(os.path.expanduser(value))}")
+        return f"{text}: cannot be parsed; quote the value and the word: {word}"
     return f"{text}: cannot be parsed; allowed: KEY=VALUE; quote values with special characters: \"title='a, b'\""
+
+
+def _shell_word(word: str) -> str:
+    """A word in quotes for the shell."""
+    return shlex.quote(word) if set(word) & set('"$`\\!') else f'"{word}"'
 
 
 def multirun_message(override: Override) -> str:
@@ -78,5 +98,7 @@ def literal(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{','.join(map(literal, value))}]"
     if isinstance(value, str):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        # A backslash escapes only a quote, so only those before one, or at the end, are doubled.
+        escaped = re.sub(r"(\\*)('|$)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), value)
+        return f"'{escaped}'"
     return repr(value)
