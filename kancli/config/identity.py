@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from kancli.config.settings import Settings
@@ -71,7 +70,13 @@ def identity(settings: Settings, *, known: Mapping[str, Any] | None = None) -> s
     """
     config = config_of(settings, identity_only=True)
     if isinstance(settings.inputs, File):  # hash its content instead of its path
-        config["inputs"] |= {"path": hashlib.sha256(Path(settings.inputs.path).read_bytes()).hexdigest()}
+        config["inputs"] |= {"path": settings.inputs.table().sha256}
+        # Runs that were made before these keys existed keep their identity.
+        config["inputs"] = {
+            name: value
+            for name, value in config["inputs"].items()
+            if value is not None or name not in ("header", "sep", "columns")
+        }
     if known is not None:
         config = _without_new_keys(config, known)
     content: dict[str, Any] = {"semantics": SEMANTICS, "config": config}

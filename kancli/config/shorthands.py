@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kancli.figures.options import NAMES
+from kancli.inputs.formats import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def _width(value: Any) -> Any:
 
 
 def _path(value: Any) -> Any:
-    return value if isinstance(value, str) and value.lower().endswith((".csv", ".npy", ".txt")) else None
+    return value if isinstance(value, str) and value.lower().endswith(SUFFIXES) else None
 
 
 def _names(value: Any) -> Any:
@@ -46,6 +47,6 @@ SHORTHANDS = {
     "width": ValueShorthand("width", _width, "nodes per layer such as 2-5-1"),
     "grid": ValueShorthand("grid.size", _number, "a number of intervals such as 7"),
     "k": ValueShorthand("k", _number, "an order such as 2"),
-    "inputs": ValueShorthand("inputs.path", _path, "a .csv or .npy file", preset="file"),
+    "inputs": ValueShorthand("inputs.path", _path, "a .csv, .npy, .npz or .parquet file", preset="file"),
     "figures": ValueShorthand("figures.names", _names, "a figure or a list of them, such as [network]"),
 }

@@ -198,7 +198,7 @@ def layer_sizes(settings: Settings) -> list[LayerSize]:
 
 
 def _cross_checks(settings: Settings) -> list[str]:
-    faults = settings.inputs.faults(settings.width[0])
+    faults = settings.inputs.faults(settings.width[0], settings.dtype)
     if type(settings.init) not in SCHEMES.values():
         name = name_of(type(settings.init))
         faults += [f"init.{TARGET}={name}: {fault}" for fault in find_faults(settings.init, layer_sizes(settings))]

@@ -1,109 +1,100 @@
-"""Read samples from a CSV or .npy file; errors name file, row and column. Nothing is unpickled."""
+"""Read a table of samples from a file: text, .npy, .npz or .parquet. Nothing is unpickled.
+
+The file must be a regular one of at most `MAX_BYTES`. Errors name file, row and column, both counted from 1.
+"""
 
 from __future__ import annotations
 
-import csv
+import dataclasses
 import functools
-import math
+import hashlib
+import os
+import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from kancli.errors import ConfigError
+from kancli.inputs.formats import ALLOWED, MAGIC
+from kancli.inputs.table import MAX_BYTES, OVERFLOW, ReadOptions, Source, Table, fail_beyond
 
-if TYPE_CHECKING:
-    import numpy as np
 
-
-def read_table(path: Path) -> np.ndarray:
+def read_table(path: Path, options: ReadOptions | None = None, *, dtype: str = "float64") -> Table:
     """Read the numbers in a file.
 
     Args:
-        path: a .npy file holding a 2-dimensional array of numbers, or text with comma-separated numbers; the first
-            line of text may be a header.
-
-    Returns:
-        `[rows, columns]`, float64, all finite. Treat it as read-only.
+        path: a text file of numbers, or a .npy, .npz or .parquet file with a table of them.
+        options: how to read it.
+        dtype: number type that must hold the values.
 
     Raises:
-        ConfigError: the file is missing, empty, ragged, not numeric or not finite.
+        ConfigError: the file is missing, not regular, too large, damaged, not numeric, not finite or ambiguous.
     """
+    options = options or ReadOptions()
     try:
         status = path.stat()
-        return _read_table(path, status.st_mtime_ns, status.st_size)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigError([f"inputs.path={path}: {reason[0].lower()}{reason[1:]}; give a .csv or .npy file"]) from None
+        key = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+        table = _read_cached(path, options, key)
+        if dtype != "float64":
+            _check_range(path, options, table, dtype)
+        return table
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+        raise ConfigError(
+            [f"inputs.path={path}: {reason[0].lower()}{reason[1:]}; give a file of one of {ALLOWED}"]
+        ) from None
 
 
-@functools.lru_cache(maxsize=1)  # validation and the run read the same file
-def _read_table(path: Path, modified: int, size: int) -> np.ndarray:
-    table = _read_npy(path) if path.suffix == ".npy" else _read_csv(path)
-    table.flags.writeable = False
-    return table
+@functools.lru_cache(maxsize=1)  # validation, the identity and the run read the same file
+def _read_cached(path: Path, options: ReadOptions, key: tuple[int, ...]) -> Table:
+    source = Source(path, _read_bytes(path), options)
+    table = _reader(source)(source)
+    table.values.flags.writeable = False
+    return dataclasses.replace(table, sha256=hashlib.sha256(source.content).hexdigest())
 
 
-def _error(path: Path, fault: str) -> ConfigError:
-    return ConfigError([f"inputs.path={path}: {fault}"])
+def _read_bytes(path: Path) -> bytes:
+    source = Source(path, b"", ReadOptions())
+    # Without O_NONBLOCK, opening a named pipe waits for its writer.
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a named pipe" if stat.S_ISFIFO(status.st_mode) else "a device or socket"
+            source.fail(f"is {kind}, not a regular file; save its content to a file first")
+        if status.st_size > MAX_BYTES:
+            source.fail(f"has {_gib(status.st_size)}; allowed: at most {_gib(MAX_BYTES)}; give a part of it")
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        source.fail(f"has over {_gib(MAX_BYTES)}, which is the limit; give a part of it")
+    return content
 
 
-def _read_npy(path: Path) -> np.ndarray:
+def _gib(count: int) -> str:
+    return f"{count / 2**30:,.3g} GiB" if count >= 2**20 else f"{count} bytes"
+
+
+def _reader(source: Source) -> Any:
+    from kancli.inputs import arrays, text
+
+    readers = {".npy": arrays.read_npy, ".npz": arrays.read_npz, ".parquet": arrays.read_parquet}
+    suffix = source.path.suffix.lower()
+    for magic, (expected, name) in MAGIC.items():
+        if suffix not in readers and source.content.startswith(magic):
+            rename = f"; name it {expected}" if expected else ""
+            source.fail(f"is {name}, not text; allowed: {ALLOWED}{rename}")
+    return readers.get(suffix, text.read_text)
+
+
+def _check_range(path: Path, options: ReadOptions, table: Table, dtype: str) -> None:
+    """Raise ConfigError for the first value that `dtype` cannot hold."""
     import numpy as np
 
-    try:
-        table = np.load(path, allow_pickle=False)
-    except OSError:
-        raise
-    except Exception as error:  # a damaged header fails in many ways
-        text = " ".join(str(error).split())[:80]
-        raise _error(path, f"not a .npy file of plain numbers ({text})") from None
-    if not isinstance(table, np.ndarray) or table.ndim != 2 or table.size == 0:
-        shape = list(table.shape) if isinstance(table, np.ndarray) else "an archive"
-        raise _error(path, f"holds {shape}; allowed: a table [rows, columns]")
-    if table.dtype.kind not in "fiu":
-        raise _error(path, f"holds values of type {table.dtype}; allowed: real numbers")
-    table = table.astype(np.float64)
-    bad = np.argwhere(~np.isfinite(table))
-    if len(bad):
-        row, column = bad[0]
-        raise _error(path, f"row {row + 1}, column {column + 1} is {table[row, column]}; allowed: finite numbers")
-    return table
+    beyond = np.abs(table.values) >= OVERFLOW[dtype]
+    if not beyond.any():
+        return
+    source = Source(path, _read_bytes(path), options)
+    if table.separator is not None:  # rows are lines of the file
+        from kancli.inputs import text
 
-
-def _read_csv(path: Path) -> np.ndarray:
-    import numpy as np
-
-    rows: list[list[float]] = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            for number, cells in enumerate(csv.reader(file), start=1):
-                if not any(cell.strip() for cell in cells) or (number == 1 and _is_header(cells)):
-                    continue
-                if rows and len(cells) != len(rows[0]):
-                    raise _error(path, f"row {number} has {len(cells)} columns, the rows above {len(rows[0])}")
-                rows.append([_number(path, number, column, cell) for column, cell in enumerate(cells, start=1)])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise _error(path, f"not a text file of comma-separated numbers ({error})") from None
-    if not rows:
-        raise _error(path, "holds no rows of numbers")
-    return np.array(rows, dtype=np.float64)
-
-
-def _is_header(cells: list[str]) -> bool:
-    """Whether no cell of the line is a number or begins like one."""
-    return not any(_parse(cell) is not None or cell.strip().lstrip("+-.")[:1].isdigit() for cell in cells)
-
-
-def _number(path: Path, row: int, column: int, cell: str) -> float:
-    value = _parse(cell)
-    if value is None:
-        raise _error(path, f"row {row}, column {column} is {cell.strip()!r}; allowed: numbers")
-    if not math.isfinite(value):
-        raise _error(path, f"row {row}, column {column} is {cell.strip()}; allowed: finite numbers")
-    return value
-
-
-def _parse(cell: str) -> float | None:
-    try:
-        return float(cell) if "_" not in cell else None
-    except ValueError:
-        return None
+        text.read_text(source, limit=OVERFLOW[dtype], dtype=dtype)
+    row, column = np.argwhere(beyond)[0]
+    fail_beyond(source, int(row) + 1, table.columns[column], table.values[row, column], dtype)

@@ -13,15 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from kancli.errors import ConfigError
-from kancli.schema import REQUIRED, Integer, Optional, Real, Text, key
+from kancli.inputs.formats import Separator
+from kancli.schema import REQUIRED, Integer, Optional, Real, Several, Text, Truth, key
 from kancli.seeding import stream
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from kancli.inputs.table import ReadOptions, Table
+
 COUNT = Integer(1, 10**9)
 SOBOL_DIMENSIONS = 21201  # of the direction numbers that torch ships (Joe and Kuo 2008)
 SOBOL_BITS = 30
+MAX_MAGNITUDE = {"float32": 2.0**127, "float64": 2.0**1023}
+MAX_DEVIATIONS = 40  # of a normal draw in float64 from its mean, with room to spare
 
 
 class Sampler(ABC):
@@ -34,8 +39,8 @@ class Sampler(ABC):
         """Number of samples."""
         return self.n or 0
 
-    def faults(self, n_in: int) -> list[str]:
-        """Reasons why this sampler cannot give `n_in` inputs, one line each."""
+    def faults(self, n_in: int, dtype: str = "float32") -> list[str]:
+        """Reasons why this sampler cannot give `n_in` inputs of a number type, one line each."""
         return []
 
     @abstractmethod
@@ -60,6 +65,11 @@ class Normal(Sampler):
     mean: float = key(0.0, Real(), "mean of each input")
     std: float = key(1.0, Real(low=0), "standard deviation of each input")
 
+    def faults(self, n_in: int, dtype: str = "float32") -> list[str]:
+        if abs(self.mean) + MAX_DEVIATIONS * self.std >= MAX_MAGNITUDE[dtype]:
+            return [f"inputs.mean={self.mean:g} inputs.std={self.std:g}: {_beyond(dtype)}"]
+        return []
+
     def sample(self, n_in: int, *, seed: int) -> np.ndarray:
         return self.mean + self.std * stream(seed, "inputs").standard_normal((self.n, n_in))
 
@@ -70,9 +80,11 @@ class _Box(Sampler):
     low: float = key(-1.0, Real(), "least value of each input")
     high: float = key(1.0, Real(), "greatest value of each input")
 
-    def faults(self, n_in: int) -> list[str]:
+    def faults(self, n_in: int, dtype: str = "float32") -> list[str]:
         if not self.low < self.high:
             return [f"inputs.low={self.low:g} inputs.high={self.high:g}: allowed: low < high"]
+        if max(abs(self.low), abs(self.high), self.high - self.low) >= MAX_MAGNITUDE[dtype]:
+            return [f"inputs.low={self.low:g} inputs.high={self.high:g}: {_beyond(dtype)}"]
         return []
 
     def _scale(self, unit: np.ndarray) -> np.ndarray:
@@ -96,8 +108,8 @@ class Sobol(_Box):
     dimension, keeps the net (Lemieux, Monte Carlo and Quasi-Monte Carlo Sampling, 2009, section 6.2.1).
     """
 
-    def faults(self, n_in: int) -> list[str]:
-        faults = super().faults(n_in)
+    def faults(self, n_in: int, dtype: str = "float32") -> list[str]:
+        faults = super().faults(n_in, dtype)
         if n_in > SOBOL_DIMENSIONS:
             faults.append(
                 f"width={n_in}-...: inputs=sobol has at most {SOBOL_DIMENSIONS} dimensions; take inputs=uniform"
@@ -120,8 +132,8 @@ class Mesh(_Box):
 
     random: ClassVar[bool] = False
 
-    def faults(self, n_in: int) -> list[str]:
-        faults = super().faults(n_in)
+    def faults(self, n_in: int, dtype: str = "float32") -> list[str]:
+        faults = super().faults(n_in, dtype)
         side = self._side(n_in)
         if side**n_in != self.n:
             options = [f"{m**n_in} ({m} a side)" for m in (side, side + 1) if m >= 1 and m**n_in <= COUNT.high]
@@ -147,44 +159,78 @@ class Mesh(_Box):
 
 @dataclass(frozen=True)
 class File(Sampler):
-    """The rows of a CSV (a header line is allowed) or .npy file, one column an input."""
+    """The rows of a file of numbers, one column an input: text such as CSV, .npy, .npz or .parquet."""
 
     random: ClassVar[bool] = False
 
-    path: str = key(REQUIRED, Text("path of a .csv or .npy file, one column an input"), "file to read the samples from")
+    path: str = key(
+        REQUIRED,
+        Text("path of a .csv, .txt, .npy, .npz or .parquet file with one column per input"),
+        "file to read the samples from",
+    )
     n: int | None = key(None, Optional(COUNT), "take the first n rows; null takes them all")
+    header: bool | None = key(
+        None, Optional(Truth()), "whether the first row of a text file names its columns; null: where that is clear"
+    )
+    sep: str | None = key(
+        None, Optional(Separator()), "what separates the columns of a text file; null: as it is written"
+    )
+    columns: tuple[str, ...] | None = key(
+        None,
+        Optional(Several(Text("a column's name or number"), at_least=1, example="[x,y] or [1,2]", bare=True)),
+        "columns to read, by name or by number from 1, or names of arrays in a .npz file; null: all",
+    )
 
-    def faults(self, n_in: int) -> list[str]:
+    def faults(self, n_in: int, dtype: str = "float32") -> list[str]:
+        from kancli.inputs.files import read_table
+
         try:
             self.sample(n_in, seed=0)
+            read_table(Path(self.path), self._options(), dtype=dtype)
         except ConfigError as error:
             return error.faults
         return []
 
     def count(self) -> int:
-        from kancli.inputs.files import read_table
+        return len(self.table().values[: self.n])
 
-        return len(read_table(Path(self.path))[: self.n])
-
-    def sample(self, n_in: int, *, seed: int) -> np.ndarray:
-        """The first n rows.
+    def table(self) -> Table:
+        """The numbers of the file, and how it was read.
 
         Raises:
             ConfigError: the file cannot be used; the message names file, row and column.
         """
         from kancli.inputs.files import read_table
 
-        table = read_table(Path(self.path))
-        if table.shape[1] != n_in:
+        return read_table(Path(self.path), self._options())
+
+    def _options(self) -> ReadOptions:
+        from kancli.inputs.table import ReadOptions
+
+        return ReadOptions(self.header, self.sep, self.columns)
+
+    def sample(self, n_in: int, *, seed: int) -> np.ndarray:
+        """The first n rows.
+
+        Raises:
+            ConfigError: as for `table`, or it has too few rows or another number of columns than there are inputs.
+        """
+        values = self.table().values
+        if values.shape[1] != n_in:
             raise ConfigError(
                 [
-                    f"inputs.path={self.path}: has {table.shape[1]} columns, but width={n_in}-... takes {n_in}"
-                    " inputs; change the file or the first entry of width"
+                    f"inputs.path={self.path}: has {values.shape[1]} columns, but width={n_in}-... takes {n_in}"
+                    " inputs; choose with inputs.columns=[...], or change the first entry of width"
                 ]
             )
-        if self.n is not None and self.n > len(table):
-            raise ConfigError([f"inputs.n={self.n}: {self.path} has only {len(table)} rows; leave inputs.n out"])
-        return table[: self.n]
+        if self.n is not None and self.n > len(values):
+            raise ConfigError([f"inputs.n={self.n}: {self.path} has only {len(values)} rows; leave inputs.n out"])
+        return values[: self.n]
+
+
+def _beyond(dtype: str) -> str:
+    wider = "take dtype=float64 or smaller numbers" if dtype == "float32" else "take smaller numbers"
+    return f"the samples are beyond the numbers of {dtype}; {wider}"
 
 
 SAMPLERS: dict[str, type[Sampler]] = {

@@ -82,7 +82,7 @@ BAD = [
     ({"inputs": {"kind": "normal", "std": -1}}, "inputs.std=-1", ">= 0"),
     ({"inputs": {"kind": "uniform", "low": 1, "high": 0}}, "inputs.low=1", "low < high"),
     ({"inputs": {"kind": "normal", "low": 0}}, "inputs.low=0", "belongs to inputs=uniform"),
-    ({"inputs": {"kind": "file"}}, "inputs.path is missing", ".csv or .npy"),
+    ({"inputs": {"kind": "file"}}, "inputs.path is missing", ".csv, .txt, .npy"),
     ({"figures": {"beta": 0}}, "figures.beta=0", "> 0"),
     ({"figures": {"names": ["netwrok"]}}, "entry 0 is netwrok", "did you mean network?"),
     ({"figures": {"in_vars": ["x"]}}, "figures.in_vars=[x]", "2 nodes"),

@@ -1,0 +1,327 @@
+"""Recognise how a text file of numbers is written: encoding, comments, separator, header and index column.
+
+What is not beyond doubt is refused with the key that settles it. Nothing here converts the rows: see `text`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import itertools
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from kancli.inputs.formats import SEPARATORS
+from kancli.inputs.table import Source
+
+HEAD_ROWS = 100
+HEAD_CHARACTERS = 2**20
+COMMENT = re.compile(r"^[ \t]*[#%].*$", re.MULTILINE)
+DECLARATION = re.compile(r"\A\"?sep=(.)\"?[ \t]*$", re.IGNORECASE | re.MULTILINE)  # Excel's first line
+# Longest first: the mark of UTF-32 begins with that of UTF-16.
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+MISSING = {"", "na", "n/a", "nan", "null", "none", "nil", "inf", "infinity", "-", "--", "?", ".", "missing", "<na>"}
+INDEX_NAMES = {"index", "idx", "id", "row", "#", "level_0", "rownames", "row.names"}
+UNNAMED = re.compile(r"|unnamed: 0.*|__index_level_\d+__", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text file is written.
+
+    Args:
+        body: its rows, without comments and header.
+        line: number of lines before the body.
+        separator: a name in `SEPARATORS`.
+        header: names of the columns, if the file has any.
+        n_columns: columns of a row, without an empty last one.
+        trailing: whether each row ends with a separator.
+        notes: what was left out, and the encoding if it is not UTF-8.
+    """
+
+    body: str
+    line: int
+    separator: str
+    header: tuple[str, ...] | None
+    n_columns: int
+    trailing: bool
+    notes: tuple[str, ...]
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """The cells of each row, with the number of its last line in the file, from 1.
+
+        Raises:
+            csv.Error: the quotes of a cell do not match, or it is too long.
+        """
+        return ((self.line + number, cells) for number, cells in _split(io.StringIO(self.body), self.separator))
+
+
+def recognise(source: Source) -> Dialect:
+    """Recognise the dialect of a text file.
+
+    Raises:
+        ConfigError: it holds no rows, or it can be read in two ways.
+    """
+    text, notes = _decode(source)
+    declared, text = _take_declaration(source, text)
+    separator = source.options.sep or declared or _find_separator(_head(COMMENT.sub("", _start(text))))
+    text, n_comments = _without_comments(text, separator)
+    if separator == "blank":
+        text = re.sub(r"(?m)^ | $", "", re.sub(r"[ \t]+", " ", text))
+    if n_comments:
+        notes.append(f"{n_comments} line{'s' * (n_comments > 1)} of comments left out")
+    line, rows = _first_rows(source, text, separator)
+    header = None
+    if _has_header(source, line, rows):
+        header = tuple(cell.strip() for cell in rows.pop(0))
+        text = text.split("\n", line)[-1]
+    if not rows:
+        source.fail("holds no rows of numbers" + ("" if header is None else ", only a header"))
+    trailing = len(rows[0]) > 1 and not any(row[-1].strip() for row in rows)
+    n_columns = len(rows[0]) - trailing
+    if header is not None:
+        header = _fit_header(source, header, n_columns, line)
+    if source.options.columns is None:
+        _refuse_index(source, header, [row[:n_columns] for row in rows])
+    if trailing:
+        notes.append("empty last column left out")
+    return Dialect(text, 0 if header is None else line, separator, header, n_columns, trailing, tuple(notes))
+
+
+def _split(lines: Iterable[str], separator: str, *, keep_empty: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each row that is not blank, with the number of its last line, from 1.
+
+    Args:
+        keep_empty: whether a row of two or more empty cells counts.
+    """
+    reader = csv.reader(lines, delimiter=SEPARATORS[separator], skipinitialspace=separator != "tab")
+    return (
+        (reader.line_num, cells)
+        for cells in reader
+        if any(cell.strip() for cell in cells) or (keep_empty and len(cells) > 1)
+    )
+
+
+def parse_number(cell: str) -> float | None:
+    """The number that a cell holds, infinities and NaN too; None if it is another text."""
+    try:
+        return float(cell) if "_" not in cell else None
+    except ValueError:
+        return None
+
+
+def decimal_comma(cell: str) -> bool:
+    """Whether a cell is a number with a comma for its decimal point."""
+    return bool(re.fullmatch(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*", cell))
+
+
+def _decode(source: Source) -> tuple[str, list[str]]:
+    content = source.content
+    encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and b"\0" in content[:4096]:
+        half = content[:4096].count(b"\0") * 2 >= min(len(content), 4096) - 2
+        wide = len(content) > 1 and half and content[:2].count(0) == 1
+        like = "text in UTF-16 without its mark; save it as UTF-8" if wide else "it holds NUL bytes"
+        source.fail(f"not a text file of numbers in UTF-8: {like}")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        where = f"row {row} holds byte 0x{content[error.start]:02x}"
+        source.fail(
+            f"not a text file in {encoding.removesuffix('-sig').upper()}: {where}, as Latin-1 or Windows-1252 may;"
+            " save it as UTF-8"
+        )
+    if "\0" in text:
+        source.fail("not a text file of numbers: it holds NUL bytes")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text, [] if encoding.startswith("utf-8") else [f"encoding {encoding.upper()}"]
+
+
+def _take_declaration(source: Source, text: str) -> tuple[str | None, str]:
+    match = DECLARATION.match(text)
+    if match is None:
+        return None, text
+    names = [name for name, character in SEPARATORS.items() if character == match[1]]
+    if not names:
+        source.fail(f"row 1 declares the separator {match[1]!r}; allowed: {', '.join(SEPARATORS)}")
+    return names[0], text[match.end() :]
+
+
+def _start(text: str) -> str:
+    """The first whole lines of a text."""
+    if len(text) <= HEAD_CHARACTERS:
+        return text
+    start = text[:HEAD_CHARACTERS]
+    return start[: start.rfind("\n") + 1] or start
+
+
+def _head(text: str) -> list[str]:
+    """The first lines that are not blank."""
+    return list(itertools.islice(filter(str.strip, io.StringIO(text)), HEAD_ROWS + 1))
+
+
+def _find_separator(head: Sequence[str]) -> str:
+    """The separator by which the rows have one width, two or more, and the most numbers."""
+    data = head[1:] or head
+    best, best_score = "comma", (False, 0.0)
+    for name in SEPARATORS:
+        lines = [" ".join(line.split()) for line in data] if name == "blank" else data
+        try:
+            rows = [cells for _, cells in _split(lines, name)]
+        except csv.Error:
+            continue
+        cells = [cell for row in rows for cell in row if cell.strip()]
+        if not cells or max(map(len, rows)) < 2:
+            continue
+        numbers = sum(parse_number(cell) is not None or (name != "comma" and decimal_comma(cell)) for cell in cells)
+        score = (len(set(map(len, rows))) == 1, numbers / len(cells))
+        if numbers and score > best_score:
+            best, best_score = name, score
+    return best
+
+
+def _without_comments(text: str, separator: str) -> tuple[str, int]:
+    """The text with blank lines in place of comments, and the number of these."""
+    first = COMMENT.search(text)
+    if first is None:
+        return text, 0
+    begin = first.start()
+    cells, following = ([*map(str.strip, row)] for row in _rows_around(text, first, separator))
+    if cells[0] in ("#", "%") and len(cells) == len(following) > 1:
+        begin = first.end()  # it is the header of a table whose first column is called #
+    rest, count = COMMENT.subn("", text[begin:])
+    return text[:begin] + rest, count
+
+
+def _rows_around(text: str, comment: re.Match[str], separator: str) -> Iterator[list[str]]:
+    """The cells of a comment, and those of the next row."""
+    after = _start(text[comment.end() : comment.end() + HEAD_CHARACTERS])
+    for line in (comment[0], next(iter(_head(COMMENT.sub("", after))), "")):
+        line = " ".join(line.split()) if separator == "blank" else line
+        yield next((cells for _, cells in _split([line], separator)), [""])
+
+
+def _first_rows(source: Source, text: str, separator: str) -> tuple[int, list[list[str]]]:
+    """The first rows, and the number of the line at which the first of them ends, from 1."""
+    try:
+        rows = list(itertools.islice(_split(io.StringIO(text), separator, keep_empty=True), HEAD_ROWS + 1))
+    except csv.Error as error:
+        source.fail(f"not a text file of numbers ({error})")
+    if not rows:
+        source.fail("holds no rows of numbers")
+    (line, first), *rest = rows
+    return line, [first, *(cells for _, cells in rest if any(map(str.strip, cells)))]
+
+
+def _has_header(source: Source, line: int, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row is a header: it is one unless all its cells are data beyond doubt."""
+    if source.options.header is not None:
+        return source.options.header
+    first = [cell.strip() for cell in rows[0]]
+    while len(first) > 1 and not first[-1]:
+        first.pop()  # a trailing separator
+    doubt = _doubt(first, rows[1:])
+    if doubt is None:
+        return not all(_is_finite(cell) for cell in first)
+    odd = next((place for place, cell in enumerate(first) if _is_finite(cell) != _is_finite(first[0])), 0)
+    source.fail(
+        f"row {line}, column {odd + 1} is {first[odd]!r}: the row {doubt}; type inputs.header=true"
+        " if it names the columns, inputs.header=false if it holds numbers"
+    )
+
+
+def _doubt(first: Sequence[str], rest: Sequence[Sequence[str]]) -> str | None:
+    """Why the first row may be a header or numbers; None if it is clear."""
+    missing = [cell.lower() in MISSING for cell in first]
+    if all(missing):
+        return "has no names and no numbers"
+    if all(_is_finite(cell) for cell in first):
+        return _doubt_of_numbers(first, rest)
+    if any(cell and miss for cell, miss in zip(first, missing)):
+        return "has a name or number beside a missing value"
+    if any(cell[:1] and re.match(r"[+-]?\.?\d", cell) for cell in first):
+        return "is not all names and not all numbers"
+    return None
+
+
+def _doubt_of_numbers(first: Sequence[str], rest: Sequence[Sequence[str]]) -> str | None:
+    if not all(re.fullmatch(r"\d+", cell) for cell in first):
+        return None
+    whole = [int(cell) for cell in first]
+    below = [cell.strip() for row in rest for cell in row if cell.strip()]
+    decimals = [bool(re.search(r"[.,eE]", cell)) for cell in below]
+    consecutive = whole == list(range(whole[0], whole[0] + len(whole)))
+    if consecutive and (whole[0] == 0 or (len(whole) > 1 and any(decimals))):
+        return "counts its columns, as pandas writes it for an array without names"
+    if decimals and all(decimals) and len(set(whole)) == len(whole):
+        return "holds whole numbers, all others have decimals"
+    return None
+
+
+def _is_finite(cell: str) -> bool:
+    """Whether a cell is a finite number; a decimal comma is answered when the rows are read."""
+    value = parse_number(cell)
+    return decimal_comma(cell) or (value is not None and math.isfinite(value))
+
+
+def _fit_header(source: Source, header: tuple[str, ...], n_columns: int, line: int) -> tuple[str, ...]:
+    while len(header) > n_columns and not header[-1]:
+        header = header[:-1]
+    if len(header) != n_columns:
+        hint = ""
+        if len(header) == n_columns - 1:
+            hint = "; the first column of the rows may be an index, which a header of its own width would name"
+        source.fail(
+            f"row {line}, the header, has {len(header)} columns, the rows below {n_columns}; give each column"
+            f" one name{hint}"
+        )
+    return header
+
+
+def _refuse_index(source: Source, header: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
+    """Refuse a first column that numbers the rows, unless `inputs.columns` says what to read."""
+    if len(rows[0]) < 2:
+        return
+    cells = [row[0].strip() for row in rows if row]
+    counts = any(cells == [str(number + start) for number in range(len(cells))] for start in (0, 1))
+    names = list(map(str, range(2, len(rows[0]) + 1)))
+    if header is None or not any(header):
+        if not counts or len(cells) < 3:
+            return
+        reason = f"counts the rows: {', '.join(cells[:3])}, ..."
+    else:
+        name = header[0]
+        if not UNNAMED.fullmatch(name) and not (counts and name.lower() in INDEX_NAMES):
+            return
+        if all(header[1:]) and len(set(header)) == len(header):
+            names = list(header[1:])
+        title = f"({name})" if name else "has no name and"
+        reason = f"{title} {'counts the rows' if counts else 'holds ' + ', '.join(cells[:3])}"
+    leave, keep = f"[{','.join(map(_quoted, names))}]", f"[1,{','.join(map(_quoted, names))}]"
+    source.fail(
+        f"column 1 {reason}: an index, as pandas and R write it; type {_word('inputs.columns=' + leave)} to leave"
+        f" it out, {_word('inputs.columns=' + keep)} to take it as an input"
+    )
+
+
+def _quoted(name: str) -> str:
+    """A name in Hydra's grammar."""
+    if re.fullmatch(r"[A-Za-z0-9_.]+", name):
+        return name
+    return "'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _word(word: str) -> str:
+    """A word for the shell."""
+    return word if re.fullmatch(r"[\w.=\[\],]+", word) else f'"{word}"'
