@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import shutil
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -105,6 +106,19 @@ def kan_run_once(kan_run, tmp_path, tmp_path_factory, made_before):
         return copied
 
     return run
+
+
+@pytest.fixture
+def spy_mark(tmp_path, monkeypatch):
+    """A file that the module `spy`, which lies on sys.path, creates when it is imported."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    mark = folder / "imported"
+    (folder / "spy.py").write_text(f"open({str(mark)!r}, 'w').close()\n")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "spy", raising=False)
+    yield mark
+    sys.modules.pop("spy", None)
 
 
 @pytest.fixture

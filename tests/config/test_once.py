@@ -12,13 +12,13 @@ from kancli.config.validation import validate
 
 @pytest.fixture
 def calls():
-    """Counts of calls of the real functions, under whatever name a module has imported them."""
-    counted = {function.__code__: function.__name__ for function in (parse, resolve, validate)}
+    """Counts of the calls of `parse`, `resolve` and `validate`, from any module."""
+    names = {function.__code__: function.__name__ for function in (parse, resolve, validate)}
     counts = Counter()
 
     def count(frame, event, _):
-        if event == "call" and frame.f_code in counted:
-            counts[counted[frame.f_code]] += 1
+        if event == "call" and frame.f_code in names:
+            counts[names[frame.f_code]] += 1
 
     before = sys.getprofile()
     sys.setprofile(count)

@@ -1,4 +1,4 @@
-"""Every legal key is checked, all faults are told at once, and each message says what was given and what is allowed."""
+"""Every legal key is validated, all faults are reported at once, and a message names the value and what is allowed."""
 
 import math
 
@@ -13,13 +13,15 @@ from kancli.inits.reference import Reference
 from kancli.inputs.samplers import Uniform
 
 
-def faults(config):
-    with pytest.raises(ConfigError) as caught:
+def find_faults(config):
+    try:
         validate(config)
-    return caught.value.faults
+    except ConfigError as error:
+        return error.faults
+    return []
 
 
-def test_an_empty_config_is_the_reference_case():
+def test_empty_config_is_the_reference_case():
     settings = validate({})
     assert settings == Settings()
     assert settings.width == (2, 5, 1)
@@ -95,38 +97,40 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("config", "given", "allowed"), BAD, ids=[given for _, given, _ in BAD])
-def test_a_fault_says_what_was_given_and_what_is_allowed(config, given, allowed):
-    (fault,) = faults(config)
-    assert given in fault
+@pytest.mark.parametrize(("config", "value", "allowed"), BAD, ids=[value for _, value, _ in BAD])
+def test_fault_names_the_value_and_what_is_allowed(config, value, allowed):
+    (fault,) = find_faults(config)
+    assert value in fault
     assert allowed in fault
     assert "\n" not in fault
 
 
-def test_all_faults_are_told_at_once():
-    found = faults({"width": [2], "grid": {"size": 0}, "k": -1, "nois_scale": 1, "inputs": {"kind": "normal", "n": 0}})
-    assert len(found) == 5
-    assert all(any(text.startswith(key) for text in found) for key in ("width", "grid", "k", "nois_scale", "inputs.n"))
+def test_all_faults_are_reported_at_once():
+    faults = find_faults(
+        {"width": [2], "grid": {"size": 0}, "k": -1, "nois_scale": 1, "inputs": {"kind": "normal", "n": 0}}
+    )
+    assert len(faults) == 5
+    assert all(any(text.startswith(key) for text in faults) for key in ("width", "grid", "k", "nois_scale", "inputs.n"))
 
 
-def test_a_model_too_large_for_memory_is_told_in_gib():
-    (fault,) = faults({"width": [2, 10**5, 10**5]})
-    # (5 + 3 + 2) numbers an edge, twice in float32
+def test_model_too_large_for_memory_is_reported_in_gib():
+    (fault,) = find_faults({"width": [2, 10**5, 10**5]})
+    # (5 + 3 + 2) numbers per edge, two float32 copies
     assert f"{10**10 * 2 * 4 * 10 / 2**30:.3g} GiB" in fault.replace(",", "")
     assert "free" in fault
 
 
-def test_a_grid_too_fine_to_adapt_is_told_in_gib():
-    (fault,) = faults({"width": [1, 1], "grid": {"size": 10**5, "adapt": "samples"}})
+def test_grid_too_fine_to_adapt_is_reported_in_gib():
+    (fault,) = find_faults({"width": [1, 1], "grid": {"size": 10**5, "adapt": "samples"}})
     assert fault.startswith("grid=100000: the fit of grid.adapt=samples needs 894 GiB")
 
 
-def test_samples_too_many_for_memory_are_told_in_gib(monkeypatch):
+def test_too_many_samples_for_memory_are_reported_in_gib(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 2**30)
-    (fault,) = faults({"inputs": {"kind": "normal", "n": 10**8}})
+    (fault,) = find_faults({"inputs": {"kind": "normal", "n": 10**8}})
     assert "inputs.n=100000000" in fault
     assert "GiB" in fault
-    (fault,) = faults({"inputs": {"kind": "normal", "n": 4 * 10**6}})
+    (fault,) = find_faults({"inputs": {"kind": "normal", "n": 4 * 10**6}})
     assert "activations.n=1000" in fault
     validate({"inputs": {"kind": "normal", "n": 4 * 10**6}, "activations": {"n": 1000}})
 
@@ -135,7 +139,7 @@ def test_memory_is_read_from_the_machine():
     assert 2**20 < memory.available() < 2**62
 
 
-def test_every_key_has_a_line_of_help_and_a_default_that_is_legal():
+def test_every_key_has_help_and_a_legal_default():
     for key in catalogue():
         assert key.help
         assert key.kind.describe()
@@ -143,7 +147,7 @@ def test_every_key_has_a_line_of_help_and_a_default_that_is_legal():
             key.kind.check(list(key.default) if isinstance(key.default, tuple) else key.default)
 
 
-def test_settings_become_a_config_and_come_back():
+def test_settings_survive_a_round_trip_through_a_config():
     settings = validate({"inputs": {"kind": "uniform", "n": 7}, "width": [3, 1], "figures": {"names": []}})
     assert settings.inputs == Uniform(n=7)
     assert validate(config_of(settings)) == settings
@@ -162,7 +166,7 @@ def test_identity_depends_on_values_not_on_spelling():
     assert of(dtype="float64") != of()
 
 
-def test_identity_of_a_file_is_what_it_holds(tmp_path):
+def test_identity_of_a_file_depends_on_its_content(tmp_path):
     def of(name):
         return identity(validate({"inputs": {"kind": "file", "path": str(tmp_path / name)}}))
 
