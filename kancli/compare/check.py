@@ -17,7 +17,7 @@ from kancli.config.validation import validate
 from kancli.errors import DRIFT, INCONCLUSIVE, ConfigError, InconclusiveError, KanError
 from kancli.runs import experiment
 from kancli.runs.environment import environment
-from kancli.runs.files import write_whole
+from kancli.runs.files import write_named
 from kancli.runs.hashes import hash_of, stage_hashes
 from kancli.runs.pool import process_pool
 from kancli.seeding import SEMANTICS
@@ -137,6 +137,6 @@ def write(target: Path, content: str) -> None:
         ConfigError: it cannot be written.
     """
     try:
-        write_whole(target, content.encode())
+        write_named(target, content.encode())
     except OSError as error:
         raise ConfigError([f"{target}: cannot be written: {error.strerror}"]) from None

@@ -20,7 +20,7 @@ from kancli.config.identity import affects_identity
 from kancli.config.nested import flatten
 from kancli.errors import ConfigError
 from kancli.runs.console import STYLES, number
-from kancli.runs.files import unwritable_message, write_whole
+from kancli.runs.files import unwritable_message, write_below
 from kancli.runs.reader import RunRecord, parse_override_words
 from kancli.schema import show
 from kancli.stats.summary import summary_statistics
@@ -181,13 +181,11 @@ def write(columns: Sequence[Column], typed: Sequence[str], presets: Presets, tar
     """
     folders, names = [column.folder for column in columns], [column.name for column in columns]
     figures = encode_comparison(folders, names, typed, presets, target)
-    figure_folder = target / "figures" if is_sweep(target) else target
-    files = {target / "compare.csv": as_csv(columns)}
-    files |= {figure_folder / name: content for name, content in figures.items()}
+    subfolder = "figures/" if is_sweep(target) else ""
+    files = {"compare.csv": as_csv(columns)}
+    files |= {f"{subfolder}{name}": content for name, content in figures.items()}
     try:
-        figure_folder.mkdir(parents=True, exist_ok=True)
-        for path, content in files.items():
-            write_whole(path, content)
+        target.mkdir(parents=True, exist_ok=True)
+        return [write_below(target, name, content) for name, content in files.items()]
     except OSError as error:
         raise ConfigError([unwritable_message(target, error, "-o")]) from None
-    return list(files)

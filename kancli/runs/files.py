@@ -9,6 +9,7 @@ import io
 import itertools
 import json
 import math
+import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,18 +29,66 @@ MAX_JSON_BYTES = 2**30  # 1.8 kB per edge are 300 MB for [64, 2500]
 def write_whole(target: Path, content: bytes) -> None:
     """Write a file atomically: to a temporary name first, then renamed. A kill leaves the old file or the new one.
 
+    The temporary name is random and the file new, so that two writers do not mix, and a link that somebody prepared is
+    not followed.
+
     Raises:
         OSError: it cannot be written; no temporary file is left.
     """
-    temporary = target.with_name(f".{target.name}.part")
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}.part")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:  # O_EXCL, which follows no link either
             file.write(content)
         temporary.replace(target)
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def write_below(folder: Path, name: str, content: bytes) -> Path:
+    """Write a file of a folder atomically, and return its path.
+
+    Args:
+        name: relative to the folder; one level of subfolders is created.
+
+    Raises:
+        ConfigError: its subfolder is a symbolic link, which may lead out of the folder.
+        OSError: it cannot be written.
+    """
+    path = folder / name
+    make_parent(path, folder)
+    write_whole(path, content)
+    return path
+
+
+def make_parent(path: Path, folder: Path) -> None:
+    """Create the subfolder that a file of a folder lies in. A folder that was removed is not created again.
+
+    Raises:
+        ConfigError: the subfolder is a symbolic link, which may lead out of the folder.
+        OSError: it cannot be created.
+    """
+    if path.parent == folder:
+        return
+    if path.parent.is_symlink():
+        raise ConfigError([f"{path.parent}: is a symbolic link; files are written below {folder} only: remove it"])
+    path.parent.mkdir(exist_ok=True)
+
+
+def write_named(target: Path, content: bytes) -> None:
+    """Write a file that the user named: atomically where it is a regular file, through it where it is a link or a
+    device.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    resolved = target.resolve() if target.is_symlink() else target
+    if resolved.exists() and not resolved.is_file():
+        with target.open("wb") as device:  # a folder raises IsADirectoryError
+            device.write(content)
+    else:
+        write_whole(resolved, content)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import logging
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError, KanError
-from kancli.runs.files import csv_of_edges, csv_of_rows, pretty, unwritable_message, write_whole
+from kancli.runs.files import csv_of_edges, csv_of_rows, make_parent, pretty, unwritable_message, write_whole
 from kancli.runs.hashes import hash_of, hash_of_file
 from kancli.runs.reader import read_run
 from kancli.stats.columns import flat
@@ -59,6 +60,13 @@ class RunFolder:
         Raises:
             ConfigError: the folder is not empty, or cannot be written.
         """
+        with _claims(path):
+            return cls._create(path, hydra_record, head, overwrite)
+
+    @classmethod
+    def _create(
+        cls, path: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any], overwrite: bool
+    ) -> RunFolder:
         superseded = _move_away(path) if overwrite else None
         check_fresh(path)
         try:
@@ -91,6 +99,8 @@ class RunFolder:
         """
         hidden = path.with_name(f".{path.name}.part")
         try:
+            if hidden.is_symlink():
+                hidden.unlink()
             if hidden.exists():  # left by a killed process
                 shutil.rmtree(hidden)
             (hidden / HYDRA_RECORD).mkdir(parents=True)
@@ -107,12 +117,12 @@ class RunFolder:
         """Write a file, and keep its hash for run.json.
 
         Raises:
+            ConfigError: its subfolder is a symbolic link.
             KanError: it cannot be written.
         """
         target = self.path / name
         try:
-            if target.parent != self.path:  # a run's folder that was removed is not created again
-                target.parent.mkdir(exist_ok=True)
+            make_parent(target, self.path)
             if self.final_path is None:
                 write_whole(target, content)
             else:
@@ -182,6 +192,18 @@ class RunFolder:
         self._handler = logging.FileHandler(self.path / "run.log", encoding="utf-8")
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(self._handler)
+
+
+@contextlib.contextmanager
+def _claims(path: Path) -> Iterator[None]:
+    """Context manager: one process at a time moves a run away and claims the folder, or it could move away the run that
+    another one has just begun."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a file system without locks, or a parent that does not exist yet
+            parent = os.open(path.absolute().parent, os.O_RDONLY)
+            stack.callback(os.close, parent)
+            fcntl.flock(parent, fcntl.LOCK_EX)
+        yield
 
 
 def check_fresh(path: Path, key: str = "hydra.run.dir", *, overwrite: bool = False) -> None:

@@ -14,7 +14,7 @@ from kancli.errors import ConfigError
 from kancli.runs.files import unwritable_message
 from kancli.runs.folder import check_fresh
 from kancli.seeding import SEMANTICS
-from kancli.sweeps.plan import MULTIRUN, Job, Plan
+from kancli.sweeps.plan import MULTIRUN, Job, Plan, is_below
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
@@ -66,11 +66,16 @@ def plan_job(number: int, job: ComposedJob, head: Mapping[str, Any]) -> Job:
 
 
 def check_folders(jobs: Sequence[Job], head: Mapping[str, Any]) -> None:
-    """Check that no two jobs have the same folder.
+    """Check that each job has a folder of its own below the sweep's.
 
     Raises:
-        ConfigError: two have.
+        ConfigError: two share one, or one lies elsewhere.
     """
+    if outside := next((job for job in jobs if not is_below(job.folder)), None):
+        raise ConfigError(
+            [f"hydra.sweep.subdir={head['hydra']['sweep']['subdir']}: the folder of job {outside.number} would be"
+             f" {outside.folder}; allowed: a name below the sweep's folder, such as job_${{hydra.job.num}}"]
+        )  # fmt: skip
     first_in = {job.folder: job for job in reversed(jobs)}
     if len(first_in) < len(jobs):
         second = next(job for job in jobs if first_in[job.folder] is not job)

@@ -20,7 +20,7 @@ from kancli.figures import render as figures
 from kancli.figures.data import NothingToDrawError
 from kancli.figures.options import FigureOptions
 from kancli.runs.console import number
-from kancli.runs.files import pretty, unwritable_message, write_whole
+from kancli.runs.files import pretty, unwritable_message, write_below
 from kancli.runs.pool import run_in_worker
 from kancli.stats.glossary import meanings
 from kancli.stats.summary import summary_statistics
@@ -99,8 +99,7 @@ def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: 
     }
     for name, content in files.items():
         try:
-            (folder / name).parent.mkdir(exist_ok=True)
-            write_whole(folder / name, content)
+            write_below(folder, name, content)
         except OSError as error:
             raise KanError(f"{folder / name}: cannot be written: {error.strerror}") from error
 

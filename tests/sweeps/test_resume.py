@@ -56,6 +56,31 @@ def test_only_selected_jobs_run_again(kan_run, tmp_path):
         assert kan_run("resume", "sweep", "--only", only).code == 2
 
 
+@pytest.mark.parametrize("folder", [".", "", "..", "/tmp", "link/thesis", "link"])
+def test_a_plan_names_folders_below_the_sweep_only(kan_run, tmp_path, folder):
+    kan_run("-m", "seed=0,1", "--dry-run", "hydra.sweep.dir=sweep")
+    thesis = tmp_path / "precious/thesis"
+    thesis.mkdir(parents=True)
+    (thesis / "run.json").write_text("{}")
+    (tmp_path / "sweep/link").symlink_to(thesis.parent)
+    plan = tmp_path / "sweep/plan.jsonl"
+    plan.write_text(plan.read_text().replace('"folder": "1"', f'"folder": "{folder}"'))
+    before = sorted(tmp_path.rglob("*"))
+    for words in (["resume", "sweep"], ["resume", "sweep", "--only", "failed"], ["collect", "sweep"]):
+        answer = kan_run(*words)
+        assert answer.code == 2
+        assert "plan.jsonl: damaged" in answer.err or "is reached by a symbolic link" in answer.err
+        assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("subdir", ["../x", "/tmp/x", ".", "a/../../x"])
+def test_a_subdir_outside_the_sweep_is_refused(kan_run, tmp_path, subdir):
+    answer = kan_run("-m", "seed=0", f"hydra.sweep.subdir={subdir}", "hydra.sweep.dir=sweep")
+    assert answer.code == 2
+    assert "allowed: a name below the sweep's folder" in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_running_sweep_is_not_resumed(kan_run, tmp_path):
     kan_run("-m", "seed=0,1", "--dry-run", "hydra.sweep.dir=sweep")
     with read_plan(tmp_path / "sweep").lock():
