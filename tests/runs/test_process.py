@@ -20,6 +20,14 @@ def run_process(cwd, *argv, env=None, **options):
                           timeout=120, check=False, **options)  # fmt: skip
 
 
+def wait_for(path):
+    """Wait until a file exists, at most 60 s."""
+    limit = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < limit, f"no {path}"
+        time.sleep(0.05)
+
+
 WITHOUT_A_RUN = [
     ["--help"],
     ["--version"],
@@ -113,9 +121,7 @@ def test_a_signal_while_loading_ends_the_process(tmp_path, number, delay):
 def test_a_signal_during_the_run_is_recorded(tmp_path, number):
     run = tmp_path / "run" / "run.json"
     with interrupted_run(tmp_path, number):
-        limit = time.monotonic() + 60
-        while not run.exists() and time.monotonic() < limit:
-            time.sleep(0.05)
+        wait_for(run)
         time.sleep(0.5)
         assert '"status": "running"' in run.read_text()
     assert '"status": "interrupted"' in run.read_text()
@@ -166,9 +172,7 @@ def test_a_second_signal_is_ignored(tmp_path, delay):
     run = tmp_path / "run" / "run.json"
     running = subprocess.Popen([*KAN_RUN, *LONG_RUN], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     try:
-        limit = time.monotonic() + 60
-        while not run.exists() and time.monotonic() < limit:
-            time.sleep(0.05)
+        wait_for(run)
         time.sleep(0.3)
         for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
             running.send_signal(number)
@@ -185,9 +189,7 @@ def test_a_signal_ends_a_sweep(tmp_path):
     argv = [*KAN_RUN, "-m", "seed=range(200)", "figures=none", "hydra.sweep.dir=sweep"]
     running = subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        limit = time.monotonic() + 60
-        while not (tmp_path / "sweep" / "3" / "run.json").exists() and time.monotonic() < limit:
-            time.sleep(0.05)
+        wait_for(tmp_path / "sweep" / "3" / "run.json")
         running.send_signal(signal.SIGTERM)
         _, err = running.communicate(timeout=60)
     finally:

@@ -181,8 +181,8 @@ def test_a_users_scheme_is_imported_only_with_config_dir(kan_run, tmp_path, monk
 @pytest.mark.slow
 def test_several_runs_are_drawn_side_by_side(kan_run, kan_run_once, tmp_path):
     folders = [kan_run_once(f"init={name}", "figures=none").out.splitlines()[-1] for name in ("linear", "glorot")]
-    made = kan_run("draw", *folders, "figures.format=svg")
-    assert made.out.splitlines() == ["compare.svg", "sweep.svg"], made.err
+    drawn = kan_run("draw", *folders, "figures.format=svg")
+    assert drawn.out.splitlines() == ["compare.svg", "sweep.svg"], drawn.err
     assert 'id="layer 1 curves"' in (tmp_path / "compare.svg").read_text()
 
 
@@ -192,9 +192,9 @@ def test_a_sweep_is_drawn_from_its_folder(kan_run, tmp_path):
     assert swept.code == 0
     folder = next((tmp_path / "multirun").glob("*/*"))
     (folder / "2" / "run.json").write_text("{}")
-    made = kan_run("draw", str(folder), "figures.dpi=50")
-    assert made.out.splitlines() == [f"{folder}/figures/compare.png", f"{folder}/figures/sweep.png"]
-    assert f"{folder}/2/run.json: damaged: ValidationError: Object missing required field" in made.err
+    drawn = kan_run("draw", str(folder), "figures.dpi=50")
+    assert drawn.out.splitlines() == [f"{folder}/figures/compare.png", f"{folder}/figures/sweep.png"]
+    assert f"{folder}/2/run.json: damaged: ValidationError: Object missing required field" in drawn.err
     assert all((folder / "figures" / name).read_bytes()[:4] == b"\x89PNG" for name in ("compare.png", "sweep.png"))
 
 
@@ -204,10 +204,10 @@ def test_a_damaged_job_of_a_sweep_is_named_and_left_out(kan_run, tmp_path, name)
     assert kan_run("-m", "noise_scale=0.1,1,10", "figures=none").code == 0
     folder = next((tmp_path / "multirun").glob("*/*"))
     (folder / "1" / name).write_text("")
-    made = kan_run("draw", str(folder), "figures.dpi=50")
-    assert made.code == 0, made.err
-    assert f"{folder}/1/{name}" in made.err
-    assert len(made.out.splitlines()) == 2
+    drawn = kan_run("draw", str(folder), "figures.dpi=50")
+    assert drawn.code == 0, drawn.err
+    assert f"{folder}/1/{name}" in drawn.err
+    assert len(drawn.out.splitlines()) == 2
 
 
 def test_a_sweep_among_runs_is_refused(kan_run, tmp_path):
