@@ -1,4 +1,4 @@
-"""Several finished runs, or all of a sweep, drawn side by side: read from their folders alone."""
+"""Figures of several finished runs, or of the runs of a sweep, from their folders alone."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from kancli.stats.glossary import meanings
 from kancli.sweeps.names import run_names
 from kancli.sweeps.plan import has_plan, read_plan
 from kancli.sweeps.reader import is_sweep
+from kancli.sweeps.table import run_folders
 from kancli.sweeps.verdict_tables import verdict_tables
 
 if TYPE_CHECKING:
@@ -30,118 +31,127 @@ log = logging.getLogger("kancli")
 
 T = TypeVar("T")
 U = TypeVar("U")
-MAX_RUNS = 12  # side by side
+MAX_RUNS = 12  # in one figure
 
 
 def draw_runs(folders: Sequence[Path], typed: Sequence[str], presets: Presets) -> list[Path]:
-    """Draw several runs side by side, and their statistics over what differs; return the files written.
+    """Draw several runs side by side, and their statistics against the keys that differ; return the files written.
 
     Args:
-        folders: one sweep's, whose `figures` folder takes the files; or several runs', and the current folder does.
+        folders: a sweep, which takes the files in its folder `figures`; or several runs, whose files go to the current
+            folder.
         typed: overrides of the keys of `figures`.
 
     Raises:
         ConfigError: a folder holds no finished run, a file is damaged, or there is nothing to draw.
     """
-    swept = len(folders) == 1
-    runs = _each(_jobs(folders[0]) if swept else folders, _read, forgiving=swept)
+    of_sweep = len(folders) == 1
+    runs = _apply(_read, _job_folders(folders[0]) if of_sweep else folders, skip_errors=of_sweep)
     if not runs:
         raise ConfigError([f"{folders[0]}: a sweep without a finished run"])
     options = figure_options(runs[0], typed, presets)
-    scenes = _scenes(runs, typed, presets, forgiving=swept)
-    names = run_names([(run.folder.name, run.overrides) for run, _ in scenes])
-    target = RunFolder(folders[0] if swept else Path(), {})
-    made: dict[str, bytes] = {}
+    drawable = _read_figure_data(runs, typed, presets, skip_errors=of_sweep)
+    names = run_names([(run.folder.name, run.overrides) for run, _ in drawable])
+    target = RunFolder(folders[0] if of_sweep else Path(), {})
     with figures.matplotlib_cache(target.path):
-        for name, draw in (
-            ("compare", lambda: _compare(names, scenes, options)),
-            ("sweep", lambda: _sweep(runs, options)),
-        ):
-            try:
-                made |= figures.encode_all(name, draw(), options)
-            except NothingToDrawError as error:
-                log.warning("%s", error)
-    if not made:
+        files = {
+            **_encode("compare", lambda: _plot_compare(names, drawable, options), options),
+            **_encode("sweep", lambda: _plot_sweep(runs, options), options),
+        }
+    if not files:
         raise ConfigError([f"{folders[0]}: nothing to draw"])
-    for file, content in made.items():
-        target.write(f"figures/{file}" if swept else file, content)
+    for file, content in files.items():
+        target.write(f"figures/{file}" if of_sweep else file, content)
     return [target.path / name for name in target.files]
 
 
 def encode_comparison(
     folders: Sequence[Path], names: Sequence[str], typed: Sequence[str], presets: Presets, target: Path
 ) -> dict[str, bytes]:
-    """The files of runs drawn side by side under given names, by name; none where a run kept too little to be drawn.
+    """Draw runs side by side. Returns the files by name; none if too few of the runs kept the data of a figure.
 
     Args:
+        names: the title of each run.
         typed: overrides of the keys of `figures`.
-        target: where matplotlib may keep what it needs.
+        target: the folder whose matplotlib cache is used.
 
     Raises:
-        ConfigError: an override is of something else.
+        ConfigError: an override is of another key.
     """
     runs = [_read(folder) for folder in folders]
     options = figure_options(runs[0], typed, presets)
-    named = dict(zip(folders, names, strict=True))
-    scenes = _scenes(runs, typed, presets, forgiving=True)
+    titles = dict(zip(folders, names, strict=True))
+    drawable = _read_figure_data(runs, typed, presets, skip_errors=True)
     with figures.matplotlib_cache(target):
-        try:
-            drawn = _compare([named[run.folder] for run, _ in scenes], scenes, options)
-        except NothingToDrawError as error:
-            log.warning("%s", error)
-            return {}
-        return figures.encode_all("compare", drawn, options)
+        return _encode(
+            "compare", lambda: _plot_compare([titles[run.folder] for run, _ in drawable], drawable, options), options
+        )
 
 
 def figure_options(run: RecordedRun, typed: Sequence[str], presets: Presets) -> FigureOptions:
-    """How figures are to look: as the first run's, and as it is typed."""
-    if any(each.startswith("figures=") for each in typed):
+    """The figure options of the first run, with the typed overrides.
+
+    Raises:
+        ConfigError: an override chooses the figures, or is of another key.
+    """
+    if any(word.startswith("figures=") for word in typed):
         raise ConfigError(["figures=: of several runs the figures are compare and sweep; choose only how they look"])
     settings = settings_of_run(run, typed, presets)
     return dataclasses.replace(settings.figures, title=None)
 
 
-def _scenes(
-    runs: Sequence[RecordedRun], typed: Sequence[str], presets: Presets, *, forgiving: bool
+def _read_figure_data(
+    runs: Sequence[RecordedRun], typed: Sequence[str], presets: Presets, *, skip_errors: bool
 ) -> list[tuple[RecordedRun, FigureData]]:
-    """What is to be drawn of the first runs."""
+    """Read the figure data of the first `MAX_RUNS` runs."""
     if len(runs) > MAX_RUNS:
         log.warning("compare: shows the first %d of %d runs", MAX_RUNS, len(runs))
 
-    def with_scene(run: RecordedRun) -> tuple[RecordedRun, FigureData]:
+    def with_data(run: RecordedRun) -> tuple[RecordedRun, FigureData]:
         return run, read_figure_data(run, settings_of_run(run, typed, presets))
 
-    return _each(runs[:MAX_RUNS], with_scene, forgiving=forgiving)
+    return _apply(with_data, runs[:MAX_RUNS], skip_errors=skip_errors)
 
 
-def _each(items: Iterable[T], make: Callable[[T], U], *, forgiving: bool) -> list[U]:
-    """What is made of each; one that cannot be is named and left out, where that is forgiven."""
-    made = []
+def _apply(function: Callable[[T], U], items: Iterable[T], *, skip_errors: bool) -> list[U]:
+    """Apply a function to each item; with `skip_errors`, leave out an item with a fault, with a warning."""
+    results = []
     for item in items:
         try:
-            made.append(make(item))
+            results.append(function(item))
         except ConfigError as error:
-            if not forgiving:
+            if not skip_errors:
                 raise
             log.warning("%s; left out", error)
-    return made
+    return results
 
 
-def _jobs(sweep: Path) -> list[Path]:
-    """The folders of a sweep's jobs, in their order."""
+def _job_folders(sweep: Path) -> list[Path]:
+    """The folders of a sweep's jobs that hold a run, in order."""
     if has_plan(sweep):
         plan = read_plan(sweep)
         return [path for job in plan.jobs if ((path := plan.path(job)) / "run.json").exists()]
-    return sorted((each.parent for each in sweep.glob("**/run.json")), key=lambda path: (len(path.name), str(path)))
+    return run_folders(sweep)
 
 
-def _compare(names: Sequence[str], scenes: Sequence[tuple[RecordedRun, FigureData]], options: FigureOptions) -> Figure:
+def _encode(name: str, plot: Callable[[], Figure], options: FigureOptions) -> dict[str, bytes]:
+    """Plot and encode a figure; with a warning, return no file if there is nothing to draw."""
+    try:
+        return figures.encode_all(name, plot(), options)
+    except NothingToDrawError as error:
+        log.warning("%s", error)
+        return {}
+
+
+def _plot_compare(
+    names: Sequence[str], runs: Sequence[tuple[RecordedRun, FigureData]], options: FigureOptions
+) -> Figure:
     from kancli.figures import compare
 
-    return compare.plot([(name, scene) for name, (_, scene) in zip(names, scenes, strict=True)], options)
+    return compare.plot([(name, data) for name, (_, data) in zip(names, runs, strict=True)], options)
 
 
-def _sweep(runs: Sequence[RecordedRun], options: FigureOptions) -> Figure:
+def _plot_sweep(runs: Sequence[RecordedRun], options: FigureOptions) -> Figure:
     from kancli.figures import sweep
 
     return sweep.plot(verdict_tables([(run.overrides, run.verdicts) for run in runs]), options, meanings())

@@ -23,7 +23,8 @@ def test_the_table_equals_the_jobs_own_records(kan_run, tmp_path):
     for number, row in enumerate(rows):
         stats = json.loads((tmp_path / "sweep" / row["folder"] / "stats.json").read_text())
         std = stats["layers"][1]["output"]["std"]
-        assert float(row["layer1_output_std"]) == columns["layer1_output_std"][number] == std
+        assert row["layer1_output_std"] == repr(std)
+        assert columns["layer1_output_std"][number] == std
         assert float(row["propagation_signal"]) == stats["propagation"]["signal"]
         verdicts = {each["name"]: each for each in stats["verdicts"]}
         assert row["rough_verdict"] == verdicts["rough"]["verdict"]
