@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from kancli.kan.splines import LocalBasis
 from kancli.kan.threads import one_thread
+from kancli.kan.tracing import is_transformed
 
 MAX_DENSE_BASES = 24  # up to here a backward pass with dense products is faster than one that skips the zeros
 MIN_INPUTS_LAST = 16  # from here on the input axis is laid out last, for long runs of memory
@@ -47,6 +48,8 @@ class EdgeTerms:
 
     def sum_over_inputs(self, table: Tensor) -> Tensor:
         """Sum over factors and inputs, `[(s,) n, o]`."""
+        if is_transformed():
+            return self._dense() @ table
         if self.n_basis <= MAX_DENSE_BASES and torch.is_grad_enabled():
             return _NodeSums.apply(self.first, self.n_basis, self.n_further, table, *self.factors)  # pyright: ignore
         return self.sum_rows_over_inputs(table)
@@ -66,6 +69,12 @@ class EdgeTerms:
             factors = factors.clone()
             factors[..., -1] = 0
         return _sum_rows(rows, factors, self._pad(table))
+
+    def _dense(self) -> Tensor:
+        """The factor of each row of a table, 0 for bases that are zero, `[(s,) n, rows]`."""
+        n_values = len(self.factors) - self.n_further
+        bases = LocalBasis(self.factors[:n_values], self.first, self.n_basis).dense()  # [(s,) n, i, K]
+        return torch.cat([bases.flatten(-2), *self.factors[n_values:]], dim=-1)
 
     @property
     def _k(self) -> int:
@@ -128,6 +137,8 @@ def apply_elementwise(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor
     torch rounds some functions, silu among them, differently in vectorised loops than in the scalar loops for the
     remainder of a thread's share. On one thread and whole vectors there is no remainder.
     """
+    if is_transformed():
+        return function(x)
     flat = x.reshape(-1)
     with one_thread():
         padded = function(nn.functional.pad(flat, (0, -len(flat) % VECTOR_SIZE)))
@@ -155,10 +166,11 @@ class _NodeSums(torch.autograd.Function):
         factor_grads: list[Tensor | None] = [None] * len(factors)
         if any(ctx.needs_input_grad[4:]):
             products = grad @ table.transpose(-2, -1)  # [(s,) n, rows]
-            basis_grads = products[..., :n_bases].unflatten(-1, (-1, ctx.n_basis))  # [(s,) n, i, K]
-            further_grads = products[..., n_bases:].unflatten(-1, (ctx.n_further, -1))  # [(s,) n, n_further, i]
+            # reshape: unflatten has no batching rule, which jacobian(vectorize=True) needs
+            basis_grads = products[..., :n_bases].reshape(*products.shape[:-1], -1, ctx.n_basis)  # [(s,) n, i, K]
+            further_grads = products[..., n_bases:].reshape(*products.shape[:-1], ctx.n_further, -1)
             factor_grads = [*local.take(basis_grads), *further_grads.unbind(-2)]
-        dense = grad.new_zeros(*grad.shape[:-1], table.shape[-2])  # [(s,) n, rows]
+        dense = table.new_zeros(*first.shape[:-1], table.shape[-2])  # [(s,) n, rows]
         local.add_to_(dense[..., :n_bases].unflatten(-1, (-1, ctx.n_basis)))
         dense[..., n_bases:] = torch.cat(further, dim=-1)
         return None, None, None, dense.transpose(-2, -1) @ grad, *factor_grads

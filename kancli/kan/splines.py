@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kancli.kan.tracing import is_transformed
+
 
 def extended_knots(grid_range: tuple[float, float], grid: int, k: int) -> Tensor:
     """The G + 1 knots that divide `grid_range` into G equal intervals, and k more on each side.
@@ -45,6 +47,9 @@ class LocalBasis:
     @cached_property
     def indices(self) -> tuple[Tensor, Tensor]:
         """Index of each value's basis, clamped to 0 to K - 1, and 1 if that basis exists, else 0; `[..., i, k + 1]`."""
+        return self._compute_indices()
+
+    def _compute_indices(self) -> tuple[Tensor, Tensor]:
         steps = torch.arange(self.k + 1, dtype=self.first.dtype, device=self.first.device)
         indices = self.first.unsqueeze(-1) + steps
         clamped = indices.clamp(0, self.n_basis - 1)
@@ -57,7 +62,10 @@ class LocalBasis:
 
     def dense(self) -> Tensor:
         """The values of all K bases, `[..., i, K]`."""
-        return self.add_to_(self.values[0].new_zeros(*self.first.shape, self.n_basis))
+        # Not the cached indices: torch.compile cannot look into the lock of a cached property.
+        indices, exists = self._compute_indices()
+        zeros = self.values[0].new_zeros(*self.first.shape, self.n_basis)
+        return zeros.scatter_add_(-1, indices, torch.stack(list(self.values), dim=-1) * exists)
 
     def add_to_(self, dense: Tensor) -> Tensor:
         """Add the values of all K bases to `[..., i, K]` in place."""
@@ -84,7 +92,7 @@ def basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivat
 
 def local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> LocalBasis:
     """As `basis`, the non-zero bases only."""
-    if derivative == 0 and k > 1 and x.requires_grad and torch.is_grad_enabled():
+    if derivative == 0 and k > 1 and x.requires_grad and torch.is_grad_enabled() and not is_transformed():
         first, *values = _Values.apply(x, grid_range, grid, k)  # pyright: ignore[reportGeneralTypeIssues]
         return LocalBasis(values, first, grid + k)
     return _local_basis(x, grid_range, grid, k, derivative)
@@ -120,9 +128,9 @@ def _local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, 
     interval = position.detach().floor()
     if k <= derivative:  # for higher orders both intervals at a knot give the same value
         interval = torch.where(x == high, grid - 1.0, interval)
-    interval = interval.clamp_(-k, grid + k - 1)
+    interval = interval.clamp(-k, grid + k - 1)
     # Beyond the outermost intervals u is 0 or 1, where the bases that exist are exactly 0.
-    u = (position - interval).clamp_(0, 1).to(x.dtype)
+    u = (position - interval).clamp(0, 1).to(x.dtype)
     values = _values(u, max(k - derivative, 0))
     if k < derivative:  # the derivative of a step
         values = [0 * value for value in values] * (k + 1)
@@ -156,7 +164,7 @@ def local_basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) 
     shape, n_inputs, n_basis = x.shape, x.shape[-1], knots.shape[-1] - k - 1
     knots = knots.double().broadcast_to(*knots.shape[:-2], n_inputs, knots.shape[-1])  # [(s,) i, K + k + 1]
     knots = knots.reshape(-1, *knots.shape[-2:]).contiguous()  # [s, i, K + k + 1]
-    position = x.double().reshape(len(knots), -1, n_inputs)  # [s, n, i]
+    position = x.double().reshape(knots.shape[0], -1, n_inputs)  # [s, n, i]
     x = x.reshape(position.shape)
     columns = position.detach().transpose(1, 2).contiguous()  # [s, i, n]
     interval = torch.searchsorted(knots, columns, right=True).transpose(1, 2) - 1  # [s, n, i]
