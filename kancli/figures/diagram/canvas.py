@@ -5,6 +5,8 @@ Artists go straight into the figure: an Axes with invisible scales and ticks wou
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,9 +22,12 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, Transform
 
+from kancli.figures.diagram.mathtext import CHARACTER_WIDTH, is_math, text_length
 from kancli.figures.render import encode
 
 Array = np.ndarray
+
+FILE_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 
 
 class Diagram(Figure):
@@ -34,6 +39,25 @@ class Diagram(Figure):
 
     def _repr_png_(self) -> bytes:
         return encode(self, "png", self.dpi)
+
+    def join_pyplot(self) -> None:
+        """Become pyplot's current figure, where a program uses pyplot: for plt.savefig and plt.show."""
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is None:
+            return
+        with contextlib.suppress(ImportError):  # the backend needs a window system
+            if pyplot.get_backend().lower() in FILE_BACKENDS:  # nobody closes figures that are never shown
+                for number in pyplot.get_fignums():
+                    if isinstance(pyplot.figure(number), Diagram):
+                        pyplot.close(number)
+            pyplot.figure(FigureClass=lambda **_: self)
+
+    def _ipython_display_(self) -> None:
+        """Leave pyplot, which would display the figure a second time at the end of a notebook's cell."""
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is not None and "inline" in pyplot.get_backend():
+            pyplot.close(self)
+        raise NotImplementedError  # IPython goes on to its other ways of display
 
 
 @dataclass(frozen=True)
@@ -88,8 +112,10 @@ class Canvas:
         self._add(mesh, gid)
 
     def text(self, x: float, y: float, text: str, size: float, *, color: str, **style: Any) -> None:
-        """Draw text of a size in points."""
-        self._add(Text(x, y, text, fontsize=size * self.scale, color=color, parse_math=False, **style), None)
+        """Draw text of a size in points; mathematics between dollars is set."""
+        artist = Text(x, y, text, fontsize=size * self.scale, color=color, **style)
+        artist.set_parse_math(is_math(text))
+        self._add(artist, None)
 
     def _add(self, artist: Any, gid: str | None) -> None:
         artist.set_transform(self._inches)
@@ -111,11 +137,16 @@ def segments(x0: Array, y0: Array | float, x1: Array, y1: Array | float) -> Arra
 
 def text_width(text: str, size: float) -> float:
     """Estimate the width of a text in inches, from above, for a size in points."""
-    return 0.62 * size / 72 * len(text)
+    return CHARACTER_WIDTH * size / 72 * text_length(text)
 
 
 def fit_text(text: str, size: float, width: float, min_size: float = 6.0) -> tuple[str, float]:
     """Shrink a text to a width in inches, down to `min_size`, then truncate it. Returns the text and its size."""
     size = max(min_size, min(size, size * width / max(text_width(text, size), 1e-9)))
     max_length = max(1, int(width / text_width("x", size) + 1e-6))
-    return (text if len(text) <= max_length else text[: max_length - 1] + "…"), size
+    return truncate(text, max_length), size
+
+
+def truncate(text: str, max_length: int) -> str:
+    """Cut a text to a number of characters of average width."""
+    return text if text_length(text) <= max_length else text[: max_length - 1] + "…"

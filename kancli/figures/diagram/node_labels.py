@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kancli.figures.diagram.canvas import Canvas, text_width
+from kancli.figures.diagram.canvas import Canvas, text_width, truncate
+from kancli.figures.diagram.mathtext import text_length
 from kancli.figures.style import Palette
 
 Array = np.ndarray
@@ -25,13 +26,13 @@ def node_label_height(names: Sequence[str] | None, x: Array) -> float:
 
 
 def _truncate(names: Sequence[str]) -> list[str]:
-    return [name if len(name) <= MAX_LENGTH else name[: MAX_LENGTH - 1] + "…" for name in names]
+    return [truncate(name, MAX_LENGTH) for name in names]
 
 
 def _label_style(names: Sequence[str], x: Array) -> tuple[int, float, bool]:
     """Return the step between labelled nodes, the text size, and whether labels are upright."""
     space = float(x[1] - x[0]) if len(x) > 1 else 4.0
-    max_length = max(map(len, _truncate(names)))
+    max_length = max(map(text_length, _truncate(names)))
     size = min(MAX_SIZE, MAX_SIZE * 0.92 * space / text_width("x" * max_length, MAX_SIZE))
     if size >= 7:
         return 1, size, False
