@@ -5,20 +5,36 @@ Nothing is printed or written, no global random state is touched, and no argumen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+import math
+import pickle
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from kancli.config.compose import settings_of
+from kancli.config.python_arguments import as_device, as_list, as_width, check_names, plot_options
 from kancli.inits.initialise import init_
+from kancli.inputs.dataset import create_dataset
 from kancli.kan import network
+from kancli.kan.layer import LOAD_HINT
+from kancli.kan.samples import check_members, check_samples
+from kancli.kan.tracing import keeps_values
 from kancli.runs.build import layer_options
-from kancli.seeding import stream
+from kancli.runs.figure_data import load_model
+from kancli.runs.reader import read_finished_run
 
 if TYPE_CHECKING:
     from kancli.figures.diagram.canvas import Diagram
+
+__all__ = ["KAN", "create_dataset"]
+
+HALF = (torch.float16, torch.bfloat16)  # the dtypes of autocast
 
 
 class KAN(network.KAN):
@@ -33,16 +49,18 @@ class KAN(network.KAN):
         seed: seed of all random streams.
         grid_range: interval of the spline grid.
         init: name of a scheme; its other knobs are keyword arguments.
-        dtype: "float32" or "float64", or the torch type.
+        dtype: "float32" or "float64", or the torch type; None for torch's default.
         device: as in torch.
 
     Raises:
         ConfigError: a value is not legal; the message lists all faults.
     """
 
+    last_inputs: Tensor | None = None  # samples of the last forward pass, [(s,) n, n_0], for `plot`
+
     def __init__(
         self,
-        width: Sequence[int],
+        width: Sequence[int] | str,
         grid: int = 5,
         k: int = 3,
         noise_scale: float | None = None,
@@ -52,33 +70,116 @@ class KAN(network.KAN):
         seed: int = 0,
         grid_range: Sequence[float] = (-1, 1),
         init: str = "default",
-        dtype: str | torch.dtype = "float32",
+        dtype: str | torch.dtype | None = None,
         device: str | torch.device = "cpu",
         **knobs: Any,
     ) -> None:
+        check_names(knobs)
         given = {"noise_scale": noise_scale, "noise_scale_base": noise_scale_base, **knobs}
         settings = settings_of(
             {
-                "width": list(width),
+                "width": as_width(width),
                 "k": k,
                 "seed": seed,
-                "base_fun": base_fun if isinstance(base_fun, str) else "silu",
-                "dtype": str(dtype).removeprefix("torch."),
-                "grid": {"size": grid, "range": list(grid_range)},
+                "base_fun": "silu" if callable(base_fun) else base_fun,
+                "dtype": str(dtype or torch.get_default_dtype()).removeprefix("torch."),
+                "grid": {"size": grid, "range": as_list(grid_range)},
                 "init": {"scheme": init, **{name: value for name, value in given.items() if value is not None}},
             }
         )
         options = layer_options(settings)
-        if not isinstance(base_fun, str):
+        if callable(base_fun):
             options |= {"base_fun": base_fun, "base_name": None}
-        super().__init__(settings.width, **options, device=device)
-        self.last_inputs: Tensor | None = None
+        super().__init__(settings.width, **options, device=as_device(device))
         init_(self, settings.init, seed=settings.seed)
 
+    @classmethod
+    def load(cls, run: str | Path) -> KAN:
+        """The model of a finished run: knots, biases and all members as the run left them.
+
+        With several members, x `[n, n_0]` goes to all of them, and outputs are `[s, n, n_L]`. A scheme that
+        standardises its bases does so over each batch, as in `KAN(init=...)`.
+
+        Args:
+            run: the run's folder.
+
+        Raises:
+            ConfigError: it is not the folder of a finished run, or one of its files is damaged.
+        """
+        model = load_model(read_finished_run(Path(run)))
+        model.__class__ = cls
+        return model  # pyright: ignore[reportReturnType]
+
     def forward(self, x: Tensor) -> Tensor:
-        """x `[n, n_0]` to `[n, n_L]`; keeps the samples for `plot`."""
-        self.last_inputs = x.detach().clone()
-        return super().forward(x)
+        """x `[..., n_0]` to y `[..., n_L]`, over the last axis as `torch.nn.Linear`; keeps the samples for `plot`.
+
+        Under autocast, x is brought to the model's dtype and the model computes in full precision.
+
+        Raises:
+            TypeError: x is no tensor, or of another dtype than the model.
+            ValueError: x has another number of columns, or lies on another device.
+        """
+        if isinstance(x, Tensor) and torch.is_autocast_enabled(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                return self._forward(x.to(self.layers[0].coef.dtype) if x.dtype in HALF else x)
+        return self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
+        samples = self._as_samples(x)
+        if keeps_values():
+            self.last_inputs = samples.detach().clone()
+        y = super().forward(samples)
+        if samples is x:
+            return y
+        return y.reshape(*y.shape[:-2], *x.shape[:-1], y.shape[-1])
+
+    def _as_samples(self, x: Tensor) -> Tensor:
+        """x as `[n, n_0]`, or `[s, n, n_0]` where an ensemble's members have samples of their own."""
+        check_samples(x, self.layers[0].coef, self.width[0])
+        if self.n_members is not None:
+            check_members(x, self.n_members)
+            return x.unsqueeze(0) if x.dim() == 1 else x
+        return x if x.dim() == 2 else x.reshape(math.prod(x.shape[:-1]), self.width[0])
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """As in torch.
+
+        Raises:
+            ValueError: the parameters are those of members, or of another grid; `KAN.load` takes a run's as they are.
+        """
+        coef = state_dict.get("layers.0.coef")
+        if isinstance(coef, Tensor) and coef.dim() == 4 and self.n_members is None:
+            raise ValueError(f"these are the parameters of {len(coef)} members, the model is single; {LOAD_HINT}")
+        return super().load_state_dict(state_dict, *args, **kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The state without the samples kept for `plot`, which a saved model must not carry."""
+        return {**super().__getstate__(), "last_inputs": None}
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """As in torch, with a clear answer for a base function that pickle cannot save.
+
+        Raises:
+            PicklingError: pickle finds the base function by no name.
+        """
+        base_fun = self.layers[0].base_fun
+        if isinstance(base_fun, FunctionType) and not _is_importable(base_fun) and not _pickles_functions():
+            raise pickle.PicklingError(
+                f"base_fun={base_fun.__qualname__}: pickle saves functions by their name in a module; name one of"
+                " kan-run's (base_fun='identity'), define it with def at the top of a module, or save"
+                " model.state_dict()"
+            )
+        return super().__reduce_ex__(protocol)
+
+    def __copy__(self) -> KAN:
+        clone = self.__new__(type(self))
+        clone.__dict__.update(self.__dict__)
+        return clone
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KAN:
+        clone = memo[id(self)] = self.__new__(type(self))
+        clone.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return clone
 
     def plot(
         self,
@@ -87,91 +188,64 @@ class KAN(network.KAN):
         scale: float = 1.0,
         tick: bool = False,
         sample: bool = True,
-        in_vars: Sequence[str] | None = None,
-        out_vars: Sequence[str] | None = None,
+        in_vars: Sequence[Any] | None = None,
+        out_vars: Sequence[Any] | None = None,
         title: str | None = None,
+        **others: Any,
     ) -> Diagram:
         """The network diagram over the samples of the last forward pass.
+
+        Where pyplot is in use, the diagram becomes its current figure, for `plt.savefig` and `plt.show`.
 
         Args:
             beta, metric: an edge's opacity is tanh(beta * score), the score mean |postact| or "std".
             scale: size of the figure, relative to that of `kan-run`.
             tick: label the ranges of x and phi at each frame.
             sample: mark the first 100 samples.
+            in_vars, out_vars: names of the nodes, one each; `$...$` is set as mathematics.
+            title: title over the diagram.
+            others: further keys of `kan-run`'s figures: parts, style, dpi.
 
         Raises:
+            ConfigError: a value is not legal; the message lists all faults.
             RuntimeError: the model has not been called yet.
         """
         from kancli.figures import render as figures
         from kancli.figures.data import FigureData
-        from kancli.figures.options import FigureOptions
         from kancli.stats.collector import Collector
 
+        given = {"beta": beta, "metric": metric, "scale": scale, "tick": tick, "sample": sample, "title": title}
+        options = plot_options({**given, "in_vars": in_vars, "out_vars": out_vars, **others}, self.width)
         if self.last_inputs is None:
             raise RuntimeError("plot() draws the functions over the samples seen: call model(x) first")
-        x = self.last_inputs.to(self.layers[0].coef)
+        x = self._add_member_axis(self.last_inputs.to(self.layers[0].coef))
         collector = Collector(self, level="none", ranges=True)
-        options = FigureOptions(
-            metric=metric,
-            beta=beta,
-            scale=scale,
-            tick=tick,
-            sample=sample,
-            title=title,
-            in_vars=None if in_vars is None else tuple(in_vars),
-            out_vars=None if out_vars is None else tuple(out_vars),
-        )
         with self.with_basis_statistics(x):
             traces = self.trace(x)
             collector.update(traces)
             kept = {"inputs": x, **{f"layers.{number}.preacts": trace.preacts for number, trace in enumerate(traces)}}
+            if self.n_members is not None:
+                kept = {name: tensor[0] for name, tensor in kept.items()}
             _, ranges = collector.compute()
-            scene = FigureData(self, ranges, activations=kept)
-            return figures.plot("network", scene, options)  # pyright: ignore[reportReturnType]
+            data = FigureData(self, ranges, activations=kept, n_members=self.n_members or 1)
+            diagram: Diagram = figures.plot("network", data, options)  # pyright: ignore[reportAssignmentType]
+        diagram.join_pyplot()
+        return diagram
 
 
-def create_dataset(
-    f: Callable[[Tensor], Tensor],
-    n_var: int = 2,
-    ranges: Sequence[Any] = (-1, 1),
-    train_num: int = 1000,
-    test_num: int = 1000,
-    normalize_input: bool = False,
-    normalize_label: bool = False,
-    device: str | torch.device = "cpu",
-    seed: int = 0,
-) -> dict[str, Tensor]:
-    """Uniform samples of a function, as pykan's `create_dataset`, but from a private stream.
-
-    Args:
-        f: maps `[n, n_var]` to `[n, m]` or `[n]`.
-        n_var: number of variables.
-        ranges: `[low, high]` for all variables, or `[n_var, 2]`.
-        train_num, test_num: numbers of samples.
-        normalize_input, normalize_label: subtract the training set's mean and divide by its std, per column.
-
-    Returns:
-        train_input, test_input `[n, n_var]`, train_label, test_label `[n, m]`, float32.
-
-    Raises:
-        ValueError: `ranges` has another shape.
-    """
-    limits = torch.as_tensor(ranges, dtype=torch.float64)
-    if limits.shape not in ((2,), (n_var, 2)):
-        raise ValueError(f"ranges={ranges!r}: allowed: [low, high], or one such pair for each of the {n_var} variables")
-    low, high = limits.expand(n_var, 2).unbind(-1)
-    data: dict[str, Tensor] = {}
-    for part, count in (("train", train_num), ("test", test_num)):
-        unit = torch.from_numpy(stream(seed, f"dataset/{part}").random((count, n_var)))
-        x = (low + (high - low) * unit).float().to(device)
-        label = f(x)
-        data[f"{part}_input"], data[f"{part}_label"] = x, label if label.dim() > 1 else label.unsqueeze(-1)
-    for kind, normalize in (("input", normalize_input), ("label", normalize_label)):
-        if normalize:
-            mean, std = _mean_std(data[f"train_{kind}"])
-            data |= {f"{part}_{kind}": (data[f"{part}_{kind}"] - mean) / std for part in ("train", "test")}
-    return data
+def _is_importable(function: FunctionType) -> bool:
+    """Whether pickle can find a function by its module and name."""
+    found: Any = sys.modules.get(function.__module__)
+    for name in function.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is function
 
 
-def _mean_std(values: Tensor) -> tuple[Tensor, Tensor]:
-    return values.mean(dim=0, keepdim=True), values.std(dim=0, keepdim=True)
+def _pickles_functions() -> bool:
+    """Whether the pickler at work is cloudpickle's or dill's, which save functions by their code."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] in ("cloudpickle", "dill"):
+            return True
+        frame = frame.f_back
+    return False

@@ -14,7 +14,7 @@ from typing import Any
 from kancli.config.memory import RunSize
 from kancli.config.settings import MAX_SEED, Activations, Grid, Settings, Sweep
 from kancli.errors import ConfigError, one_line
-from kancli.figures.options import FigureOptions
+from kancli.figures.options import FigureOptions, name_faults
 from kancli.inits import SCHEMES
 from kancli.inits.plugins import TARGET, NoSchemeError, name_of, scheme_at
 from kancli.inits.scheme import LayerSize, Scheme
@@ -220,10 +220,8 @@ def _cross_checks(settings: Settings) -> list[str]:
         faults.append(f"grid.eps={grid.eps:g}: only adapted knots can be uneven; add grid.adapt=samples")
     if grid.adapt == "samples" and settings.init.standardises:
         faults.append("grid.adapt=samples: this scheme standardises its bases over the samples; take another init")
-    for name, nodes in (("in_vars", settings.width[0]), ("out_vars", settings.width[-1])):
-        labels = getattr(settings.figures, name)
-        if labels is not None and len(labels) != nodes:
-            faults.append(f"figures.{name}={show(labels)}: {len(labels)} names for {nodes} nodes; give {nodes}")
+    width = settings.width
+    faults += [f"figures.{fault}" for fault in name_faults(settings.figures, width[0], width[-1])]
     return faults or run_size(settings).find_faults()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kancli.schema import Choice, Integer, Optional, Real, Several, Text, Truth, key
+from kancli.schema import Choice, Integer, Optional, Real, Several, Text, Truth, key, show
 
 # Each is a module of this package with `plot(data, options)`; its line stands in --help and in the report.
 NAMES = {
@@ -40,3 +40,13 @@ class FigureOptions:
     format: tuple[str, ...] = key(("png",), Several(Choice(FORMATS), 1, "[png,svg,pdf]", bare=True), "file formats")
     style: str = key("light", Choice(("light", "dark")), "colours")
     dpi: int = key(150, Integer(20, 1200), "resolution of the PNG files", unit="dots per inch")
+
+
+def name_faults(options: FigureOptions, n_inputs: int, n_outputs: int) -> list[str]:
+    """One line for each list of names that does not fit the number of nodes."""
+    faults = []
+    for name, nodes in (("in_vars", n_inputs), ("out_vars", n_outputs)):
+        given = getattr(options, name)
+        if given is not None and len(given) != nodes:
+            faults.append(f"{name}={show(given)}: {len(given)} names for {nodes} nodes; give {nodes}")
+    return faults

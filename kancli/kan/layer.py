@@ -27,6 +27,8 @@ from kancli.kan.basis_statistics import BasisStatistics
 from kancli.kan.edge_sums import EdgeTerms, apply_elementwise
 from kancli.kan.splines import LocalBasis
 
+LOAD_HINT = "load a run's folder as it is with kancli.KAN.load(RUN)"
+
 
 @dataclass(frozen=True)
 class LayerTrace:
@@ -196,7 +198,9 @@ class KANLayer(nn.Module):
             if shared and knots.dim() == 2 and (knots == knots[0]).all():
                 knots = state_dict[name] = knots[0]  # params.safetensors repeats shared knots for every member
             if knots.shape != self.knots.shape or not torch.equal(knots.to(self.knots), self.knots):
-                raise ValueError(f"{name}: the knots are of another grid; build the model with their grid and range")
+                raise ValueError(
+                    f"{name}: the knots are of another grid; build the model with their grid and range, or {LOAD_HINT}"
+                )
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def weights(self) -> tuple[Tensor, Tensor | None, Tensor]:

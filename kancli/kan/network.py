@@ -68,7 +68,7 @@ class KAN(nn.Module):
         chosen = ... if which is None else which
         part = KAN(self.width, **{**self.layer_options, "n_members": n_members, "device": "meta"})
         for new, layer in zip(part.layers, self.layers, strict=True):
-            for name, tensor in layer.named_parameters():
+            for name, tensor in layer.named_parameters(recurse=False):
                 setattr(new, name, nn.Parameter(tensor.detach()[chosen], requires_grad=tensor.requires_grad))
             new.knots = layer.knots[chosen] if layer.per_input_knots else layer.knots
             if (statistics := layer.basis_statistics) is not None:
@@ -83,7 +83,7 @@ class KAN(nn.Module):
             return (tensor.unsqueeze(0) if self.n_members is None else tensor).detach().double()
 
         for new, layer in zip(double.layers, self.layers, strict=True):
-            for name, tensor in layer.named_parameters():
+            for name, tensor in layer.named_parameters(recurse=False):
                 setattr(new, name, nn.Parameter(convert(tensor), requires_grad=False))
             new.knots = convert(layer.knots) if layer.per_input_knots else layer.knots
             if (statistics := layer.basis_statistics) is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from kancli.config.grammar import parse
 from kancli.config.overrides import resolve
+from kancli.config.presets import Presets, builtin_folder
 from kancli.config.settings import Settings
 from kancli.config.validation import validate
 from kancli.errors import ConfigError
@@ -20,9 +21,6 @@ from kancli.kan.network import KAN
 from kancli.runs.build import laws_of, layer_options
 from kancli.runs.reader import RecordedRun
 from kancli.stats.network_stats import EdgeRanges
-
-if TYPE_CHECKING:
-    from kancli.config.presets import Presets
 
 # The config keys that define the model.
 MODEL_KEYS = ("width", "k", "base_fun", "dtype", "grid", "n_seeds")
@@ -81,7 +79,7 @@ def read_figure_data(run: RecordedRun, settings: Settings) -> FigureData:
     if not run.has("figures.safetensors") and not activations:
         raise ConfigError([f"{folder}: neither figures.safetensors nor activations.safetensors: nothing to draw"])
     try:
-        model = _model(settings, parameters)
+        model = _model(settings, parameters, MAX_MEMBERS)
         _check_shapes(model, activations)
         if run.has("figures.safetensors"):
             ranges = _read_ranges(model, run.tensors("figures.safetensors"))
@@ -89,19 +87,39 @@ def read_figure_data(run: RecordedRun, settings: Settings) -> FigureData:
             model = model.member(None if model.n_members is None else 0)
             ranges = _ranges_from(model, activations)
     except (KeyError, ValueError, RuntimeError, IndexError) as error:
-        raise ConfigError(
-            [f"{folder}: its tensors are not those of its config: {' '.join(str(error).split())}"]
-        ) from None
+        raise _not_of_config(run, error) from None
     laws = laws_of(settings, model) if _knows_scheme(run.record.config) else ()
     if len(run.stats["layers"]) not in (0, len(model.layers)):
         raise ConfigError([f"{folder}/stats.json: damaged: not the statistics of {len(model.layers)} layers"])
     return FigureData(model, ranges, run.stats, activations, laws, settings.n_seeds)
 
 
-def _model(settings: Settings, parameters: Mapping[str, Tensor]) -> KAN:
+def load_model(run: RecordedRun) -> KAN:
+    """The model of a run with all of its members, as params.safetensors holds it.
+
+    Raises:
+        ConfigError: a file is missing or damaged, or holds another network.
+    """
+    settings = settings_of_run(run, (), Presets([builtin_folder()]))
+    try:
+        model = _model(settings, run.tensors("params.safetensors"), settings.n_seeds)
+        if not _knows_scheme(run.record.config) and run.has("figures.safetensors"):
+            data = run.tensors("figures.safetensors")
+            for number, layer in enumerate(model.layers):
+                layer.standardise = f"layers.{number}.standard_mean" in data
+    except (KeyError, ValueError, RuntimeError, IndexError) as error:
+        raise _not_of_config(run, error) from None
+    return model
+
+
+def _not_of_config(run: RecordedRun, error: Exception) -> ConfigError:
+    return ConfigError([f"{run.folder}: its tensors are not those of its config: {' '.join(str(error).split())}"])
+
+
+def _model(settings: Settings, parameters: Mapping[str, Tensor], max_members: int) -> KAN:
     """The model, or an ensemble's first members."""
     shape = parameters["layers.0.coef"].shape
-    members = None if len(shape) == 3 else min(shape[0], MAX_MEMBERS)
+    members = None if len(shape) == 3 else min(shape[0], max_members)
     tensors = {name: tensor if members is None else tensor[:members] for name, tensor in parameters.items()}
     options = {**layer_options(settings), "bias": "layers.0.bias" in tensors}
     model = KAN(settings.width, **options, n_members=members)
