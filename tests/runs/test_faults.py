@@ -96,7 +96,7 @@ def test_a_killed_run_has_readable_files_and_is_not_complete(tmp_path, kan_run):
         else:
             checked = kan_run("check", f"run{number}")
             assert (checked.code, status) == (5, "running")
-            assert "not a complete run: run.json says running" in checked.out
+            assert "the run is not complete: its status in run.json is running" in checked.out
     assert "running" in statuses
 
 
