@@ -20,6 +20,7 @@ from kancli.cli.arguments import make_parser
 from kancli.cli.verbs import VERBS
 from kancli.errors import ConfigError, KanError
 from kancli.runs import signals
+from kancli.runs.terminal import OutputStream
 
 log = logging.getLogger("kancli")
 
@@ -35,11 +36,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if getattr(sys, name) is None:  # the caller closed it
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     gc.disable()  # importing torch makes millions of objects and no garbage: saves 0.3 s; sweeps enable it again
-    try:
-        with _streams(), signals.signal_handlers():
-            return _dispatch(argv)
-    except BaseException as error:
-        return _answer(error)
+    with _streams():
+        try:
+            with signals.signal_handlers():
+                code = _dispatch(argv)
+            sys.stdout.flush()
+            return code
+        except BaseException as error:
+            return _answer(error)
 
 
 def _answer(error: BaseException) -> int:
@@ -48,9 +52,6 @@ def _answer(error: BaseException) -> int:
         return _print_error(f"interrupted by {signal.Signals(number).name}", errors.SIGNALLED + number)
     if isinstance(error, KanError):
         return _print_error(str(error), error.exit_code)
-    if isinstance(error, BrokenPipeError):  # the reader of the output is gone; the run is finished and recorded
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     library = type(error).__module__.split(".")[0]
     if library == "yaml":  # a user's file for a part of Hydra
         return _print_error(" ".join(str(error).split()), errors.USAGE)
@@ -152,10 +153,12 @@ def _split_verb(words: Sequence[str]) -> tuple[str | None, list[str]]:
 
 @contextlib.contextmanager
 def _streams() -> Iterator[None]:
-    """Print warnings of kancli on stderr, and replace characters that the terminal lacks."""
-    for stream in (sys.stdout, sys.stderr):
+    """Print warnings of kancli on stderr, and replace characters that the terminal lacks or obeys."""
+    streams = sys.stdout, sys.stderr
+    for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    sys.stdout, sys.stderr = map(OutputStream, streams)  # pyright: ignore[reportAttributeAccessIssue]
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("kan-run: %(message)s"))
     handler.addFilter(lambda record: record.levelno == logging.WARNING)  # errors are printed once, at the end
@@ -165,6 +168,8 @@ def _streams() -> Iterator[None]:
     log.addHandler(handler)
     try:
         yield
-        sys.stdout.flush()
     finally:
         log.removeHandler(handler)
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        sys.stdout, sys.stderr = streams

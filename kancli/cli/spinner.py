@@ -6,6 +6,8 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
+from kancli.runs.terminal import unfiltered
+
 
 @contextlib.contextmanager
 def progress(activity: str) -> Iterator[None]:
@@ -15,5 +17,5 @@ def progress(activity: str) -> Iterator[None]:
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(activity):
+    with Console(file=unfiltered(sys.stderr)).status(activity):
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from xml.etree import ElementTree
 
 from kancli.compare.check import CheckResult
 from kancli.compare.tolerance import Deviation
+from kancli.runs.terminal import clean
 
 MAX_STATISTICS = 5  # of a run that drifted
 
@@ -39,12 +41,17 @@ def as_junit(results: Sequence[CheckResult]) -> bytes:
     suite = ElementTree.Element("testsuite", name="kan-run check", tests=str(len(results)),
                                 failures=str(counts["drift"]), errors=str(counts["inconclusive"]))  # fmt: skip
     for result in results:
-        case = ElementTree.SubElement(suite, "testcase", classname="kancli.check", name=result.name)
+        case = ElementTree.SubElement(suite, "testcase", classname="kancli.check", name=_xml_text(result.name))
         tag = {"drift": "failure", "inconclusive": "error"}.get(result.answer)
         if tag is not None:
-            text = "\n".join(format_lines(result))
+            text = _xml_text("\n".join(format_lines(result)))
             ElementTree.SubElement(case, tag, message=text.splitlines()[0]).text = text
     return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+
+
+def _xml_text(text: str) -> str:
+    """Replace the characters that XML cannot hold, not even escaped."""
+    return re.sub("[\ud800-\udfff\ufffe\uffff]", "\ufffd", clean(text))
 
 
 def as_markdown(results: Sequence[CheckResult]) -> str:
@@ -58,7 +65,7 @@ def as_markdown(results: Sequence[CheckResult]) -> str:
 
 
 def _format_cell(text: str) -> str:
-    return text.replace("\n", " ").replace("|", "\\|")
+    return clean(text).replace("\n", " ").replace("|", "\\|")
 
 
 def _format_deviation(row: Deviation) -> str:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
+
+from kancli.runs.terminal import clean, unfiltered
 
 PLAIN_WIDTH = 80  # columns without a terminal
 STYLES = {"warn": "yellow", "fail": "bold red"}
 
 
 class PipeConsole(Console):
-    """A console that raises BrokenPipeError when its reader has gone, where rich would exit."""
+    """A console that replaces control characters of its content, and raises BrokenPipeError when its reader has gone,
+    where rich would exit."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=clean(segment.text))
 
     def on_broken_pipe(self) -> None:
         raise
@@ -22,7 +30,7 @@ class PipeConsole(Console):
 def console(file: IO[str]) -> Console:
     """A console for a stream: colour on a terminal only, and a fixed width elsewhere."""
     return PipeConsole(
-        file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, emoji=False, markup=False
+        file=unfiltered(file), width=None if file.isatty() else PLAIN_WIDTH, highlight=False, emoji=False, markup=False
     )
 
 

@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from kancli.runs.terminal import unfiltered
+
 LINE_INTERVAL = 5.0  # seconds between lines, without a terminal
 
 
@@ -26,7 +28,7 @@ def progress_bar(total: int) -> Iterator[Callable[[int, int], None]]:
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
                TextColumn("{task.fields[failures]}"))  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(file=unfiltered(sys.stderr)), transient=True) as bar:
         task = bar.add_task("", total=total, rate="", failures="")
 
         def advance(n_ended: int, n_failed: int) -> None:

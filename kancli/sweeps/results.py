@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kancli.stats.verdicts import Verdict
 
 MAX_ROWS = 40  # on the terminal
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # the first characters of what a spreadsheet computes
 
 
 def gather(plan: Plan) -> list[Row]:
@@ -132,9 +133,24 @@ def encode_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow(map(_csv_cell, header))
+    writer.writerows(map(_csv_cell, row) for row in rows)
     return text.getvalue().encode()
+
+
+def _csv_cell(value: Any) -> Any:
+    """A value that no spreadsheet takes for a formula: an apostrophe goes before text that begins like one."""
+    if not isinstance(value, str) or not value.startswith(FORMULA) or _is_number(value):
+        return value
+    return f"'{value}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def encode_parquet(columns: Mapping[str, Sequence[Any]]) -> bytes:

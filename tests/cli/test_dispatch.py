@@ -1,5 +1,6 @@
 """The verbs of kan-run: where they and their options may stand, and what loading them costs."""
 
+import shlex
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 
 from kancli.cli.verbs import VERBS
 
+KAN_RUN = [sys.executable, "-m", "kancli"]
 HEAVY = {"torch", "numpy", "matplotlib", "scipy", "rich", "pandas", "pyarrow"}
 
 
@@ -138,3 +140,28 @@ def test_wrong_usage_of_a_verb_is_one_line_and_leaves_nothing(kan_run, tmp_path,
     assert outcome.err.count("\n") == 1
     assert outcome.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["check", "drift.json"], ["collect", "sweep"], ["noise_scale=1e41", "figures=none"]])
+def test_the_exit_code_does_not_depend_on_the_reader(kan_run, tmp_path, words):
+    folder = kan_run("figures=none").out.splitlines()[-1]
+    assert kan_run("bless", folder, "-o", "drift.json").code == 0
+    baseline = tmp_path / "drift.json"
+    baseline.write_text(baseline.read_text().replace('"seed": 0', '"seed": 1'))
+    kan_run("-m", "noise_scale=1e41,0.1", "hydra.sweep.dir=sweep")
+    whole = subprocess.run([*KAN_RUN, *words], cwd=tmp_path, capture_output=True)
+    assert whole.returncode in (3, 4, 6)
+    for redirection in ("| true", "2>&1 | true", ">&-"):
+        command = f"set -o pipefail; {shlex.join([*KAN_RUN, *words])} {redirection}"
+        piped = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True)
+        assert piped.returncode == whole.returncode, redirection
+
+
+@pytest.mark.slow
+def test_a_check_goes_on_when_its_reader_has_gone(kan_run, tmp_path):
+    folder = kan_run("figures=none").out.splitlines()[-1]
+    words = shlex.join([*KAN_RUN, "check", folder, folder, folder, "--junit", "check.xml"])
+    command = f"set -o pipefail; {words} | grep -q match"
+    assert subprocess.run(["bash", "-c", command], cwd=tmp_path).returncode == 0
+    assert (tmp_path / "check.xml").read_text().count("<testcase") == 3

@@ -1,0 +1,37 @@
+"""Output streams: control characters, and readers that go away."""
+
+import io
+import os
+
+import pytest
+
+from kancli.runs.console import show
+from kancli.runs.terminal import OutputStream, clean
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\r", "\x00", "\x08", "\x7f", "\x9b", "\u202e"])
+def test_control_characters_are_replaced_wherever_text_is_printed(character):
+    text = f"a{character}[31mb\tc\n"
+    assert character not in clean(text)
+    assert len(clean(text)) == len(text)
+    plain, table = io.StringIO(), io.StringIO()
+    print(text, file=OutputStream(plain))
+    show([text], OutputStream(table))
+    for output in (plain, table):
+        assert character not in output.getvalue()
+        assert output.getvalue().startswith("a")
+
+
+def test_text_without_control_characters_is_as_it_was():
+    text = "N(0, 1) ±0.5 β₀ 漢字\t🙂\n"
+    assert clean(text) == text
+
+
+def test_output_without_a_reader_is_dropped():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as pipe:
+        stream = OutputStream(pipe)
+        for _ in range(3):
+            assert stream.write("text" * 10_000) == 40_000
+            stream.flush()
