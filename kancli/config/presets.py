@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kancli.errors import ConfigError
+from kancli.schema import show
 
+# Numbers that only YAML 1.1 knows: 010 is 8, 0x10 is 16, 1:30 is 90. The command line refuses them.
+ODD_NUMBER = re.compile(r"[-+]?(0[0-7_]*[0-7][0-7_]*|0b[01_]+|0x[\da-fA-F_]+|[\d_]+(:[0-5]?\d)+(\.[\d_]*)?)")
+MAY_HOLD_ODD_NUMBER = re.compile(r"(?<![\w.])0[\dbx_]|\d:\d")
 PACKAGE_LINE = re.compile(r"^#\s*@package\s+(\S+)\s*$", re.MULTILINE)
 
 
@@ -114,12 +118,15 @@ def _load(path: Path) -> Preset:
     try:
         text = path.read_text(encoding="utf-8")
         content = OmegaConf.to_container(OmegaConf.create(text)) if text.strip() else {}
+        faults = list(_odd_numbers(text, path))
     except AssertionError:  # raised by OmegaConf if the file holds a single value
         raise ConfigError([f"{path}: holds no mapping; allowed: KEY: VALUE lines"]) from None
     except yaml.YAMLError as error:
         raise ConfigError([f"{path}: not YAML: " + " ".join(str(error).split())]) from None
     except (OSError, UnicodeDecodeError, OmegaConfBaseException) as error:
         raise ConfigError([f"{path}: cannot be read: {str(error).splitlines()[0]}"]) from None
+    if faults:
+        raise ConfigError(faults)
     if not isinstance(content, dict):
         raise ConfigError([f"{path}: holds a {type(content).__name__}; allowed: KEY: VALUE lines"])
     package = PACKAGE_LINE.search(text)
@@ -134,3 +141,17 @@ def _load(path: Path) -> Preset:
         defaults if isinstance(defaults, list) else [defaults],
         {str(name): value for name, value in content.items()},
     )
+
+
+def _odd_numbers(text: str, path: Path) -> Iterator[str]:
+    """The fault of each number in a file that YAML reads as another one."""
+    import yaml
+
+    if not MAY_HOLD_ODD_NUMBER.search(text):
+        return
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.ScalarEvent) and event.style is None and ODD_NUMBER.fullmatch(event.value):
+            yield (
+                f"{path}: line {event.start_mark.line + 1}: {show(event.value)}: YAML would read"
+                f" {show(yaml.safe_load(event.value))}; write a number in decimal digits, and text in quotes"
+            )

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from kancli.config.compose import compose
 from kancli.config.presets import Presets, builtin_folder
+from kancli.errors import ConfigError
 
 FILES = sorted(path.relative_to(builtin_folder()) for path in builtin_folder().rglob("*.yaml"))
 GROUPS = ("width", "grid", "k", "init", "inputs", "figures", "stats", "experiment")
@@ -69,3 +71,14 @@ def test_a_preset_runs(kan_run, presets, path):
 def test_presets_are_found_from_anywhere(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert "linear" in Presets([builtin_folder()]).options("init")
+
+
+@pytest.mark.parametrize("number", ["010", "-010", "1:30", "1:30.5", "0x10", "0b11"])
+def test_numbers_of_yaml_1_1_are_refused(tmp_path, number):
+    (tmp_path / "experiment").mkdir()
+    file = tmp_path / "experiment" / "mine.yaml"
+    file.write_text(f"# mine\nwidth: [2, {number}, 1]\n")
+    with pytest.raises(ConfigError, match=f"mine.yaml: line 2: {number}: YAML would read"):
+        compose(["experiment=mine"], Presets([builtin_folder(), tmp_path]))
+    file.write_text(f"figures.title: '{number}'  # a comment of {number}\nseed: 0\n")
+    assert compose(["experiment=mine"], Presets([builtin_folder(), tmp_path])).settings.figures.title == number
