@@ -51,12 +51,10 @@ class ResolvedOverrides:
                 params |= value
         return params
 
-    def drop(self, keys: set[str], *, typed_too: bool = False) -> None:
-        """Drop the experiment's values of some keys, and the typed ones if `typed_too`."""
+    def drop(self, keys: set[str]) -> None:
+        """Drop the experiment's values of some keys."""
         from_experiment, typed = self.values[: self.n_from_experiment], self.values[self.n_from_experiment :]
         from_experiment = [entry for entry in from_experiment if entry[0] not in keys]
-        if typed_too:
-            typed = [entry for entry in typed if entry[0] not in keys]
         self.values = from_experiment + typed
         self.n_from_experiment = len(from_experiment)
 
@@ -80,8 +78,9 @@ def resolve(parsed: Sequence[Override], presets: Presets, *, sweeping: bool = Fa
         is_experiment = override.key_or_group == EXPERIMENT and not override.is_sweep_override()
         (experiments if is_experiment else others).append(override)
     for override in experiments:
-        _apply_experiment(override.value(), presets, resolved)
+        _apply_experiment(_value_of(override, presets), presets, resolved)
     resolved.n_from_experiment = len(resolved.values)
+    typed = []
     for override in others:
         if override.is_sweep_override():
             if not sweeping:
@@ -91,8 +90,40 @@ def resolve(parsed: Sequence[Override], presets: Presets, *, sweeping: bool = Fa
         elif override.is_hydra_override() or override.package is not None:
             resolved.hydra.append(override.input_line or "")
         else:
-            apply_override(override.key_or_group, override.value(), presets, resolved)
+            typed.append((override.key_or_group, _value_of(override, presets)))
+    _apply_all(typed, presets, resolved)
     return resolved
+
+
+def _value_of(override: Override, presets: Presets) -> Any:
+    """The value of an override; its text if that names a preset, as in init=1e3 for the file 1e3.yaml."""
+    text = (override.input_line or "").partition("=")[2].strip()
+    group = override.key_or_group
+    is_option = group in presets.groups() and text in presets.options(group)
+    return text if is_option else override.value()
+
+
+def _apply_all(entries: Sequence[tuple[str, Any]], presets: Presets, resolved: ResolvedOverrides) -> None:
+    """Add keys and values that may come in any order: as in Hydra, the presets of groups first, then the values.
+
+    A later preset replaces an earlier value that was assigned to its group, as a later value would: grid=7 grid=coarse.
+    """
+    choices: list[tuple[str, Any]] = []
+    values: list[tuple[str, Any]] = []
+    for key, value in entries:
+        if key in presets.groups() and not isinstance(value, Mapping) and _option(value, key, presets) is not None:
+            values = [entry for entry in values if entry[0] != key or isinstance(entry[1], Mapping)]
+            choices.append((key, value))
+        else:
+            values.append((key, value))
+    for key, value in [*choices, *values]:
+        apply_override(key, value, presets, resolved)
+
+
+def _option(value: Any, group: str, presets: Presets) -> str | None:
+    """The preset that a value names, if there is one. The names of files may be numbers, null or true."""
+    name = value if isinstance(value, str) else show(value)
+    return name if name in presets.options(group) else None
 
 
 def apply_override(key: str, value: Any, presets: Presets, resolved: ResolvedOverrides) -> None:
@@ -116,11 +147,10 @@ def _apply_group(group: str, value: Any, presets: Presets, resolved: ResolvedOve
     if isinstance(value, Mapping):
         for path, entry in flatten(value, group):
             apply_override(path, entry, presets, resolved)
-    elif isinstance(value, str) and value in presets.options(group):
-        # A later preset replaces an earlier value, as a later value would.
+    elif (option := _option(value, group, presets)) is not None:
         if shorthand:
-            resolved.drop({shorthand.key}, typed_too=True)
-        _choose(group, value, presets, resolved)
+            resolved.drop({shorthand.key})
+        _choose(group, option, presets, resolved)
     elif shorthand and (shorthand_value := shorthand.read(value)) is not None:
         if shorthand.preset:
             resolved.choices[group] = shorthand.preset
@@ -140,39 +170,39 @@ def _choose(group: str, option: str, presets: Presets, resolved: ResolvedOverrid
 
 
 def _apply_experiment(name: Any, presets: Presets, resolved: ResolvedOverrides) -> None:
-    if name is None:
-        return
     options = presets.options(EXPERIMENT)
-    if name not in options:
+    option = _option(name, EXPERIMENT, presets)
+    if option is None and name is None:
+        return
+    if option is None:
         resolved.faults.append(
             f"{EXPERIMENT}={show(name)}: allowed: {', '.join(options)}, null{nearest(name, options)}"
         )
         return
-    preset = presets.load(EXPERIMENT, name)
-    for entry in preset.defaults:
-        _apply_default(entry, presets, resolved)
+    preset = presets.load(EXPERIMENT, option)
+    entries = [found for entry in preset.defaults if (found := _default_entry(entry, presets, resolved)) is not None]
     if EXPERIMENT in preset.body:
         resolved.faults.append(f"{EXPERIMENT}={name}: {preset.path} names an experiment itself; copy its lines instead")
         return
     for key, value in preset.body.items():
-        if isinstance(value, Mapping) and key not in presets.groups():
-            resolved.values += flatten(value, key)
-        else:
-            apply_override(key, value, presets, resolved)
+        is_section = isinstance(value, Mapping) and key not in presets.groups()
+        entries += flatten(value, key) if is_section else [(key, value)]
+    _apply_all(entries, presets, resolved)
 
 
-def _apply_default(entry: Any, presets: Presets, resolved: ResolvedOverrides) -> None:
-    """Add one entry of an experiment's defaults list, in Hydra's spelling: `override /init: linear`."""
+def _default_entry(entry: Any, presets: Presets, resolved: ResolvedOverrides) -> tuple[str, Any] | None:
+    """Group and value of an entry of an experiment's defaults list, in Hydra's spelling: `override /init: linear`."""
     if entry == "_self_":
-        return
+        return None
     if isinstance(entry, Mapping) and len(entry) == 1:
         ((group, value),) = entry.items()
         group = str(group).removeprefix("override ").strip().lstrip("/")
         if group.startswith("hydra/"):
             resolved.choices[group] = value
-            return
+            return None
         if group in presets.groups():
-            return apply_override(group, value, presets, resolved)
+            return group, value
     resolved.faults.append(
         f"{EXPERIMENT}: cannot use the line '{show(entry)}' of defaults; write GROUP: OPTION in the file"
     )
+    return None

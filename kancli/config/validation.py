@@ -167,9 +167,13 @@ def _misplaced_message(name: str, choice: Any, entry: str, value: Any) -> str:
     selector, table = VARIANTS[name]
     typed = entry if name == "init" else f"{name}.{entry}"
     owners = [other for other, variant in table.items() if entry in keys(variant)]
+    has = ", ".join(keys(table[choice]))
+    if not owners and entry in TOP_LEVEL:
+        return (
+            f"{typed}={show(value)}: {name}.{selector}={choice} has no such knob (it has {has}); it is a key of a run"
+        )
     if not owners:
         return _unknown_message(typed, value)
-    has = ", ".join(keys(table[choice]))
     return (
         f"{typed}={show(value)}: {name}.{selector}={choice} has no such knob (it has {has}); "
         f"{entry} belongs to {name}={' or '.join(owners)}"

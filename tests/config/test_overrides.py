@@ -1,6 +1,7 @@
 """Spellings of overrides, their precedence, and the answers to mistakes."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,47 @@ def test_value_takes_precedence_over_preset_in_any_order(presets, order):
         "noise_scale": 1.0,
         "noise_scale_base": 0,
     }
+
+
+ORDERS = [
+    ("grid=coarse", "grid.size=7", "grid.size", 7),
+    ("width=wide", "grid=7", "width", [2, 64, 1]),
+    ("init=noisy", "noise_scale=3", "init.noise_scale", 3),
+    ("init=noisy", "init.scheme=glorot", "init.scheme", "glorot"),
+    ("inputs=uniform", "inputs.n=7", "inputs.n", 7),
+    ("inputs=file", "inputs.path=d.csv", "inputs.path", "d.csv"),
+    ("figures=none", "figures.names=[network]", "figures.names", ["network"]),
+    ("stats=full", "stats.ntk.n=7", "stats.ntk.n", 7),
+    ("stats=full", "stats.level=basic", "stats.level", "basic"),
+    ("k=linear", "grid=fine", "k", 1),
+]
+
+
+@pytest.mark.parametrize(("preset", "value", "key", "expected"), ORDERS)
+def test_a_preset_and_a_value_may_come_in_either_order(presets, tmp_path, monkeypatch, preset, value, key, expected):
+    monkeypatch.chdir(tmp_path)
+    Path("d.csv").write_text("1,2\n")
+    config = compose_both_ways(presets, preset, value)
+    assert dict(flatten(config))[key] == expected
+    assert compose_both_ways(presets, value, preset) == config
+    # ... and in the file of an experiment.
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    lines = [word.replace("=", ": ", 1) for word in (preset, value)]
+    for name, text in (("a", lines), ("b", lines[::-1])):
+        (folder / f"{name}.yaml").write_text("\n".join(text) + "\n")
+    mine = Presets([builtin_folder(), tmp_path])
+    assert compose_both_ways(mine, "experiment=a") == compose_both_ways(mine, "experiment=b") == config
+
+
+@pytest.mark.parametrize("name", ["1", "1.5", "1e3", "null", "true", "010"])
+def test_presets_may_have_names_that_look_like_values(tmp_path, name):
+    for group, text in (("experiment", "seed: 3\n"), ("init", "scheme: default\nnoise_scale: 0.5\n")):
+        (tmp_path / group).mkdir()
+        (tmp_path / group / f"{name}.yaml").write_text(text)
+    mine = Presets([builtin_folder(), tmp_path])
+    assert compose_both_ways(mine, f"experiment={name}")["seed"] == 3
+    assert compose_both_ways(mine, f"init={name}")["init"]["noise_scale"] == 0.5
 
 
 def test_command_line_takes_precedence_over_experiment(presets, tmp_path):
