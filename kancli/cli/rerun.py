@@ -16,6 +16,7 @@ from kancli.config.presets import Presets
 from kancli.config.recorded import check_config
 from kancli.errors import ConfigError
 from kancli.inits.plugins import TARGET
+from kancli.runs.input_file import locate
 from kancli.runs.reader import read_run
 
 ALIASES = plain_run.ALIASES
@@ -57,7 +58,8 @@ def overrides_of(words: Sequence[str], presets: Presets) -> list[str]:
     if not words or ("=" in words[0] and not Path(words[0]).is_dir()):
         raise ConfigError(["rerun: name the folder of a run: kan-run rerun RUN [KEY=VALUE ...]"])
     folder, overrides = Path(words[0]), words[1:]
-    config = read_run(folder).record.config
+    record = read_run(folder).record
+    config = locate(record.config, record.inputs, folder)
     config.pop("overwrite", None)  # holds for the folder that was named then
     check_config(config, folder / "run.json")
     replaced = set(_replaced([word for word in overrides if "=" in word], presets))

@@ -11,6 +11,7 @@ import msgspec
 
 from kancli.errors import ConfigError, InconclusiveError
 from kancli.runs.files import pretty, read_json, read_json_as
+from kancli.runs.input_file import InputFile
 from kancli.runs.reader import check_stats, read_run, verdicts_of
 from kancli.schema import show
 from kancli.stats.verdicts import Verdict
@@ -30,6 +31,13 @@ class Record:
     ladder: Mapping[str, str]  # hashes by stage
     stats: Mapping[str, Any]  # the contents of stats.json; in a blessed file without nodes and edges
     verdicts: Sequence[Verdict]
+    inputs: InputFile | None = None  # the file of samples
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds the record."""
+        path = Path(self.name)
+        return path if path.is_dir() else path.parent
 
 
 class BlessedFile(msgspec.Struct, frozen=True):
@@ -40,6 +48,7 @@ class BlessedFile(msgspec.Struct, frozen=True):
     environment: dict[str, Any]
     ladder: dict[str, str]
     stats: dict[str, Any]
+    inputs: InputFile | None = None
 
 
 def read(path: Path) -> Record:
@@ -54,8 +63,12 @@ def read(path: Path) -> Record:
         raise InconclusiveError(str(error)) from None
 
 
-def format_blessed(record: Record) -> str:
-    """Format a record as a file to review and keep: keys sorted, without the statistics of single nodes and edges."""
+def format_blessed(record: Record, folder: Path = Path()) -> str:
+    """Format a record as a file to review and keep: keys sorted, without the statistics of single nodes and edges.
+
+    Args:
+        folder: where the file will be.
+    """
     layers = [
         {name: value for name, value in layer.items() if name not in ("nodes", "edges")}
         for layer in record.stats["layers"]
@@ -68,6 +81,8 @@ def format_blessed(record: Record) -> str:
         "ladder": record.ladder,
         "stats": {**record.stats, "layers": layers},
     }
+    if record.inputs is not None:
+        content["inputs"] = msgspec.to_builtins(record.inputs.moved_to(folder))
     return pretty(_sort_keys(content)) + "\n"
 
 
@@ -83,7 +98,16 @@ def _read_folder(folder: Path) -> Record:
         raise InconclusiveError(f"{folder}/run.json: damaged: it has no semantics")
     environment = {name: getattr(record, name) for name in ENVIRONMENT}
     _check_ladder(folder / "run.json", record.ladder)
-    return Record(str(folder), record.semantics, record.config, environment, record.ladder, stats, run.verdicts)
+    return Record(
+        str(folder),
+        record.semantics,
+        record.config,
+        environment,
+        record.ladder,
+        stats,
+        run.verdicts,
+        record.inputs,
+    )
 
 
 def _read_file(path: Path) -> Record:
@@ -95,7 +119,14 @@ def _read_file(path: Path) -> Record:
     check_stats(path, content.stats)
     verdicts = verdicts_of(path, content.stats)
     return Record(
-        str(path), content.semantics, content.config, content.environment, content.ladder, content.stats, verdicts
+        str(path),
+        content.semantics,
+        content.config,
+        content.environment,
+        content.ladder,
+        content.stats,
+        verdicts,
+        content.inputs,
     )
 
 

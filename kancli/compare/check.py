@@ -19,6 +19,7 @@ from kancli.runs import experiment
 from kancli.runs.environment import environment
 from kancli.runs.files import write_named
 from kancli.runs.hashes import hash_of, stage_hashes
+from kancli.runs.input_file import input_file_of, locate
 from kancli.runs.pool import process_pool
 from kancli.seeding import SEMANTICS
 
@@ -89,7 +90,8 @@ def repeat(record: Record, *, known: Mapping[str, Any] | None = None) -> Record:
         InconclusiveError: this kancli cannot run its config.
     """
     try:
-        return compute_record(validate(record.config), record.name, known=known)
+        config = locate(record.config, record.inputs, record.folder)
+        return compute_record(validate(config), record.name, known=known)
     except ConfigError as error:
         raise InconclusiveError("\n".join(f"{record.name}: {fault}" for fault in error.faults)) from None
 
@@ -104,7 +106,16 @@ def compute_record(settings: Settings, name: str, *, known: Mapping[str, Any] | 
     result = experiment.compute(plain)
     hashes = {name: hash_of(tensor) for name, tensor in {**result.parameters(), **result.activations}.items()}
     stages = stage_hashes(identity(settings, known=known), hashes, result.stats)
-    return Record(name, SEMANTICS, config_of(settings), environment(), stages, result.stats, result.verdicts)
+    return Record(
+        name,
+        SEMANTICS,
+        config_of(settings),
+        environment(),
+        stages,
+        result.stats,
+        result.verdicts,
+        input_file_of(settings, Path()),
+    )
 
 
 def bless(run: Path, target: Path) -> None:
@@ -113,7 +124,7 @@ def bless(run: Path, target: Path) -> None:
     Raises:
         ConfigError: the file cannot be written.
     """
-    write(target, baseline.format_blessed(baseline.read(run)))
+    write(target, baseline.format_blessed(baseline.read(run), target.parent))
 
 
 def update(target: Path) -> None:
@@ -127,7 +138,7 @@ def update(target: Path) -> None:
         raise ConfigError(
             [f"bless --update {target}: allowed: blessed files; for a folder: kan-run bless {target} -o FILE"]
         )
-    write(target, baseline.format_blessed(repeat(record)))
+    write(target, baseline.format_blessed(repeat(record), target.parent))
 
 
 def write(target: Path, content: str) -> None:

@@ -24,7 +24,7 @@ def format_lines(result: CheckResult) -> list[str]:
     lines = [f"{result.name}: {comparison.answer} ({comparison.tier.name}: {', '.join(comparison.tier.reasons)})"]
     if comparison.first is not None:
         equal = f" (equal up to {comparison.equal[-1]})" if comparison.equal else ""
-        lines.append(f"  first difference: {comparison.first}{equal}")
+        lines.append(f"  first difference: {comparison.cause or comparison.first}{equal}")
     if comparison.answer == "drift":
         lines += [f"  {_format_deviation(row)}" for row in comparison.deviations[:MAX_STATISTICS]]
     return lines
@@ -84,6 +84,7 @@ def _plain(result: CheckResult) -> dict[str, Any]:
             "why": list(comparison.tier.reasons),
             "first": comparison.first,
             "equal": list(comparison.equal),
+            "reason": comparison.cause,
             "rows": [row.plain() for row in comparison.deviations],
         }
     return content

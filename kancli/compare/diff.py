@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kancli.compare.baseline import Record, read
-from kancli.compare.tolerance import Deviation, Tolerance, compare_statistics, sort_stages
+from kancli.compare.tolerance import Deviation, Tolerance, compare_statistics, other_file_message, sort_stages
 from kancli.schema import show
 
 MAX_STATISTICS, MAX_STAGES = 20, 4  # on the terminal
@@ -26,11 +26,12 @@ class Difference:
     environment: tuple[Change, ...]
     stages: tuple[str, ...]  # whose hashes differ, in the order of the computation
     deviations: tuple[Deviation, ...]  # of statistics, the largest first
+    inputs: str | None = None  # a line on files of samples with different contents
 
     @property
     def differs(self) -> bool:
         """Whether the runs differ; another environment alone is no difference."""
-        return bool(self.config or self.stages or self.deviations)
+        return bool(self.config or self.stages or self.deviations or self.inputs)
 
 
 def diff(first: Path, second: Path) -> Difference:
@@ -41,13 +42,18 @@ def diff(first: Path, second: Path) -> Difference:
     """
     a, b = read(first), read(second)
     deviations = compare_statistics(a, b, ZERO_TOLERANCE) if _same_depth(a, b) else []
-    stages = sort_stages({**a.ladder, **b.ladder})
+    stages = [stage for stage in sort_stages({**a.ladder, **b.ladder}) if a.ladder.get(stage) != b.ladder.get(stage)]
+    config = _changes(a.config, b.config)
+    inputs = other_file_message(a, b)
+    if inputs is not None and not config and "config" in stages:  # its hash covers the file
+        stages.remove("config")
     return Difference(
         (a.name, b.name),
-        tuple(_changes(a.config, b.config)),
+        tuple(config),
         tuple(_changes(a.environment, b.environment)),
-        tuple(stage for stage in stages if a.ladder.get(stage) != b.ladder.get(stage)),
+        tuple(stages),
         tuple(deviations),
+        inputs,
     )
 
 
@@ -56,6 +62,8 @@ def format_lines(difference: Difference) -> list[str]:
     if not difference.differs and not difference.environment:
         return ["no difference"]
     lines = [f"- {difference.names[0]}", f"+ {difference.names[1]}"]
+    if difference.inputs is not None:
+        lines.append(difference.inputs)
     for title, changes in (("config", difference.config), ("environment", difference.environment)):
         if changes:
             lines += [title, *(f"  {name}: {first} | {second}" for name, first, second in changes)]
@@ -75,6 +83,7 @@ def as_json(difference: Difference) -> str:
     """Encode all differences as JSON."""
     content = {
         "runs": difference.names,
+        "inputs": difference.inputs,
         "config": difference.config,
         "environment": difference.environment,
         "rungs": difference.stages,

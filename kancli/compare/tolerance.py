@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any
 
 from kancli.compare.baseline import Record
@@ -75,6 +76,7 @@ class Comparison:
     first: str | None  # the first stage that differs
     equal: tuple[str, ...]  # the stages before it
     deviations: tuple[Deviation, ...]  # the largest difference first
+    cause: str | None = None  # of the first difference, where it is known
 
 
 def choose_tier(baseline: Record, now: Record) -> Tier:
@@ -135,7 +137,35 @@ def compare(baseline: Record, now: Record) -> Comparison:
     is_within = tier.name != "exact" and differing[0] != "config" and all(row.is_allowed for row in deviations)
     answer = "match within tolerance" if is_within else "drift"
     equal = stages[: stages.index(differing[0])]
-    return Comparison(tier, answer, differing[0], tuple(equal), tuple(deviations))
+    cause = other_file_message(baseline, now) if differing[0] == "config" else None
+    first = differing[0] if cause is None else "inputs"
+    return Comparison(tier, answer, first, tuple(equal), tuple(deviations), cause)
+
+
+def other_file_message(one: Record, other: Record) -> str | None:
+    """A line on two files of samples with different contents; None where there are none.
+
+    Records of an older kancli lack the file's hash: those of the config and of the samples stand in for it.
+    """
+    paths = [_input_path(record) for record in (one, other)]
+    if paths[0] is None or paths[1] is None:
+        return None
+    has_other_samples = one.ladder.get("inputs") != other.ladder.get("inputs")
+    if one.inputs is not None and other.inputs is not None:
+        is_other = one.inputs.sha256 != other.inputs.sha256
+    else:
+        is_other = has_other_samples and one.ladder.get("config") != other.ladder.get("config")
+    if not is_other:
+        return None
+    before, now = (PurePath(path).name for path in paths if path is not None)
+    than = "" if before == now else f" than {before}"
+    return f"inputs: {now} is another file{than}" + ("" if has_other_samples else ", with the same samples")
+
+
+def _input_path(record: Record) -> str | None:
+    inputs = record.config.get("inputs")
+    path = inputs.get("path") if isinstance(inputs, Mapping) else None
+    return path if isinstance(path, str) else None
 
 
 def sort_stages(stages: Iterable[str]) -> list[str]:

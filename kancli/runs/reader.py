@@ -13,6 +13,7 @@ import msgspec
 from kancli.errors import ConfigError, one_line
 from kancli.runs.files import read_json, read_json_as, read_tensors
 from kancli.runs.hashes import hash_of_file
+from kancli.runs.input_file import InputFile
 from kancli.schema import show
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     seconds: dict[str, float] = {}
     ladder: dict[str, str] = {}
+    inputs: InputFile | None = None
 
     @property
     def has_ended(self) -> bool:

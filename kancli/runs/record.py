@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -21,6 +22,7 @@ from kancli.config.settings import Settings
 from kancli.errors import KanError, NonFiniteError, VerdictError
 from kancli.figures import render as figures
 from kancli.figures.data import FigureData
+from kancli.inputs.samplers import File
 from kancli.kan.network import KAN
 from kancli.runs import signals
 from kancli.runs.build import laws_of
@@ -29,6 +31,7 @@ from kancli.runs.environment import environment
 from kancli.runs.experiment import compute
 from kancli.runs.folder import RunFolder
 from kancli.runs.hashes import stage_hashes
+from kancli.runs.input_file import InputFile, input_file_of
 from kancli.runs.result import Result
 from kancli.runs.stopwatch import Stopwatch
 from kancli.runs.summary import print_result
@@ -65,10 +68,11 @@ def record_run(
         VerdictError: a verdict failed and the settings are strict; all files are written first.
     """
     start = time.perf_counter()
-    initial = initial_record(config_of(settings), identity(settings), overrides, sys.argv)
+    inputs = input_file_of(settings, path)
+    initial = initial_record(config_of(settings), identity(settings), overrides, sys.argv, inputs)
     folder = RunFolder.create(path, hydra_record, initial, overwrite=settings.overwrite)
     with record_failure(folder):
-        log.info("identity %s", initial["identity"])
+        log_start(initial["identity"], settings)
         with progress("computing"):
             result = compute(settings)
             figure_seconds = record(result, folder)
@@ -83,7 +87,11 @@ def record_run(
 
 
 def initial_record(
-    config: Mapping[str, Any], identity: str, overrides: Sequence[str], argv: Sequence[str]
+    config: Mapping[str, Any],
+    identity: str,
+    overrides: Sequence[str],
+    argv: Sequence[str],
+    inputs: InputFile | None = None,
 ) -> dict[str, Any]:
     """The contents of run.json at the start of a run, without its status."""
     return {
@@ -94,8 +102,16 @@ def initial_record(
         "seed": config["seed"],
         "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "config": config,
+        **({} if inputs is None else {"inputs": msgspec.to_builtins(inputs)}),
         **environment(),
     }
+
+
+def log_start(identity: str, settings: Settings) -> None:
+    """Log the identity of a run, and how its file of samples was read."""
+    log.info("identity %s", identity)
+    if isinstance(settings.inputs, File):
+        log.info("inputs %s: %s", settings.inputs.path, settings.inputs.table().describe())
 
 
 @contextlib.contextmanager

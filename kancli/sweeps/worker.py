@@ -18,6 +18,7 @@ from kancli.inputs.samplers import File
 from kancli.runs import record as records
 from kancli.runs.batch import compute_together
 from kancli.runs.folder import RunFolder
+from kancli.runs.input_file import InputFile, input_file_of
 from kancli.runs.reader import ENDED
 from kancli.runs.result import Result
 from kancli.sweeps.hydra_record import HydraRecord
@@ -96,16 +97,19 @@ def _planned_settings(plan: Plan, batch: Sequence[Job]) -> Iterator[Settings]:
 
 def _record(plan: Plan, hydra: HydraRecord, job: Job, result: Result) -> Outcome:
     start, computed = time.perf_counter(), sum(result.seconds.values())
-    folder = _create_folder(plan, hydra, job, config_of(result.settings))
+    inputs = input_file_of(result.settings, plan.path(job))
+    folder = _create_folder(plan, hydra, job, config_of(result.settings), inputs)
     with records.record_failure(folder):
-        log.info("identity %s", job.identity)
+        records.log_start(job.identity, result.settings)
         figure_seconds = records.record(result, folder)
         records.finish(folder, result, figure_seconds, total=computed + time.perf_counter() - start)
     error = records.error_of(result)
     return Outcome(job.number, None if error is None else str(error))
 
 
-def _create_folder(plan: Plan, hydra: HydraRecord, job: Job, config: Mapping[str, Any]) -> RunFolder:
+def _create_folder(
+    plan: Plan, hydra: HydraRecord, job: Job, config: Mapping[str, Any], inputs: InputFile | None = None
+) -> RunFolder:
     path = plan.path(job).absolute()
-    record = records.initial_record(config, job.identity, job.words, plan.head["argv"])
+    record = records.initial_record(config, job.identity, job.words, plan.head["argv"], inputs)
     return RunFolder.create_staged(path, hydra.files(job, path), record)
