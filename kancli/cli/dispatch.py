@@ -69,7 +69,24 @@ def _print_error(message: str, code: int) -> int:
     return code
 
 
+def _check_utf8(argv: Sequence[str]) -> None:
+    """Refuse names that no JSON or YAML file can hold.
+
+    Raises:
+        ConfigError: a word, or the current folder's path, is not UTF-8.
+    """
+    with contextlib.suppress(OSError):  # the folder was removed
+        argv = [*argv, os.getcwd()]
+    for word in argv:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(word).decode(errors="backslashreplace")
+            raise ConfigError([f"{shown}: not UTF-8, as all names must be; rename the file or folder"]) from None
+
+
 def _dispatch(argv: list[str]) -> int:
+    _check_utf8(argv)
     config_dir, allow_code, words = _split_trust(argv)
     verb, words = _split_verb(words)
     if any(word in ("-h", "--help") for word in words):

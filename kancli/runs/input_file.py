@@ -36,11 +36,10 @@ def input_file_of(settings: Settings, folder: Path) -> InputFile | None:
     if not isinstance(settings.inputs, File):
         return None
     path = os.path.abspath(settings.inputs.path)
-    return InputFile(
-        path=path,
-        relative_path=os.path.relpath(os.path.realpath(path), folder.resolve()),
-        **settings.inputs.table().as_json(),
-    )
+    relative = os.path.relpath(os.path.realpath(path), folder.resolve())
+    if not _is_utf8(relative):  # behind a link; JSON cannot hold it
+        relative = os.path.relpath(path, folder.absolute())
+    return InputFile(path=path, relative_path=relative, **settings.inputs.table().as_json())
 
 
 def locate(config: Mapping[str, Any], recorded: InputFile | None, folder: Path) -> dict[str, Any]:
@@ -63,6 +62,14 @@ def locate(config: Mapping[str, Any], recorded: InputFile | None, folder: Path) 
     same = (path for path in existing if recorded is not None and _has_content(path, recorded.sha256))
     path = next(same, None) or next((path for path in paths[1:] + paths[:1] if path in existing), typed)
     return {**config, "inputs": {**inputs, "path": path}}
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _has_content(path: str, sha256: str) -> bool:
