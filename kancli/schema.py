@@ -218,7 +218,7 @@ def key(default: Any, kind: Kind, help: str, unit: str = "", typed: str = "", *,
         help: one line for `kan-run --help`.
         unit: unit of the number, if it has one.
         typed: spelling on the command line, if it differs from the path.
-        identity: whether the value can change a result, so that two runs that differ in it are two.
+        identity: whether the value is part of a run's identity, as all are that change parameters or activations.
     """
     metadata = {"kind": kind, "help": help, "unit": unit, "typed": typed, "identity": identity}
     return dataclasses.field(default=default, metadata=metadata)
@@ -229,7 +229,7 @@ def section(declared: type, *, identity: bool = True) -> Any:
 
     Args:
         declared: the dataclass that declares the keys.
-        identity: whether any of its values can change a result.
+        identity: whether its values are part of a run's identity.
     """
     return dataclasses.field(default_factory=declared, metadata={"identity": identity})
 
@@ -243,7 +243,7 @@ def read(declared: type[T], given: Mapping[str, Any], prefix: str, faults: list[
     """Build `declared` from the keys in `given`, adding a line to `faults` for every value that is not legal.
 
     Args:
-        declared: a dataclass whose fields were all made by `key`.
+        declared: a dataclass; its fields that `key` did not make keep their defaults.
         given: plain values by key; unknown keys are ignored.
         prefix: prefix of the keys in messages, such as "grid.".
         faults: collects the messages.

@@ -56,7 +56,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of one run, which determine its result."""
+    """All settings of one run. Those that belong to its identity determine parameters and activations."""
 
     width: tuple[int, ...] = key(
         (2, 5, 1), Several(Integer(1, 10**7), at_least=2, example="2-5-1 or [2,5,1]"), "nodes per layer, inputs first"

@@ -28,7 +28,7 @@ METADATA = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def plot(name: str, data: FigureData, options: FigureOptions) -> Figure:
-    """Plot one figure of `NAMES`.
+    """Plot one of the figures named in `options.NAMES`.
 
     Raises:
         NothingToDrawError: the run lacks the data of the figure.

@@ -18,8 +18,9 @@ from kancli.schema import Real, key
 class EfficientKan(Scheme):
     """The law of efficient-kan. Its base_weight is scale_base, its spline_scaler scale_sp, its spline_weight coef.
 
-    scale_base ~ U(±sqrt(6/((1 + 5 scale_base^2) n_in))): kaiming_uniform with a = sqrt(5) scale_base;
-    scale_sp   ~ U(±sqrt(6/((1 + 5 scale_spline^2) n_in)));
+    With its knobs s_b = scale_base and s_s = scale_spline,
+    scale_base ~ U(±sqrt(6/((1 + 5 s_b^2) n_in))): kaiming_uniform with a = sqrt(5) s_b;
+    scale_sp   ~ U(±sqrt(6/((1 + 5 s_s^2) n_in)));
     coef       minimum-norm fit of noise U(±scale_noise/(2 G)) at the G + 1 knots.
 
     A larger scale gives smaller weights (the library's open issue 72): see `EfficientKanFixed`.
@@ -48,7 +49,8 @@ class EfficientKan(Scheme):
 class EfficientKanFixed(EfficientKan):
     """The same law at its defaults, with weights that grow with their scale.
 
-    scale_base ~ U(±scale_base/sqrt(n_in)); scale_sp ~ U(±scale_spline/sqrt(n_in)); coef as in EfficientKan.
+    scale_base ~ U(±s_b/sqrt(n_in)); scale_sp ~ U(±s_s/sqrt(n_in)), with s_b = scale_base and s_s = scale_spline;
+    coef as in EfficientKan.
     """
 
     def _half_width(self, scale: float) -> float:

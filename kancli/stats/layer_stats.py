@@ -17,9 +17,8 @@ from kancli.stats.running_moments import Array
 def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
     """Statistics over samples and nodes, or over samples and edges, `[s]` each.
 
-    `preacts`, `postacts`, `output`: mean, std, rms = sqrt(E[v^2]); min and max.
-    `gain`: of the output over the preacts, `rms` the ratio of their rms, `variance` that of the mean variances of
-        a node.
+    `preacts`, `postacts`, `output`: mean, std, rms = sqrt(E[v^2]); min and max (of postacts with `full` only).
+    `gain`: output over preacts; `rms` is the ratio of their rms, `variance` the ratio of the nodes' mean variances.
     `off_grid`: share of the values entering that lie outside the grid range.
     `empty_intervals`: share of grid intervals, over all inputs, without a sample.
     `flat_edges`: share of edges whose std is at most `stats.flat` of the rms over all edges.
@@ -27,7 +26,7 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
     `variance_share`: shares of the sum of the edges' variances: base branches, spline branches, and twice their
         covariances.
     `nonlinearity`: 1 - R^2 of each edge's best straight line on the samples; mean and max over edges that vary.
-    `roughness`, `monotone`: see `SampleBuffer.along_x`; mean and max over edges that vary, and share of them.
+    `roughness`: see `SampleBuffer.along_x`; mean and max over edges that vary. `monotone`: share of edges that are.
     `correlation`, `effective_rank`: see `NodeValues.similarity_statistics`.
     `edge_distance`: rms distance of two edges out of one input, over that of two orthogonal ones:
         sqrt((n_out sum_j E[phi_j^2] - E[(sum_j phi_j)^2]) / ((n_out - 1) sum_j E[phi_j^2])), sums also over the

@@ -30,7 +30,7 @@ class LayerStats:
 
 @dataclass(frozen=True)
 class EdgeRanges:
-    """The samples of one layer of one model, as figures need them."""
+    """The range of the samples at each node and the strength of each edge, in one layer of one model, for figures."""
 
     low: Array  # [i]         least value entering
     high: Array  # [i]        greatest value entering

@@ -82,5 +82,5 @@ class Verdicts:
     off_law: tuple[float | None, float | None] = key(
         (5.0, 6.0),
         Bounds(),
-        "standard errors between a tensor's mean or std and its law: exceeded by chance with 6e-7 and 2e-9",
+        "standard errors between a tensor's mean or std and its law: exceeded by chance with probability 6e-7 and 2e-9",
     )

@@ -34,7 +34,7 @@ class Row:
 
     number: int
     folder: str  # relative to the folder of the table
-    status: str  # as in run.json, or "missing" or "damaged" or "damaged"
+    status: str  # as in run.json, or "missing" or "damaged"
     cause: str | None  # of the failure
     replay: str  # the command that runs this job alone
     keys: Mapping[str, str]  # the swept keys, as typed
