@@ -91,9 +91,8 @@ def _read_folder(folder: Path) -> Record:
     record = run.record
     if record.status != "complete":
         raise InconclusiveError(f"{folder}: the run is not complete: its status in run.json is {show(record.status)}")
+    run.verify()
     stats = run.stats
-    if not run.has_original_stats:
-        raise InconclusiveError(f"{folder}/stats.json: changed since the run: its hash differs from that in run.json")
     if record.semantics is None:
         raise InconclusiveError(f"{folder}/run.json: damaged: it has no semantics")
     environment = {name: getattr(record, name) for name in ENVIRONMENT}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import logging
 import os
 import shutil
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError, KanError
 from kancli.runs.files import csv_of_edges, csv_of_rows, make_parent, pretty, unwritable_message, write_whole
-from kancli.runs.hashes import hash_of, hash_of_file
+from kancli.runs.hashes import hash_of, hash_of_bytes, hash_of_file, seal
 from kancli.runs.reader import read_run
 from kancli.stats.columns import flat
 
@@ -39,6 +38,7 @@ class RunFolder:
         self.path = path
         self.head = dict(head)
         self.files: dict[str, str] = {}  # sha256 by name
+        self.sizes: dict[str, int] = {}  # in bytes
         self.tensors: dict[str, str] = {}
         self.superseded: Path | None = None  # an overwritten run, under a hidden name
         self.final_path: Path | None = None  # of a staged folder, which `close` renames
@@ -129,7 +129,7 @@ class RunFolder:
                 target.write_bytes(content)
         except OSError as error:
             raise KanError(f"{target}: cannot be written: {error.strerror}") from error
-        self.files[name] = hashlib.sha256(content).hexdigest()
+        self.files[name], self.sizes[name] = hash_of_bytes(content), len(content)
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file."""
@@ -170,7 +170,8 @@ class RunFolder:
             log.removeHandler(self._handler)
             self._handler.close()
             self._handler = None
-        self.files["run.log"] = hash_of_file(self.path / "run.log")
+        log_file = self.path / "run.log"
+        self.files["run.log"], self.sizes["run.log"] = hash_of_file(log_file), log_file.stat().st_size
         self._write_run(status, fields)
         if self.final_path is not None:
             try:
@@ -183,10 +184,9 @@ class RunFolder:
             log.warning("overwrite=true: the run that was there is kept in %s", self.superseded)
 
     def _write_run(self, status: str, fields: Mapping[str, Any]) -> None:
-        hashes = {"files": self.files, "tensors": self.tensors}
-        files = dict(self.files)
-        self.write_json("run.json", {"status": status, **self.head, **fields, "sha256": hashes})
-        self.files = files  # run.json cannot contain its own hash
+        hashes = {"files": dict(self.files), "sizes": dict(self.sizes), "tensors": self.tensors}
+        self.write_json("run.json", seal({"status": status, **self.head, **fields, "sha256": hashes}))
+        del self.files["run.json"], self.sizes["run.json"]  # it has the hash of itself
 
     def _open_log(self) -> None:
         self._handler = logging.FileHandler(self.path / "run.log", encoding="utf-8")

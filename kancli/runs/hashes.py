@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
+SEAL = "self_sha256"  # the key of a record that holds the hash of the others
 ACTIVATIONS = ("preacts", "spline", "postacts")
 
 
@@ -27,8 +28,7 @@ def stage_hashes(identity: str, tensors: Mapping[str, str], stats: Mapping[str, 
         return {"inputs": 0, "output": 3}.get(name, 2 if last in ACTIVATIONS else 1)
 
     stages = {stage_of(name): tensors[name] for name in sorted(tensors, key=order)}  # stable: layers stay in order
-    canonical = json.dumps(stats, sort_keys=True, separators=(",", ":"))
-    return {"config": identity, **stages, "statistics": hashlib.sha256(canonical.encode()).hexdigest()}
+    return {"config": identity, **stages, "statistics": hash_of_json(stats)}
 
 
 def hash_of(tensor: Tensor) -> str:
@@ -36,9 +36,35 @@ def hash_of(tensor: Tensor) -> str:
     return hashlib.sha256(tensor.contiguous().numpy().data).hexdigest()
 
 
+def hash_of_bytes(content: bytes) -> str:
+    """sha256 of bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def hash_of_file(path: Path) -> str:
     """sha256 of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def hash_of_json(content: Any) -> str:
+    """sha256 of canonical JSON: sorted keys, no blanks."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hash_of_bytes(canonical.encode())
+
+
+def seal(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with the hash of itself, which `is_sealed` checks."""
+    record = {name: value for name, value in record.items() if name != SEAL}
+    return {**record, SEAL: hash_of_json(record)}
+
+
+def is_sealed(record: Mapping[str, Any]) -> bool:
+    """Whether a record is as it was sealed. An older kancli wrote records without a seal; they pass."""
+    return SEAL not in record or record[SEAL] == seal(record)[SEAL]
 
 
 def stage_of(name: str) -> str:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kancli.errors import ConfigError, one_line
-from kancli.runs.files import read_json, read_json_as, read_tensors
-from kancli.runs.hashes import hash_of_file
+from kancli.runs.files import MAX_JSON_BYTES, check_plain, convert, decode_json, read_bytes, read_json, read_tensors
+from kancli.runs.hashes import hash_of_bytes, hash_of_file, is_sealed
 from kancli.runs.input_file import InputFile
 from kancli.schema import show
 
@@ -25,10 +25,11 @@ ENDED = ("complete", "failed")  # statuses of a run that computed all it could
 
 
 class Hashes(msgspec.Struct, frozen=True):
-    """sha256 of a run's files, and of the tensors in them."""
+    """sha256 of a run's files, and of the tensors in them; and the files' sizes in bytes, which older runs lack."""
 
     files: dict[str, str]
     tensors: dict[str, str] = {}
+    sizes: dict[str, int] = {}
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +60,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """A run's folder and its record. The other files are read on first use."""
+    """A run's folder and its record. The other files are read on first use, and are those that the run wrote: each is
+    checked against its sha256 in run.json."""
 
     folder: Path
     record: RunRecord
@@ -72,7 +74,8 @@ class RecordedRun:
             ConfigError: it is missing or damaged, or has another schema.
         """
         path = self.folder / "stats.json"
-        stats = read_json(path)
+        content = self.read("stats.json")
+        stats = decode_json(path, content, dict[str, Any])
         check_stats(path, stats)
         return stats
 
@@ -84,11 +87,6 @@ class RecordedRun:
             ConfigError: as for `stats`.
         """
         return verdicts_of(self.folder / "stats.json", self.stats)
-
-    @property
-    def has_original_stats(self) -> bool:
-        """Whether stats.json is the file that the run wrote."""
-        return self.record.sha256.files.get("stats.json") == hash_of_file(self.folder / "stats.json")
 
     @property
     def overrides(self) -> dict[str, str]:
@@ -105,7 +103,53 @@ class RecordedRun:
         Raises:
             ConfigError: it is missing or damaged.
         """
+        self.verify(name)
         return read_tensors(self.folder / name)
+
+    def read(self, name: str, max_bytes: int = MAX_JSON_BYTES) -> bytes:
+        """Read a file of the run.
+
+        Raises:
+            ConfigError: it is missing, too large, or not what the run wrote.
+        """
+        path = self.folder / name
+        self._check_size(name, path)
+        content = read_bytes(path, max_bytes)
+        self._check_hash(name, hash_of_bytes(content))
+        return content
+
+    def verify(self, *names: str) -> None:
+        """Check that files are what the run wrote.
+
+        Args:
+            names: of the files; none for all files of the run.
+
+        Raises:
+            ConfigError: one is missing or damaged.
+        """
+        for name in names or self.record.sha256.files:
+            path = self.folder / name
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise ConfigError([f"{self.folder}/run.json: damaged: {name!r} is outside the run's folder"])
+            check_plain(path, max_bytes=None)
+            self._check_size(name, path)
+            try:
+                digest = hash_of_file(path)
+            except FileNotFoundError:
+                raise ConfigError([f"{self.folder}: damaged: {name} is missing"]) from None
+            except (OSError, ValueError) as error:
+                raise ConfigError([f"{self.folder}: damaged: {name}: {one_line(error)}"]) from None
+            self._check_hash(name, digest)
+
+    def _check_size(self, name: str, path: Path) -> None:
+        """Check the size of a file, so that of a larger one no more is read."""
+        size = self.record.sha256.sizes.get(name)
+        if size is not None and path.is_file() and path.stat().st_size != size:
+            raise ConfigError([f"{self.folder}: damaged: {name} is not what the run wrote"])
+
+    def _check_hash(self, name: str, digest: str) -> None:
+        if self.record.sha256.files.get(name) != digest:
+            raise ConfigError([f"{self.folder}: damaged: {name} is not what the run wrote"])
 
 
 def read_run(folder: Path) -> RecordedRun:
@@ -114,7 +158,12 @@ def read_run(folder: Path) -> RecordedRun:
     Raises:
         ConfigError: run.json is missing or damaged.
     """
-    return RecordedRun(folder, read_json_as(folder / "run.json", RunRecord))
+    path = folder / "run.json"
+    content = read_json(path)
+    record = convert(path, content, RunRecord)
+    if not is_sealed(content):
+        raise ConfigError([f"{folder}: damaged: run.json is not what the run wrote"])
+    return RecordedRun(folder, record)
 
 
 def read_finished_run(folder: Path) -> RecordedRun:

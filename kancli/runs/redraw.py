@@ -11,6 +11,7 @@ from kancli.figures import render as figures
 from kancli.runs.figure_data import read_figure_data, settings_of_run
 from kancli.runs.files import read_json
 from kancli.runs.folder import RunFolder
+from kancli.runs.hashes import seal
 from kancli.runs.reader import read_finished_run
 
 if TYPE_CHECKING:
@@ -44,5 +45,6 @@ def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Pat
     written = [folder / name for name in target.files]
     record = read_json(folder / "run.json")  # whole: fields that this kancli does not know stay
     record["sha256"]["files"].update(target.files)
-    target.write_json("run.json", record)
+    record["sha256"].setdefault("sizes", {}).update(target.sizes)
+    target.write_json("run.json", seal(record))
     return written

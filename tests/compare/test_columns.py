@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from kancli.compare.columns import format_tables, read_columns
+from tests.runs.records import edit_record
 
 
 def table_of(folder):
@@ -133,8 +134,7 @@ def test_a_word_that_is_folder_and_preset_is_refused(kan_run, tmp_path):
 def test_failed_runs_are_reported(kan_run, tmp_path):
     kan_run("-m", "init=default", "inputs.std=1,2", "seed=0,1", "hydra.sweep.dir=sweep")
     for number in (1, 2, 3):
-        record = json.loads((tmp_path / f"sweep/{number}/run.json").read_text())
-        (tmp_path / f"sweep/{number}/run.json").write_text(json.dumps({**record, "status": "failed", "error": "x"}))
+        edit_record(tmp_path / f"sweep/{number}", status="failed", error="x")
     kan_run("init=glorot", "figures=none", "hydra.run.dir=single")
     done = kan_run("compare", "sweep", "single")
     assert done.code == 0, done.err

@@ -10,6 +10,7 @@ import pytest
 
 from kancli.cli.dispatch import main
 from tests.report import chromium
+from tests.runs.records import edit_record, reseal
 
 HOSTILE = "</script><b>bold</b><img src=x onerror=alert(1)>\"'&${title}{{ title }}{% if %}"
 HOSTILE_KEY = "</script><b>"
@@ -47,11 +48,12 @@ def hostile_sweep(sweep):
     path = sweep / "javascript:alert(1)"
     record = json.loads((path / "run.json").read_text())
     record |= {"status": HOSTILE, "error": HOSTILE, "versions": {HOSTILE: HOSTILE}, "config": {HOSTILE: HOSTILE}}
-    (path / "run.json").write_text(json.dumps(record))
+    edit_record(path, **record)
     stats = json.loads((sweep / "2/stats.json").read_text())
     stats["verdicts"][5] |= {"name": HOSTILE, "verdict": "fail"}
     stats["verdicts"][6] |= {"verdict": HOSTILE}
     (sweep / "2/stats.json").write_text(json.dumps(stats))
+    reseal(sweep / "2")
     shutil.copy(next(sweep.glob("figures/*.png")), sweep / "figures" / f"{HOSTILE.replace('/', '')}.png")
     return sweep
 

@@ -14,6 +14,7 @@ from kancli.report.data import relative_url
 from kancli.sweeps.plan import read_plan
 from tests.report.conftest import HOSTILE, HOSTILE_KEY
 from tests.report.parser import report
+from tests.runs.records import edit_record, reseal
 
 
 def test_data_equals_the_files_of_the_jobs(kan_run, sweep):
@@ -116,6 +117,7 @@ def test_failures_are_listed_with_causes(kan_run):
     assert done.code == 6
     shutil.rmtree(done.cwd / "sweep/2")
     (done.cwd / "sweep/1/stats.json").write_text("{}")
+    reseal(done.cwd / "sweep/1")
     page = report(kan_run)
     first, second, third = page.data["jobs"]
     assert [job["status"] for job in page.data["jobs"]] == ["failed", "complete", "missing"]
@@ -140,7 +142,7 @@ def test_differences_between_environments_are_listed(kan_run, sweep):
         record = json.loads((sweep / f"{number}/run.json").read_text())
         record["versions"]["torch"] = torch
         record["threads"] = threads
-        (sweep / f"{number}/run.json").write_text(json.dumps(record))
+        edit_record(sweep / str(number), **record)
     text = report(kan_run).text
     assert "Jobs differ." in text
     assert "1.0: jobs 3, 7" in text
@@ -222,6 +224,7 @@ def test_damaged_stats_of_a_run_are_named(kan_run, kan_run_once, text):
     path.unlink()
     if text is not None:
         path.write_text(text)
+        reseal(done.folder)
     done = kan_run("report", "run")
     assert done.code == 2
     assert "run/stats.json" in done.err

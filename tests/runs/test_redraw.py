@@ -6,6 +6,7 @@ import json
 import pytest
 
 from kancli.sweeps.names import run_names
+from tests.runs.records import edit_record, reseal
 
 CASES = {
     "default": [],
@@ -100,9 +101,13 @@ def test_a_mistake_gives_a_message(kan_run, kan_run_once, argv, says):
 )
 def test_a_damaged_file_is_named(kan_run, kan_run_once, name, harm):
     run = kan_run_once("figures=none", "width=2-3-1")
-    path = run.folder / name
+    path, sha256 = run.folder / name, run.json("run.json")["sha256"]
     if harm == "of another network":
         path.write_bytes((kan_run_once("figures=none", "width=3-4-1").folder / name).read_bytes())
+        if name == "run.json":
+            edit_record(run.folder, sha256=sha256)
+        else:
+            reseal(run.folder)
     else:
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2] if harm == "cut" else b"\x00\xff not at all" * 40)
@@ -133,6 +138,8 @@ def test_a_damaged_file_is_named(kan_run, kan_run_once, name, harm):
 def test_content_of_another_type_is_reported(kan_run, kan_run_once, name, content, says):
     run = kan_run_once("figures=none")
     (run.folder / name).write_text(content)
+    if name == "stats.json":
+        reseal(run.folder)
     answer = kan_run("draw", run.out.splitlines()[-1], "figures=propagation")
     assert answer.code == 2, answer.err
     assert says in answer.err
@@ -206,7 +213,7 @@ def test_a_damaged_job_of_a_sweep_is_named_and_left_out(kan_run, tmp_path, name)
     (folder / "1" / name).write_text("")
     drawn = kan_run("draw", str(folder), "figures.dpi=50")
     assert drawn.code == 0, drawn.err
-    assert f"{folder}/1/{name}" in drawn.err
+    assert f"{folder}/1/{name}" in drawn.err or f"{folder}/1: damaged: {name} is not what the run wrote" in drawn.err
     assert len(drawn.out.splitlines()) == 2
 
 
@@ -223,6 +230,8 @@ def test_no_figure_is_replaced_if_one_fails(kan_run):
     stats = run.json("stats.json")
     stats["layers"][0]["output"]["rms"] = "big"
     (run.folder / "stats.json").write_text(json.dumps(stats))
+    reseal(run.folder)
+    before["run.json"] = (run.folder / "run.json").read_bytes()
     answer = kan_run("draw", run.out.splitlines()[-1], "figures.style=dark")
     assert answer.code == 2
     after = {path.name: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
@@ -258,6 +267,8 @@ def test_run_names_are_distinct():
 def test_a_damaged_run_among_several_is_named(kan_run, kan_run_once, name, content, says):
     folders = [kan_run_once(f"seed={seed}", "figures=none") for seed in (0, 1)]
     (folders[1].folder / name).write_text(content)
+    if name == "stats.json":
+        reseal(folders[1].folder)
     answer = kan_run("draw", *(run.out.splitlines()[-1] for run in folders))
     assert answer.code == 2
     assert says in answer.err
