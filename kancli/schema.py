@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+MAX_ECHO = 200  # characters of a value in a message
 
 
 class FaultError(ValueError):
@@ -266,15 +267,25 @@ def read(declared: type[T], given: Mapping[str, Any], prefix: str, faults: list[
 
 
 def show(value: Any) -> str:
+    """A value in the spelling of the command line, for messages and tables: cut if it is long."""
+    return shorten(spell(value))
+
+
+def shorten(text: str) -> str:
+    """Text of at most `MAX_ECHO` characters; what is cut is replaced by an ellipsis."""
+    return text if len(text) <= MAX_ECHO else f"{text[: MAX_ECHO - 3]}..."
+
+
+def spell(value: Any) -> str:
     """A value in the spelling of the command line."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{name}:{show(entry)}" for name, entry in value.items()) + "}"
+        return "{" + ",".join(f"{name}:{spell(entry)}" for name, entry in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ",".join(show(entry) for entry in value) + "]"
+        return "[" + ",".join(spell(entry) for entry in value) + "]"
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
     return str(value) if str(value) else "'' (empty)"
@@ -282,5 +293,7 @@ def show(value: Any) -> str:
 
 def nearest(given: Any, options: Iterable[str]) -> str:
     """'; did you mean X?' for an option of similar spelling, else ''."""
+    if len(str(given)) > MAX_ECHO:
+        return ""
     close = difflib.get_close_matches(str(given).lower(), list(options), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""

@@ -9,6 +9,7 @@ import gc
 import io
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,10 +22,12 @@ from kancli.cli.verbs import VERBS
 from kancli.errors import ConfigError, KanError
 from kancli.runs import signals
 from kancli.runs.terminal import OutputStream
+from kancli.schema import shorten
 
 log = logging.getLogger("kancli")
 
 ALLOW_CODE = "allow_code"
+LONG_WORD = re.compile(r"(?!/)\S*=\S{200,}")  # an echo of what was typed
 SIMILAR = 0.8  # ratio of difflib: `chek` is like check; the preset `coarse` is not like compare
 
 
@@ -65,7 +68,8 @@ def _answer(error: BaseException) -> int:
 def _print_error(message: str, code: int) -> int:
     with contextlib.suppress(OSError):
         for line in message.splitlines():
-            print(f"kan-run: {line}", file=sys.stderr)
+            short = LONG_WORD.sub(lambda word: shorten(word[0]), line)
+            print(f"kan-run: {short}", file=sys.stderr)
     return code
 
 
@@ -87,6 +91,10 @@ def _check_utf8(argv: Sequence[str]) -> None:
 
 def _dispatch(argv: list[str]) -> int:
     _check_utf8(argv)
+    try:
+        os.getcwd()
+    except OSError:
+        raise ConfigError(["the current folder was removed; go to another and type the command again"]) from None
     config_dir, allow_code, words = _split_trust(argv)
     verb, words = _split_verb(words)
     if any(word in ("-h", "--help") for word in words):

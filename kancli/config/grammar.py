@@ -26,6 +26,10 @@ LIST_KEYS = (
     "figures.out_vars",
     "inputs.columns",
 )
+# Bounds of a word: Hydra's parser is recursive and takes a millisecond for each value in a list.
+MAX_CHARACTERS = 8000
+MAX_DIGITS = 1000
+MAX_DEPTH = 50
 PATH_KEYS = ("inputs", "inputs.path", "hydra.run.dir", "hydra.sweep.dir")
 
 
@@ -48,6 +52,9 @@ def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override
     parser = OverridesParser.create(config_loader=loader)  # pyright: ignore[reportArgumentType]
     parsed, faults = [], []
     for text in typed:
+        if fault := _bounds_message(text):
+            faults.append(fault)
+            continue
         try:
             (override,) = parser.parse_overrides([text])
         except HydraException:
@@ -60,6 +67,22 @@ def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override
     if faults:
         raise ConfigError(faults)
     return parsed
+
+
+def _bounds_message(text: str) -> str:
+    """The fault of a word that is too long, too deep or no text at all, else ''."""
+    if "\0" in text:
+        return f"{show(text.replace(chr(0), ' '))}: holds a NUL character; leave it out"
+    if len(text) > MAX_CHARACTERS:
+        size = f"has {len(text)} characters; allowed: {MAX_CHARACTERS}"
+        return f"{show(text)}: {size}; put a long list into the file of an experiment"
+    if re.search(rf"\d{{{MAX_DIGITS}}}", text):
+        return f"{show(text)}: a number of {MAX_DIGITS} digits or more; allowed: fewer"
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\](){}]", text):
+        depth += 1 if bracket in "[({" else -1
+        deepest = max(deepest, depth)
+    return f"{show(text)}: brackets {deepest} deep; allowed: {MAX_DEPTH}" if deepest > MAX_DEPTH else ""
 
 
 def _syntax_message(text: str) -> str:

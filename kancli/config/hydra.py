@@ -8,6 +8,7 @@ within 1.3.
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -30,11 +31,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from kancli.config.allowed_code import check_code, check_search_path
 from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose, expand_figures, settings_of
+from kancli.config.hydra_keys import find_ineffective, typed_values
 from kancli.config.overrides import ResolvedOverrides, parse_and_resolve
 from kancli.config.presets import Presets
 from kancli.config.shorthands import SHORTHANDS
 from kancli.errors import ConfigError
-from kancli.schema import show
+from kancli.schema import spell
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 
     from kancli.config.settings import Settings
 
+
+log = logging.getLogger("kancli")
 
 Task = Callable[[Any], Any]  # one job, by its composed config
 
@@ -123,7 +127,7 @@ class KanConfigLoader(ConfigLoaderImpl):
             values = dict(resolved.values)
             for group, shorthand in SHORTHANDS.items():
                 if shorthand.key in values:
-                    config.hydra.runtime.choices[group] = show(values[shorthand.key])
+                    config.hydra.runtime.choices[group] = spell(values[shorthand.key])
         return config
 
 
@@ -173,6 +177,7 @@ def compose_run(hydra: Hydra, draft: ComposedConfig) -> tuple[DictConfig, Settin
         ConfigError: with all faults.
     """
     config = _loader(hydra).compose(draft.resolved, RunMode.RUN)
+    _warn(draft.resolved, sweeping=False)
     values = plain_config(config)
     is_same = draft.plain and values == draft.config
     return config, draft.settings if is_same else settings_of(values)
@@ -184,7 +189,15 @@ def compose_sweep(hydra: Hydra, resolved: ResolvedOverrides) -> DictConfig:
     Raises:
         ConfigError: with the faults of the overrides; values are checked job by job.
     """
-    return _loader(hydra).compose(resolved, RunMode.MULTIRUN)
+    config = _loader(hydra).compose(resolved, RunMode.MULTIRUN)
+    _warn(resolved, sweeping=True)
+    return config
+
+
+def _warn(resolved: ResolvedOverrides, *, sweeping: bool) -> None:
+    values = [*resolved.values, *typed_values(resolved.parsed)]
+    for message in find_ineffective(values, sweeping=sweeping):
+        log.warning(message)
 
 
 def _loader(hydra: Hydra) -> KanConfigLoader:

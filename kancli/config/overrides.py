@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kancli.config.grammar import multirun_message, parse
+from kancli.config.hydra_keys import find_faults, find_unsearched, typed_values
 from kancli.config.nested import SWEEP_PARAMS, flatten
 from kancli.config.shorthands import SHORTHANDS
 from kancli.config.validation import TOP_LEVEL
-from kancli.schema import nearest, show
+from kancli.schema import nearest, show, spell
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -92,6 +93,10 @@ def resolve(parsed: Sequence[Override], presets: Presets, *, sweeping: bool = Fa
         else:
             typed.append((override.key_or_group, _value_of(override, presets)))
     _apply_all(typed, presets, resolved)
+    hydra = typed_values(parsed)
+    if resolved.faults:
+        resolved.faults += find_unsearched(hydra)
+    resolved.faults += find_faults(resolved.values[: resolved.n_from_experiment], hydra)
     return resolved
 
 
@@ -122,7 +127,7 @@ def _apply_all(entries: Sequence[tuple[str, Any]], presets: Presets, resolved: R
 
 def _option(value: Any, group: str, presets: Presets) -> str | None:
     """The preset that a value names, if there is one. The names of files may be numbers, null or true."""
-    name = value if isinstance(value, str) else show(value)
+    name = value if isinstance(value, str) else spell(value)
     return name if name in presets.options(group) else None
 
 

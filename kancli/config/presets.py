@@ -123,7 +123,7 @@ def _load(path: Path) -> Preset:
         raise ConfigError([f"{path}: holds no mapping; allowed: KEY: VALUE lines"]) from None
     except yaml.YAMLError as error:
         raise ConfigError([f"{path}: not YAML: " + " ".join(str(error).split())]) from None
-    except (OSError, UnicodeDecodeError, OmegaConfBaseException) as error:
+    except (OSError, ValueError, RecursionError, OmegaConfBaseException) as error:
         raise ConfigError([f"{path}: cannot be read: {str(error).splitlines()[0]}"]) from None
     if faults:
         raise ConfigError(faults)

@@ -16,7 +16,7 @@ from kancli.config.overrides import resolve
 from kancli.config.settings import MAX_SEED
 from kancli.config.shorthands import SHORTHANDS
 from kancli.errors import ConfigError
-from kancli.schema import show
+from kancli.schema import spell
 from kancli.sweeps.knobs import Knobs, all_knobs, drop_foreign_knobs, read_knobs
 
 if TYPE_CHECKING:
@@ -168,5 +168,5 @@ def _choices(composed: ComposedConfig, presets: Presets) -> dict[str, Any]:
     for group, literal in SHORTHANDS.items():
         values = [value for key, value in composed.resolved.values if key == literal.key]
         if values:
-            choices[group] = show(values[-1])
+            choices[group] = spell(values[-1])
     return choices

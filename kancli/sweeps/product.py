@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kancli.config.grammar import parse
 from kancli.config.overrides import ResolvedOverrides
 from kancli.errors import ConfigError
+from kancli.schema import show
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
     from kancli.config.presets import Presets
 
+MAX_JOBS = 100_000
 NO_FIGURES = "figures=none"
 
 
@@ -35,7 +38,7 @@ def product_of(resolved: ResolvedOverrides, presets: Presets) -> Product:
     from kancli.config.hydra import split_sweep
 
     overrides = sweep_overrides(resolved, presets)
-    swept = {}
+    swept, n_jobs = {}, 1
     for override in overrides:
         if not override.is_sweep_override():
             continue
@@ -46,12 +49,35 @@ def product_of(resolved: ResolvedOverrides, presets: Presets) -> Product:
             )  # fmt: skip
         if override.key_or_group.split(".")[0] == "sweep":
             raise ConfigError([f"{override.input_line}: is the same for the whole sweep; give one value"])
+        n_values = _count(override)
+        n_jobs *= n_values
+        if max(n_values, n_jobs) > MAX_JOBS:
+            line = show(override.input_line)
+            raise ConfigError([f"{line}: a sweep of more than {MAX_JOBS} jobs; give fewer values, or several sweeps"])
         swept[override.key_or_group] = [str(value) for value in override.sweep_string_iterator()]
     jobs = split_sweep(overrides)
     if not jobs:
         typed = " ".join(override.input_line or "" for override in resolved.parsed)
         raise ConfigError([f"{typed}: a sweep over nothing; give each key at least one value"])
     return Product(jobs, swept)
+
+
+def _count(override: Override) -> int:
+    """Number of values of a sweep, without listing them.
+
+    Raises:
+        ConfigError: it is a range of a step of 0, or without an end.
+    """
+    if not override.is_range_sweep():
+        return len(list(override.sweep_string_iterator()))
+    values: Any = override.value()
+    try:
+        return max(0, math.ceil((values.stop - values.start) / values.step))
+    except (ZeroDivisionError, OverflowError, ValueError):
+        line = show(override.input_line)
+        raise ConfigError(
+            [f"{line}: a range without end; type range(START,STOP,STEP) with a STEP other than 0"]
+        ) from None
 
 
 def sweep_overrides(resolved: ResolvedOverrides, presets: Presets) -> list[Override]:

@@ -64,6 +64,26 @@ MISTAKES = [
     (["-m", "device=cpu,cuda"], ["device=cuda"]),
     (["-init=linear"], ["-init=linear"]),
     (["inputs=grid", "width=40-1"], ["inputs.n=100"]),
+    (["-m", "seed=range(1e9)"], ["seed=range(1e9)", "more than 100000 jobs"]),
+    (["-m", "seed=range(1000)", "k=1,2", "grid=range(1,200)"], ["grid=range(1,200)", "more than 100000 jobs"]),
+    (["-m", "seed=range(0,1,0)"], ["seed=range(0,1,0)", "STEP other than 0"]),
+    (["-m", "seed=shuffle(range(1e300))"], ["more than 100000 jobs"]),
+    (["-m", "seed=range(0,inf)"], ["seed=range(0,inf)"]),
+    (["seed=" + 10_000 * "1"], ["seed=111", "10005 characters"]),
+    (["seed=" + 5000 * "1"], ["seed=111", "1000 digits"]),
+    (["noise_scale=0." + 5000 * "1"], ["noise_scale=0.1", "1000 digits"]),
+    (["width=[" + 50_000 * "5," + "1]"], ["width=[5,5", "characters"]),
+    (["width=" + 2000 * "[" + 2000 * "]"], ["width=[[", "brackets 2000 deep"]),
+    (["hydra.run.dir=a\0b"], ["hydra.run.dir=a b", "NUL"]),
+    (["init=" + 5000 * "x"], ["init=xxx"]),
+    ([5000 * "x"], ["xxx", "neither a verb"]),
+    (["hydra.run.dir="], ["hydra.run.dir=", "current folder"]),
+    (["hydra.run.dir=./"], ["hydra.run.dir=./", "current folder"]),
+    (["hydra.run.dir=null"], ["hydra.run.dir=null", "current folder"]),
+    (["-m", "seed=1,2", "hydra.sweep.dir=."], ["hydra.sweep.dir=.", "current folder"]),
+    (["-m", '+hydra.sweeper.params.seed="1,2"'], ["hydra.sweeper.params.seed", "type seed=1,2"]),
+    (["-m", "hydra.sweeper.params={seed:5}"], ["hydra.sweeper.params={seed:5}", "type KEY=1,2"]),
+    (["hydra.searchpath=[file://cd]", "experiment=mine"], ["hydra.searchpath=[file://cd]", "--config-dir cd"]),
 ]
 
 
@@ -72,13 +92,14 @@ def no_cuda(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
 
 
-@pytest.mark.parametrize(("argv", "parts"), MISTAKES, ids=[" ".join(argv) for argv, _ in MISTAKES])
+@pytest.mark.parametrize(("argv", "parts"), MISTAKES, ids=[" ".join(argv)[:60] for argv, _ in MISTAKES])
 def test_answer_to_a_mistake(kan_run, tmp_path, argv, parts):
     outcome = kan_run(*argv)
     assert outcome.code == 2, outcome.err
     assert outcome.out == ""
     assert 1 <= len(outcome.err.splitlines()) <= 3
     assert "Traceback" not in outcome.err
+    assert max(map(len, outcome.err.split())) <= 201
     for part in parts:
         assert part in outcome.err
     assert list(tmp_path.iterdir()) == []
@@ -89,6 +110,40 @@ def test_all_faults_are_reported_at_once(kan_run):
     assert outcome.code == 2
     assert len(outcome.err.splitlines()) == 6
     assert all(line.startswith("kan-run: ") for line in outcome.err.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("section", "part"),
+    [
+        ("{sweeper: {params: {seed: [1, 2]}}}", "hydra.sweeper.params.seed=[1,2]: allowed: text"),
+        ("{sweeper: {params: [1, 2]}}", "hydra.sweeper.params=[1,2]: allowed: lines"),
+        ("{run: {dir: .}}", "hydra.run.dir=.: is the current folder"),
+        (r'{run: {dir: "a\0b"}}', "hydra.run.dir=a b: holds a NUL"),
+    ],
+)
+def test_hydras_keys_in_the_file_of_an_experiment(kan_run, tmp_path, section, part):
+    (tmp_path / "own/experiment").mkdir(parents=True)
+    (tmp_path / "own/experiment/mine.yaml").write_text(f"hydra: {section}\n")
+    done = kan_run("--config-dir", "own", "experiment=mine")
+    assert done.code == 2
+    assert part in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
+@pytest.mark.parametrize("word", ["hydra.output_subdir=null", "hydra.job.chdir=true", "hydra.mode=MULTIRUN"])
+def test_hydras_keys_without_effect_are_answered(kan_run, word):
+    done = kan_run(word, "figures=none", "stats=none")
+    assert done.code == 0
+    assert f"{word}: has no effect" in done.err
+
+
+def test_removed_current_folder(kan_run, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    done = kan_run()
+    assert done.code == 2
+    assert "the current folder was removed" in done.err
 
 
 def test_unknown_option(kan_run):
