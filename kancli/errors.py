@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 INTERNAL = 1
@@ -52,6 +53,19 @@ class InconclusiveError(KanError):
     """A check has no result: one of the sides is missing, damaged, or not comparable."""
 
     exit_code = INCONCLUSIVE
+
+
+def check_utf8(name: str) -> None:
+    """Refuse a name of a file or folder that no JSON or YAML file can hold.
+
+    Raises:
+        ConfigError: it holds bytes that are not UTF-8.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(name).decode(errors="backslashreplace")
+        raise ConfigError([f"{shown}: not UTF-8, as all names must be; rename the file or folder"]) from None
 
 
 def one_line(error: BaseException) -> str:

@@ -82,11 +82,7 @@ def _check_utf8(argv: Sequence[str]) -> None:
     with contextlib.suppress(OSError):  # the folder was removed
         argv = [*argv, os.getcwd()]
     for word in argv:
-        try:
-            word.encode()
-        except UnicodeEncodeError:
-            shown = os.fsencode(word).decode(errors="backslashreplace")
-            raise ConfigError([f"{shown}: not UTF-8, as all names must be; rename the file or folder"]) from None
+        errors.check_utf8(word)
 
 
 def _dispatch(argv: list[str]) -> int:

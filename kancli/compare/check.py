@@ -14,7 +14,7 @@ from kancli.compare.baseline import Record
 from kancli.compare.tolerance import Comparison, compare
 from kancli.config.identity import config_of, identity
 from kancli.config.validation import validate
-from kancli.errors import DRIFT, INCONCLUSIVE, ConfigError, InconclusiveError, KanError
+from kancli.errors import DRIFT, INCONCLUSIVE, ConfigError, InconclusiveError, KanError, check_utf8
 from kancli.runs import experiment
 from kancli.runs.environment import environment
 from kancli.runs.files import write_named
@@ -52,6 +52,8 @@ def expand_patterns(patterns: Sequence[str]) -> list[Path]:
     paths: dict[Path, None] = {}
     for pattern in patterns:
         matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else []
+        for path in matches:
+            check_utf8(path)
         paths |= dict.fromkeys(map(Path, matches or [pattern]))
     return list(paths)
 

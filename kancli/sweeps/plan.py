@@ -68,7 +68,26 @@ class Plan:
         Raises:
             ConfigError: they are no longer valid, such as when an input file is gone.
         """
-        return settings_of(self.config(job))
+        return settings_of(self._with_input_path(self.config(job)))
+
+    def _with_input_path(self, config: dict[str, Any]) -> dict[str, Any]:
+        """The config with a path of the file of samples that holds in the current folder.
+
+        A relative path starts from the folder in which the sweep was planned. It is looked for from the sweep's folder,
+        which may have moved together with the file, and then where it was.
+        """
+        try:
+            path, start = config["inputs"]["path"], self.head["hydra"]["runtime"]["cwd"]
+            relative = os.path.relpath(start, os.path.join(start, self.head["hydra"]["sweep"]["dir"]))
+        except (KeyError, TypeError):  # random samples, or a plan without the record of Hydra
+            return config
+        if not isinstance(path, str) or os.path.isabs(path):
+            return config
+        for folder in (self.folder / relative, Path(start)):
+            if (folder / path).is_file():
+                located = path if _is_same_file(folder / path, Path(path)) else os.path.normpath(folder / path)
+                return {**config, "inputs": {**config["inputs"], "path": located}}
+        return config
 
     def path(self, job: Job) -> Path:
         """The folder of a job."""
@@ -125,6 +144,10 @@ class Plan:
             except OSError:
                 raise ConfigError([f"{self.folder}: another kan-run is running this sweep; wait for it"]) from None
             yield
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    return other.exists() and one.samefile(other)
 
 
 def write_plan(plan: Plan) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kancli.errors import ConfigError, one_line
+from kancli.errors import ConfigError, check_utf8, one_line
 from kancli.runs.reader import RecordedRun, RunRecord, parse_override_words, read_run
 from kancli.stats.columns import flat
 from kancli.sweeps.plan import Job, Plan
@@ -82,8 +82,15 @@ def read_rows_without_plan(sweep: Path, table_folder: Path | None = None) -> lis
 
 
 def run_folders(sweep: Path) -> list[Path]:
-    """List the folders that hold a run.json, at any depth; numbered folders in order of their numbers."""
-    return sorted((path.parent for path in sweep.glob("**/run.json")), key=lambda path: (len(path.name), str(path)))
+    """List the folders that hold a run.json, at any depth; numbered folders in order of their numbers.
+
+    Raises:
+        ConfigError: the name of one is not UTF-8, so that no table can hold it.
+    """
+    folders = sorted((path.parent for path in sweep.glob("**/run.json")), key=lambda path: (len(path.name), str(path)))
+    for folder in folders:
+        check_utf8(str(folder))
+    return folders
 
 
 def read_row(run: RecordedRun) -> Row:

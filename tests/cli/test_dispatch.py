@@ -165,3 +165,31 @@ def test_a_check_goes_on_when_its_reader_has_gone(kan_run, tmp_path):
     command = f"set -o pipefail; {words} | grep -q match"
     assert subprocess.run(["bash", "-c", command], cwd=tmp_path).returncode == 0
     assert (tmp_path / "check.xml").read_text().count("<testcase") == 3
+
+
+@pytest.mark.parametrize("words", [["inputs='gr\udcf6.csv'"], ["check", "gr\udcf6"], ["-m", "title=\udcf6"]])
+def test_a_word_that_is_not_utf8_is_refused(kan_run, tmp_path, words):
+    outcome = kan_run(*words, "hydra.run.dir=a")
+    assert outcome.code == 2
+    assert "\\xf6" in outcome.err
+    assert "not UTF-8" in outcome.err
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_current_folder_that_is_not_utf8_is_refused(kan_run, tmp_path, monkeypatch):
+    folder = tmp_path / "gr\udcf6"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    outcome = kan_run("-m", "seed=1,2", "stats=none")
+    assert outcome.code == 2
+    assert "not UTF-8" in outcome.err
+    assert not any(folder.iterdir())
+
+
+@pytest.mark.parametrize("words", [["collect", "r"], ["report", "r"], ["check", "r/*", "--junit", "j.xml"]])
+def test_a_run_in_a_folder_that_is_not_utf8_is_refused(kan_run, tmp_path, words):
+    (tmp_path / "r" / "gr\udcf6").mkdir(parents=True)
+    (tmp_path / "r" / "gr\udcf6" / "run.json").write_text("{}")
+    outcome = kan_run(*words)
+    assert outcome.code == 2
+    assert "\\xf6: not UTF-8" in outcome.err
