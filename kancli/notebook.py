@@ -22,7 +22,7 @@ from kancli.config.python_arguments import as_device, as_list, as_width, check_n
 from kancli.inits.initialise import init_
 from kancli.inputs.dataset import create_dataset
 from kancli.kan import network
-from kancli.kan.layer import LOAD_HINT
+from kancli.kan.layer import LOAD_HINT, LayerTrace
 from kancli.kan.samples import check_members, check_samples
 from kancli.kan.tracing import keeps_values
 from kancli.runs.build import layer_options
@@ -119,7 +119,7 @@ class KAN(network.KAN):
             TypeError: x is no tensor, or of another dtype than the model.
             ValueError: x has another number of columns, or lies on another device.
         """
-        if isinstance(x, Tensor) and torch.is_autocast_enabled(x.device.type):
+        if isinstance(x, Tensor) and _is_autocast(x.device.type):
             with torch.autocast(x.device.type, enabled=False):
                 return self._forward(x.to(self.layers[0].coef.dtype) if x.dtype in HALF else x)
         return self._forward(x)
@@ -132,6 +132,14 @@ class KAN(network.KAN):
         if samples is x:
             return y
         return y.reshape(*y.shape[:-2], *x.shape[:-1], y.shape[-1])
+
+    def trace(self, x: Tensor) -> list[LayerTrace]:
+        """As `kancli.kan.network.KAN.trace`, over `[n, n_0]`: leading axes become one.
+
+        Raises:
+            TypeError, ValueError: as for `forward`.
+        """
+        return super().trace(self._as_samples(x))
 
     def _as_samples(self, x: Tensor) -> Tensor:
         """x as `[n, n_0]`, or `[s, n, n_0]` where an ensemble's members have samples of their own."""
@@ -231,6 +239,10 @@ class KAN(network.KAN):
             diagram: Diagram = figures.plot("network", data, options)  # pyright: ignore[reportAssignmentType]
         diagram.join_pyplot()
         return diagram
+
+
+def _is_autocast(device: str) -> bool:
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 
 def _is_importable(function: FunctionType) -> bool:

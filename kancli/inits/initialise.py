@@ -64,7 +64,7 @@ def init_(model: KAN, scheme: Scheme, *, seed: int | Sequence[int]) -> KAN:
     source_draws = [draws for seed in seeds if (draws := scheme.source_draws(sizes, seed)) is not None]
     for number, (layer, size) in enumerate(zip(model.layers, sizes, strict=True)):
         laws = scheme.laws(size)
-        if set(laws) != {name for name, _ in layer.named_parameters()}:
+        if set(laws) != {name for name, _ in layer.named_parameters(recurse=False)}:
             raise ValueError(f"{type(scheme).__name__}.laws gives {', '.join(laws)}: not the layer's tensors")
         for name, law in laws.items():
             with _as_array(getattr(layer, name), ensemble=model.n_members is not None) as values:

@@ -95,5 +95,7 @@ def _mean_std(values: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and std of each column, `[1, m]`; of a column that does not vary its value and 1."""
     values = values if values.is_floating_point() else values.to(torch.get_default_dtype())
     is_constant = (values == values[:1]).all(dim=0, keepdim=True)
+    if len(values) == 1:
+        return values, torch.ones_like(values)
     mean, std = values.mean(dim=0, keepdim=True), values.std(dim=0, keepdim=True)
     return torch.where(is_constant, values[:1], mean), torch.where(is_constant, 1.0, std)

@@ -167,7 +167,11 @@ def local_basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) 
     position = x.double().reshape(knots.shape[0], -1, n_inputs)  # [s, n, i]
     x = x.reshape(position.shape)
     columns = position.detach().transpose(1, 2).contiguous()  # [s, i, n]
-    interval = torch.searchsorted(knots, columns, right=True).transpose(1, 2) - 1  # [s, n, i]
+    if is_transformed():  # vmap's rule of searchsorted warns of slowness
+        n_before = (knots.unsqueeze(-2) <= columns.unsqueeze(-1)).sum(-1)  # [s, i, n]
+    else:
+        n_before = torch.searchsorted(knots, columns, right=True)
+    interval = n_before.transpose(1, 2) - 1  # [s, n, i]
     start, right_end, end = (knots[:, None, :, index] for index in (0, n_basis, -1))  # [s, 1, i]
     at_end = x == right_end.to(x.dtype)
     interval = torch.where(at_end, n_basis - 1, interval).clamp(0, n_basis + k - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -14,14 +15,25 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 
+_outside: dict[int, int] = {}  # by the id of each thread in `one_thread`, its thread count outside
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Context manager: torch computes on one thread, so that bits do not depend on the thread count."""
+    caller = threading.get_ident()
+    if caller in _outside:
+        yield
+        return
     threads = torch.get_num_threads()
+    if threads == 1:  # a new thread takes the count that another one has set for the time being
+        threads = max(list(_outside.values()), default=1)
+    _outside[caller] = threads
     torch.set_num_threads(1)
     try:
         yield
     finally:
+        del _outside[caller]
         torch.set_num_threads(threads)
 
 
@@ -47,5 +59,9 @@ def _blas() -> ThreadpoolController:
 def thread_pool() -> Iterator[Executor]:
     """Context manager: an executor with as many workers as torch has threads, each computing on one thread."""
     threads = torch.get_num_threads()
-    with one_thread(), ThreadPoolExecutor(threads) as workers:
-        yield workers
+    torch.set_num_threads(1)  # workers begin with this count
+    try:
+        with ThreadPoolExecutor(threads) as workers:
+            yield workers
+    finally:
+        torch.set_num_threads(threads)
