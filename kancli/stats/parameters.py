@@ -50,7 +50,7 @@ def parameter_statistics(
     mean square and the law's variance, in standard errors. Both are NaN where a law without randomness is met.
     """
     stats = {}
-    for name, tensor in layer.named_parameters():
+    for name, tensor in layer.named_parameters(recurse=False):
         values = as_array(tensor).reshape(layer.n_members or 1, -1)
         entry = {"mean": values.mean(axis=1), "std": values.std(axis=1)}
         entry |= {"min": values.min(axis=1), "max": values.max(axis=1)}
