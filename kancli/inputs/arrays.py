@@ -78,6 +78,8 @@ def read_parquet(source: Source) -> Table:
         source.fail(f"not a readable .parquet file ({_brief(error)})")
     arrays = [_numbers(source, read, names[position], position) for position in positions]
     values = np.stack(arrays, axis=1)
+    if not values.size:
+        source.fail("holds no rows of numbers")
     columns = tuple(position + 1 for position in positions)
     _check_finite(source, values, columns)
     return Table(values, tuple(names), columns)

@@ -135,12 +135,11 @@ def _decode(source: Source) -> tuple[str, list[str]]:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
+        if not encoding.startswith("utf-8"):
+            source.fail(f"damaged: it begins as text in {encoding.upper()}, and is not")
         row = content.count(b"\n", 0, error.start) + 1
         where = f"row {row} holds byte 0x{content[error.start]:02x}"
-        source.fail(
-            f"not a text file in {encoding.removesuffix('-sig').upper()}: {where}, as Latin-1 or Windows-1252 may;"
-            " save it as UTF-8"
-        )
+        source.fail(f"not a text file in UTF-8: {where}, as Latin-1 or Windows-1252 may; save it as UTF-8")
     if "\0" in text:
         source.fail("not a text file of numbers: it holds NUL bytes")
     if "\r" in text:

@@ -27,6 +27,8 @@ def read_text(source: Source, *, limit: float = float("inf"), dtype: str = "floa
     values = _read_fast(dialect, positions) if limit == float("inf") else None
     if values is None or not np.isfinite(values).all():
         values = _read_cells(source, dialect, positions, limit, dtype)
+    if not values.size:
+        source.fail("holds no rows of numbers")
     columns = tuple(position + 1 for position in positions)
     return Table(values, dialect.header, columns, dialect.separator, dialect.notes)
 

@@ -232,3 +232,13 @@ def test_values_beyond_the_number_type_are_found_in_the_file(tmp_path):
     assert "row 1, column 1" in File(path=str(path)).faults(2, "float32")[0]
     path.write_text("3.4028235677973362e38,0\n")
     assert File(path=str(path)).faults(2, "float32") == []
+
+
+@pytest.mark.parametrize("content", ["# c\n,\n", "x,y\n,\n,\n", ",\n,\n"])
+def test_rows_of_empty_cells_are_no_rows(tmp_path, content):
+    for header in (None, False):
+        assert "d.csv: " in fault(tmp_path, content, header=header)
+
+
+def test_damaged_utf16_is_named(tmp_path):
+    assert "damaged" in fault(tmp_path, "x,y\n0.1,0.2\n".encode("utf-16")[:-1])
