@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import secrets
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -22,19 +23,21 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, run_job
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from kancli.config.allowed_code import check_code, check_search_path
 from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose, expand_figures, settings_of
 from kancli.config.hydra_keys import find_ineffective, typed_values
+from kancli.config.nested import MISSING
 from kancli.config.overrides import ResolvedOverrides, parse_and_resolve
 from kancli.config.presets import Presets
-from kancli.config.shorthands import SHORTHANDS
+from kancli.config.shorthands import SHORTHANDS, read_text
 from kancli.errors import ConfigError
 from kancli.schema import spell
 
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 
     from kancli.config.settings import Settings
 
+
+FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:[^${}]*\}")
 
 log = logging.getLogger("kancli")
 
@@ -146,11 +151,43 @@ def plain_config(config: DictConfig) -> dict[str, Any]:
     Raises:
         ConfigError: an interpolation cannot be resolved.
     """
-    names = [name for name in config if name != "hydra"]
+    names = [str(name) for name in config if name != "hydra"]
     try:
-        return OmegaConf.to_container(OmegaConf.masked_copy(config, names), resolve=True)  # pyright: ignore
+        # Each value is resolved below the whole config: it may refer to Hydra's part.
+        return {name: _resolved(config, name) for name in names}
     except OmegaConfBaseException as error:
         raise ConfigError([_one_line(error)]) from None
+
+
+def _resolved(config: DictConfig, name: str) -> Any:
+    if OmegaConf.is_missing(config, name):
+        return MISSING
+    value = config[name]
+    if OmegaConf.is_config(value):
+        return _spelt(OmegaConf.to_container(value), OmegaConf.to_container(value, resolve=True), name)
+    return _spelt(config._get_node(name)._value(), value, name)  # pyright: ignore
+
+
+def _spelt(written: Any, resolved: Any, path: str) -> Any:
+    """Resolved values, with numbers in place of texts from environment variables that spell them."""
+    if isinstance(resolved, dict) and isinstance(written, dict):
+        return {name: _spelt(written[name], value, f"{path}.{name}") for name, value in resolved.items()}
+    if isinstance(resolved, str) and isinstance(written, str) and FROM_ENVIRONMENT.fullmatch(written):
+        return read_text(path, resolved)
+    return resolved
+
+
+def _select_hydra(path: str, *, _root_: Any) -> Any:
+    """The resolver ${hydra:PATH}: Hydra's own needs a global config, which exists only while a job runs.
+
+    Raises:
+        ConfigKeyError: Hydra's part has no such value, or has it only while a job runs.
+    """
+    part = _root_.hydra if "hydra" in _root_ else HydraConfig.get()
+    value = OmegaConf.select(part, path)
+    if value is None and (OmegaConf.select(part, path, default=MISSING) == MISSING):
+        raise ConfigKeyError(f"${{hydra:{path}}}: has no value here; type for example ${{hydra:runtime.choices.init}}")
+    return value
 
 
 def create_hydra(presets: Presets, loader: type[KanConfigLoader] = KanConfigLoader) -> Hydra:
@@ -164,7 +201,8 @@ def create_hydra(presets: Presets, loader: type[KanConfigLoader] = KanConfigLoad
     path = create_config_search_path(first)
     for folder in others:
         path.prepend(provider="command-line", path=folder, anchor=SearchPathQuery(provider="schema"))
-    hydra = Hydra("kan-run", loader(path, presets))
+    hydra = Hydra("kan-run", loader(path, presets))  # registers Hydra's resolvers
+    OmegaConf.register_new_resolver("hydra", _select_hydra, replace=True)
     GlobalHydra.instance().clear()
     GlobalHydra.instance().initialize(hydra)
     return hydra

@@ -156,7 +156,7 @@ def _apply_group(group: str, value: Any, presets: Presets, resolved: ResolvedOve
         if shorthand:
             resolved.drop({shorthand.key})
         _choose(group, option, presets, resolved)
-    elif shorthand and (shorthand_value := shorthand.read(value)) is not None:
+    elif shorthand and (shorthand_value := value if _is_interpolation(value) else shorthand.read(value)) is not None:
         if shorthand.preset:
             resolved.choices[group] = shorthand.preset
         resolved.values.append((shorthand.key, shorthand_value))
@@ -165,6 +165,10 @@ def _apply_group(group: str, value: Any, presets: Presets, resolved: ResolvedOve
         example = f", or {shorthand.example}" if shorthand else ""
         allowed = f"{', '.join(options)}{example}{nearest(value, options)}"
         resolved.faults.append(f"{group}={show(value)}: allowed: {allowed}")
+
+
+def _is_interpolation(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("${")
 
 
 def _choose(group: str, option: str, presets: Presets, resolved: ResolvedOverrides) -> None:

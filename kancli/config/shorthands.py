@@ -50,3 +50,14 @@ SHORTHANDS = {
     "inputs": ValueShorthand("inputs.path", _path, "a .csv, .npy, .npz or .parquet file", preset="file"),
     "figures": ValueShorthand("figures.names", _names, "a figure or a list of them, such as [network]"),
 }
+
+
+def read_text(key: str, text: str) -> Any:
+    """The value that text from an environment variable spells: a number, or nodes such as 2-5-1; else the text."""
+    for shorthand in SHORTHANDS.values():
+        if shorthand.key == key and (value := shorthand.read(text)) is not None:
+            return value
+    if re.fullmatch(r"[+-]?\d{1,100}", text):
+        return int(text)
+    is_real = re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, re.IGNORECASE)
+    return float(text) if is_real else text

@@ -90,7 +90,11 @@ def _folder_name(number: int, job: ComposedJob, hydra: Mapping[str, Any]) -> str
     template = hydra["sweep"]["subdir"]
     if template == "${hydra.job.num}":  # the default; resolving it takes longer than the rest of the plan
         return str(number)
-    own = {"job": job_section(hydra, number, job.words), "overrides": {**hydra["overrides"], "task": job.words}}
+    own = {
+        "job": job_section(hydra, number, job.words),
+        "overrides": {**hydra["overrides"], "task": job.words},
+        "runtime": {**hydra["runtime"], "choices": {**hydra["runtime"]["choices"], **job.choices}},
+    }
     return str(OmegaConf.create({**job.config, "hydra": {**hydra, **own}}).hydra.sweep.subdir)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from kancli.config.compose import compose
 from kancli.config.hydra import plain_config
+from kancli.config.nested import flatten
 from kancli.config.presets import Presets, builtin_folder
 from kancli.errors import ConfigError
 from tests.config.compositions import compose_both_ways, compose_with_hydra, find_faults
@@ -120,3 +121,29 @@ def test_both_compositions_agree_on_generated_overrides(presets):
             )
             agreed += 1
     assert agreed > 20
+
+
+INTERPOLATIONS = [
+    ("seed=${oc.env:VALUE}", "7", "seed", 7),
+    ("noise_scale=${oc.env:VALUE}", "1e-3", "init.noise_scale", 0.001),
+    ("grid=${oc.env:VALUE}", "7", "grid.size", 7),
+    ("width=${oc.env:VALUE}", "3-4-1", "width", [3, 4, 1]),
+    ("figures.title=${oc.env:VALUE}", "seven", "figures.title", "seven"),
+    ("figures.title=${hydra:runtime.choices.init}", "", "figures.title", "default"),
+    ("figures.title=${hydra:job.name}", "", "figures.title", "kan-run"),
+]
+
+
+@pytest.mark.parametrize(("word", "variable", "key", "expected"), INTERPOLATIONS)
+def test_interpolations(presets, monkeypatch, word, variable, key, expected):
+    monkeypatch.setenv("VALUE", variable)
+    config = plain_config(compose_with_hydra(presets, word))
+    assert dict(flatten(config))[key] == expected
+
+
+def test_interpolation_without_a_value(presets, monkeypatch):
+    monkeypatch.setenv("VALUE", "many")
+    with pytest.raises(ConfigError, match="seed=many: allowed: integer"):
+        compose_with_hydra(presets, "seed=${oc.env:VALUE}")
+    with pytest.raises(ConfigError, match=r"\$\{hydra:job.num\}: has no value here"):
+        compose_with_hydra(presets, "figures.title=${hydra:job.num}")
