@@ -67,17 +67,18 @@ class RunFolder:
     def _create(
         cls, path: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any], overwrite: bool
     ) -> RunFolder:
-        superseded = _move_away(path) if overwrite else None
+        target = path.resolve() if path.is_symlink() else path  # a link stays one
+        superseded = _move_away(target) if overwrite else None
         check_fresh(path)
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            target.mkdir(parents=True, exist_ok=True)
             (path / HYDRA_RECORD).mkdir()
         except FileExistsError:
             raise ConfigError([not_empty_message(path)]) from None
         except OSError as error:
             if superseded is not None:
                 with contextlib.suppress(OSError):
-                    superseded.rename(path)
+                    superseded.rename(target)
             raise ConfigError([unwritable_message(path, error)]) from None
         folder = cls(path, head)
         folder.superseded = superseded

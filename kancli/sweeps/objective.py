@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from kancli.errors import ConfigError, KanError
 from kancli.schema import nearest
@@ -19,7 +19,7 @@ def objective_names(objective: str | Sequence[str] | None) -> list[str]:
     return [objective] if isinstance(objective, str) else list(objective or [])
 
 
-def check_names(names: Sequence[str]) -> None:
+def check_names(names: Iterable[str]) -> None:
     """Check names before any statistics exist.
 
     Raises:

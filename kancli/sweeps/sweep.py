@@ -18,6 +18,7 @@ from kancli.sweeps import launch
 from kancli.sweeps.costs import count_workers, format_plan
 from kancli.sweeps.finish import run_and_finish
 from kancli.sweeps.jobs import expand
+from kancli.sweeps.objective import check_names
 from kancli.sweeps.plan import write_plan
 from kancli.sweeps.planning import create_folder, make_plan
 from kancli.sweeps.product import product_of
@@ -65,6 +66,7 @@ def sweep(
         expansion = expand(product, presets, compose)
         if check is not None:
             check(expansion.jobs)
+        check_names({name: None for job in expansion.jobs for name in job.settings.objective or ()})
         plan = make_plan(expansion, config, typed, presets)
         _check_devices({job.settings.device for job in expansion.jobs})
         create_folder(config)

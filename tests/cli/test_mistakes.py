@@ -77,6 +77,8 @@ MISTAKES = [
     (["hydra.run.dir=a\0b"], ["hydra.run.dir=a b", "NUL"]),
     (["init=" + 5000 * "x"], ["init=xxx"]),
     ([5000 * "x"], ["xxx", "neither a verb"]),
+    (["objective=nope"], ["objective=nope", "no statistic"]),
+    (["-m", "seed=1,2", "hydra/sweeper=basic", "objective=nope"], ["objective=nope", "no statistic"]),
     (["hydra.run.dir="], ["hydra.run.dir=", "current folder"]),
     (["hydra.run.dir=./"], ["hydra.run.dir=./", "current folder"]),
     (["hydra.run.dir=null"], ["hydra.run.dir=null", "current folder"]),

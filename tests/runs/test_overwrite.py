@@ -1,6 +1,7 @@
 """overwrite=true: a complete run replaces a finished one, and nothing else is ever overwritten."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,14 @@ def test_nothing_but_a_finished_run_is_overwritten(kan_run, tmp_path, status):
     assert "overwrite=true hydra.run.dir=" in answer.err
     assert names(tmp_path / "here") == before
     assert names(tmp_path) == ["here"]
+
+
+def test_a_link_to_a_run_is_followed_and_kept(kan_run, tmp_path):
+    assert kan_run("hydra.run.dir=scratch/run", "figures=none", "stats=none").code == 0
+    (tmp_path / "run").symlink_to("scratch/run")
+    again = kan_run("hydra.run.dir=run", "overwrite=true", "figures=none", "stats=none", "seed=1")
+    assert again.code == 0, again.err
+    assert (tmp_path / "run").readlink() == Path("scratch/run")
+    assert json.loads((tmp_path / "scratch/run/run.json").read_text())["config"]["seed"] == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "scratch"]
+    assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["run"]
