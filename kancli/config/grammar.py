@@ -110,6 +110,9 @@ def multirun_message(override: Override) -> str:
     if override.key_or_group == "width" and re.fullmatch(r"width=\d+(,\d+)+", text):
         nodes = text.removeprefix("width=").split(",")
         return f"{text}: several values; for one network type width={'-'.join(nodes)}, for a sweep add -m"
+    if override.key_or_group in PATH_KEYS:
+        key, _, value = text.partition("=")
+        return f"{text}: several values; for one name type {_shell_word(f'{key}={literal(value)}')}, for a sweep add -m"
     list_hint = f", for a list type {override.key_or_group}=[...]" if override.key_or_group in LIST_KEYS else ""
     return f"{text}: several values; for a sweep add -m{list_hint}"
 
