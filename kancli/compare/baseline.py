@@ -11,6 +11,7 @@ import msgspec
 
 from kancli.errors import ConfigError, InconclusiveError
 from kancli.runs.files import pretty, read_json, read_json_as
+from kancli.runs.hashes import hash_of_json
 from kancli.runs.input_file import InputFile
 from kancli.runs.reader import check_stats, read_run, verdicts_of
 from kancli.schema import show
@@ -32,12 +33,18 @@ class Record:
     stats: Mapping[str, Any]  # the contents of stats.json; in a blessed file without nodes and edges
     verdicts: Sequence[Verdict]
     inputs: InputFile | None = None  # the file of samples
+    is_edited: bool = False  # a blessed file whose content does not fit its hash
 
     @property
     def folder(self) -> Path:
         """The folder that holds the record."""
         path = Path(self.name)
         return path if path.is_dir() else path.parent
+
+    @property
+    def has_whole_stats(self) -> bool:
+        """Whether the statistics are those of the hash in the ladder, with all nodes and edges."""
+        return hash_of_json(self.stats) == self.ladder.get("statistics")
 
 
 class BlessedFile(msgspec.Struct, frozen=True):
@@ -49,6 +56,7 @@ class BlessedFile(msgspec.Struct, frozen=True):
     ladder: dict[str, str]
     stats: dict[str, Any]
     inputs: InputFile | None = None
+    sha256: str | None = None  # of the canonical JSON of the other keys; older files lack it
 
 
 def read(path: Path) -> Record:
@@ -83,7 +91,7 @@ def format_blessed(record: Record, folder: Path = Path()) -> str:
     }
     if record.inputs is not None:
         content["inputs"] = msgspec.to_builtins(record.inputs.moved_to(folder))
-    return pretty(_sort_keys(content)) + "\n"
+    return pretty(_sort_keys({**content, "sha256": hash_of_json(content)})) + "\n"
 
 
 def _read_folder(folder: Path) -> Record:
@@ -97,7 +105,7 @@ def _read_folder(folder: Path) -> Record:
         raise InconclusiveError(f"{folder}/run.json: damaged: it has no semantics")
     environment = {name: getattr(record, name) for name in ENVIRONMENT}
     _check_ladder(folder / "run.json", record.ladder)
-    return Record(
+    result = Record(
         str(folder),
         record.semantics,
         record.config,
@@ -107,16 +115,21 @@ def _read_folder(folder: Path) -> Record:
         run.verdicts,
         record.inputs,
     )
+    if not result.has_whole_stats:
+        raise InconclusiveError(f"{folder}/stats.json: not the statistics whose hash is in the ladder of run.json")
+    return result
 
 
 def _read_file(path: Path) -> Record:
-    version = read_json(path).get("kancli_baseline")
+    whole = read_json(path)
+    version = whole.get("kancli_baseline")
     if version != FORMAT:
         raise InconclusiveError(f"{path}: not a blessed file: kancli_baseline is {show(version)}; allowed: {FORMAT}")
     content = read_json_as(path, BlessedFile)
     _check_ladder(path, content.ladder)
     check_stats(path, content.stats)
     verdicts = verdicts_of(path, content.stats)
+    others = {name: value for name, value in whole.items() if name != "sha256"}
     return Record(
         str(path),
         content.semantics,
@@ -126,6 +139,7 @@ def _read_file(path: Path) -> Record:
         content.stats,
         verdicts,
         content.inputs,
+        is_edited=content.sha256 is not None and content.sha256 != hash_of_json(others),
     )
 
 

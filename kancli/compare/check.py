@@ -77,7 +77,13 @@ def check(path: Path) -> CheckResult:
                 f"{path}: recorded with semantics {record.semantics}; allowed: {SEMANTICS}, that of this kancli;"
                 " review the change in CHANGELOG.md, then bless the run again"
             )
-        return CheckResult(str(path), compare(record, repeat(record, known=record.config)))
+        comparison = compare(record, repeat(record, known=record.config))
+        if record.is_edited and comparison.answer != "drift":
+            raise InconclusiveError(
+                f"{path}: edited since it was blessed: its content does not fit its sha256; bless the run again,"
+                " or remove the key sha256 to compare what the file says"
+            )
+        return CheckResult(str(path), comparison)
     except KanError as error:
         return CheckResult(str(path), None, str(error))
 

@@ -9,6 +9,8 @@ from pathlib import PurePath
 from typing import Any
 
 from kancli.compare.baseline import Record
+from kancli.errors import InconclusiveError
+from kancli.runs.hashes import ACTIVATIONS
 from kancli.stats.verdicts import Verdict
 
 
@@ -116,29 +118,41 @@ def _environment(record: Record) -> dict[str, str]:
 def compare(baseline: Record, now: Record) -> Comparison:
     """Compare a run with a baseline.
 
-    In the exact tier the hash of every stage must be equal. In the others that of the config must be, and every
-    statistic within the tolerance; the stages then show where the bits first differ. Only what the baseline has counts:
-    stages and statistics that were added since are no difference. So if the hash of all statistics differs, those of
-    the baseline are compared one by one.
+    In the exact tier the hash of every stage must be equal. In the others those of the config, the inputs and the
+    parameters must be, which repeat everywhere, and every statistic within the tolerance; the stages then show where
+    the bits first differ. Only what the baseline has counts: stages and statistics that were added since are no
+    difference. So if the hash of all statistics differs, or covers more than the baseline kept of them, those of the
+    baseline are compared one by one.
+
+    Raises:
+        InconclusiveError: the baseline lacks hashes or statistics that every run of its config has.
     """
+    _check_complete(baseline, now)
     tier = choose_tier(baseline, now)
     stages = sort_stages(baseline.ladder)
     differing = [name for name in stages if baseline.ladder[name] != now.ladder.get(name)]
     deviations: list[Deviation] = []
-    if differing:
+    if differing or not baseline.has_whole_stats:
         tolerance = TOLERANCES.get(tier.name, TOLERANCES["close"])
         deviations = compare_statistics(baseline, now, tolerance)
         if tier.name == "exact":
             deviations += compare_verdicts(baseline.verdicts, now.verdicts)
         if STATISTICS in differing and not deviations:
             differing.remove(STATISTICS)
-    if not differing:
+    if not (differing or deviations):
         return Comparison(tier, "match", None, tuple(stages), ())
-    is_within = tier.name != "exact" and differing[0] != "config" and all(row.is_allowed for row in deviations)
+    first = differing[0] if differing else STATISTICS
+    repeating = _repeating_stages(baseline)
+    is_within = tier.name != "exact" and not repeating & set(differing) and all(row.is_allowed for row in deviations)
+    if is_within and not baseline.stats["layers"]:
+        raise InconclusiveError(
+            f"{baseline.name}: {first} differs, as it may elsewhere ({', '.join(tier.reasons)}), and without statistics"
+            " there is nothing to compare; bless a run with stats=basic"
+        )
     answer = "match within tolerance" if is_within else "drift"
-    equal = stages[: stages.index(differing[0])]
-    cause = other_file_message(baseline, now) if differing[0] == "config" else None
-    first = differing[0] if cause is None else "inputs"
+    equal = stages[: stages.index(first)]
+    cause = other_file_message(baseline, now) if first == "config" else None
+    first = first if cause is None else "inputs"
     return Comparison(tier, answer, first, tuple(equal), tuple(deviations), cause)
 
 
@@ -168,6 +182,36 @@ def _input_path(record: Record) -> str | None:
     return path if isinstance(path, str) else None
 
 
+def _check_complete(baseline: Record, now: Record) -> None:
+    """Check that a baseline has what every run of its config has, so that a match does compare something.
+
+    Raises:
+        InconclusiveError: it lacks hashes or statistics.
+    """
+    needed = {STATISTICS, *_repeating_stages(now)} - {"inputs"}  # inputs may not be kept
+    if lacking := [name for name in now.ladder if name in needed and name not in baseline.ladder]:
+        raise InconclusiveError(f"{baseline.name}: damaged: its ladder lacks {lacking[0]}")
+    layers, new = baseline.stats["layers"], now.stats["layers"]
+    has_all = len(layers) == len(new) and all(_has_statistics(layer) for layer in layers)
+    if not has_all:
+        raise InconclusiveError(f"{baseline.name}: damaged: its statistics are not those of {len(new)} layers")
+
+
+def _has_statistics(layer: Mapping[str, Any]) -> bool:
+    """Whether a layer has any number besides its place and size."""
+    entries = (entry for name, entry in layer.items() if name not in ("layer", "n_in", "n_out"))
+    return any(value is not None for entry in entries for _, value, _ in numbers_with_errors(entry, 1))
+
+
+def _repeating_stages(record: Record) -> set[str]:
+    """The stages whose bits are the same on every machine: config, inputs and, unless the knots are adapted to what the
+    layers before compute, the parameters."""
+    grid = record.config.get("grid")
+    if isinstance(grid, Mapping) and grid.get("adapt") == "samples":
+        return {"config", "inputs"}
+    return {name for name in record.ladder if name not in ("output", STATISTICS) and not name.endswith(ACTIVATIONS)}
+
+
 def sort_stages(stages: Iterable[str]) -> list[str]:
     """Sort the names of stages in the order of the computation."""
     order = {"config": 0, "output": 2, STATISTICS: 3}
@@ -190,7 +234,7 @@ def compare_statistics(baseline: Record, now: Record, tolerance: Tolerance) -> l
     new = {name: value for name, value, _ in numbers_with_errors(now.stats, n_samples)}
     deviations = []
     for name, value, error in numbers_with_errors(baseline.stats, n_samples):
-        if value != new.get(name):
+        if name not in new or value != new[name]:
             allowed = tolerance.absolute + tolerance.relative * abs(value or 0.0) + tolerance.errors * error
             deviations.append(Deviation(name, value, new.get(name), error, allowed))
     return sorted(deviations, key=lambda deviation: -deviation.difference)

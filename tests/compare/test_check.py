@@ -74,6 +74,7 @@ def kept(kan_run, kan_run_once, tmp_path):
 
     def changed(change, name="changed.json"):
         content = json.loads((tmp_path / "kept.json").read_text())
+        del content["sha256"]  # or an edited file that matches is inconclusive
         change(content)
         (tmp_path / name).write_text(json.dumps(content))
         return name
@@ -252,7 +253,7 @@ def test_edited_statistics_are_inconclusive(kan_run, kan_run_once):
     path.write_text(path.read_text().replace('"schema": 2', '"schema":  2'))
     checked = kan_run("check", run.out.splitlines()[-1])
     assert checked.code == 5
-    assert "stats.json: changed since the run" in checked.out
+    assert "stats.json is not what the run wrote" in checked.out
 
 
 def test_drift_takes_precedence_over_inconclusive(kan_run, kept):
@@ -356,3 +357,75 @@ def test_a_blessed_file_holds_the_record(kan_run, tmp_path):
     assert dataclasses.replace(again, name=record.name, stats=record.stats) == record
     canonical = json.dumps(record.stats, sort_keys=True, separators=(",", ":"))
     assert hashlib.sha256(canonical.encode()).hexdigest() == record.ladder["statistics"]
+
+
+@pytest.mark.parametrize("place", ["here", "elsewhere"])
+@pytest.mark.parametrize(
+    "harm", ["number", "verdict", "null", "stats", "layer", "numbers", "ladder", "parameters", "inputs"]
+)
+def test_an_edited_baseline_does_not_match(kan_run, kept, harm, place):
+    def change(content):
+        layers = content["stats"]["layers"]
+        if place == "elsewhere":
+            content["environment"]["threads"] = 64
+        if harm == "number":
+            layers[0]["output"]["rms"] *= 1.01
+        elif harm == "verdict":
+            content["stats"]["verdicts"][0]["verdict"] = "fail"
+            content["stats"]["verdicts"][0]["value"] = 7.0
+        elif harm == "null":
+            content["stats"]["propagation"] = None
+            layers[0]["output"]["rms"] = None
+        elif harm == "stats":
+            layers.clear()
+        elif harm == "layer":
+            layers.pop()
+        elif harm == "numbers":
+            layers[1] = {"layer": 1, "n_in": 3, "n_out": 1}
+        elif harm == "ladder":
+            content["ladder"] = {"config": content["ladder"]["config"]}
+        else:
+            content["ladder"]["layer 1 coef" if harm == "parameters" else "inputs"] = "0" * 64
+
+    answer = kan_run("check", kept(change))
+    assert answer.code == (5 if harm in ("stats", "layer", "numbers", "ladder") else 4), answer.out
+
+
+def test_an_edited_file_that_would_match_is_inconclusive(kan_run, kept, tmp_path):
+    kept(lambda _: None)
+    path = tmp_path / "kept.json"
+    content = json.loads(path.read_text())
+    content["environment"]["threads"] = 64
+    path.write_text(json.dumps(content))
+    answer = kan_run("check", "kept.json")
+    assert answer.code == 5
+    assert "edited since it was blessed" in answer.out
+    del content["sha256"]
+    path.write_text(json.dumps(content))
+    assert kan_run("check", "kept.json").code == 0
+
+
+def test_without_statistics_nothing_is_compared_elsewhere(kan_run, tmp_path):
+    folder = kan_run("stats=none", "figures=none").out.splitlines()[-1]
+    kan_run("bless", folder, "-o", "kept.json")
+    content = json.loads((tmp_path / "kept.json").read_text())
+    del content["sha256"]
+    content["ladder"]["output"] = "0" * 64
+    (tmp_path / "here.json").write_text(json.dumps(content))
+    content["environment"]["threads"] = 64
+    (tmp_path / "elsewhere.json").write_text(json.dumps(content))
+    assert kan_run("check", "here.json").code == 4
+    answer = kan_run("check", "elsewhere.json")
+    assert answer.code == 5
+    assert "nothing to compare" in answer.out
+
+
+def test_junit_is_well_formed_whatever_a_record_holds(kan_run, kept, tmp_path):
+    def change(content):
+        content["environment"]["cpu"] = {"model": "a\x1b[31m\x00b\ufffe"}
+        content["stats"]["layers"][0]["output"]["rms"] *= 2
+
+    answer = kan_run("check", kept(change), "--junit", "junit.xml")
+    assert answer.code == 4
+    assert "\x1b" not in answer.out
+    assert ElementTree.parse(tmp_path / "junit.xml").getroot().get("failures") == "1"

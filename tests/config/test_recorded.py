@@ -75,6 +75,7 @@ def marked_record(kan_run_once):
     def change(**entries):
         record = run.json("run.json")
         record["config"] |= entries
+        record.pop("self_sha256", None)  # as in the record of an older kancli
         (run.folder / "run.json").write_text(json.dumps(record))
         return str(run.folder)
 
