@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 
@@ -47,6 +48,24 @@ class VerdictError(KanError):
     """A verdict failed under `strict=true`; the message gives each one with its value and bound."""
 
     exit_code = DRIFT
+
+
+class WriteError(KanError):
+    """A file cannot be written: the disk is full, or its folder is gone. An outside cause, so not `INTERNAL`."""
+
+    exit_code = USAGE
+
+    def __init__(self, path: object, error: OSError) -> None:
+        self.path, self.error = path, error
+        super().__init__(f"{path}: cannot be written: {error.strerror}")
+
+    def __reduce__(self) -> tuple[type[WriteError], tuple[object, OSError]]:
+        return type(self), (self.path, self.error)
+
+    @property
+    def no_room(self) -> bool:
+        """Whether other files cannot be written either: no space, a quota, or a read-only disk."""
+        return self.error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class InconclusiveError(KanError):

@@ -125,10 +125,12 @@ def _run(hydra: Hydra, draft: ComposedConfig) -> int:
     from kancli.config.hydra import compose_run, run_single
     from kancli.runs.files import unwritable_message
     from kancli.runs.folder import check_fresh
+    from kancli.runs.superseded import put_back_superseded
     from kancli.sweeps.objective import check_names
 
     config, settings = compose_run(hydra, draft)
     check_names(settings.objective or [])
+    put_back_superseded(Path(config.hydra.run.dir))
     check_fresh(Path(config.hydra.run.dir), overwrite=settings.overwrite)
     with progress("loading"), signals.deferred_signals():
         from kancli.runs.build import device_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,11 @@ from kancli.config.identity import config_of, identity
 from kancli.config.validation import validate
 from kancli.errors import DRIFT, INCONCLUSIVE, ConfigError, InconclusiveError, KanError, check_utf8
 from kancli.runs import experiment
+from kancli.runs.calls import Call, run_calls
 from kancli.runs.environment import environment
 from kancli.runs.files import write_named
 from kancli.runs.hashes import hash_of, stage_hashes
 from kancli.runs.input_file import input_file_of, locate
-from kancli.runs.pool import process_pool
 from kancli.seeding import SEMANTICS
 
 if TYPE_CHECKING:
@@ -63,9 +64,19 @@ def check_all(paths: Sequence[Path], *, jobs: int = 1) -> Iterator[CheckResult]:
     if jobs == 1 or len(paths) == 1:
         yield from map(check, paths)
         return
-    with process_pool(min(jobs, len(paths))) as pool:
-        for future in [pool.schedule(check, [path]) for path in paths]:
-            yield future.result()
+    calls = [Call(check, (path,)) for path in paths]
+    queue, checks = deque(calls), dict[Call, Check]()
+    repeated: set[Call] = set()
+    for answer in run_calls(queue, min(jobs, len(paths))):
+        if answer.cause is None:
+            checks[answer.call] = answer.value
+        elif answer.lost_pool or answer.call not in repeated:  # a worker that was killed may have been a bystander
+            queue.append(answer.call)
+            repeated |= set() if answer.lost_pool else {answer.call}
+        else:
+            checks[answer.call] = Check(str(answer.call.args[0]), None, f"{answer.call.args[0]}: {answer.cause}")
+        while calls and calls[0] in checks:
+            yield checks[calls.pop(0)]
 
 
 def check(path: Path) -> CheckResult:

@@ -7,15 +7,14 @@ import fcntl
 import logging
 import os
 import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kancli.errors import ConfigError, KanError
+from kancli.errors import ConfigError, WriteError
 from kancli.runs.files import csv_of_edges, csv_of_rows, make_parent, pretty, unwritable_message, write_whole
 from kancli.runs.hashes import hash_of, hash_of_bytes, hash_of_file, seal
-from kancli.runs.reader import read_run
+from kancli.runs.superseded import Superseded, check_finished, put_back_superseded
 from kancli.stats.columns import flat
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class RunFolder:
         self.files: dict[str, str] = {}  # sha256 by name
         self.sizes: dict[str, int] = {}  # in bytes
         self.tensors: dict[str, str] = {}
-        self.superseded: Path | None = None  # an overwritten run, under a hidden name
+        self.superseded: Superseded | None = None  # an overwritten run, under a hidden name
         self.final_path: Path | None = None  # of a staged folder, which `close` renames
         self._handler: logging.Handler | None = None
 
@@ -68,7 +67,8 @@ class RunFolder:
         cls, path: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any], overwrite: bool
     ) -> RunFolder:
         target = path.resolve() if path.is_symlink() else path  # a link stays one
-        superseded = _move_away(target) if overwrite else None
+        put_back_superseded(target)
+        superseded = Superseded.set_aside(target) if overwrite else None
         check_fresh(path)
         try:
             target.mkdir(parents=True, exist_ok=True)
@@ -76,16 +76,17 @@ class RunFolder:
         except FileExistsError:
             raise ConfigError([not_empty_message(path)]) from None
         except OSError as error:
-            if superseded is not None:
-                with contextlib.suppress(OSError):
-                    superseded.rename(target)
+            _put_back(superseded)
             raise ConfigError([unwritable_message(path, error)]) from None
         folder = cls(path, head)
         folder.superseded = superseded
-        for name, text in hydra_record.items():
-            folder.write(f"{HYDRA_RECORD}/{name}", text.encode())
-        folder._open_log()
-        folder._write_run("running", {})
+        try:
+            folder._open(hydra_record)
+            folder._write_run("running", {})
+        except WriteError:
+            folder.discard()
+            _put_back(superseded)
+            raise
         return folder
 
     @classmethod
@@ -97,22 +98,50 @@ class RunFolder:
 
         Raises:
             ConfigError: the folder cannot be created.
+            WriteError: there is no room for it.
         """
-        hidden = path.with_name(f".{path.name}.part")
+        hidden = _staged_path(path)
         try:
-            if hidden.is_symlink():
-                hidden.unlink()
-            if hidden.exists():  # left by a killed process
-                shutil.rmtree(hidden)
+            remove_staged(path)  # of a process that was killed
             (hidden / HYDRA_RECORD).mkdir(parents=True)
         except OSError as error:
+            shutil.rmtree(hidden, ignore_errors=True)
+            if (full := WriteError(hidden, error)).no_room:
+                raise full from None
             raise ConfigError([unwritable_message(path, error, "hydra.sweep.dir")]) from None
         folder = cls(hidden, head)
         folder.final_path = path
-        for name, text in hydra_record.items():
-            folder.write(f"{HYDRA_RECORD}/{name}", text.encode())
-        folder._open_log()
+        try:
+            folder._open(hydra_record)
+        except WriteError:
+            folder.discard()
+            raise
         return folder
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether nobody sees the folder before it is closed."""
+        return self.final_path is not None
+
+    def _open(self, hydra_record: Mapping[str, str]) -> None:
+        for name, text in hydra_record.items():
+            self.write(f"{HYDRA_RECORD}/{name}", text.encode())
+        try:
+            self._open_log()
+        except OSError as error:
+            raise WriteError(self.path / "run.log", error) from error
+
+    def discard(self) -> None:
+        """Remove the folder: nothing in it is of use."""
+        with contextlib.suppress(OSError):
+            self._release_log()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _release_log(self) -> None:
+        if self._handler is not None:
+            handler, self._handler = self._handler, None
+            log.removeHandler(handler)
+            handler.close()  # may write what a full disk did not take before
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file, and keep its hash for run.json.
@@ -129,7 +158,7 @@ class RunFolder:
             else:
                 target.write_bytes(content)
         except OSError as error:
-            raise KanError(f"{target}: cannot be written: {error.strerror}") from error
+            raise WriteError(target, error) from error
         self.files[name], self.sizes[name] = hash_of_bytes(content), len(content)
 
     def write_json(self, name: str, content: Any) -> None:
@@ -167,22 +196,22 @@ class RunFolder:
     def close(self, status: str, **fields: Any) -> None:
         """Write the final status and fields to run.json, the last file of a run."""
         log.info("%s", status)
-        if self._handler is not None:
-            log.removeHandler(self._handler)
-            self._handler.close()
-            self._handler = None
         log_file = self.path / "run.log"
-        self.files["run.log"], self.sizes["run.log"] = hash_of_file(log_file), log_file.stat().st_size
+        try:
+            self._release_log()
+            self.files["run.log"], self.sizes["run.log"] = hash_of_file(log_file), log_file.stat().st_size
+        except OSError as error:
+            raise WriteError(log_file, error) from error
         self._write_run(status, fields)
         if self.final_path is not None:
             try:
                 self.path.rename(self.final_path)
             except OSError as error:
-                raise KanError(f"{self.final_path}: cannot be written: {error.strerror}") from error
+                raise WriteError(self.final_path, error) from error
         if self.superseded is not None and status == "complete":
-            shutil.rmtree(self.superseded, ignore_errors=True)
+            self.superseded.remove()
         elif self.superseded is not None:
-            log.warning("overwrite=true: the run that was there is kept in %s", self.superseded)
+            log.warning("overwrite=true: the run that was there is kept in %s", self.superseded.keep())
 
     def _write_run(self, status: str, fields: Mapping[str, Any]) -> None:
         hashes = {"files": dict(self.files), "sizes": dict(self.sizes), "tensors": self.tensors}
@@ -222,7 +251,7 @@ def check_fresh(path: Path, key: str = "hydra.run.dir", *, overwrite: bool = Fal
             if any(path.iterdir()) and not overwrite:
                 raise ConfigError([not_empty_message(path, key)])
             if any(path.iterdir()):
-                _check_finished(path)
+                check_finished(path)
         elif path.exists():
             raise ConfigError([f"{key}={path}: is a file; name a folder that is new or empty"])
     except OSError as error:
@@ -232,34 +261,20 @@ def check_fresh(path: Path, key: str = "hydra.run.dir", *, overwrite: bool = Fal
         raise ConfigError([f"{key}={path}: {parent} cannot be written; name a folder elsewhere with {key}=DIR"])
 
 
-def _check_finished(path: Path) -> None:
-    """Check that a folder holds a run that has ended: nothing else may be overwritten.
-
-    Raises:
-        ConfigError: it does not.
-    """
-    try:
-        status = read_run(path).record.status
-    except ConfigError:
-        status = None
-    if status not in ("complete", "failed", "interrupted"):
-        reason = "its run is not finished, or was killed" if status == "running" else "it is not the folder of a run"
-        raise ConfigError(
-            [f"overwrite=true hydra.run.dir={path}: {reason}; name another folder, or remove it yourself"]
-        )
+def _staged_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
 
 
-def _move_away(path: Path) -> Path | None:
-    """Rename a finished run's folder to a hidden name, and return it. None if there is no run."""
-    if not path.is_dir() or not any(path.iterdir()):
-        return None
-    _check_finished(path)
-    hidden = path.with_name(f".{path.name}.replaced-{uuid.uuid4().hex[:8]}")
-    try:
-        path.rename(hidden)
-    except OSError as error:
-        raise ConfigError([unwritable_message(path, error)]) from None
-    return hidden
+def remove_staged(path: Path) -> None:
+    """Remove what `RunFolder.create_staged` left of a folder that was never closed."""
+    hidden = _staged_path(path)
+    if hidden.exists():
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _put_back(superseded: Superseded | None) -> None:
+    if superseded is not None:
+        superseded.put_back()
 
 
 def not_empty_message(path: Path, key: str = "hydra.run.dir") -> str:

@@ -110,9 +110,9 @@ def _start_pool(count: int) -> Iterator[ProcessPool]:
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(count, initializer=_prepare_worker, initargs=(count, code_policy()), context=context)
     try:
-        # Workers inherit the signal mask: this process alone answers Ctrl-C, from their first moment on.
+        # Workers inherit the signal mask: this process alone answers Ctrl-C and SIGHUP, from their first moment on.
         resource_tracker.ensure_running()  # would unblock SIGINT if it started within the block
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         try:
             pool.schedule(_do_nothing)
         finally:
@@ -132,8 +132,7 @@ def _do_nothing() -> None:
 
 
 def _prepare_worker(count: int, policy: CodePolicy) -> None:
-    if sys.platform == "linux":  # a worker ends with its parent, however that ends
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _end_with_parent()
     logger = logging.getLogger("kancli")
     logger.setLevel(logging.INFO)  # for run.log; nothing goes to the terminal
     logger.propagate = False
@@ -145,6 +144,15 @@ def _prepare_worker(count: int, policy: CodePolicy) -> None:
 
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
     _worker_lifetime.enter_context(use_policy(policy))
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent ends, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:  # it was killed while this worker started
+        os._exit(1)
 
 
 _worker_lifetime = contextlib.ExitStack()

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from kancli.config.identity import config_of, identity
 from kancli.config.settings import Settings
-from kancli.errors import KanError, NonFiniteError, VerdictError
+from kancli.errors import KanError, NonFiniteError, VerdictError, WriteError
 from kancli.figures import render as figures
 from kancli.figures.data import FigureData
 from kancli.inputs.samplers import File
@@ -121,7 +121,9 @@ def record_failure(folder: RunFolder) -> Iterator[None]:
         yield
     except BaseException as error:
         with contextlib.suppress(OSError, KanError):  # a full disk has no room for this either
-            if signals.pending_signal(error) is not None:
+            if isinstance(error, WriteError) and error.no_room and folder.is_staged:
+                folder.discard()  # it can be made again
+            elif signals.pending_signal(error) is not None:
                 folder.close("interrupted")
             else:
                 folder.close("failed", error=f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as an exception that the code which records or reports can answer."""
+"""SIGINT, SIGTERM and SIGHUP as an exception that the code which records or reports can answer."""
 
 from __future__ import annotations
 
@@ -51,9 +51,17 @@ def raise_pending() -> None:
         raise Interrupted
 
 
+def _answered_signals() -> list[signal.Signals]:
+    """The signals that ask the process to end. SIGHUP is none under nohup, which ignores it."""
+    answered = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        answered.append(signal.SIGHUP)
+    return answered
+
+
 @contextlib.contextmanager
 def signal_handlers() -> Iterator[None]:
-    """Context manager: the first SIGINT or SIGTERM raises `Interrupted` and stays pending; later ones are ignored."""
+    """Context manager: the first SIGINT, SIGTERM or SIGHUP raises `Interrupted`; later ones are ignored."""
 
     def interrupt(number: int, frame: Any) -> None:
         _pending.append(number)
@@ -62,7 +70,7 @@ def signal_handlers() -> Iterator[None]:
 
     _pending.clear()
     try:
-        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, interrupt) for number in _answered_signals()}
     except ValueError:  # not the main thread, which alone may set handlers
         yield
         return

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kancli.errors import SWEEP, ConfigError
+from kancli.errors import SWEEP, ConfigError, WriteError
 from kancli.runs import signals
 from kancli.runs.reader import ENDED
 from kancli.sweeps.objective import objective_names
@@ -20,29 +21,42 @@ if TYPE_CHECKING:
 MAX_FAILURES = 10  # printed; summary.json has all
 
 
-def run_and_finish(plan: Plan, run: Callable[[], None]) -> int:
-    """Lock the plan, run its jobs, and write and print the results, after an exception or a signal too.
+def run_and_finish(plan: Plan, run: Callable[[], Mapping[int, str]]) -> int:
+    """Run the jobs of a plan, and write and print the results, after an exception or a signal too.
+
+    Args:
+        run: runs them and returns the causes of the failures, by number of the job.
 
     Returns:
         0, or `errors.SWEEP` if a job is not complete.
     """
-    with plan.lock():
-        try:
-            run()
-        finally:
-            with signals.deferred_signals():
-                code = write_and_print(plan)
+    causes: Mapping[int, str] = {}
+    try:
+        causes = run()
+    finally:
+        with signals.deferred_signals():
+            code = write_and_print(plan, causes)
     return code
 
 
-def write_and_print(plan: Plan) -> int:
-    """Write and print the results of a sweep; return the exit code."""
-    from kancli.sweeps import results  # late, with numpy and rich: a mistake is answered without them
+def write_and_print(plan: Plan, causes: Mapping[int, str] | None = None) -> int:
+    """Write and print the results of a sweep; return the exit code.
 
-    rows = results.gather(plan)
+    Args:
+        causes: why jobs failed, by number; for those whose folder does not say so, as on a full disk.
+    """
+    from kancli.sweeps import results, table  # late, with numpy and rich: a mistake is answered without them
+
+    rows = table.with_causes(table.read_rows(plan), causes or {})
+    write_code = 0
+    try:
+        results.write_results(plan, rows)
+    except WriteError as error:
+        print(f"kan-run: {error}", file=sys.stderr)
+        write_code = error.exit_code
     if any(row.status not in ENDED for row in rows):
         print(f"kan-run: run the rest with: kan-run resume {shlex.quote(str(plan.folder))}", file=sys.stderr)
-    return print_results(rows, plan.folder, plan.head["base"].get("objective"))
+    return print_results(rows, plan.folder, plan.head["base"].get("objective")) or write_code
 
 
 def collect(folders: Sequence[Path], target: Path | None) -> int:
@@ -72,12 +86,25 @@ def print_results(rows: Sequence[Row], folder: Path, objective: str | Sequence[s
     from kancli.sweeps.table import NO_RECORD
 
     show(results.format_table(rows, objective_names(objective)), sys.stdout)
-    failed = [row for row in rows if row.status not in ("complete", NO_RECORD)]
-    for row in failed[:MAX_FAILURES]:
-        cause = f": {row.cause}" if row.cause else ""
-        print(f"kan-run: {row.status}: {row.folder}{cause}\n  {row.replay}", file=sys.stderr)
-    if len(failed) > MAX_FAILURES:
-        print(f"kan-run: ... and {len(failed) - MAX_FAILURES} more: summary.json has them all", file=sys.stderr)
+    _print_failures([row for row in rows if row.cause or row.status not in ("complete", NO_RECORD)])
     complete = sum(row.status == "complete" for row in rows)
     print(f"{complete} of {len(rows)} runs complete: {folder}", flush=True)
     return 0 if complete == len(rows) else SWEEP
+
+
+def _print_failures(failed: Sequence[Row]) -> None:
+    """Print the failures; those of one cause once, with the number of its jobs."""
+    by_cause: dict[tuple[str, str | None], list[Row]] = {}
+    for row in failed:
+        by_cause.setdefault((row.status, _without_folder(row)), []).append(row)
+    for rows in list(by_cause.values())[:MAX_FAILURES]:
+        cause = f": {rows[0].cause}" if rows[0].cause else ""
+        others = f" (and {len(rows) - 1} more of this cause)" if len(rows) > 1 else ""
+        print(f"kan-run: {rows[0].status}: {rows[0].folder}{cause}{others}\n  {rows[0].replay}", file=sys.stderr)
+    if (rest := len(by_cause) - MAX_FAILURES) > 0:
+        print(f"kan-run: ... and {rest} more causes: summary.json has them all", file=sys.stderr)
+
+
+def _without_folder(row: Row) -> str | None:
+    """The cause without the path of the file that the job wrote."""
+    return None if row.cause is None else re.sub(r"\S*/\S*", "", row.cause)

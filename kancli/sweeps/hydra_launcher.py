@@ -71,8 +71,8 @@ class KanLauncher(Launcher):
                 runs[self._jobs[key].number] = job.settings
             requested.append(self._jobs[key])
         self._extend_plan()
-        local.run(self._plan, runs)
-        rows = table.read_rows(dataclasses.replace(self._plan, jobs=requested))
+        causes = local.run(self._plan, runs)
+        rows = table.with_causes(table.read_rows(dataclasses.replace(self._plan, jobs=requested)), causes)
         return [self._job_return(*parts) for parts in zip(requested, composed, rows, strict=True)]
 
     def _extend_plan(self) -> None:

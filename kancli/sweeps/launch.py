@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import shutil
 import sys
@@ -15,11 +16,12 @@ from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from kancli.config.grammar import literal
 from kancli.config.hydra import BASIC_LAUNCHER, OWN_LAUNCHER, instantiate_launcher, multirun
 from kancli.errors import one_line
 from kancli.inits.plugins import code_policy
 from kancli.sweeps import launcher_tasks, local
-from kancli.sweeps.plan import Plan
+from kancli.sweeps.plan import Job, Plan
 
 if TYPE_CHECKING:
     from kancli.config.hydra import Hydra
@@ -35,21 +37,26 @@ def is_own(config: DictConfig) -> bool:
 
 def start(
     hydra: Hydra, config: DictConfig, plan: Plan, runs: Mapping[int, Settings], task: Callable[[Any], Any]
-) -> None:
+) -> dict[int, str]:
     """Run jobs with the launcher that the config names.
 
     Args:
         runs: the settings of the jobs, by number.
         task: one job, by Hydra's config.
+
+    Returns:
+        The causes of failures, by number of the job, as far as they are known here.
     """
     if not runs:
-        return
+        return {}
     with multirun(hydra, config) as context:
         if is_own(config):
             _warn_of_job_callbacks(context)
-            local.run(plan, runs)
-        else:
-            _run_foreign(context, config, plan, runs, task)
+            return local.run(plan, runs)
+        if config.hydra.launcher._target_ == BASIC_LAUNCHER:  # takes jobs, not tasks
+            return _run_basic(context, config, plan, runs, task)
+        _run_foreign(context, config, plan, runs, task)
+    return {}
 
 
 def _warn_of_job_callbacks(context: HydraContext) -> None:
@@ -85,14 +92,10 @@ def prepare_foreign(config: DictConfig, function: Callable[[Any], Any]) -> Calla
 def _run_foreign(
     context: HydraContext, config: DictConfig, plan: Plan, runs: Mapping[int, Settings], task: Callable[[Any], Any]
 ) -> None:
-    """Run jobs with a launcher other than kancli's own. Failures show in the folders of the jobs."""
-    is_basic = config.hydra.launcher._target_ == BASIC_LAUNCHER  # takes jobs, not tasks
-    function = prepare_foreign(config, task if is_basic else launcher_tasks.Task(plan.folder.absolute()))
-    if is_basic:
-        words = [plan.jobs[number].words for number in runs]
-    else:
-        words = [launcher_tasks.task_overrides(numbers) for numbers in launcher_tasks.divide(runs)]
-        print(f"kan-run: {len(words)} task{'s' if len(words) > 1 else ''}", file=sys.stderr)
+    """Run jobs as tasks of a launcher other than kancli's own. Failures show in the folders of the jobs."""
+    function = prepare_foreign(config, launcher_tasks.Task(plan.folder.absolute()))
+    words = [launcher_tasks.task_overrides(numbers) for numbers in launcher_tasks.divide(runs)]
+    print(f"kan-run: {len(words)} task{'s' if len(words) > 1 else ''}", file=sys.stderr)
     launcher = instantiate_launcher(context, function, config)
     with submitted_jobs() as submitted:
         try:
@@ -102,10 +105,34 @@ def _run_foreign(
             results = []
             for job in submitted:
                 job.wait()
-    for number, result in enumerate([] if is_basic else results):
+    for number, result in enumerate(results):
         if result.status == JobStatus.FAILED:
             log.warning("task %d: %s", number, one_line(result._return_value))
     shutil.rmtree(plan.folder / launcher_tasks.FOLDER, ignore_errors=True)
+
+
+def _run_basic(
+    context: HydraContext, config: DictConfig, plan: Plan, runs: Mapping[int, Settings], task: Callable[[Any], Any]
+) -> dict[int, str]:
+    """Run jobs with Hydra's basic launcher, each with the number and the folder that it has in the plan."""
+    launcher = instantiate_launcher(context, prepare_foreign(config, task), config)
+    numbers, results = list(runs), []
+    starts = [place for place, number in enumerate(numbers) if place == 0 or number != numbers[place - 1] + 1]
+    for start, end in itertools.pairwise([*starts, len(numbers)]):  # the launcher counts from the first number on
+        words = [_words_with_folder(plan.jobs[number]) for number in numbers[start:end]]
+        results += launcher.launch(words, initial_job_idx=numbers[start])
+    return {
+        number: one_line(result._return_value)
+        for number, result in zip(numbers, results, strict=True)
+        if result.status == JobStatus.FAILED
+    }
+
+
+def _words_with_folder(job: Job) -> list[str]:
+    """The overrides of a job, with its folder if that is not Hydra's default."""
+    if job.folder == str(job.number):
+        return job.words
+    return [*job.words, f"hydra.sweep.subdir={literal(job.folder)}"]
 
 
 @contextlib.contextmanager

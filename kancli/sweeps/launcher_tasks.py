@@ -18,6 +18,7 @@ from kancli.config.settings import Settings
 from kancli.inits.plugins import CodePolicy, use_policy
 from kancli.runs.reader import ENDED
 from kancli.sweeps import costs, local
+from kancli.sweeps.job_state import clear, state_of
 from kancli.sweeps.plan import read_plan
 
 FOLDER = ".tasks"  # in the sweep's folder; Hydra creates an empty folder in it for each task
@@ -61,8 +62,8 @@ class Task:
         numbers = parse_numbers(HydraConfig.get().job.env_set[JOBS])
         runs = {}
         for number in numbers:
-            if plan.status(plan.jobs[number]) not in ENDED:
-                plan.clear(plan.jobs[number])
+            if state_of(plan, plan.jobs[number]).status not in ENDED:
+                clear(plan, plan.jobs[number])
                 runs[number] = plan.settings(plan.jobs[number])
         workers = next(iter(runs.values())).sweep.workers if runs else None
         failures = local.run(plan, runs, workers=1 if workers is None else workers)

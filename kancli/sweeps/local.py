@@ -1,28 +1,23 @@
 """Run the jobs of a plan with workers of this machine, batch by batch.
 
 A job that raises, exits, hangs or has its worker killed does not take others with it: the unfinished jobs of its batch
-run again one by one.
+run again one by one. Where there is no room on the disk, the sweep stops.
 """
 
 from __future__ import annotations
 
 import contextlib
-import signal
+import dataclasses
 from collections import deque
-from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
-from pebble import ProcessExpired
-
-from kancli.config.settings import Settings, Sweep
-from kancli.errors import KanError, one_line
-from kancli.runs.pool import EXITED_SILENTLY, process_pool
+from kancli.config.settings import Settings
+from kancli.runs.calls import Call, run_calls
+from kancli.runs.folder import remove_staged
 from kancli.sweeps.batches import batches
 from kancli.sweeps.costs import count_workers
 from kancli.sweeps.plan import Job, Outcome, Plan
 from kancli.sweeps.progress import progress_bar
-
-MAX_LOST_POOLS = 5
 
 
 def run(plan: Plan, runs: Mapping[int, Settings], *, workers: int | None = None) -> dict[int, str]:
@@ -43,91 +38,64 @@ def run(plan: Plan, runs: Mapping[int, Settings], *, workers: int | None = None)
     sweep = next(iter(runs.values())).sweep
     jobs = {job.number: job for job in plan.jobs if job.number in runs}
     count = min(count_workers(sweep.workers) if workers is None else workers, len(jobs))
-    queue = deque([jobs[number] for number in batch] for batch in batches(runs, max(1, count)))
     head = Plan(plan.folder, plan.head, [])  # each worker gets this and a batch; the other jobs need not be pickled
-    finished = _in_workers(head, queue, sweep, count) if count else _in_this_process(head, queue, sweep)
+    queue = deque(
+        Call(_run_batch, (head, [jobs[number] for number in batch], sweep.max_failures), sweep.timeout)
+        for batch in batches(runs, max(1, count))
+    )
+    finished = _in_workers(queue, count) if count else _in_this_process(queue)
     failures: dict[int, str] = {}
-    with progress_bar(len(runs)) as advance, contextlib.closing(finished):
+    with _no_staged_folders(plan, jobs.values()), progress_bar(len(runs)) as advance, contextlib.closing(finished):
         for outcomes in finished:
             failed = {outcome.number: outcome.failure for outcome in outcomes if outcome.failure is not None}
             advance(len(outcomes), len(failed))
             failures |= failed
-            if sweep.max_failures is not None and len(failures) > sweep.max_failures:
+            is_full = any(outcome.no_room for outcome in outcomes)
+            if is_full or (sweep.max_failures is not None and len(failures) > sweep.max_failures):
                 queue.clear()
     return failures
 
 
-def _in_this_process(plan: Plan, queue: deque[list[Job]], sweep: Sweep) -> Generator[list[Outcome]]:
+@contextlib.contextmanager
+def _no_staged_folders(plan: Plan, jobs: Iterable[Job]) -> Iterator[None]:
+    """Context manager: at the end, removes the folders of jobs that no worker finished."""
+    try:
+        yield
+    finally:
+        for job in jobs:
+            remove_staged(plan.path(job))
+
+
+def _in_this_process(queue: deque[Call]) -> Generator[list[Outcome]]:
     while queue:
-        yield _run_batch(plan, queue.popleft(), sweep.max_failures)
+        call = queue.popleft()
+        yield call.function(*call.args)
 
 
-class PoolLostError(Exception):
-    """A pool broke down as a whole, such as when a worker is killed while it starts."""
-
-
-def _in_workers(plan: Plan, queue: deque[list[Job]], sweep: Sweep, count: int) -> Generator[list[Outcome]]:
-    """Run batches in workers. A pool that breaks down is replaced.
-
-    Raises:
-        KanError: `MAX_LOST_POOLS` pools broke down.
-    """
-    recorded: set[int] = set()
-    lost = 0
-    while queue:
-        try:
-            yield from _in_pool(plan, queue, sweep, count, recorded)
-        except PoolLostError as error:
-            lost += 1
-            if lost == MAX_LOST_POOLS:
-                raise KanError(f"the worker processes of the sweep die as they start: {error}") from error
-
-
-def _in_pool(
-    plan: Plan, queue: deque[list[Job]], sweep: Sweep, count: int, recorded: set[int]
-) -> Generator[list[Outcome]]:
-    """Run batches in one pool.
+def _in_workers(queue: deque[Call], count: int) -> Generator[list[Outcome]]:
+    """Run batches in workers.
 
     The jobs that a batch leaves unfinished, because its worker was lost, return to the queue one by one. The failure of
     a job that was alone is recorded in its folder, by a worker because that needs torch.
-
-    Args:
-        recorded: numbers of the jobs whose failure a worker was asked to record. It is asked once.
-
-    Raises:
-        PoolLostError: the pool broke down; unfinished jobs are back in the queue.
     """
-    pending: dict[Future[list[Outcome]], list[Job]] = {}
-    with process_pool(count) as pool:
-        try:
-            while queue or pending:
-                while queue and len(pending) <= count:  # one batch waits, so that no worker does
-                    future = pool.schedule(_run_batch, [plan, queue[0], sweep.max_failures], timeout=sweep.timeout)
-                    pending[future] = queue.popleft()
-                for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                    batch = pending[future]
-                    outcomes, cause = _outcomes(future, plan, batch, sweep)
-                    if cause and not pool.active:
-                        raise PoolLostError(cause)
-                    del pending[future]
-                    rest = _unfinished(batch, outcomes)
-                    if len(batch) > 1:
-                        queue.extendleft([job] for job in rest)
-                    elif rest and rest[0].number not in recorded:
-                        pending[pool.schedule(_record_failure, [plan, rest[0], cause])] = rest
-                        recorded.add(rest[0].number)
-                    elif rest:
-                        outcomes = [Outcome(rest[0].number, cause)]
-                    yield outcomes
-        except (PoolLostError, RuntimeError) as error:  # pebble's answer to work for a broken pool
-            if pool.active:
-                raise
-            for batch in pending.values():
-                outcomes = _recorded_outcomes(plan, batch)
-                if rest := _unfinished(batch, outcomes):
-                    queue.appendleft(rest)
-                yield outcomes
-            raise PoolLostError(str(error)) from error
+    recorded: set[int] = set()  # numbers of the jobs whose failure a worker was asked to record; it is asked once
+    for answer in run_calls(queue, count):
+        if answer.cause is None:
+            yield answer.value
+            continue
+        plan, batch, last = answer.call.args
+        outcomes = _recorded_outcomes(plan, batch)
+        rest = _unfinished(batch, outcomes)
+        if rest and answer.lost_pool:
+            queue.appendleft(dataclasses.replace(answer.call, args=(plan, rest, last)))
+        elif len(batch) > 1:
+            queue.extendleft(dataclasses.replace(answer.call, args=(plan, [job], last)) for job in rest)
+        elif rest and rest[0].number not in recorded:
+            queue.appendleft(Call(_record_failure, (plan, rest, answer.cause)))
+            recorded.add(rest[0].number)
+        elif rest:
+            outcomes = [Outcome(rest[0].number, answer.cause)]
+        yield outcomes
 
 
 def _run_batch(plan: Plan, batch: list[Job], max_failures: int | None) -> list[Outcome]:
@@ -136,10 +104,10 @@ def _run_batch(plan: Plan, batch: list[Job], max_failures: int | None) -> list[O
     return worker.run_batch(plan, batch, max_failures)
 
 
-def _record_failure(plan: Plan, job: Job, cause: str) -> list[Outcome]:
+def _record_failure(plan: Plan, jobs: list[Job], cause: str) -> list[Outcome]:
     from kancli.sweeps import worker
 
-    return [worker.record_failure(plan, job, cause)]
+    return [worker.record_failure(plan, job, cause) for job in jobs]
 
 
 def _unfinished(batch: Sequence[Job], outcomes: Sequence[Outcome]) -> list[Job]:
@@ -147,32 +115,7 @@ def _unfinished(batch: Sequence[Job], outcomes: Sequence[Outcome]) -> list[Job]:
     return [job for job in batch if job.number not in finished]
 
 
-def _outcomes(
-    future: Future[list[Outcome]], plan: Plan, batch: Sequence[Job], sweep: Sweep
-) -> tuple[list[Outcome], str]:
-    """The outcomes of a batch as far as they are known, and the cause if some are not."""
-    try:
-        return future.result(), ""
-    except TimeoutError:
-        cause = f"took longer than sweep.timeout={sweep.timeout:g} s"
-    except ProcessExpired as error:
-        cause = _exit_message(error.exitcode)
-    except (Exception, SystemExit) as error:
-        cause = one_line(error)
-    return _recorded_outcomes(plan, batch), cause
-
-
 def _recorded_outcomes(plan: Plan, batch: Sequence[Job]) -> list[Outcome]:
     """The outcomes of the jobs of a batch that have ended, from their folders."""
     records = ((job.number, plan.record(job)) for job in batch)
     return [Outcome(number, record.error) for number, record in records if record is not None and record.has_ended]
-
-
-def _exit_message(code: int) -> str:
-    if code == EXITED_SILENTLY:
-        return "its process exited with status 0 before the job was finished"
-    if code >= 0:
-        return f"its process exited with status {code}"
-    name = signal.Signals(-code).name
-    hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
-    return f"its process was killed by {name}{hint}"

@@ -7,7 +7,6 @@ import fcntl
 import itertools
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -43,6 +42,7 @@ class Outcome:
 
     number: int
     failure: str | None = None  # the cause, in one line
+    no_room: bool = False  # the cause is that no more can be written: nothing is recorded, the other jobs fail as well
 
 
 @dataclass(frozen=True)
@@ -119,31 +119,31 @@ class Plan:
         record = self.record(job)
         return None if record is None else record.status
 
-    def clear(self, job: Job) -> None:
-        """Remove the folder of an attempt that did not complete.
-
-        Raises:
-            ConfigError: it cannot be removed.
-        """
-        if self.status(job) not in (None, "complete"):
-            try:
-                shutil.rmtree(self.path(job))
-            except OSError as error:
-                raise ConfigError([f"{self.path(job)}: cannot be removed: {error.strerror}"]) from None
-
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> contextlib.AbstractContextManager[None]:
         """Context manager: keeps other processes from running the sweep.
 
         Raises:
             ConfigError: another process is running it.
         """
-        with (self.folder / PLAN).open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise ConfigError([f"{self.folder}: another kan-run is running this sweep; wait for it"]) from None
-            yield
+        return lock(self.folder / PLAN, self.folder)
+
+
+@contextlib.contextmanager
+def lock(path: Path, sweep: Path) -> Iterator[None]:
+    """Context manager: locks a file or folder of a sweep.
+
+    Raises:
+        ConfigError: another process holds the lock.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError([f"{sweep}: another kan-run is running this sweep; wait for it"]) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _is_same_file(one: Path, other: Path) -> bool:

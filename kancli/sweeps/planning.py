@@ -1,4 +1,4 @@
-"""Make the plan of a sweep from its composed jobs, and the folder that holds it."""
+"""Make the plan of a sweep from its composed jobs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from kancli.config.identity import identity
 from kancli.errors import ConfigError
-from kancli.runs.files import unwritable_message
-from kancli.runs.folder import check_fresh
 from kancli.seeding import SEMANTICS
-from kancli.sweeps.plan import MULTIRUN, Job, Plan, is_below
+from kancli.sweeps.plan import Job, Plan, is_below
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
@@ -109,19 +107,3 @@ def job_section(hydra: Mapping[str, Any], number: int, words: Sequence[str]) -> 
         "id": str(number),
         "num": number,
     }
-
-
-def create_folder(config: DictConfig) -> None:
-    """Create the folder of a sweep, with Hydra's multirun.yaml.
-
-    Raises:
-        ConfigError: it exists and is not empty, or cannot be written.
-    """
-    folder = Path(config.hydra.sweep.dir)
-    check_fresh(folder, "hydra.sweep.dir")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / MULTIRUN).open("x") as file:  # fails for the second of two sweeps with one folder
-            file.write(OmegaConf.to_yaml(config))
-    except OSError as error:
-        raise ConfigError([unwritable_message(folder, error, "hydra.sweep.dir")]) from None

@@ -15,7 +15,7 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from kancli.errors import ConfigError, KanError
+from kancli.errors import ConfigError, WriteError
 from kancli.figures import render as figures
 from kancli.figures.data import NothingToDrawError
 from kancli.figures.options import FigureOptions
@@ -36,18 +36,16 @@ MAX_ROWS = 40  # on the terminal
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # the first characters of what a spreadsheet computes
 
 
-def gather(plan: Plan) -> list[Row]:
-    """Read the jobs of a sweep, and write its table and its figure to the folder of the sweep.
+def write_results(plan: Plan, rows: Sequence[Row]) -> None:
+    """Write the table and the figure of a sweep to its folder.
 
     Raises:
-        KanError: a file cannot be written.
+        WriteError: a file cannot be written.
     """
-    rows = list(read_rows(plan))
     options = FigureOptions()
     with contextlib.suppress(ConfigError):
         options = plan.settings(plan.jobs[0]).figures
     write(rows, {".": _summary_head(plan)}, plan.folder, options)
-    return rows
 
 
 def collect(folders: Sequence[Path], target: Path) -> list[Row]:
@@ -55,7 +53,7 @@ def collect(folders: Sequence[Path], target: Path) -> list[Row]:
 
     Raises:
         ConfigError: a folder holds no runs; then `target` is not created.
-        KanError: a file cannot be written.
+        WriteError: a file cannot be written.
     """
     rows, heads = [], {}
     for folder in folders:
@@ -88,7 +86,7 @@ def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: 
         sweeps: the heads of the plans, by folder.
 
     Raises:
-        KanError: a file cannot be written.
+        WriteError: a file cannot be written.
     """
     figure = _start_figure(rows, folder, options)
     columns = as_columns(rows)
@@ -102,7 +100,7 @@ def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: 
         try:
             write_below(folder, name, content)
         except OSError as error:
-            raise KanError(f"{folder / name}: cannot be written: {error.strerror}") from error
+            raise WriteError(folder / name, error) from error
 
 
 def _start_figure(rows: Sequence[Row], folder: Path, options: FigureOptions) -> Callable[[], dict[str, bytes]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,13 @@ from kancli.runs.pool import reuse_pools
 from kancli.runs.reader import ENDED
 from kancli.sweeps import launch
 from kancli.sweeps.finish import run_and_finish
+from kancli.sweeps.job_state import JobState, clear, state_of
 from kancli.sweeps.plan import PLAN, Plan, read_plan
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
+
+MAX_FAULTS = 10  # printed
 
 
 def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Presets, task: Callable[[Any], Any]) -> int:
@@ -42,39 +45,56 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
     plan.check_semantics()
     if not plan.jobs:
         raise ConfigError([f"{folder}: its plan has no jobs; start the sweep again in a new folder"])
-    numbers = _select(plan, only)
+    _check_only(only, len(plan.jobs))
     changes = _sweep_section(typed)
-    runs = {}
-    for number in numbers:
-        settings = plan.settings(plan.jobs[number])
-        runs[number] = dataclasses.replace(settings, sweep=dataclasses.replace(settings.sweep, **changes))
-    print(f"kan-run: {len(numbers)} of {len(plan.jobs)} jobs to do", file=sys.stderr)
-    hydra = create_hydra(presets)
-    words = launcher_words(plan.head["typed"], typed, presets, folder / PLAN)
-    words += [word for word in typed if word.lstrip("+~").startswith("hydra")]
-    words.append(f"hydra.sweep.dir={literal(str(folder))}")
-    config = compose_sweep(hydra, parse_and_resolve(words, presets, sweeping=True))
-    if config.hydra.launcher._target_ == BASIC_LAUNCHER:  # composes the jobs again, from their words
+    with plan.lock():
+        states = {job.number: state_of(plan, job) for job in plan.jobs}
+        numbers = _select(states, only)
+        runs = {}
         for number in numbers:
-            check_job_words(plan.jobs[number].words, folder / PLAN)
+            settings = plan.settings(plan.jobs[number])
+            runs[number] = dataclasses.replace(settings, sweep=dataclasses.replace(settings.sweep, **changes))
+        print(f"kan-run: {len(numbers)} of {len(plan.jobs)} jobs to do", file=sys.stderr)
+        _print_faults(plan, {number: states[number].fault for number in numbers})
+        hydra = create_hydra(presets)
+        words = launcher_words(plan.head["typed"], typed, presets, folder / PLAN)
+        words += [word for word in typed if word.lstrip("+~").startswith("hydra")]
+        words.append(f"hydra.sweep.dir={literal(str(folder))}")
+        config = compose_sweep(hydra, parse_and_resolve(words, presets, sweeping=True))
+        if config.hydra.launcher._target_ == BASIC_LAUNCHER:  # composes the jobs again, from their words
+            for number in numbers:
+                check_job_words(plan.jobs[number].words, folder / PLAN)
 
-    def run() -> None:
-        for number in numbers:
-            plan.clear(plan.jobs[number])
-        launch.start(hydra, config, plan, runs, task)
+        def run() -> dict[int, str]:
+            for number in numbers:
+                clear(plan, plan.jobs[number])
+            return launch.start(hydra, config, plan, runs, task)
 
-    with reuse_pools():
-        return run_and_finish(plan, run)
+        with reuse_pools():
+            return run_and_finish(plan, run)
 
 
-def _select(plan: Plan, only: str | None) -> list[int]:
+def _print_faults(plan: Plan, faults: Mapping[int, str | None]) -> None:
+    """Print why folders of jobs are removed and their jobs computed again."""
+    lines = [f"{plan.path(plan.jobs[number])}: {fault}: computed again" for number, fault in faults.items() if fault]
+    for line in lines[:MAX_FAULTS]:
+        print(f"kan-run: {line}", file=sys.stderr)
+    if len(lines) > MAX_FAULTS:
+        print(f"kan-run: ... and {len(lines) - MAX_FAULTS} more", file=sys.stderr)
+
+
+def _select(states: Mapping[int, JobState], only: str | None) -> list[int]:
     """The numbers of the jobs to run."""
-    statuses = {job.number: plan.status(job) for job in plan.jobs}
     if only is None:
-        return [number for number, status in statuses.items() if status not in ENDED]
+        return [number for number, state in states.items() if state.status not in ENDED]
     if only == "failed":
-        return [number for number, status in statuses.items() if status == "failed"]
-    return [number for number in _parse_only(only, len(plan.jobs)) if statuses[number] != "complete"]
+        return [number for number, state in states.items() if state.status == "failed"]
+    return [number for number in _parse_only(only, len(states)) if states[number].status != "complete"]
+
+
+def _check_only(only: str | None, count: int) -> None:
+    if only not in (None, "failed"):
+        _parse_only(only, count)
 
 
 def _parse_only(only: str, count: int) -> list[int]:

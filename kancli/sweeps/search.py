@@ -17,10 +17,11 @@ from kancli.errors import SWEEP, ConfigError, KanError, one_line
 from kancli.runs import signals
 from kancli.runs.pool import reuse_pools
 from kancli.sweeps import launch
+from kancli.sweeps.claim import claimed_folder, remove_claim
 from kancli.sweeps.finish import print_results, write_and_print
 from kancli.sweeps.objective import check_names, objective_names
-from kancli.sweeps.plan import MULTIRUN, PLAN, Plan, has_plan, read_plan, write_plan
-from kancli.sweeps.planning import create_folder, initial_head
+from kancli.sweeps.plan import PLAN, Plan, has_plan, read_plan
+from kancli.sweeps.planning import initial_head
 from kancli.sweeps.product import sweep_overrides
 
 if TYPE_CHECKING:
@@ -51,11 +52,13 @@ def search(
         ConfigError: the config of the sweeper, or of a job that it chose, has faults.
     """
     _check_objective(config)
-    create_folder(config)
     folder = Path(config.hydra.sweep.dir)
-    lock = _start_plan(config, typed, presets).lock() if launch.is_own(config) else contextlib.nullcontext()
+    head = initial_head(config, typed, presets, plain_config(config))
+    plan = Plan(folder, head, [])  # kancli's launcher adds the jobs
     is_complete = False
-    with lock:
+    with claimed_folder(plan, config):
+        if not launch.is_own(config):
+            (folder / PLAN).unlink()  # which would never list the jobs
         try:
             is_complete = _run_sweeper(hydra, config, resolved, presets, task)
         finally:
@@ -86,14 +89,6 @@ def _check_objective(config: DictConfig) -> None:
             [f"hydra.sweeper.direction: {count} for {len(names)} objectives; type for example"
              " objective=[rough,linear] hydra.sweeper.direction=[minimize,maximize]"]
         )  # fmt: skip
-
-
-def _start_plan(config: DictConfig, typed: Sequence[str], presets: Presets) -> Plan:
-    """Write a plan without jobs to the sweep's folder. kancli's launcher adds the jobs."""
-    head = initial_head(config, typed, presets, plain_config(config))
-    plan = Plan(Path(config.hydra.sweep.dir), head, [])
-    write_plan(plan)
-    return plan
 
 
 def _run_sweeper(
@@ -155,8 +150,5 @@ def _finish(folder: Path, config: DictConfig) -> int:
         from kancli.sweeps import results
 
         return print_results(results.collect([folder], folder), folder, config.objective)
-    for name in (MULTIRUN, PLAN):  # a mistake in the first job leaves nothing, like every mistake
-        (folder / name).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        folder.rmdir()
+    remove_claim(folder)  # a mistake in the first job leaves nothing, like every mistake
     return SWEEP

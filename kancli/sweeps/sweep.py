@@ -15,12 +15,12 @@ from kancli.errors import ConfigError
 from kancli.runs import signals
 from kancli.runs.pool import reuse_pools
 from kancli.sweeps import launch
+from kancli.sweeps.claim import claimed_folder
 from kancli.sweeps.costs import count_workers, format_plan
 from kancli.sweeps.finish import run_and_finish
 from kancli.sweeps.jobs import expand
 from kancli.sweeps.objective import check_names
-from kancli.sweeps.plan import write_plan
-from kancli.sweeps.planning import create_folder, make_plan
+from kancli.sweeps.planning import make_plan
 from kancli.sweeps.product import product_of
 from kancli.sweeps.search import is_search, search
 
@@ -69,15 +69,14 @@ def sweep(
         check_names({name: None for job in expansion.jobs for name in job.settings.objective or ()})
         plan = make_plan(expansion, config, typed, presets)
         _check_devices({job.settings.device for job in expansion.jobs})
-        create_folder(config)
-        write_plan(plan)
-        print(format_plan(expansion), file=sys.stderr)
-        if dry_run:
-            print(f"planned: start it with kan-run resume {plan.folder}", file=sys.stderr)
-            print(plan.folder, flush=True)
-            return 0, plan.folder
-        runs = {number: job.settings for number, job in enumerate(expansion.jobs)}
-        return run_and_finish(plan, lambda: launch.start(hydra, config, plan, runs, task)), plan.folder
+        with claimed_folder(plan, config):
+            print(format_plan(expansion), file=sys.stderr)
+            if dry_run:
+                print(f"planned: start it with kan-run resume {plan.folder}", file=sys.stderr)
+                print(plan.folder, flush=True)
+                return 0, plan.folder
+            runs = {number: job.settings for number, job in enumerate(expansion.jobs)}
+            return run_and_finish(plan, lambda: launch.start(hydra, config, plan, runs, task)), plan.folder
 
 
 def _count_prestarted(config: DictConfig, n_jobs: int) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,14 @@ def read_rows(plan: Plan, table_folder: Path | None = None) -> Iterator[Row]:
         yield _row(job.number, path, folder, _planned_record(plan, job), job.words, swept, replay)
 
 
+def with_causes(rows: Iterable[Row], causes: Mapping[int, str]) -> list[Row]:
+    """Rows with the causes of failures that the folders of their jobs do not record."""
+    return [
+        dataclasses.replace(row, cause=causes[row.number]) if row.status == NO_RECORD and row.number in causes else row
+        for row in rows
+    ]
+
+
 def read_rows_without_plan(sweep: Path, table_folder: Path | None = None) -> list[Row]:
     """Read the runs in a folder that has no plan. The keys whose overrides differ count as swept.
 
@@ -84,10 +93,14 @@ def read_rows_without_plan(sweep: Path, table_folder: Path | None = None) -> lis
 def run_folders(sweep: Path) -> list[Path]:
     """List the folders that hold a run.json, at any depth; numbered folders in order of their numbers.
 
+    Hidden folders are left out: they hold runs that were set aside, or whose process was killed.
+
     Raises:
         ConfigError: the name of one is not UTF-8, so that no table can hold it.
     """
-    folders = sorted((path.parent for path in sweep.glob("**/run.json")), key=lambda path: (len(path.name), str(path)))
+    paths = (path.parent for path in sweep.glob("**/run.json"))
+    visible = (path for path in paths if not any(part.startswith(".") for part in path.relative_to(sweep).parts))
+    folders = sorted(visible, key=lambda path: (len(path.name), str(path)))
     for folder in folders:
         check_utf8(str(folder))
     return folders

@@ -12,7 +12,7 @@ from typing import Any
 
 from kancli.config.identity import config_of, identity
 from kancli.config.settings import Settings
-from kancli.errors import KanError, one_line
+from kancli.errors import KanError, WriteError, one_line
 from kancli.inits import SCHEMES
 from kancli.inputs.samplers import File
 from kancli.runs import record as records
@@ -47,9 +47,12 @@ def run_batch(plan: Plan, batch: Sequence[Job], max_failures: int | None = None)
             if _exceeds(outcomes, max_failures):
                 break
     except (Exception, SystemExit) as error:
+        if isinstance(error, WriteError) and error.no_room:
+            return [*outcomes, Outcome(batch[len(outcomes)].number, str(error), no_room=True)]
         if len(batch) > 1:
             return _one_by_one(plan, batch[len(outcomes) :], max_failures, outcomes)
-        return [record_failure(plan, batch[0], one_line(error))]
+        cause = str(error) if isinstance(error, WriteError) else one_line(error)
+        return [record_failure(plan, batch[0], cause)]
     return outcomes
 
 
@@ -72,7 +75,11 @@ def record_failure(plan: Plan, job: Job, failure: str) -> Outcome:
     """Write the cause of a failure to the job's folder, unless it has a final record already."""
     if plan.status(job) not in ENDED:
         with contextlib.suppress(KanError, OSError):  # on a full disk; summary.json still has the cause
-            _create_folder(plan, HydraRecord(plan), job, plan.config(job)).close("failed", error=failure)
+            folder = _create_folder(plan, HydraRecord(plan), job, plan.config(job))
+            try:
+                folder.close("failed", error=failure)
+            except (KanError, OSError):
+                folder.discard()
     return Outcome(job.number, failure)
 
 

@@ -110,7 +110,7 @@ def test_a_full_disk_is_reported_in_one_line(tmp_path, limit):
         capture_output=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "cannot be written: File too large" in line
     record = tmp_path / "run/run.json"
@@ -153,7 +153,7 @@ def test_a_folder_removed_during_the_run_is_reported(kan_run, tmp_path, monkeypa
 
     monkeypatch.setattr(record_module, "compute", remove_and_compute)
     answer = kan_run("hydra.run.dir=run", "figures=none")
-    assert answer.code == 1
+    assert answer.code == 2
     (line,) = answer.err.splitlines()
     assert "cannot be written: No such file or directory" in line
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kancli.runs import record as record_module
+from kancli.runs.superseded import Superseded, put_back_superseded
 
 
 def names(tmp_path):
@@ -69,3 +70,56 @@ def test_a_link_to_a_run_is_followed_and_kept(kan_run, tmp_path):
     assert json.loads((tmp_path / "scratch/run/run.json").read_text())["config"]["seed"] == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "scratch"]
     assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["run"]
+
+
+def kill_while_replacing(tmp_path, moment):
+    """What kill -9 leaves of `overwrite=true`, at a moment of the run."""
+    (tmp_path / "here").rename(tmp_path / ".here.replaced-01234567.pending")
+    if moment == "before the folder":
+        return
+    (tmp_path / "here/.hydra").mkdir(parents=True)
+    if moment == "before run.json":
+        (tmp_path / "here/run.log").write_text("begun")
+        return
+    record = json.loads((tmp_path / ".here.replaced-01234567.pending/run.json").read_text())
+    record["status"] = "running"
+    (tmp_path / "here/run.json").write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("moment", ["before the folder", "before run.json", "computing"])
+def test_a_run_set_aside_by_a_killed_process_is_put_back(kan_run, tmp_path, moment):
+    kan_run("hydra.run.dir=here", "figures=none")
+    before = (tmp_path / "here/run.json").read_bytes()
+    kill_while_replacing(tmp_path, moment)
+    refused = kan_run("hydra.run.dir=here", "figures=none", "seed=1")
+    assert (refused.code, "add overwrite=true" in refused.err) == (2, True)
+    assert (tmp_path / "here/run.json").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+    kill_while_replacing(tmp_path, moment)
+    assert kan_run("hydra.run.dir=here", "figures=none", "seed=1", "overwrite=true").json("run.json")["seed"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
+def test_a_run_that_another_process_replaces_is_left_alone(kan_run, tmp_path):
+    kan_run("hydra.run.dir=here", "figures=none")
+    superseded = Superseded.set_aside(tmp_path / "here")
+    assert superseded is not None
+    put_back_superseded(tmp_path / "here")
+    assert not (tmp_path / "here").exists()
+    superseded.put_back()
+    assert Superseded.set_aside(tmp_path / "here") is not None
+
+
+@pytest.mark.parametrize("verb", ["report", "collect", "compare"])
+def test_a_run_set_aside_is_no_run_of_a_folder(kan_run, tmp_path, verb):
+    for name in ("a", "b"):
+        kan_run(f"hydra.run.dir=runs/{name}", "figures=none")
+    (tmp_path / "runs/a").rename(tmp_path / "runs/.a.replaced-01234567")
+    (tmp_path / "runs/b").rename(tmp_path / "runs/.b.part")
+    for name, k in (("c", 2), ("d", 4)):
+        kan_run(f"hydra.run.dir=runs/{name}", "figures=none", f"k={k}")
+    done = kan_run(verb, "runs")
+    assert done.code == 0, done.err
+    assert "replaced" not in done.out + done.err
+    if verb == "collect":
+        assert "2 of 2 runs complete" in done.out

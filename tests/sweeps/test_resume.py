@@ -1,6 +1,8 @@
 """kan-run resume: after kills, for named jobs, and never beside a running sweep."""
 
+import json
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -87,3 +89,91 @@ def test_a_running_sweep_is_not_resumed(kan_run, tmp_path):
         done = kan_run("resume", "sweep")
     assert done.code == 2
     assert "another kan-run is running this sweep" in done.err
+
+
+def make_beginning(folder, kind):
+    if kind == "empty folder":
+        folder.mkdir()
+        return
+    (folder / "multirun.yaml").unlink()
+    if kind == "part of a plan":
+        (folder / "plan.jsonl").rename(folder / ".plan.jsonl.part")
+    elif kind == "record of Hydra":
+        (folder / "plan.jsonl").unlink()
+        (folder / "multirun.yaml").write_text("hydra: {}")
+
+
+@pytest.mark.parametrize("kind", ["part of a plan", "record of Hydra", "plan", "empty folder"])
+def test_a_sweep_killed_before_its_first_job_starts_again(kan_run, tmp_path, kind):
+    argv = ["-m", "seed=0,1", "figures=none", "hydra.sweep.dir=sweep"]
+    if kind != "empty folder":
+        assert kan_run(*argv, "--dry-run").code == 0
+    make_beginning(tmp_path / "sweep", kind)
+    done = kan_run(*argv)
+    assert done.code == 0, done.err
+    assert "2 of 2 runs complete" in done.out
+    assert not list((tmp_path / "sweep").glob(".*"))
+
+
+def test_the_plan_of_another_sweep_is_not_replaced(kan_run, tmp_path):
+    kan_run("-m", "seed=0,1", "--dry-run", "hydra.sweep.dir=sweep")
+    before = (tmp_path / "sweep/plan.jsonl").read_bytes()
+    done = kan_run("-m", "seed=0,1,2", "hydra.sweep.dir=sweep")
+    assert done.code == 2
+    assert "kan-run resume sweep" in done.err
+    assert (tmp_path / "sweep/plan.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("subdir", [[], ["hydra.sweep.subdir=s${seed}"]])
+def test_the_basic_launcher_resumes_jobs_in_their_folders(kan_run, tmp_path, subdir):
+    argv = ["-m", "seed=0,1,2,3", "figures=none", "hydra/launcher=basic", "hydra.sweep.dir=sweep", *subdir]
+    assert kan_run(*argv).code == 0
+    jobs = read_plan(tmp_path / "sweep").jobs
+    for number in (1, 3):
+        shutil.rmtree(tmp_path / "sweep" / jobs[number].folder)
+    assert kan_run("resume", "sweep", "--only", "3").code == 6
+    assert record(tmp_path / "sweep" / jobs[3].folder)["seed"] == 3
+    done = kan_run("resume", "sweep")
+    assert done.code == 0, done.err
+    assert [record(tmp_path / "sweep" / job.folder)["seed"] for job in jobs] == [0, 1, 2, 3]
+
+
+def damage(folder, kind):
+    if kind == "empty run.json":
+        (folder / "run.json").write_text("")
+    elif kind == "no run.json":
+        (folder / "run.json").unlink()
+    elif kind == "empty stats.json":
+        (folder / "stats.json").write_text("")
+    elif kind == "another run":
+        content = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps({**content, "identity": "0" * 64}))
+    else:
+        shutil.rmtree(folder)
+        folder.symlink_to("0") if kind == "link" else folder.write_text("mine")
+
+
+CAUSES = {
+    "empty run.json": "run.json: damaged",
+    "no run.json": "run.json: no such file",
+    "empty stats.json": "stats.json is not what the run wrote",
+    "another run": "it holds the run of another config",
+    "file": "a file lies in the place of its folder",
+    "link": "a file lies in the place of its folder",
+}
+
+
+@pytest.mark.parametrize("launcher", ["kancli", "basic"])
+@pytest.mark.parametrize("kind", CAUSES)
+def test_what_is_not_the_complete_record_of_a_job_is_made_again(kan_run, tmp_path, kind, launcher):
+    words = ["hydra/launcher=basic"] if launcher == "basic" else []
+    kan_run("-m", "seed=0,1,2", "figures=none", "hydra.sweep.dir=sweep", *words)
+    untouched = (tmp_path / "sweep/0/run.json").read_bytes()
+    damage(tmp_path / "sweep/1", kind)
+    done = kan_run("resume", "sweep", "sweep.workers=0")
+    assert done.code == 0, done.err
+    assert "1 of 3 jobs to do" in done.err
+    assert CAUSES[kind] in done.err
+    assert "3 of 3 runs complete" in done.out
+    assert record(tmp_path / "sweep/1")["seed"] == 1
+    assert (tmp_path / "sweep/0/run.json").read_bytes() == untouched
