@@ -65,7 +65,7 @@ def check_all(paths: Sequence[Path], *, jobs: int = 1) -> Iterator[CheckResult]:
         yield from map(check, paths)
         return
     calls = [Call(check, (path,)) for path in paths]
-    queue, checks = deque(calls), dict[Call, Check]()
+    queue, checks = deque(calls), dict[Call, CheckResult]()
     repeated: set[Call] = set()
     for answer in run_calls(queue, min(jobs, len(paths))):
         if answer.cause is None:
@@ -74,7 +74,7 @@ def check_all(paths: Sequence[Path], *, jobs: int = 1) -> Iterator[CheckResult]:
             queue.append(answer.call)
             repeated |= set() if answer.lost_pool else {answer.call}
         else:
-            checks[answer.call] = Check(str(answer.call.args[0]), None, f"{answer.call.args[0]}: {answer.cause}")
+            checks[answer.call] = CheckResult(str(answer.call.args[0]), None, f"{answer.call.args[0]}: {answer.cause}")
         while calls and calls[0] in checks:
             yield checks[calls.pop(0)]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kancli.runs import record as record_module
+from kancli.runs.hashes import seal
 from kancli.runs.superseded import Superseded, put_back_superseded
 
 
@@ -83,7 +84,7 @@ def kill_while_replacing(tmp_path, moment):
         return
     record = json.loads((tmp_path / ".here.replaced-01234567.pending/run.json").read_text())
     record["status"] = "running"
-    (tmp_path / "here/run.json").write_text(json.dumps(record))
+    (tmp_path / "here/run.json").write_text(json.dumps(seal(record)))
 
 
 @pytest.mark.parametrize("moment", ["before the folder", "before run.json", "computing"])

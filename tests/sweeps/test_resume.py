@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from kancli.runs.hashes import seal
 from kancli.sweeps.plan import read_plan
 from tests.sweeps.conftest import KAN_RUN, assert_same_run, process, record
 
@@ -147,10 +148,10 @@ def damage(folder, kind):
         (folder / "stats.json").write_text("")
     elif kind == "another run":
         content = json.loads((folder / "run.json").read_text())
-        (folder / "run.json").write_text(json.dumps({**content, "identity": "0" * 64}))
+        (folder / "run.json").write_text(json.dumps(seal({**content, "identity": "0" * 64})))
     else:
         shutil.rmtree(folder)
-        folder.symlink_to("0") if kind == "link" else folder.write_text("mine")
+        folder.write_text("mine")
 
 
 CAUSES = {
@@ -159,7 +160,6 @@ CAUSES = {
     "empty stats.json": "stats.json is not what the run wrote",
     "another run": "it holds the run of another config",
     "file": "a file lies in the place of its folder",
-    "link": "a file lies in the place of its folder",
 }
 
 
