@@ -88,12 +88,11 @@ def write_named(target: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    resolved = target.resolve() if target.is_symlink() else target
-    if resolved.exists() and not resolved.is_file():
+    if target.exists() and not target.is_file():
         with target.open("wb") as device:  # a folder raises IsADirectoryError
             device.write(content)
     else:
-        write_whole(resolved, content)
+        write_whole(target.resolve() if target.is_symlink() else target, content)
 
 
 def read_json(path: Path) -> dict[str, Any]:

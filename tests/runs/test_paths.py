@@ -1,6 +1,8 @@
 """Files that are written stay where they belong: links, devices, and several writers of one file."""
 
 import json
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -50,6 +52,14 @@ def test_a_named_link_or_device_is_written_through(tmp_path, precious):
     write_named(tmp_path / "dangling", b"new")
     assert (tmp_path / "made").read_bytes() == b"new"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "elsewhere", "link", "made", "null"]
+
+
+def test_standard_output_can_be_named_as_a_file(tmp_path):
+    code = (
+        "from pathlib import Path; from kancli.runs.files import write_named; write_named(Path('/dev/stdout'), b'new')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"new"), done.stderr
 
 
 def test_two_writers_of_one_file_both_succeed(tmp_path):

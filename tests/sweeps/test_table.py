@@ -9,6 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from kancli.sweeps.plan import read_plan
+from kancli.sweeps.results import encode_csv
 from kancli.sweeps.table import read_rows
 
 
@@ -113,3 +114,10 @@ def test_collect_names_a_folder_that_cannot_be_created(kan_run, tmp_path):
     (tmp_path / "file").touch()
     done = kan_run("collect", "sweep", "-o", "file")
     assert (done.code, done.err) == (2, "kan-run: -o=file: File exists; name a folder elsewhere with -o=DIR\n")
+
+
+def test_no_cell_of_a_csv_is_a_formula():
+    header, row = ["a", "=b"], ["=1+1", "@x", "+x", "-x", "-1.5", "+3", "\tx", "plain", -2.5, None]
+    cells = encode_csv(header, [row]).decode().splitlines()
+    assert cells[0] == "a,'=b"
+    assert cells[1] == "'=1+1,'@x,'+x,'-x,-1.5,+3,'\tx,plain,-2.5,"
