@@ -39,7 +39,7 @@ from kancli.config.overrides import ResolvedOverrides, parse_and_resolve
 from kancli.config.presets import Presets
 from kancli.config.shorthands import SHORTHANDS, read_text
 from kancli.errors import ConfigError
-from kancli.schema import spell
+from kancli.schema import show, spell
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -110,6 +110,12 @@ class KanConfigLoader(ConfigLoaderImpl):
                 OmegaConf.update(config, key, value, merge=exists, force_add=True)
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError([_one_line(error)]) from error
+        except (
+            ValueError,
+            TypeError,
+            AssertionError,
+        ) as error:  # Hydra's, for a type of value
+            raise ConfigError([f"{show(' '.join(resolved.hydra))}: {_one_line(error)}"]) from error
 
         expand_figures(cast(MutableMapping[str, Any], config))
         check_code(config)
@@ -183,7 +189,7 @@ def _select_hydra(path: str, *, _root_: Any) -> Any:
     Raises:
         ConfigKeyError: Hydra's part has no such value, or has it only while a job runs.
     """
-    part = _root_.hydra if "hydra" in _root_ else HydraConfig.get()
+    part: Any = _root_.hydra if "hydra" in _root_ else HydraConfig.get()
     value = OmegaConf.select(part, path)
     if value is None and (OmegaConf.select(part, path, default=MISSING) == MISSING):
         raise ConfigKeyError(f"${{hydra:{path}}}: has no value here; type for example ${{hydra:runtime.choices.init}}")

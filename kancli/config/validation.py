@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kancli.config.finite import find_infinite
 from kancli.config.memory import RunSize
 from kancli.config.settings import MAX_SEED, Activations, Grid, Settings, Sweep
 from kancli.errors import ConfigError, one_line
@@ -118,7 +119,7 @@ def _read_variant(name: str, config: Any, faults: list[str]) -> Any:
         return _read_plugin(config, faults)
     selector, table = VARIANTS[name]
     choice: Any = config.get(selector) if isinstance(config, Mapping) else config
-    if not isinstance(config, Mapping) or choice not in table:
+    if not isinstance(config, Mapping) or not isinstance(choice, str) or choice not in table:
         faults.append(f"{name}.{selector}={show(choice)}: allowed: one of {', '.join(table)}{nearest(choice, table)}")
         return None
     variant = table[choice]
@@ -206,6 +207,8 @@ def _cross_checks(settings: Settings) -> list[str]:
     if type(settings.init) not in SCHEMES.values():
         name = name_of(type(settings.init))
         faults += [f"init.{TARGET}={name}: {fault}" for fault in find_faults(settings.init, layer_sizes(settings))]
+    else:
+        faults += find_infinite(settings.init, settings.inputs, layer_sizes(settings), settings.dtype)
     last = settings.seed + settings.n_seeds - 1
     if last > MAX_SEED:
         faults.append(f"seed={settings.seed} n_seeds={settings.n_seeds}: the last seed, {last}, is above {MAX_SEED}")
