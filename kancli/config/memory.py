@@ -17,11 +17,25 @@ GROUP_NUMBERS = 2_000_000
 GROUP_BYTES = 2**26
 
 
+# Measured: a process with torch and the other libraries; what drawing adds to it.
+PROCESS_BYTES, MATPLOTLIB_BYTES = 265_000_000, 40_000_000
+CGROUP_FILES = {  # of the versions of control groups: where they are mounted, the limit, the usage, the cache in it
+    "memory": ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    "": ("unified", "memory.max", "memory.current", "inactive_file"),
+}
+
+
 def available() -> int:
-    """Free memory in bytes, of the machine or of its control group if that has less; 2**62 if unknown."""
-    limits = [_meminfo(), _control_group()]
-    known = [limit for limit in limits if limit is not None]
-    return min(known) if known else 2**62
+    """Free memory in bytes: of the machine, its control groups and the process (ulimit -v); 2**62 if unknown."""
+    limits = [_meminfo(), _address_space(), *_control_groups()]
+    return min([limit for limit in limits if limit is not None], default=2**62)
+
+
+def _address_space() -> int | None:
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def _meminfo() -> int | None:
@@ -37,12 +51,32 @@ def _meminfo() -> int | None:
         return None
 
 
-def _control_group() -> int | None:
-    folder = Path("/sys/fs/cgroup")
+def _control_groups(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> Iterator[int]:
+    """What is left in each of the control groups, versions 1 and 2, that this process is in, inner ones first."""
     try:
-        return int((folder / "memory.max").read_text()) - int((folder / "memory.current").read_text())
-    except (OSError, ValueError):  # no control group, or "max"
+        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
+    except OSError:
+        return
+    for _, controllers, path in (line for line in lines if len(line) == 3):
+        if controllers not in CGROUP_FILES:
+            continue
+        mount, *names = CGROUP_FILES[controllers]
+        for base in (root / mount, root):
+            group = base / path.lstrip("/")
+            for folder in (group, *group.parents):
+                if (left := _left_in(folder, *names)) is not None:
+                    yield left
+                if folder == base:
+                    break
+
+
+def _left_in(folder: Path, limit: str, usage: str, cache: str) -> int | None:
+    try:
+        left = int((folder / limit).read_text()) - int((folder / usage).read_text())
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no such group, or its limit is "max"
         return None
+    return left + int(stat.get(cache, 0))  # the kernel drops its cache of files when a group needs room
 
 
 def gib(count: int) -> str:
@@ -55,9 +89,9 @@ def _edges(width: Sequence[int]) -> Iterator[int]:
 
 
 def model_bytes(width: Sequence[int], n_basis: int, item: int, members: int = 1) -> int:
-    """The parameters, and the copy of them that is written to disk. The random draws are small in comparison."""
+    """The parameters, and the copies of them while they are written."""
     parameters = sum(edges * (n_basis + 2) for edges in _edges(width))
-    return 2 * item * parameters * members
+    return 4 * item * parameters * members
 
 
 def member_bytes(width: Sequence[int], members: int, full: bool) -> int:
@@ -67,13 +101,13 @@ def member_bytes(width: Sequence[int], members: int, full: bool) -> int:
 
 
 def fit_bytes(grid: int, k: int) -> int:
-    """The collocation matrix of one input with k + 1 points per interval, and its singular vectors, in float64."""
-    return 3 * 8 * (k + 1) * grid * (grid + k)
+    """Copies (measured) of the collocation matrix of one input with k + 1 points per interval, in float64."""
+    return 11 * 8 * (k + 1) * grid * (grid + k)
 
 
 def sample_bytes(width: Sequence[int], n: int, item: int) -> int:
-    """The inputs: two float64 copies while they are sampled (three for sobol), and one in the run's dtype."""
-    return n * width[0] * (24 + item)
+    """The inputs: in float64 while they are sampled, and in the run's dtype."""
+    return n * width[0] * (8 + item)
 
 
 def kept_bytes(width: Sequence[int], n: int, item: int) -> int:
@@ -81,10 +115,10 @@ def kept_bytes(width: Sequence[int], n: int, item: int) -> int:
     return 2 * n * item * (sum(width) + 2 * sum(_edges(width)))
 
 
-def report_bytes(width: Sequence[int], first: int, item: int, full: bool, ensemble: bool) -> int:
-    """The statistics of every edge while they are collected and written (measured), and the sorted first samples."""
-    statistics = (2_000 if full else 1_200) * (5 if ensemble else 1)
-    return (statistics + (3 * item + (16 if full else 0)) * first) * sum(_edges(width))
+def report_bytes(width: Sequence[int], n_basis: int, full: bool, ensemble: bool) -> int:
+    """The statistics of every edge while they are written, and those of the largest layer's parameters (measured)."""
+    statistics = (800 if full else 500) * (5 if ensemble else 1)
+    return statistics * sum(_edges(width)) + 96 * max(_edges(width)) * n_basis
 
 
 def backward_bytes(width: Sequence[int], n_basis: int, n: int, threads: int) -> int:
@@ -109,9 +143,19 @@ def group_size(width: Sequence[int], n_basis: int, n: int) -> int:
     return max(1, GROUP_NUMBERS // max(min(n, chunk_size(width, n_basis)) * _widest(width, n_basis), pairs))
 
 
-def chunk_bytes(width: Sequence[int], n_basis: int, item: int) -> int:
-    """The tensors of one chunk and their float64 copies."""
-    return 8 * chunk_size(width, n_basis) * _widest(width, n_basis) * (item + 8) // 4
+def chunk_bytes(width: Sequence[int], n_basis: int, k: int, item: int, samples: int) -> int:
+    """The tensors of one chunk (measured): numbers of each edge, and of each input's k + 1 non-zero bases."""
+    numbers = 3.2 * max(_edges(width)) + 17 * max(width[:-1]) * (k + 1)
+    return round(min(samples, chunk_size(width, n_basis)) * numbers * item)
+
+
+def figure_pixels(width: Sequence[int], figures: Sequence[str], scale: float, dpi: int) -> int:
+    """Pixels of all figures, from their sizes in inches (measured). `scale` is that of the network figure alone."""
+    edges = max(_edges(width))
+    column = 11.7 if edges > 64 else min(9.0, max(5.0, 0.8 * edges))
+    network = column * 2.8 * (len(width) - 1) * scale**2
+    inches = sum(network if name == "network" else 45.0 for name in figures)
+    return round(inches * dpi**2)
 
 
 @dataclass(frozen=True)
@@ -129,12 +173,15 @@ class RunSize:
     level: str  # of the statistics
     first: int  # samples for roughness and quantiles
     backward: int  # samples in the backward pass
+    figures: Sequence[str] = ()
+    scale: float = 1.0  # of the network figure
+    dpi: int = 0  # of PNG files; 0 if there are none
 
     def find_faults(self) -> list[str]:
         """The message for the first part that does not fit into the free memory, if any."""
         free = available()
         for part in self._parts():
-            if part.total > free:
+            if part.total + PROCESS_BYTES > free:
                 return [f"{part.keys}: {part.name} {gib(part.size)}, {gib(free)} are free; {part.remedy}"]
         return []
 
@@ -146,7 +193,7 @@ class RunSize:
         yield _Part(f"width={width} grid={self.grid}", "the model needs", one, one, "take a smaller width or grid")
         model = model_bytes(self.width, n_basis, self.item, self.members)
         if self.members > 1:
-            model += member_bytes(self.width, self.members, full)
+            model += member_bytes(self.width, self.members, full) if self.level != "none" else 0
             yield _Part(f"n_seeds={self.members}", "the members need", model, model, "take fewer")
 
         fit = fit_bytes(self.grid, self.k) if self.adapts else 0
@@ -162,16 +209,27 @@ class RunSize:
         remedy = "take a smaller stats.ntk.n or stats=basic"
         yield _Part("stats=full", name, back, model + samples + back, remedy)
 
-        forward = model + chunk_bytes(self.width, n_basis, self.item)
+        forward = model + group * chunk_bytes(self.width, n_basis, self.k, self.item, self.samples)
         if self.level != "none":
-            forward += report_bytes(self.width, self.first, self.item, full, self.members > 1)
+            forward += report_bytes(self.width, n_basis, full, self.members > 1)
         remedy = "take stats=none, a smaller stats.first.n or a smaller width"
         yield _Part(f"width={width}", "model and statistics need", forward, samples + forward, remedy)
 
-        kept = kept_bytes(self.width, self.kept, self.item)
+        kept = 2 * kept_bytes(self.width, self.kept, self.item)
         name = f"the activations of {self.kept} samples need"
         remedy = "keep fewer with activations.n=1000, or take fewer samples"
-        yield _Part(f"inputs.n={self.samples}", name, kept, samples + forward + kept, remedy)
+        total = samples + forward + kept + fit + back
+        yield _Part(f"inputs.n={self.samples}", name, kept, total, remedy)
+
+        if self.figures:
+            pixels = figure_pixels(self.width, self.figures, self.scale, self.dpi)
+            image = 4 * pixels + MATPLOTLIB_BYTES
+            keys, name = f"figures.scale={self.scale:g} figures.dpi={self.dpi}", f"{pixels:.2g} pixels need"
+            yield _Part(keys, name, image, total + image, "take a smaller figures.scale or figures.dpi")
+
+    def estimate(self) -> int:
+        """The most bytes that the process will hold."""
+        return PROCESS_BYTES + max(part.total for part in self._parts())
 
 
 class _Part(NamedTuple):

@@ -247,4 +247,7 @@ def run_size(settings: Settings) -> RunSize:
         level=settings.stats.level,
         first=min(n, settings.stats.first.n),
         backward=min(n, settings.stats.ntk.n),
+        figures=settings.figures.names,
+        scale=settings.figures.scale,
+        dpi=settings.figures.dpi if "png" in settings.figures.format else 0,
     )
