@@ -189,7 +189,7 @@ class RunSize:
         full = self.level == "full"
         width, n_basis = "-".join(map(str, self.width)), self.grid + self.k
 
-        one = model_bytes(self.width, n_basis, self.item)
+        one = model_bytes(self.width, n_basis, self.item) // 2  # without the copies that are written
         yield _Part(f"width={width} grid={self.grid}", "the model needs", one, one, "take a smaller width or grid")
         model = model_bytes(self.width, n_basis, self.item, self.members)
         if self.members > 1:
