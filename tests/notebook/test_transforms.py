@@ -143,6 +143,7 @@ def test_compilation_of_the_whole_graph(model, x, backend):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own modules
 @pytest.mark.skipif(not HAS_COMPILER, reason="torch.compile needs a C++ compiler")
 def test_compilation_by_inductor(x):
     torch._dynamo.reset()
