@@ -128,11 +128,11 @@ def read_bytes(path: Path, max_bytes: int = MAX_JSON_BYTES) -> bytes:
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
 
 
-def decode_json(path: Path, content: bytes, kind: type[T], *, unique: bool = False) -> T:
+def decode_json(path: Path | str, content: bytes, kind: type[T], *, unique: bool = False) -> T:
     """Decode JSON, and check its type.
 
     Args:
-        path: the file that it was read from.
+        path: the file that it was read from, for messages.
         unique: refuse a key that occurs twice in an object; needless where the file's hash is known.
 
     Raises:
@@ -151,11 +151,11 @@ def decode_json(path: Path, content: bytes, kind: type[T], *, unique: bool = Fal
     return convert(path, value, kind)
 
 
-def convert(path: Path, value: Any, kind: type[T]) -> T:
+def convert(path: Path | str, value: Any, kind: type[T]) -> T:
     """Check the type of decoded JSON, and convert it.
 
     Args:
-        path: the file that it was read from.
+        path: the file that it was read from, for messages.
 
     Raises:
         ConfigError: it is of another type.

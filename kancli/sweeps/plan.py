@@ -14,10 +14,13 @@ from typing import Any
 
 from kancli.config.compose import settings_of
 from kancli.config.settings import Settings
-from kancli.errors import ConfigError, one_line
-from kancli.runs.files import unwritable_message, write_whole
+from kancli.errors import ConfigError
+from kancli.runs.files import convert, decode_json, read_bytes, unwritable_message, write_whole
+from kancli.runs.hashes import hash_of_bytes, is_sealed, seal
 from kancli.runs.reader import RunRecord, read_run
+from kancli.schema import show
 from kancli.seeding import SEMANTICS
+from kancli.sweeps.plan_schema import PlanHead
 
 PLAN = "plan.jsonl"  # the head, then one line per job
 MULTIRUN = "multirun.yaml"  # Hydra's own record of a sweep
@@ -156,10 +159,10 @@ def write_plan(plan: Plan) -> None:
     Raises:
         ConfigError: it cannot be written.
     """
-    lines = [json.dumps({**plan.head, "schema": SCHEMA, "jobs": len(plan.jobs)}, ensure_ascii=False)]
-    lines += [json.dumps(vars(job), ensure_ascii=False) for job in plan.jobs]
+    lines = "".join(json.dumps(vars(job), ensure_ascii=False) + "\n" for job in plan.jobs).encode()
+    head = {**plan.head, "schema": SCHEMA, "jobs": len(plan.jobs), "jobs_sha256": hash_of_bytes(lines)}
     try:
-        write_whole(plan.folder / PLAN, ("\n".join(lines) + "\n").encode())
+        write_whole(plan.folder / PLAN, f"{json.dumps(seal(head), ensure_ascii=False)}\n".encode() + lines)
     except OSError as error:
         raise ConfigError([unwritable_message(plan.folder, error, "hydra.sweep.dir")]) from None
 
@@ -176,18 +179,18 @@ def read_plan(folder: Path) -> Plan:
         ConfigError: it is missing or damaged.
     """
     path = folder / PLAN
-    try:
-        with path.open(encoding="utf-8") as file:
-            head = json.loads(next(file))
-            if head.get("schema") != SCHEMA:
-                raise ConfigError([f"{path}: has schema {head.get('schema')}, this kancli reads {SCHEMA}"])
-            jobs = [_parse_job(line) for line in file]
-    except FileNotFoundError:
-        raise ConfigError([f"{path}: no such file; give the folder of a sweep"]) from None
-    except (OSError, ValueError, AttributeError, TypeError, KeyError, StopIteration) as error:
-        raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
-    if len(jobs) != head["jobs"]:
-        raise ConfigError([f"{path}: damaged: {len(jobs)} jobs, {head['jobs']} were planned"])
+    if not os.path.lexists(path):
+        raise ConfigError([f"{path}: no such file; give the folder of a sweep"])
+    first, _, lines = read_bytes(path).partition(b"\n")
+    head = decode_json(path, first, dict[str, Any], unique=True)
+    if head.get("schema") != SCHEMA:
+        raise ConfigError([f"{path}: has schema {show(head.get('schema'))}, this kancli reads {SCHEMA}"])
+    typed_head = convert(path, head, PlanHead)
+    jobs = [_parse_job(f"{path}:{number + 2}", number, line) for number, line in enumerate(lines.splitlines())]
+    if len(jobs) != typed_head.jobs:
+        raise ConfigError([f"{path}: damaged: {len(jobs)} jobs, {typed_head.jobs} were planned"])
+    if not is_sealed(head) or typed_head.jobs_sha256 not in (None, hash_of_bytes(lines)):
+        raise ConfigError([f"{path}: damaged: is not the plan that the sweep wrote"])
     _check_links(folder, jobs)
     return Plan(folder, head, jobs)
 
@@ -207,10 +210,20 @@ def _check_links(folder: Path, jobs: Sequence[Job]) -> None:
             raise ConfigError([f"{folder / job.folder}: is reached by a symbolic link; jobs lie in the sweep's folder"])
 
 
-def _parse_job(line: str) -> Job:
-    job = Job(**json.loads(line))
+def _parse_job(place: str, number: int, line: bytes) -> Job:
+    """Decode the line of a job.
+
+    Args:
+        place: the file and the number of the line.
+
+    Raises:
+        ConfigError: it is damaged.
+    """
+    job = decode_json(place, line, Job, unique=True)
+    if job.number != number:
+        raise ConfigError([f"{place}: damaged: its number is {job.number}; this is the line of job {number}"])
     if not is_below(job.folder):
-        raise ValueError(f"job {job.number} is not below the sweep's folder: {job.folder}")
+        raise ConfigError([f"{place}: damaged: job {number} is not below the sweep's folder: {job.folder}"])
     return job
 
 

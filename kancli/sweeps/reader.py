@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kancli.errors import ConfigError, one_line
+from kancli.errors import ConfigError
 from kancli.runs.reader import RunRecord, read_run
 from kancli.sweeps import table
-from kancli.sweeps.plan import MULTIRUN, PLAN, Plan, has_plan, read_plan
+from kancli.sweeps.plan import MULTIRUN, Plan, has_plan, read_plan
 from kancli.sweeps.table import Row
-
-HEAD_TYPES = {"typed": list, "options": list, "swept": dict, "notices": list, "dropped": int}
 
 
 @dataclass(frozen=True)
@@ -58,18 +56,8 @@ def read_folder(folder: Path) -> RunsFolder:
 
 
 def _read_planned(plan: Plan) -> RunsFolder:
-    path = plan.folder / PLAN
-    for name, kind in HEAD_TYPES.items():
-        if not isinstance(plan.head.get(name), kind):
-            raise ConfigError([f"{path}: damaged: its head's {name} is not a {kind.__name__}"])
-    if not all(isinstance(values, list) for values in plan.head["swept"].values()):
-        raise ConfigError([f"{path}: damaged: the values of a swept key are not a list"])
-    try:
-        rows = list(table.read_rows(plan))
-        records = [plan.record(job) for job in plan.jobs]
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
-    return RunsFolder(plan.folder, rows, records, plan.head)
+    rows = list(table.read_rows(plan))
+    return RunsFolder(plan.folder, rows, [plan.record(job) for job in plan.jobs], plan.head)
 
 
 def _read_record(folder: Path) -> RunRecord | None:

@@ -253,7 +253,7 @@ def test_edited_statistics_are_inconclusive(kan_run, kan_run_once):
     path.write_text(path.read_text().replace('"schema": 2', '"schema":  2'))
     checked = kan_run("check", run.out.splitlines()[-1])
     assert checked.code == 5
-    assert "stats.json is not what the run wrote" in checked.out
+    assert "damaged: stats.json is not what the run wrote" in checked.out
 
 
 def test_drift_takes_precedence_over_inconclusive(kan_run, kept):

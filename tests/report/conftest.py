@@ -10,7 +10,7 @@ import pytest
 
 from kancli.cli.dispatch import main
 from tests.report import chromium
-from tests.runs.records import edit_record, reseal
+from tests.runs.records import edit_record, reseal, write_plan
 
 HOSTILE = "</script><b>bold</b><img src=x onerror=alert(1)>\"'&${title}{{ title }}{% if %}"
 HOSTILE_KEY = "</script><b>"
@@ -44,7 +44,7 @@ def hostile_sweep(sweep):
     job = jobs[1]
     (sweep / "1").rename(sweep / "javascript:alert(1)")
     job["folder"] = "javascript:alert(1)"
-    (sweep / "plan.jsonl").write_text("\n".join(map(json.dumps, [head, *jobs])) + "\n")
+    write_plan(sweep / "plan.jsonl", head, jobs)
     path = sweep / "javascript:alert(1)"
     record = json.loads((path / "run.json").read_text())
     record |= {"status": HOSTILE, "error": HOSTILE, "versions": {HOSTILE: HOSTILE}, "config": {HOSTILE: HOSTILE}}

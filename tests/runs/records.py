@@ -2,7 +2,7 @@
 
 import json
 
-from kancli.runs.hashes import hash_of_file, seal
+from kancli.runs.hashes import hash_of_bytes, hash_of_file, seal
 
 
 def edit_record(folder, **changes):
@@ -18,3 +18,10 @@ def reseal(folder):
     record["sha256"]["files"].update({name: hash_of_file(folder / name) for name in names})
     record["sha256"]["sizes"] = {name: (folder / name).stat().st_size for name in names}
     edit_record(folder, sha256=record["sha256"])
+
+
+def write_plan(path, head, jobs):
+    """Write a plan whose hashes fit its content."""
+    lines = "".join(json.dumps(job) + "\n" for job in jobs)
+    head = seal({**head, "jobs_sha256": hash_of_bytes(lines.encode())})
+    path.write_text(json.dumps(head) + "\n" + lines)

@@ -1,8 +1,11 @@
 """The plan of a sweep: its jobs, folders and notices, and what it does not depend on later."""
 
+import json
+
 import pytest
 
 from kancli.sweeps.plan import read_plan
+from tests.runs.records import write_plan
 from tests.sweeps.conftest import record
 
 
@@ -55,7 +58,8 @@ def test_later_edits_of_presets_do_not_change_a_plan(kan_run, tmp_path):
 def test_a_plan_with_other_semantics_is_not_resumed(kan_run, tmp_path):
     kan_run("-m", "seed=0,1", "--dry-run", "hydra.sweep.dir=sweep")
     path = tmp_path / "sweep/plan.jsonl"
-    path.write_text(path.read_text().replace('"semantics": ', '"semantics": 1000', 1))
+    head, *jobs = map(json.loads, path.read_text().splitlines())
+    write_plan(path, {**head, "semantics": 1000}, jobs)
     done = kan_run("resume", "sweep")
     assert done.code == 2
     assert "planned with semantics 1000" in done.err
@@ -94,3 +98,50 @@ def test_damaged_plans_are_reported_by_name(kan_run, tmp_path, harm):
     assert done.code == 2
     assert "plan.jsonl" in done.err
     assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "change", "message"),
+    [
+        (0, {"typed": "seed=0,1"}, "plan.jsonl: damaged: ValidationError: Expected `array`, got `str` - at `$.typed`"),
+        (0, {"swept": {"seed": 3}}, "Expected `array`, got `int` - at `$.swept[...]`"),
+        (0, {"hydra": {}}, "Object missing required field `overrides` - at `$.hydra`"),
+        (0, {"base": []}, "Expected `object`, got `array` - at `$.base`"),
+        (0, {"jobs": 3}, "plan.jsonl: damaged: 2 jobs, 3 were planned"),
+        (1, {"words": [3]}, "plan.jsonl:2: damaged: ValidationError: Expected `str`, got `int` - at `$.words[0]`"),
+        (2, {"identity": None}, "plan.jsonl:3: damaged: ValidationError: Expected `str`, got `null` - at `$.identity`"),
+        (2, {"number": 0}, "plan.jsonl:3: damaged: its number is 0; this is the line of job 1"),
+    ],
+)
+def test_a_wrong_type_in_a_plan_is_named(kan_run, tmp_path, line, change, message):
+    kan_run("-m", "seed=0,1", "--dry-run", "hydra.sweep.dir=sweep")
+    path = tmp_path / "sweep/plan.jsonl"
+    lines = [json.loads(text) for text in path.read_text().splitlines()]
+    lines[line] |= change
+    write_plan(path, lines[0], lines[1:])
+    for verb in ("resume", "collect", "report", "draw"):
+        done = kan_run(verb, "sweep")
+        assert done.code == 2
+        assert message in done.err
+        assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("old", "new"), [('"seed=1"', '"seed=2"'), ('"dropped": 0', '"dropped": 1')])
+def test_an_edited_plan_is_damaged(kan_run, tmp_path, old, new):
+    kan_run("-m", "seed=0,1", "--dry-run", "hydra.sweep.dir=sweep")
+    path = tmp_path / "sweep/plan.jsonl"
+    path.write_text(path.read_text().replace(old, new))
+    for verb in ("resume", "collect", "report"):
+        done = kan_run(verb, "sweep")
+        assert done.code == 2
+        assert "plan.jsonl: damaged: is not the plan that the sweep wrote" in done.err
+    assert not (tmp_path / "sweep/0").exists()
+
+
+def test_plans_of_an_older_kancli_have_no_hashes(kan_run, tmp_path):
+    kan_run("-m", "seed=0,1", "--dry-run", "hydra.sweep.dir=sweep", "figures=none")
+    path = tmp_path / "sweep/plan.jsonl"
+    head, *jobs = path.read_text().splitlines()
+    head = {name: value for name, value in json.loads(head).items() if not name.endswith("sha256")}
+    path.write_text("\n".join([json.dumps(head), *jobs]) + "\n")
+    assert kan_run("resume", "sweep").code == 0

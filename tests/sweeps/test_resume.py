@@ -11,6 +11,7 @@ import pytest
 
 from kancli.runs.hashes import seal
 from kancli.sweeps.plan import read_plan
+from tests.runs.records import write_plan
 from tests.sweeps.conftest import KAN_RUN, assert_same_run, process, record
 
 KILLS = 3
@@ -67,12 +68,14 @@ def test_a_plan_names_folders_below_the_sweep_only(kan_run, tmp_path, folder):
     (thesis / "run.json").write_text("{}")
     (tmp_path / "sweep/link").symlink_to(thesis.parent)
     plan = tmp_path / "sweep/plan.jsonl"
-    plan.write_text(plan.read_text().replace('"folder": "1"', f'"folder": "{folder}"'))
+    head, *jobs = map(json.loads, plan.read_text().splitlines())
+    jobs[1]["folder"] = folder
+    write_plan(plan, head, jobs)
     before = sorted(tmp_path.rglob("*"))
     for words in (["resume", "sweep"], ["resume", "sweep", "--only", "failed"], ["collect", "sweep"]):
         answer = kan_run(*words)
         assert answer.code == 2
-        assert "plan.jsonl: damaged" in answer.err or "is reached by a symbolic link" in answer.err
+        assert "plan.jsonl:3: damaged" in answer.err or "is reached by a symbolic link" in answer.err
         assert sorted(tmp_path.rglob("*")) == before
 
 
