@@ -5,6 +5,7 @@ The file must be a regular one of at most `MAX_BYTES`. Errors name file, row and
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import functools
 import hashlib
@@ -16,6 +17,10 @@ from typing import Any
 from kancli.errors import ConfigError
 from kancli.inputs.formats import ALLOWED, MAGIC
 from kancli.inputs.table import MAX_BYTES, OVERFLOW, ReadOptions, Source, Table, fail_beyond
+
+HEAD_BYTES = 4096
+FIRST_BYTES = {".npy": b"\x93NUMPY", ".npz": b"PK", ".parquet": b"PAR1"}
+BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 
 def read_table(path: Path, options: ReadOptions | None = None, *, dtype: str = "float64") -> Table:
@@ -62,10 +67,20 @@ def _read_bytes(path: Path) -> bytes:
             source.fail(f"is {kind}, not a regular file; save its content to a file first")
         if status.st_size > MAX_BYTES:
             source.fail(f"has {_gib(status.st_size)}; allowed: at most {_gib(MAX_BYTES)}; give a part of it")
-        content = file.read(MAX_BYTES + 1)
+        content = file.read(HEAD_BYTES)
+        if _is_plausible(path, content):
+            content += file.read(MAX_BYTES + 1 - len(content))
     if len(content) > MAX_BYTES:
         source.fail(f"has over {_gib(MAX_BYTES)}, which is the limit; give a part of it")
     return content
+
+
+def _is_plausible(path: Path, head: bytes) -> bool:
+    """Whether the first bytes are those of the file's format. If not, its reader refuses them, and needs no more."""
+    suffix = path.suffix.lower()
+    if suffix in FIRST_BYTES:
+        return head.startswith(FIRST_BYTES[suffix])
+    return b"\0" not in head or head.startswith(BYTE_ORDER_MARKS)
 
 
 def _gib(count: int) -> str:

@@ -147,3 +147,19 @@ def test_a_file_that_grows_past_the_limit_is_refused(tmp_path, monkeypatch):
     (tmp_path / "x.csv").write_text("0.25,0.75\n0.5,0.5\n")
     assert "allowed: at most 10 bytes" in fault(tmp_path / "x.csv")
     assert MAX_BYTES == 2**30
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.npy", "x.npz", "x.parquet"])
+def test_only_the_head_of_another_format_is_read(tmp_path, monkeypatch, name):
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(2**20)
+    sizes = []
+    read = files._reader
+
+    def spy(source):
+        sizes.append(len(source.content))
+        return read(source)
+
+    monkeypatch.setattr(files, "_reader", spy)
+    assert ": not a" in fault(tmp_path / name)
+    assert sizes == [files.HEAD_BYTES]
