@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
+from kancli.errors import ConfigError
 from kancli.inits.plugins import CodePolicy, code_policy, use_policy
 
 T = TypeVar("T")
@@ -110,13 +111,19 @@ def _start_pool(count: int) -> Iterator[ProcessPool]:
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(count, initializer=_prepare_worker, initargs=(count, code_policy()), context=context)
     try:
-        # Workers inherit the signal mask: this process alone answers Ctrl-C and SIGHUP, from their first moment on.
-        resource_tracker.ensure_running()  # would unblock SIGINT if it started within the block
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         try:
-            pool.schedule(_do_nothing)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            # Workers inherit the signal mask: this process alone answers Ctrl-C and SIGHUP, from the start.
+            resource_tracker.ensure_running()  # would unblock SIGINT if it started within the block
+            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+            try:
+                pool.schedule(_do_nothing)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        except (OSError, RuntimeError) as error:  # BrokenProcessPool too
+            raise ConfigError(
+                [f"{count} worker processes cannot be started: the limit on processes is reached (ulimit -u, or"
+                 " pids.max of the control group); raise it, or take fewer: sweep.workers=1 or 0, --jobs 1"]
+            ) from error  # fmt: skip
         yield pool
         if pool.active:
             pool.close()
