@@ -108,22 +108,8 @@ _reusable: _ReusablePools | None = None
 
 @contextlib.contextmanager
 def _start_pool(count: int) -> Iterator[ProcessPool]:
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(count, initializer=_prepare_worker, initargs=(count, code_policy()), context=context)
+    pool = _started(count)
     try:
-        try:
-            # Workers inherit the signal mask: this process alone answers Ctrl-C and SIGHUP, from the start.
-            resource_tracker.ensure_running()  # would unblock SIGINT if it started within the block
-            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
-            try:
-                pool.schedule(_do_nothing)
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        except (OSError, RuntimeError) as error:  # BrokenProcessPool too
-            raise ConfigError(
-                [f"{count} worker processes cannot be started: the limit on processes is reached (ulimit -u, or"
-                 " pids.max of the control group); raise it, or take fewer: sweep.workers=1 or 0, --jobs 1"]
-            ) from error  # fmt: skip
         yield pool
         if pool.active:
             pool.close()
@@ -132,6 +118,36 @@ def _start_pool(count: int) -> Iterator[ProcessPool]:
         raise
     finally:
         pool.join()
+
+
+def _started(count: int) -> ProcessPool:
+    """A running pool of `count` workers; of fewer, if the limit on processes leaves no room for them.
+
+    Raises:
+        ConfigError: not even one can be started.
+    """
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPool(count, initializer=_prepare_worker, initargs=(count, code_policy()), context=context)
+    try:
+        # Workers inherit the signal mask: this process alone answers Ctrl-C and SIGHUP, from the start.
+        resource_tracker.ensure_running()  # would unblock SIGINT if it started within the block
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+        try:
+            pool.schedule(_do_nothing)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    except BaseException as error:
+        pool.stop()
+        pool.join()
+        if not isinstance(error, (OSError, RuntimeError)):  # BrokenProcessPool is a RuntimeError
+            raise
+        if count > 1:
+            return _started(count // 2)
+        raise ConfigError(
+            ["no worker process can be started: the limit on processes is reached (ulimit -u, or pids.max of the"
+             " control group); raise it, or take none: sweep.workers=0, --jobs 1"]
+        ) from error  # fmt: skip
+    return pool
 
 
 def _do_nothing() -> None:
