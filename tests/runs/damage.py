@@ -168,7 +168,7 @@ def try_one(rng, whole, scratch):
     shutil.copytree(whole, scratch)
     path = scratch / name
     way = damage(rng, path)
-    if rng.random() < 0.5 and target != "kept.json":
+    if rng.random() < 0.5 and target != "kept.json" and path.is_file():
         with contextlib.suppress(Exception):  # nothing that could be sealed is left
             reseal(path.parent if (path.parent / "run.json").is_file() else scratch / target)
     outside = set(scratch.parent.iterdir())
