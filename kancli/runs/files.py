@@ -142,6 +142,8 @@ def decode_json(path: Path | str, content: bytes, kind: type[T], *, unique: bool
         raise ConfigError([f"{path}: damaged: begins with a byte order mark; allowed: UTF-8 without one"])
     try:
         value = msgspec.json.decode(content)
+        if re.search(rb"\d{309}", content):  # a float holds 308 digits; a hash or a word of a record has fewer
+            raise ValueError("a number of more than 308 digits")
         if _is_deep(content):
             raise ValueError(f"nested more than {MAX_JSON_DEPTH} deep")
         if unique and msgspec.json.encode(value).count(b":") != content.count(b":"):

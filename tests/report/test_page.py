@@ -52,7 +52,7 @@ def test_data_equals_the_files_of_the_jobs(kan_run, sweep):
         "init=default",
         "! 6 warn",
         "Identical in the 12 jobs",
-        "least share of the branches' variance that is the splines'",
+        "least share of the spline branches in both branches' variance",
         "kan-run -m init=default,linear",
     ):
         assert text in page.text

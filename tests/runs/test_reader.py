@@ -205,6 +205,7 @@ DEEP = '{"config": ' + '{"a":' * 70 + "1" + "}" * 70 + "}"
         (json.dumps(RECORD).encode("utf-16"), "byte order mark"),
         (b'{"config": {"seed": 1e400}}', "Number out of range"),
         (b'{"config": {"seed": 1' + b"0" * 9_999 + b"}}", "out of range"),
+        (b'{"config": {"seed": 1' + b"0" * 400 + b"}}", "more than 308 digits"),
         (b'{"config": {"seed": NaN}}', "JSON is malformed"),
         (b'{"status": "complete", "status": "failed"}', "the key 'status' occurs twice"),
         (DEEP.encode(), "nested more than 64 deep"),
