@@ -22,8 +22,8 @@ MODEL_ARGUMENTS = (
 MEMBERS_HINT = "KAN() is one model: draw several with KAN(seed=0), KAN(seed=1), ..., or load a run's with KAN.load(RUN)"
 # Arguments of pykan's KAN that have no counterpart here.
 PYKAN_ARGUMENTS = (
-    "mult_arity", "symbolic_enabled", "affine_trainable", "grid_eps", "sp_trainable", "sb_trainable", "sparse_init",
-    "save_act", "auto_save", "first_init", "ckpt_path", "state_id", "round",
+    "mult_arity", "symbolic_enabled", "affine_trainable", "grid_eps", "sp_trainable", "sb_trainable", "save_act",
+    "auto_save", "first_init", "ckpt_path", "state_id", "round",
 )  # fmt: skip
 # Keys of `FigureOptions` that choose files, or pictures of several runs.
 NOT_OF_PLOT = ("names", "format", "share")

@@ -89,7 +89,7 @@ def test_jobs_are_planned_as_they_come_and_have_the_bits_of_single_runs(kan_run,
 
 
 def test_a_job_that_fails_ends_a_search_that_cannot_do_without(kan_run, tmp_path):
-    done = kan_run(*SEARCH, "objective=layer0_output_std", "hydra.sweeper.high=1e41")
+    done = kan_run(*SEARCH, "objective=layer0_output_std", "hydra.sweeper.high=1e30", "base_fun=square")
     assert done.code == 6
     assert "hydra/sweeper=thirds: gave up: 0: failed: " in done.err
     assert "the search did not come to its end" in done.err
@@ -122,10 +122,14 @@ def test_an_objective_that_this_run_lacks_is_told_of(kan_run, tmp_path):
     assert done.code == 2
     assert "objective=layer7_output_std: no such statistic of this run; allowed: a number in sweep.csv" in done.err
     assert (tmp_path / "found/sweep.csv").is_file()
-    alone = kan_run("objective=rugh")
+    alone = kan_run("objective=layer7_output_std", "hydra.run.dir=alone")
     assert alone.code == 2
-    assert "did you mean rough?" in alone.err
-    assert alone.json("run.json")["status"] == "complete"
+    assert "objective=layer7_output_std: no such statistic" in alone.err
+    assert json.loads((tmp_path / "alone/run.json").read_text())["status"] == "complete"
+    misspelt = kan_run("objective=rugh", "hydra.run.dir=misspelt")
+    assert misspelt.code == 2
+    assert "did you mean rough?" in misspelt.err
+    assert not (tmp_path / "misspelt").exists()
 
 
 def test_a_job_that_was_run_before_counts_once(kan_run, tmp_path):

@@ -77,7 +77,7 @@ def test_collect_rebuilds_and_joins_tables_from_folders(kan_run, tmp_path):
 
 
 def test_failed_jobs_are_in_the_table(kan_run, tmp_path):
-    done = kan_run("-m", "noise_scale=1e41,0.1", "hydra.sweep.dir=sweep")
+    done = kan_run("-m", "noise_scale=1e30,0.1", "base_fun=square", "hydra.sweep.dir=sweep")
     assert done.code == 6
     first, second = csv.DictReader((tmp_path / "sweep/sweep.csv").read_text().splitlines())
     assert (first["status"], second["status"]) == ("failed", "complete")
