@@ -20,6 +20,7 @@ def test_published_budgets(name):
     assert budget.backward == pytest.approx(backward, rel=3e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMES)
 @pytest.mark.parametrize("base", ["silu", pytest.param("zero", marks=pytest.mark.slow)])
 def test_budgets_are_the_means_of_an_ensemble(name, base):

@@ -60,6 +60,7 @@ def command_line(number):
     return [*words, "-m", "--dry-run"] if draw.random() < 0.3 else [*words, *SAFE]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [pytest.param(block, marks=pytest.mark.slow if block else ()) for block in range(10)])
 def test_any_words_are_answered(kan_run, tmp_path, block):
     for number in range(40 * block, 40 * block + 40):

@@ -88,6 +88,7 @@ def test_many_columns_make_several_tables(runs, tmp_path):
     assert len(format_tables(read_columns([runs / "sweep"]))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "answer"),
     [

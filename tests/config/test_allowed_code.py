@@ -32,6 +32,7 @@ FOREIGN_CODE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "value"), FOREIGN_CODE, ids=[" ".join(pair) for pair in FOREIGN_CODE])
 @pytest.mark.parametrize(
     "form",

@@ -29,6 +29,7 @@ def calls():
 ONCE = {"parse": 1, "resolve": 1, "validate": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

@@ -36,6 +36,7 @@ SPELLINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("overrides", "expected"), SPELLINGS, ids=[" ".join(words) for words, _ in SPELLINGS])
 def test_spellings(presets, overrides, expected):
     if expected is None:
@@ -69,6 +70,7 @@ ORDERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("preset", "value", "key", "expected"), ORDERS)
 def test_a_preset_and_a_value_may_come_in_either_order(presets, tmp_path, monkeypatch, preset, value, key, expected):
     monkeypatch.chdir(tmp_path)
@@ -86,6 +88,7 @@ def test_a_preset_and_a_value_may_come_in_either_order(presets, tmp_path, monkey
     assert compose_both_ways(mine, "experiment=a") == compose_both_ways(mine, "experiment=b") == config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["1", "1.5", "1e3", "null", "true", "010"])
 def test_presets_may_have_names_that_look_like_values(tmp_path, name):
     for group, text in (("experiment", "seed: 3\n"), ("init", "scheme: default\nnoise_scale: 0.5\n")):

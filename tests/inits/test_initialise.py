@@ -155,6 +155,7 @@ def test_another_layers_width_changes_nothing_here(name):
             assert torch.equal(getattr(model.layers[number], tensor), getattr(other.layers[number], tensor))
 
 
+@pytest.mark.slow
 def test_a_scale_grows_what_it_names():
     once, twice = drawn(scheme=Reference(noise_scale=0.1)), drawn(scheme=Reference(noise_scale=0.2))
     torch.testing.assert_close(twice.layers[0].coef, 2 * once.layers[0].coef)

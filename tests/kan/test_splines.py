@@ -28,6 +28,7 @@ def test_float64_equals_scipy(grid, k):
     np.testing.assert_allclose(found, scipy_basis(x.numpy(), RANGE, grid, k), atol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", range(6))
 @pytest.mark.parametrize("grid", [5, 50, 200])
 def test_float32_error_is_at_most_2e_6_of_the_largest_value(grid, k):

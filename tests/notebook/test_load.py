@@ -19,6 +19,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", RUNS)
 def test_a_loaded_model_gives_the_output_of_its_run(kan_run, case):
     run = kan_run(*RUNS[case], "figures=none")

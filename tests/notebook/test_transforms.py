@@ -132,6 +132,7 @@ def test_checkpointing_gives_the_gradients(model, x):
     torch.testing.assert_close(leaf.grad, plain_jacobian(model, x)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 def test_compilation_of_the_whole_graph(model, x, backend):
     torch._dynamo.reset()
@@ -152,6 +153,7 @@ def test_compilation_by_inductor(x):
     assert torch.equal(model.last_inputs, x)
 
 
+@pytest.mark.slow
 def test_export(model, x):
     exported = torch.export.export(model, (x,)).module()
     torch.testing.assert_close(exported(x), model(x))
@@ -230,6 +232,7 @@ def test_replicas_of_data_parallel_compute_the_same(x):
     assert model.last_inputs is not replica.last_inputs
 
 
+@pytest.mark.slow
 def test_threads_share_a_model_and_keep_their_thread_count():
     torch.set_num_threads(2)
     model, x = KAN([2, 5, 1]), torch.randn(5000, 2)

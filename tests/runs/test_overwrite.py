@@ -87,6 +87,7 @@ def kill_while_replacing(tmp_path, moment):
     (tmp_path / "here/run.json").write_text(json.dumps(seal(record)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before the folder", "before run.json", "computing"])
 def test_a_run_set_aside_by_a_killed_process_is_put_back(kan_run, tmp_path, moment):
     kan_run("hydra.run.dir=here", "figures=none")
@@ -111,6 +112,7 @@ def test_a_run_that_another_process_replaces_is_left_alone(kan_run, tmp_path):
     assert Superseded.set_aside(tmp_path / "here") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["report", "collect", "compare"])
 def test_a_run_set_aside_is_no_run_of_a_folder(kan_run, tmp_path, verb):
     for name in ("a", "b"):

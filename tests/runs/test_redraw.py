@@ -90,6 +90,7 @@ def test_a_mistake_gives_a_message(kan_run, kan_run_once, argv, says):
     assert len(answer.err.splitlines()) <= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "harm"),
     [

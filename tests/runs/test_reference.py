@@ -88,6 +88,7 @@ def test_each_case_matches_its_baseline(case, rewrite):
     assert result.answer in MATCHES, format_lines(result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*CASES, "plate"])
 def test_each_picture_is_what_is_drawn_now(name, figures, pictures):
     committed = imread(picture(name))

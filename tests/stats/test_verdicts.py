@@ -161,6 +161,7 @@ def test_the_standard_error_of_the_mean_square_is_that_of_many_draws(name):
             assert float(squares.mean()) == pytest.approx(std**2, rel=0.03), tensor
 
 
+@pytest.mark.slow
 def test_members_are_judged_by_their_mean_with_an_interval(x):
     told = verdicts_of(model_of([2, 5, 1], members=20), x, ensemble=True)
     singles = [verdicts_of(model_of([2, 5, 1], seed=seed), x)["off_grid"].value for seed in range(20)]

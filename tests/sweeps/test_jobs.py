@@ -80,6 +80,7 @@ def test_generated_sweeps_compose_as_hydra_composes_them(presets):
     assert compared == 36
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "told"),
     [

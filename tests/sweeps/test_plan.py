@@ -78,6 +78,7 @@ def test_jobs_fail_if_their_input_file_changed_since_the_plan(kan_run, tmp_path)
     assert record(tmp_path / "sweep/0")["status"] == "failed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["gone", "empty", "cut", "garbage", "schema", "outside"])
 def test_damaged_plans_are_reported_by_name(kan_run, tmp_path, harm):
     kan_run("-m", "seed=0,1", "--dry-run", "hydra.sweep.dir=sweep")
@@ -100,6 +101,7 @@ def test_damaged_plans_are_reported_by_name(kan_run, tmp_path, harm):
     assert len(done.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "change", "message"),
     [

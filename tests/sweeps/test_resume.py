@@ -60,6 +60,7 @@ def test_only_selected_jobs_run_again(kan_run, tmp_path):
         assert kan_run("resume", "sweep", "--only", only).code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", [".", "", "..", "/tmp", "link/thesis", "link"])
 def test_a_plan_names_folders_below_the_sweep_only(kan_run, tmp_path, folder):
     kan_run("-m", "seed=0,1", "--dry-run", "hydra.sweep.dir=sweep")
@@ -107,6 +108,7 @@ def make_beginning(folder, kind):
         (folder / "multirun.yaml").write_text("hydra: {}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["part of a plan", "record of Hydra", "plan", "empty folder"])
 def test_a_sweep_killed_before_its_first_job_starts_again(kan_run, tmp_path, kind):
     argv = ["-m", "seed=0,1", "figures=none", "hydra.sweep.dir=sweep"]
@@ -128,6 +130,7 @@ def test_the_plan_of_another_sweep_is_not_replaced(kan_run, tmp_path):
     assert (tmp_path / "sweep/plan.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subdir", [[], ["hydra.sweep.subdir=s${seed}"]])
 def test_the_basic_launcher_resumes_jobs_in_their_folders(kan_run, tmp_path, subdir):
     argv = ["-m", "seed=0,1,2,3", "figures=none", "hydra/launcher=basic", "hydra.sweep.dir=sweep", *subdir]
@@ -166,6 +169,7 @@ CAUSES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["kancli", "basic"])
 @pytest.mark.parametrize("kind", CAUSES)
 def test_what_is_not_the_complete_record_of_a_job_is_made_again(kan_run, tmp_path, kind, launcher):

@@ -96,6 +96,7 @@ def test_a_job_that_fails_ends_a_search_that_cannot_do_without(kan_run, tmp_path
     assert json.loads((tmp_path / "found/summary.json").read_text())["status"] == {"failed": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
