@@ -33,6 +33,10 @@ class Activations:
         None, Optional(Integer(0, 10**9)), "keep the first n samples in activations.safetensors; null keeps all, 0 none"
     )
 
+    def count(self, n_samples: int) -> int:
+        """How many of a run's samples are kept."""
+        return n_samples if self.n is None else min(n_samples, self.n)
+
 
 @dataclass(frozen=True)
 class Sweep:

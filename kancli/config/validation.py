@@ -242,7 +242,7 @@ def run_size(settings: Settings) -> RunSize:
         item=ITEM_BYTES[settings.dtype],
         members=settings.n_seeds,
         samples=n,
-        kept=n if settings.activations.n is None else min(n, settings.activations.n),
+        kept=settings.activations.count(n),
         adapts=settings.grid.adapt == "samples",
         level=settings.stats.level,
         first=min(n, settings.stats.first.n),

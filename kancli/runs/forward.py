@@ -76,7 +76,7 @@ def forward_and_measure(
             figures need are measured too. None for no member.
     """
     n = x.shape[-2]
-    n_kept = 0 if keep is None else n if settings.activations.n is None else min(n, settings.activations.n)
+    n_kept = 0 if keep is None else settings.activations.count(n)
     chunk = memory.chunk_size(settings.width, settings.grid.size + settings.k)
     adaptations: list[GridAdaptation] | None = None
     if settings.grid.adapt == "samples":

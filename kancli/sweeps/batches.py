@@ -26,8 +26,7 @@ def shape_of(settings: Settings) -> tuple[Any, ...] | None:
 
 def kept_samples(settings: Settings) -> int:
     """Number of samples whose activations a job keeps."""
-    n = settings.inputs.count()
-    return n if settings.activations.n is None else min(n, settings.activations.n)
+    return settings.activations.count(settings.inputs.count())
 
 
 def max_batch_size(settings: Settings) -> int:

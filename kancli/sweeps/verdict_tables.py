@@ -9,6 +9,7 @@ import numpy as np
 
 from kancli.figures.data import NothingToDrawError, VerdictTable
 from kancli.stats.summary import summary_statistics
+from kancli.sweeps.table import MISSING, SEED
 
 if TYPE_CHECKING:
     from kancli.stats.verdicts import Verdict
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 Array = np.ndarray
 Run = tuple[Mapping[str, str], Sequence["Verdict"]]  # the swept keys as typed, and the verdicts
 
-SEED = "seed"
-MISSING = "–"  # in place of a value, where a run lacks the key
 RATIO_SUFFIXES = ("_vanishes", "_explodes")
 
 
