@@ -210,7 +210,16 @@ class Optional:
 REQUIRED = dataclasses.MISSING
 
 
-def key(default: Any, kind: Kind, help: str, unit: str = "", typed: str = "", *, identity: bool = True) -> Any:
+def key(
+    default: Any,
+    kind: Kind,
+    help: str,
+    unit: str = "",
+    typed: str = "",
+    *,
+    identity: bool = True,
+    notes: Mapping[str, str] | None = None,
+) -> Any:
     """Declare a dataclass field as a legal key.
 
     Args:
@@ -220,8 +229,9 @@ def key(default: Any, kind: Kind, help: str, unit: str = "", typed: str = "", *,
         unit: unit of the number, if it has one.
         typed: spelling on the command line, if it differs from the path.
         identity: whether the value is part of a run's identity, as all are that change parameters or activations.
+        notes: longer text by its heading, for a chapter of `kan-run explain`.
     """
-    metadata = {"kind": kind, "help": help, "unit": unit, "typed": typed, "identity": identity}
+    metadata = {"kind": kind, "help": help, "unit": unit, "typed": typed, "identity": identity, "notes": notes or {}}
     return dataclasses.field(default=default, metadata=metadata)
 
 

@@ -137,6 +137,26 @@ SECTIONS = {
 }
 
 
+FULL = " (stats=full)"
+NON_FINITE = {
+    "says": "A value is infinite or not a number; exit code 3.",
+    "number": "number of members with such a value, and the place of the first",
+    "bounds": "Any one fails.",
+    "remedy": "dtype=float64, smaller scales, or samples without infinities.",
+}
+
+
+def verdict_notes() -> dict[str, dict[str, str]]:
+    """By verdict: what it says, its number, the origin of its bounds, and a remedy, from its declaration."""
+    notes = {"non_finite": NON_FINITE}
+    numbers = meanings()
+    for name, field in keys(Verdicts).items():
+        own = field.metadata["notes"]
+        number = numbers[name] + (FULL if FULL in field.metadata["help"] else "")
+        notes[name] = {"says": own["says"], "number": number, **own}
+    return notes
+
+
 def meanings() -> dict[str, str]:
     """The meaning of each verdict's number, from its help."""
     words = {name: field.metadata["help"].partition(",")[0].partition(":")[0] for name, field in keys(Verdicts).items()}

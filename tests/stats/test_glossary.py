@@ -5,13 +5,14 @@ import io
 import torch
 
 from kancli.cli.glossary import glossary
+from kancli.cli.verdict_chapter import verdict_chapter
 from kancli.inits import SCHEMES
 from kancli.inits.initialise import declared, init_
 from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
 from kancli.runs.console import show
 from kancli.stats.collector import Collector
-from kancli.stats.glossary import EDGES, LAYER, NETWORK, NODES, TENSOR
+from kancli.stats.glossary import EDGES, LAYER, NETWORK, NODES, TENSOR, verdict_notes
 from kancli.stats.gradients import measure_gradients
 from kancli.stats.options import Verdicts
 from kancli.stats.parameters import Declared
@@ -62,3 +63,18 @@ def test_every_verdict_has_a_line_in_the_glossary():
     out = io.StringIO()
     show(glossary(), out)
     assert all(f"\n{name} " in out.getvalue() for name in vars(Verdicts()))
+
+
+def test_the_chapter_on_verdicts_has_meaning_number_origin_and_remedy_of_each():
+    out = io.StringIO()
+    show(verdict_chapter(), out)
+    lines = [*out.getvalue().splitlines(), ""]
+    assert max(map(len, lines)) <= 80
+    for name in ("non_finite", *vars(Verdicts())):
+        start = next(number for number, line in enumerate(lines) if line.split(" ")[0] == name)
+        section = "\n".join(lines[start : lines.index("", start)])
+        for heading, text in verdict_notes()[name].items():
+            assert text.strip(), (name, heading)
+            assert text.split()[0] in section.partition(f"\n {heading} ")[2], (name, heading)
+    assert "\nsignal_vanishes  warns at 0.1 or less, fails at 0.001 or less\n" in out.getvalue()
+    assert "\nrough  warns at 2 or more\n" in out.getvalue()
