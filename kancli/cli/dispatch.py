@@ -19,7 +19,7 @@ from types import ModuleType
 from kancli import errors
 from kancli.cli.arguments import make_parser
 from kancli.cli.verbs import VERBS
-from kancli.errors import ConfigError, KanError
+from kancli.errors import ConfigError, KanError, WriteError
 from kancli.runs import signals
 from kancli.runs.terminal import OutputStream
 from kancli.schema import shorten
@@ -39,14 +39,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         if getattr(sys, name) is None:  # the caller closed it
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     gc.disable()  # importing torch makes millions of objects and no garbage: saves 0.3 s; sweeps enable it again
-    with _streams():
+    with _streams() as output:
         try:
             with signals.signal_handlers():
                 code = _dispatch(argv)
-            sys.stdout.flush()
-            return code
+            output.flush()
         except BaseException as error:
-            return _answer(error)
+            code = _answer(error)
+        return _answer_lost_output(output, code)
+
+
+def _answer_lost_output(output: OutputStream, code: int) -> int:
+    """Print why output was lost, as on a full disk, and return the exit code: not 0."""
+    output.flush()
+    if output.error is None:
+        return code
+    return _print_error(str(WriteError("standard output", output.error)), code or WriteError.exit_code)
 
 
 def _answer(error: BaseException) -> int:
@@ -66,10 +74,9 @@ def _answer(error: BaseException) -> int:
 
 
 def _print_error(message: str, code: int) -> int:
-    with contextlib.suppress(OSError):
-        for line in message.splitlines():
-            short = LONG_WORD.sub(lambda word: shorten(word[0]), line)
-            print(f"kan-run: {short}", file=sys.stderr)
+    for line in message.splitlines():
+        short = LONG_WORD.sub(lambda word: shorten(word[0]), line)
+        print(f"kan-run: {short}", file=sys.stderr)
     return code
 
 
@@ -173,13 +180,14 @@ def _split_verb(words: Sequence[str]) -> tuple[str | None, list[str]]:
 
 
 @contextlib.contextmanager
-def _streams() -> Iterator[None]:
-    """Print warnings of kancli on stderr, and replace characters that the terminal lacks or obeys."""
+def _streams() -> Iterator[OutputStream]:
+    """Context manager, of stdout: prints warnings of kancli on stderr, and replaces characters that the terminal lacks
+    or obeys."""
     streams = sys.stdout, sys.stderr
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    sys.stdout, sys.stderr = map(OutputStream, streams)  # pyright: ignore[reportAttributeAccessIssue]
+    sys.stdout, sys.stderr = output, _ = OutputStream(streams[0]), OutputStream(streams[1])  # pyright: ignore
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("kan-run: %(message)s"))
     handler.addFilter(lambda record: record.levelno == logging.WARNING)  # errors are printed once, at the end
@@ -188,9 +196,8 @@ def _streams() -> Iterator[None]:
     log.propagate = False  # launchers add a handler to the root logger
     log.addHandler(handler)
     try:
-        yield
+        yield output
     finally:
         log.removeHandler(handler)
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
+        output.flush()
         sys.stdout, sys.stderr = streams

@@ -1,4 +1,4 @@
-"""Output streams: control characters are replaced, and a reader that goes away changes nothing."""
+"""Output streams: control characters are replaced; a reader that goes away or a full disk does not stop the work."""
 
 from __future__ import annotations
 
@@ -25,18 +25,26 @@ class OutputStream:
     """A text stream for users.
 
     Text from records and files may hold control characters; `write` replaces them. Once the reader of a pipe has gone,
-    the rest goes nowhere: the work is finished and its exit code kept.
+    or the disk is full, the rest goes nowhere: the work is finished first.
     """
 
     def __init__(self, stream: Any, *, filtered: bool = True) -> None:
         self._stream, self._filtered = stream, filtered
+        self._errors: list[OSError] = []
+
+    @property
+    def error(self) -> OSError | None:
+        """Why output was lost; None if none was, or if its reader did not want it."""
+        return next((error for error in self._errors if not isinstance(error, BrokenPipeError)), None)
 
     def unfiltered(self) -> OutputStream:
         """The stream for a console that writes control characters of its own."""
-        return OutputStream(self._stream, filtered=False)
+        stream = OutputStream(self._stream, filtered=False)
+        stream._errors = self._errors
+        return stream
 
     def write(self, text: str) -> int:
-        with self._without_reader():
+        with self._lossy():
             self._stream.write(clean(text) if self._filtered else text)
         return len(text)
 
@@ -45,15 +53,16 @@ class OutputStream:
             self.write(line)
 
     def flush(self) -> None:
-        with self._without_reader():
+        with self._lossy():
             self._stream.flush()
 
     @contextlib.contextmanager
-    def _without_reader(self) -> Iterator[None]:
-        """Context manager: on a broken pipe, this and all later output goes to the null device."""
+    def _lossy(self) -> Iterator[None]:
+        """Context manager: where the stream cannot be written, this and all later output goes to the null device."""
         try:
             yield
-        except BrokenPipeError:
+        except OSError as error:
+            self._errors.append(error)
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())
             os.close(null)

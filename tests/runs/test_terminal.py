@@ -1,5 +1,6 @@
-"""Output streams: control characters, and readers that go away."""
+"""Output streams: control characters, readers that go away, and full disks."""
 
+import errno
 import io
 import os
 
@@ -35,3 +36,14 @@ def test_output_without_a_reader_is_dropped():
         for _ in range(3):
             assert stream.write("text" * 10_000) == 40_000
             stream.flush()
+
+
+def test_output_on_a_full_disk_is_dropped_and_its_error_kept():
+    with open("/dev/full", "w") as full:
+        stream = OutputStream(full)
+        assert stream.error is None
+        show(["text" * 10_000], stream)
+        stream.flush()
+        assert stream.error is not None
+        assert stream.error.errno == errno.ENOSPC
+        print("more", file=stream, flush=True)
