@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kancli.figures.options import FigureOptions
 
 GAP = 0.25  # inches between diagrams
-FRAMES_PER_ROW = 6
+FRAME_PITCH = 0.6  # inches: smaller than in the diagram of one run, so that a row of diagrams fits a page
 
 
 def plot(runs: Sequence[tuple[str, FigureData]], options: FigureOptions) -> Diagram:
@@ -40,7 +40,7 @@ def plot(runs: Sequence[tuple[str, FigureData]], options: FigureOptions) -> Diag
     titled = [dataclasses.replace(options, title=name) for name, _ in runs]
     all_curves = [sample_all_curves(data, options) for data in runs_data]
     layouts = [
-        make_layout(data, curves, run_options, frames_per_row=FRAMES_PER_ROW)
+        make_layout(data, curves, run_options, frame_pitch=FRAME_PITCH)
         for data, curves, run_options in zip(runs_data, all_curves, titled, strict=True)
     ]
     limits = shared_limits(runs_data, all_curves, options) if options.share else None

@@ -13,7 +13,7 @@ import numpy as np
 from kancli.figures.diagram.canvas import Canvas, Diagram, fit_text, rectangles
 from kancli.figures.diagram.curves import GROUPS, Curves, sample_curves
 from kancli.figures.diagram.frames import FrameLimits, draw_frames, draw_samples, draw_tick_labels, frame_limits
-from kancli.figures.diagram.layout import FRAMES_PER_ROW, MAX_DOTS, Layout
+from kancli.figures.diagram.layout import FRAME_PITCH, MAX_DOTS, Layout
 from kancli.figures.diagram.legend import draw_legend, legend_height
 from kancli.figures.diagram.node_labels import draw_node_labels, node_label_height
 from kancli.figures.diagram.overview import draw_group_labels, draw_score_map
@@ -53,20 +53,20 @@ def make_layout(
     curves: Sequence[Curves],
     options: FigureOptions,
     foot: float = 0.0,
-    frames_per_row: int = FRAMES_PER_ROW,
+    frame_pitch: float = FRAME_PITCH,
 ) -> Layout:
     """Lay out the diagram of a network.
 
     Args:
         foot: height left free at the foot.
-        frames_per_row: frames side by side.
+        frame_pitch: width of a frame and the gap beside it, if there is room.
     """
 
     def layout(foot: float, head: float) -> Layout:
         n_shown, is_subset = [len(layer.sources) for layer in curves], [layer.is_subset for layer in curves]
         min_frame = 0.75 if options.tick else 0.0
         widths = data.first_member.width
-        return Layout(widths, n_shown, is_subset, len(GROUPS), foot, head, min_frame, frames_per_row)
+        return Layout(widths, n_shown, is_subset, len(GROUPS), foot, head, min_frame, frame_pitch)
 
     bare, last = layout(0, 0), len(curves) - 1
     foot += node_label_height(options.in_vars, bare.node_x(0, 0))

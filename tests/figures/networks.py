@@ -13,7 +13,7 @@ from kancli.stats.collector import Collector
 
 
 def make_data(width=(2, 5, 1), n=100, **knobs):
-    model = KAN(width=list(width), seed=0, dtype="float64", **knobs)
+    model = KAN(**{"width": list(width), "seed": 0, "dtype": "float64", **knobs})
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(n, width[0])))
     return data_of(model, x)
 

@@ -40,7 +40,7 @@ def test_links_join_the_right_nodes():
     links = shapes(figure, "layer 0 links")
     for e in range(10):
         assert tuple(links[e][0]) == pytest.approx(tuple(inputs[e // 5]), abs=1e-6)
-        assert tuple(links[10 + e][1]) == pytest.approx(tuple(hidden[e % 5]), abs=1e-6)
+        assert tuple(links[10 + e][-1]) == pytest.approx(tuple(hidden[e % 5]), abs=1e-6)
     assert inputs[0, 1] < hidden[0, 1], "inputs below, outputs above"
 
 

@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from kancli.figures.diagram.canvas import Canvas, fit_text, rectangles, segments
 from kancli.figures.diagram.curves import POINTS, Array, Curves, opacity
 from kancli.figures.diagram.layout import Layout
+from kancli.figures.diagram.links import link_paths
 from kancli.figures.style import DASHED, PALETTES, Palette, format_short
 
 if TYPE_CHECKING:
@@ -80,11 +81,7 @@ def draw_frames(
 
 
 def _draw_links(canvas: Canvas, layout: Layout, layer: int, curves: Curves, ink: Array) -> None:
-    left, right, bottom, top = layout.frame_edges(layer)
-    middle = (left + right) / 2
-    inputs, outputs = layout.node_x(layer, layer), layout.node_x(layer, layer + 1)
-    lower = segments(inputs[curves.sources], layout.bottom(layer), middle, bottom)
-    upper = segments(middle, top, outputs[curves.targets], layout.top(layer))
+    lower, upper = link_paths(layout, layer, curves)
     canvas.lines([*lower, *upper], f"layer {layer} links", width=0.8, colors=np.tile(ink, (2, 1)), zorder=1)
 
 
@@ -163,7 +160,7 @@ def draw_tick_labels(canvas: Canvas, layout: Layout, layer: int, limits: FrameLi
         if not np.isfinite(ends).all():
             continue
         x_low, x_high, y_low, y_high = map(format_short, ends)
-        _, x_size = fit_text(x_low + x_high, size, 0.95 * side, min_size=2)
+        _, x_size = fit_text(max(x_low, x_high, key=len), size, 0.45 * side, min_size=2)
         canvas.text(left[e], bottom[e] - 0.02, x_low, x_size, ha="left", va="top", **style)
         canvas.text(right[e], bottom[e] - 0.02, x_high, x_size, ha="right", va="top", **style)
         for text, height in ((y_low, 0.08), (y_high, 0.92)):

@@ -11,12 +11,16 @@ import numpy as np
 Array = np.ndarray
 
 FRAMES_PER_ROW = 16
+FRAME_PITCH = 0.8
 MAX_DOTS = 64  # a layer with more nodes is drawn as a bar
 LAYERS_PER_COLUMN = 8
 MARGIN = 0.45
 GUTTER = 2.7  # at the right of a column, for maps of scores
 MAP_SIDE = 1.45
 GROUP_GAP = 0.3
+TICK_HEIGHT = 0.13  # of the tick labels under a frame
+TICK_WIDTH = 0.58  # of those at its left, relative to its side
+EDGE_LABEL_HEIGHT, HEADING_HEIGHT = 0.15, 0.37  # over the frames of a layer that shows a subset: one, and both together
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,8 @@ class Layout:
     """The positions of nodes, frames and score maps.
 
     Layers stand above one another, those of a deep network in several columns. The frames of a layer stand in order
-    from left to right; beyond `frames_per_row` they alternate between rows. A layer that shows a subset of its edges
-    has its frames in groups, and a map of all scores in the gutter.
+    from left to right; beyond `FRAMES_PER_ROW` they alternate between rows, in columns with lanes for links at their
+    right. A layer that shows a subset of its edges has its frames in groups, and a map of all scores in the gutter.
 
     Args:
         widths: nodes per layer.
@@ -33,8 +37,8 @@ class Layout:
         is_subset: per layer, whether it has more edges than it shows.
         n_groups: number of groups of such a layer.
         foot, head: height left free for names and the legend.
-        min_frame: minimum side of a frame, if there is room.
-        frames_per_row: frames side by side.
+        min_frame: minimum side of a frame, if there is room; of frames with tick labels. 0 without tick labels.
+        frame_pitch: width of a frame and the gap beside it, if there is room.
     """
 
     widths: Sequence[int]
@@ -44,15 +48,15 @@ class Layout:
     foot: float
     head: float
     min_frame: float = 0.0
-    frames_per_row: int = FRAMES_PER_ROW
+    frame_pitch: float = FRAME_PITCH
 
     @cached_property
     def body_width(self) -> float:
         """The width of a column without its gutter."""
         min_width = 8.6 if any(self.is_subset) else 5.0
-        pitch = max(0.8, self.min_frame / self._fill)
+        pitch = max(self.frame_pitch, self.min_frame / min(map(self._fill, range(len(self.n_shown)))))
         n_dots = max(n if n <= MAX_DOTS else 0 for n in self.widths)
-        width = max(*(min(edges, self.frames_per_row) * pitch for edges in self.n_shown), min(n_dots, 8) * pitch)
+        width = max(*(min(edges, FRAMES_PER_ROW) * pitch for edges in self.n_shown), min(n_dots, 8) * pitch)
         return float(np.clip(width, min_width, 9 if self.min_frame == 0 else 40))
 
     @property
@@ -77,20 +81,50 @@ class Layout:
 
     def n_rows(self, layer: int) -> int:
         """The number of rows of frames."""
-        return 1 if self.is_subset[layer] else -(-self.n_shown[layer] // self.frames_per_row)
+        return 1 if self.is_subset[layer] else -(-self.n_shown[layer] // FRAMES_PER_ROW)
 
     def frame_side(self, layer: int) -> float:
         """The side of a frame."""
+        return min(self._fill(layer) * self._column_pitch(layer), max(0.85, self.min_frame))
+
+    def _column_pitch(self, layer: int) -> float:
+        """The distance between the columns of frames."""
         room = self.body_width - 2 * MARGIN - GROUP_GAP * (self.n_groups - 1) * self.is_subset[layer]
-        return min(self._fill * room * self.n_rows(layer) / self.n_shown[layer], max(0.85, self.min_frame))
+        return room / self._n_frame_columns(layer)
+
+    def _n_frame_columns(self, layer: int) -> int:
+        return -(-self.n_shown[layer] // self.n_rows(layer))
+
+    def _fill(self, layer: int) -> float:
+        """The share of a row that its frames fill; lower where tick labels or links stand between them."""
+        has_lanes = self.n_rows(layer) > 1
+        if self.min_frame:
+            return 0.5 if has_lanes else 0.58
+        return 0.65 if has_lanes else 0.8
 
     @property
-    def _fill(self) -> float:
-        """The share of a row that its frames fill; lower where tick labels stand between them."""
-        return 0.58 if self.min_frame else 0.8
+    def tick_height(self) -> float:
+        """The height of the tick labels under each frame."""
+        return TICK_HEIGHT if self.min_frame else 0.0
+
+    def edge_label_height(self, layer: int) -> float:
+        """The height of the label over each frame."""
+        return EDGE_LABEL_HEIGHT * self.is_subset[layer]
+
+    def heading_height(self, layer: int) -> float:
+        """The height of the labels and headings over the frames."""
+        return HEADING_HEIGHT * self.is_subset[layer]
+
+    def row_gap(self, layer: int) -> float:
+        """The height between two rows of frames, in which links turn from their lanes to their frames."""
+        return 0.4 * self.frame_side(layer) + self.tick_height
 
     def node_diameter(self, layer: int) -> float:
         return min(0.16, 0.5 * (self.body_width - 2 * MARGIN) / self.widths[layer])
+
+    def node_rim(self, node_layer: int) -> float:
+        """The height of a layer's nodes above their centre, where links end; of dots they may reach the centre."""
+        return 0.09 if self.widths[node_layer] > MAX_DOTS else 0.0
 
     def bottom(self, layer: int) -> float:
         """The height of the input nodes of a layer."""
@@ -108,17 +142,40 @@ class Layout:
         """The x positions `[n]` of the nodes of `node_layer`, in the column that holds the edges of `layer`."""
         return self._spread(layer, self.widths[node_layer])
 
+    def frame_rows(self, layer: int) -> Array:
+        """The row of each frame, `[e]`, from 0 at the bottom."""
+        return np.arange(self.n_shown[layer]) % self.n_rows(layer)
+
     def frame_centres(self, layer: int) -> tuple[Array, Array]:
         """The centres of a layer's frames: x and y, `[e]` each."""
-        count, side = self.n_shown[layer], self.frame_side(layer)
-        row = np.arange(count) % self.n_rows(layer)
-        y = self.bottom(layer) + self._gap + (1.15 * row + 0.5) * side
-        if not self.is_subset[layer]:
-            return self._spread(layer, count), y
-        per_group = count // self.n_groups
-        pitch = (self.body_width - 2 * MARGIN - GROUP_GAP * (self.n_groups - 1)) / count
-        shift = GROUP_GAP * (np.arange(count) // per_group)
-        return self.left(layer) + MARGIN + pitch * (np.arange(count) + 0.5) + shift, y
+        count, side, pitch = self.n_shown[layer], self.frame_side(layer), self._column_pitch(layer)
+        y = self._floor(layer) + side / 2 + (side + self.row_gap(layer)) * self.frame_rows(layer)
+        x = self.left(layer) + MARGIN + pitch * (np.arange(count) // self.n_rows(layer) + 0.5)
+        if self.is_subset[layer]:
+            x += GROUP_GAP * (np.arange(count) // (count // self.n_groups))
+        if self.n_rows(layer) > 1:
+            x -= (pitch - side) / 2 - TICK_WIDTH * side * (self.min_frame > 0)  # the lanes are at the right
+        return x, y
+
+    def lane_x(self, layer: int) -> Array:
+        """The x positions `[e]` of the lanes in which links pass the other rows."""
+        side, n_rows = self.frame_side(layer), self.n_rows(layer)
+        space = self._column_pitch(layer) - side * (1 + TICK_WIDTH * (self.min_frame > 0))
+        return self.frame_centres(layer)[0] + side / 2 + space * (self.frame_rows(layer) + 1) / (n_rows + 1)
+
+    def ceiling(self, layer: int) -> float:
+        """The height above all frames, labels and headings of a layer."""
+        return self._floor(layer) + self._band(layer)
+
+    def _floor(self, layer: int) -> float:
+        """The foot of the lowest frames."""
+        return self.bottom(layer) + self._gap + self.tick_height
+
+    def _band(self, layer: int) -> float:
+        """The height of all rows of frames, with their headings."""
+        n_rows = self.n_rows(layer)
+        rows = n_rows * self.frame_side(layer) + (n_rows - 1) * self.row_gap(layer)
+        return rows + self.heading_height(layer)
 
     def frame_edges(self, layer: int) -> tuple[Array, Array, Array, Array]:
         """Left, right, bottom and top of a layer's frames, `[e]` each."""
@@ -137,8 +194,7 @@ class Layout:
 
     def _pitch(self, layer: int) -> float:
         """The distance between the input and output nodes of a layer."""
-        band = (1.15 * self.n_rows(layer) - 0.15) * self.frame_side(layer)
-        return max(2 * self._gap + band, (MAP_SIDE + 0.85) * self.is_subset[layer])
+        return max(2 * self._gap + self.tick_height + self._band(layer), (MAP_SIDE + 0.85) * self.is_subset[layer])
 
     @property
     def _gap(self) -> float:

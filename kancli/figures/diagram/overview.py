@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kancli.figures.diagram.canvas import Canvas, fit_text, rectangles, text_width
+from kancli.figures.diagram.canvas import Canvas, fit_text
 from kancli.figures.diagram.curves import GROUPS, METRICS, Array, Curves
 from kancli.figures.diagram.layout import Layout
 from kancli.figures.style import PALETTES, Palette, colour_map
@@ -20,24 +20,16 @@ GROUP_SIZE = 8.0  # points
 
 
 def draw_group_labels(canvas: Canvas, layout: Layout, layer: int, curves: Curves, palette: Palette) -> None:
-    """Write the name of each group, and the nodes of each edge over its frame, in front of the links."""
+    """Write the nodes of each edge over its frame, and the name of each group above, between two links."""
     left, right, _, top = layout.frame_edges(layer)
-    side, count = layout.frame_side(layer), len(left)
-    edges = [f"{source}→{target}" for source, target in zip(curves.sources, curves.targets, strict=True)]
-    edge_labels = [fit_text(edge, min(6.5, 12 * side), 1.15 * side, min_size=4) for edge in edges]
-    labels = [*edge_labels, *((name, GROUP_SIZE) for name in GROUPS)]
-    per_group = count // len(GROUPS)
-    starts = np.arange(0, count, per_group)
-    x = np.concatenate([(left + right) / 2, (left[starts] + right[starts + per_group - 1]) / 2])
-    y = np.concatenate([top + 0.03, top[starts] + 0.2])
-    half = np.array([text_width(label, size) / 2 for label, size in labels])
-    height = np.where(np.arange(len(x)) < count, 0.11, 0.14)
-    background = rectangles(x - half, x + half, y, y + height)
-    canvas.polygons(background, f"layer {layer} labels", facecolors=palette.paper, zorder=2.8)
+    side, middle = layout.frame_side(layer), (left + right) / 2
     style = {"ha": "center", "va": "bottom", "zorder": 2.9}
-    for label_x, label_y, (label, size) in zip(x, y, labels, strict=True):
-        color = palette.ink if label in GROUPS else palette.quiet
-        canvas.text(label_x, label_y, label, size, color=color, **style)
+    for e, (source, target) in enumerate(zip(curves.sources, curves.targets, strict=True)):
+        label, size = fit_text(f"{source}→{target}", min(6.5, 12 * side), 1.15 * side, min_size=4)
+        canvas.text(middle[e], top[e] + 0.03, label, size, color=palette.quiet, **style)
+    for name, xs in zip(GROUPS, middle.reshape(len(GROUPS), -1), strict=True):
+        label, size = fit_text(name, GROUP_SIZE, 1.2 * side, min_size=4)
+        canvas.text(xs.mean(), top[0] + 0.2, label, size, color=palette.ink, **style)
 
 
 def block_means(scores: Array) -> Array:
