@@ -6,11 +6,12 @@ The keys themselves are declared in other rooms. This module imports neither num
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
+
+from kancli.synonyms import nearest
 
 T = TypeVar("T")
 MAX_ECHO = 200  # characters of a value in a message
@@ -299,11 +300,3 @@ def spell(value: Any) -> str:
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
     return str(value) if str(value) else "'' (empty)"
-
-
-def nearest(given: Any, options: Iterable[str]) -> str:
-    """'; did you mean X?' for an option of similar spelling, else ''."""
-    if len(str(given)) > MAX_ECHO:
-        return ""
-    close = difflib.get_close_matches(str(given).lower(), list(options), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""

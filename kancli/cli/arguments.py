@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 WIDTH = 88
 
@@ -23,10 +25,13 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
         return f"{', '.join(action.option_strings)} {value}"
 
 
-def make_parser(verb: str | None) -> argparse.ArgumentParser:
-    """An empty parser for a verb of kan-run, or for kan-run itself."""
+def load_verb(verb: str | None) -> tuple[ModuleType, argparse.ArgumentParser]:
+    """The module of a verb, or of a run without a verb, and its parser."""
     prog = f"kan-run {verb}" if verb else "kan-run"
-    return argparse.ArgumentParser(prog, allow_abbrev=False, formatter_class=HelpFormatter)
+    module = import_module(f"kancli.cli.{verb or 'run'}")
+    parser = argparse.ArgumentParser(prog, allow_abbrev=False, formatter_class=HelpFormatter)
+    module.add_arguments(parser)
+    return module, parser
 
 
 def epilog(examples: Mapping[str, str], exit_codes: Mapping[int, str]) -> str:

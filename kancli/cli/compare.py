@@ -13,7 +13,7 @@ from kancli.cli.arguments import epilog
 from kancli.cli.spinner import progress
 from kancli.errors import ConfigError
 from kancli.runs import signals
-from kancli.schema import nearest
+from kancli.synonyms import nearest
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import difflib
 import gc
 import io
 import logging
@@ -13,16 +11,16 @@ import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from importlib import import_module
-from types import ModuleType
 
 from kancli import errors
-from kancli.cli.arguments import make_parser
-from kancli.cli.verbs import VERBS
+from kancli.cli.arguments import load_verb
+from kancli.cli.verbs import NOT_NEEDED, VERBS
+from kancli.config.presets import Presets, preset_folders
 from kancli.errors import ConfigError, KanError, WriteError
 from kancli.runs import signals
 from kancli.runs.terminal import OutputStream
 from kancli.schema import shorten
+from kancli.synonyms import suggest
 
 log = logging.getLogger("kancli")
 
@@ -101,7 +99,7 @@ def _dispatch(argv: list[str]) -> int:
     config_dir, allow_code, words = _split_trust(argv)
     verb, words = _split_verb(words)
     if any(word in ("-h", "--help") for word in words):
-        print(_help(verb, config_dir))
+        print(_help(verb, words, Presets(preset_folders(config_dir))))
         return 0
     if "--version" in words:
         from kancli._version import __version__
@@ -109,32 +107,26 @@ def _dispatch(argv: list[str]) -> int:
         print(f"kan-run {__version__}")
         return 0
 
-    command, parser = _command(verb)
-    aliases = getattr(command, "ALIASES", {})
-    args = parser.parse_intermixed_args([aliases.get(word, word) for word in words])
+    module, parser = load_verb(verb)
+    aliases = getattr(module, "ALIASES", {})
+    args, unknown = parser.parse_known_intermixed_args([aliases.get(word, word) for word in words])
+    if unknown:
+        from kancli.cli.guesses import unknown_option_message
 
-    from kancli.config.presets import Presets, preset_folders
+        raise ConfigError([unknown_option_message(verb, unknown[0], words)])
+
     from kancli.inits.plugins import CodePolicy, use_policy
 
     presets = Presets(preset_folders(config_dir))
     with use_policy(CodePolicy(presets.own, allow_code)):
-        return command.run(args, presets)
+        return module.run(args, presets)
 
 
-def _help(verb: str | None, config_dir: str | None) -> str:
-    if verb is not None:
-        return _command(verb)[1].format_help().rstrip()
-    from kancli.cli.help import help_text
-    from kancli.config.presets import Presets, preset_folders
+def _help(verb: str | None, words: Sequence[str], presets: Presets) -> str:
+    """The help of a verb; without one, a screen for -h and everything for --help."""
+    from kancli.cli.help import text_of
 
-    return help_text(Presets(preset_folders(config_dir)))
-
-
-def _command(verb: str | None) -> tuple[ModuleType, argparse.ArgumentParser]:
-    """The module of a verb, or of a plain run, and its parser."""
-    command, parser = import_module(f"kancli.cli.{verb or 'run'}"), make_parser(verb)
-    command.add_arguments(parser)
-    return command, parser
+    return text_of(verb or ("all" if "--help" in words else None), presets)
 
 
 def _split_trust(argv: Sequence[str]) -> tuple[str | None, bool, list[str]]:
@@ -165,7 +157,7 @@ def _split_verb(words: Sequence[str]) -> tuple[str | None, list[str]]:
     """Take out the verb: the first word that is neither an option nor its value.
 
     Raises:
-        ConfigError: the first word is almost a verb.
+        ConfigError: the first word is almost a verb, or means one in other programs.
     """
     for place, word in enumerate(words):
         if word in VERBS:
@@ -174,8 +166,11 @@ def _split_verb(words: Sequence[str]) -> tuple[str | None, list[str]]:
         follows_option = place > 0 and words[place - 1].startswith("-")
         if not is_option and ("=" in word or not follows_option):
             break
-    if words and (close := difflib.get_close_matches(words[0], VERBS, n=1, cutoff=SIMILAR)):
-        raise ConfigError([f"{words[0]}: no such verb; did you mean {close[0]}? kan-run --help lists all"])
+    first = words[0] if words and not words[0].startswith("-") else ""
+    if first in NOT_NEEDED:
+        raise ConfigError([f"{first}: no such verb; {NOT_NEEDED[first]}"])
+    if first and (verb := suggest(first, VERBS, cutoff=SIMILAR)):
+        raise ConfigError([f"{first}: no such verb; did you mean {verb}? kan-run help lists all"])
     return None, list(words)
 
 

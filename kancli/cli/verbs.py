@@ -23,4 +23,11 @@ VERBS = {
     "collect": Verb("SWEEP ...", "write one table over one or more sweeps"),
     "compare": Verb("RUN|SWEEP|PRESET ...", "compare runs side by side in a table and a figure"),
     "report": Verb("DIR", "write a sweep or a run as one HTML page"),
+    "help": Verb("[CHAPTER|VERB]", "one screen of help, a chapter, or a verb's arguments"),
+}
+
+# Words that people type for what has no verb.
+NOT_NEEDED = {
+    "run": "a run needs none: kan-run init=linear",
+    "sweep": "a sweep has the option -m: kan-run -m init=default,linear",
 }

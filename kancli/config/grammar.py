@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError
 from kancli.schema import show
+from kancli.synonyms import suggest
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -58,12 +59,12 @@ def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override
         try:
             (override,) = parser.parse_overrides([text])
         except HydraException:
-            faults.append(_syntax_message(text))
+            faults.append(_syntax_message(text, presets))
             continue
         if override.key_or_group:
             parsed.append(override)
         else:
-            faults.append(_syntax_message(text))
+            faults.append(_syntax_message(text, presets))
     if faults:
         raise ConfigError(faults)
     return parsed
@@ -85,9 +86,9 @@ def _bounds_message(text: str) -> str:
     return f"{show(text)}: brackets {deepest} deep; allowed: {MAX_DEPTH}" if deepest > MAX_DEPTH else ""
 
 
-def _syntax_message(text: str) -> str:
+def _syntax_message(text: str, presets: Presets | None) -> str:
     if "=" not in text:
-        return f"{show(text)}: neither a verb nor KEY=VALUE; type for example init=linear, or kan-run --help"
+        return f"{show(text)}: neither a verb nor KEY=VALUE; {_guess(text, presets)}"
     if text.count("[") != text.count("]"):
         return (
             f"{text}: brackets do not match; quote the whole word for the shell: 'width=[2,5,1]', or type width=2-5-1"
@@ -97,6 +98,19 @@ def _syntax_message(text: str) -> str:
         word = _shell_word(f"{key}={literal(os.path.expanduser(value))}")
         return f"{text}: cannot be parsed; quote the value and the word: {word}"
     return f"{text}: cannot be parsed; allowed: KEY=VALUE; quote values with special characters: \"title='a, b'\""
+
+
+def _guess(word: str, presets: Presets | None) -> str:
+    """What to type for a word that stands alone: the group of a preset, or the place for a file of settings."""
+    if word.lower().endswith((".yaml", ".yml")):
+        name = os.path.splitext(os.path.basename(word))[0]
+        return f"put the file at DIR/experiment/{name}.yaml and type --config-dir DIR experiment={name}"
+    groups = sorted(presets.groups(), key=lambda group: group != "init") if presets else []
+    for cutoff in (1.0, 0.8):
+        for group in groups:
+            if presets and (option := suggest(word, presets.options(group), cutoff)) is not None:
+                return f"did you mean {group}={option}?"
+    return "type for example init=linear, or kan-run --help"
 
 
 def _shell_word(word: str) -> str:

@@ -21,8 +21,9 @@ from kancli.inits.plugins import TARGET, NoSchemeError, name_of, scheme_at
 from kancli.inits.scheme import LayerSize, Scheme
 from kancli.inits.scheme_checks import find_faults
 from kancli.inputs.samplers import SAMPLERS
-from kancli.schema import Kind, keys, nearest, read, show
+from kancli.schema import Kind, keys, read, show
 from kancli.stats.options import FirstSamples, Ntk, Stats, Verdicts
+from kancli.synonyms import ABSENT, SYNONYMS, nearest
 
 ITEM_BYTES = {"float32": 4, "float64": 8}
 MANTISSA = {"float32": 24, "float64": 53}
@@ -42,6 +43,7 @@ SUBSECTIONS: dict[str, dict[str, type]] = {"stats": {"first": FirstSamples, "ntk
 # Sections whose keys depend on one of them: the selecting key, and the choices.
 VARIANTS: dict[str, tuple[str, Mapping[str, type]]] = {"init": ("scheme", SCHEMES), "inputs": ("kind", SAMPLERS)}
 TOP_LEVEL = (*keys(Settings), *SECTIONS, *VARIANTS)
+HYDRA_FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")  # of Hydra's own keys, those that people look for
 
 
 @dataclass(frozen=True)
@@ -185,8 +187,11 @@ def _unknown_message(path: str, value: Any) -> str:
     """The message for a key that does not exist."""
     if isinstance(value, Mapping) and value and "." not in path:
         path, value = f"{path}.{next(iter(value))}", next(iter(value.values()))
-    legal = [*(key.path for key in catalogue()), *TOP_LEVEL]
-    hint = nearest(path, [name for name in legal if "." in name] if "." in path else legal)
+    if path in ABSENT:
+        return f"{path}={show(value)}: no such key: {ABSENT[path]}"
+    legal = [*(key.path for key in catalogue()), *TOP_LEVEL, *HYDRA_FOLDERS]
+    dotted = "." in path and path not in SYNONYMS
+    hint = nearest(path, [name for name in legal if "." in name] if dotted else legal)
     same_ending = [name for name in legal if name.endswith(f".{path}")]
     if not hint and same_ending:
         hint = f"; did you mean {same_ending[0]}?"

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from kancli.errors import ConfigError, KanError
-from kancli.schema import nearest
 from kancli.stats.options import Verdicts
+from kancli.synonyms import nearest
 
 VERDICTS = ("non_finite", *(field.name for field in dataclasses.fields(Verdicts)))
 OTHER_STATISTICS = re.compile(r"(propagation|jacobian|ntk)_\w+|layer\d+_\w+")

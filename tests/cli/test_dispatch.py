@@ -51,9 +51,7 @@ def test_options_of_a_verb_may_stand_before_it(kan_run):
 def test_unknown_option_of_a_verb(kan_run, verb):
     outcome = kan_run(verb, "--fast")
     assert outcome.code == 2
-    usage, error = outcome.err.splitlines()
-    assert usage.startswith(f"usage: kan-run {verb} ")
-    assert error == f"kan-run {verb}: error: unrecognized arguments: --fast"
+    assert outcome.err == f"kan-run: --fast: {verb} has no such option; kan-run help {verb} lists them\n"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +100,7 @@ def test_help_and_mistakes_load_nothing_heavy(words):
 def test_misspelt_verb(kan_run, word, verb):
     outcome = kan_run(word, "x", "seed=1")
     assert outcome.code == 2
-    assert outcome.err == f"kan-run: {word}: no such verb; did you mean {verb}? kan-run --help lists all\n"
+    assert outcome.err == f"kan-run: {word}: no such verb; did you mean {verb}? kan-run help lists all\n"
 
 
 def test_a_preset_is_not_answered_as_a_misspelt_verb(kan_run, presets):

@@ -1,0 +1,61 @@
+"""Words that a newcomer guesses, each answered with what kan-run calls it."""
+
+import pytest
+
+from kancli.cli.verbs import VERBS
+from kancli.config.validation import HYDRA_FOLDERS, TOP_LEVEL, catalogue
+from kancli.schema import Choice
+from kancli.synonyms import SYNONYMS, suggest
+
+GUESSES = [
+    (["device=gpu"], "did you mean cuda?"),
+    (["activation=relu"], "did you mean base_fun?"),
+    (["bases=fourier"], "B-splines"),
+    (["xavier"], "did you mean init=glorot?"),
+    (["init=xavier"], "did you mean glorot?"),
+    (["output=here"], "did you mean hydra.run.dir?"),
+    (["-o", "here"], "type hydra.run.dir=here"),
+    (["--output-dir", "here"], "type hydra.run.dir=here"),
+    (["--init", "linear"], "type init=linear"),
+    (["--seed=3"], "type seed=3"),
+    (["--config", "my.yaml"], "--config-dir DIR experiment=my"),
+    (["config.yaml"], "--config-dir DIR experiment=config"),
+    (["model.width=[2,5,1]"], "did you mean width?"),
+    (["n_samples=100"], "did you mean inputs.n?"),
+    (["lr=0.1"], "before training"),
+    (["epochs=3"], "before training"),
+    (["dtype=double"], "did you mean float64?"),
+    (["plot"], "did you mean draw?"),
+    (["linear"], "did you mean init=linear?"),
+    (["lineer"], "did you mean init=linear?"),
+    (["cubic"], "did you mean k=cubic?"),
+    (["run"], "kan-run init=linear"),
+    (["--sweep"], "kan-run -m"),
+    (["--fast"], "kan-run help options"),
+]
+
+
+@pytest.mark.parametrize(("words", "part"), GUESSES, ids=[" ".join(words) for words, _ in GUESSES])
+def test_answer_to_a_guess(kan_run, tmp_path, words, part):
+    outcome = kan_run(*words)
+    assert outcome.code == 2
+    assert part in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_synonym_means_something(presets):
+    """A key that is renamed takes its synonyms along."""
+    legal = {*TOP_LEVEL, *HYDRA_FOLDERS, *VERBS}
+    for key in catalogue():
+        legal |= {key.path, *(key.kind.options if isinstance(key.kind, Choice) else ())}
+    for group in presets.groups():
+        legal |= {group, *presets.options(group)}
+    assert {meaning for meanings in SYNONYMS.values() for meaning in meanings} <= legal
+
+
+def test_a_meaning_is_suggested_only_where_it_is_legal():
+    assert suggest("gpu", ["cpu", "cuda"]) == "cuda"
+    assert suggest("gpu", ["cpu"]) == "cpu"
+    assert suggest("xavier", ["normal", "uniform"]) is None
+    assert suggest("x" * 10_000, ["x"]) is None
