@@ -125,9 +125,10 @@ def _sum_rows(rows: Tensor, factors: Tensor, table: Tensor) -> Tensor:
     Each sum is computed alone and in order, so its bits depend on neither threads nor batch.
     """
     *leading, n_terms = rows.shape
-    sums = nn.functional.embedding_bag(
-        rows.reshape(-1, n_terms), table, per_sample_weights=factors.reshape(-1, n_terms), mode="sum"
-    )
+    rows, factors = rows.reshape(-1, n_terms), factors.reshape(-1, n_terms)
+    sums = nn.functional.embedding_bag(rows, table, per_sample_weights=factors, mode="sum")
+    if sums.requires_grad:
+        sums = _TwiceDifferentiable.apply(sums, rows, factors, table)
     return sums.view(*leading, table.shape[-1])
 
 
@@ -143,6 +144,33 @@ def apply_elementwise(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor
     with one_thread():
         padded = function(nn.functional.pad(flat, (0, -len(flat) % VECTOR_SIZE)))
     return padded[: len(flat)].view(x.shape)
+
+
+class _TwiceDifferentiable(torch.autograd.Function):
+    """The identity on the sums of `embedding_bag`, whose derivative torch cannot differentiate again.
+
+    The backward pass goes on to that derivative, or with `create_graph=True` takes its place by plain operations.
+    """
+
+    @staticmethod
+    def forward(sums: Tensor, rows: Tensor, factors: Tensor, table: Tensor) -> Tensor:
+        return sums.view_as(sums)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[1:])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (grad,) = grads  # [n, o]
+        if not torch.is_grad_enabled():
+            return grad, None, None, None
+        rows, factors, table = ctx.saved_tensors
+        rows = rows.long()
+        factor_grad = (table[rows] @ grad.unsqueeze(-1)).squeeze(-1)
+        products = factors.unsqueeze(-1) * grad.unsqueeze(-2)  # [n, t, o]
+        table_grad = torch.zeros_like(table).index_add(0, rows.flatten(), products.flatten(0, -2))
+        return None, None, factor_grad, table_grad
 
 
 class _NodeSums(torch.autograd.Function):

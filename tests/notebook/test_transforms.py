@@ -15,7 +15,6 @@ from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, stac
 from torch.utils.checkpoint import checkpoint
 
 from kancli import KAN
-from kancli.kan.edge_sums import MAX_DENSE_BASES
 from kancli.kan.grid_adaptation import adapt_grid_
 
 HAS_COMPILER = shutil.which("g++") or shutil.which("clang++")
@@ -106,16 +105,37 @@ def test_directional_derivatives_equal_the_jacobian(model, x):
     torch.testing.assert_close(pull(torch.ones_like(y))[0], plain_jacobian(model, x)[0])
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 def test_hessians_equal_each_other(model, x):
-    if model.layers[0].n_basis > MAX_DENSE_BASES:
-        pytest.skip("torch's embedding_bag has no second derivative")
-
     def total(z):
         return model(z).sum()
 
     plain = torch.autograd.functional.hessian(total, x)
     torch.testing.assert_close(hessian(total)(x), plain)
     torch.testing.assert_close(torch.autograd.functional.hessian(total, x, vectorize=True), plain)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+def test_hessians_of_all_edges_are_those_of_the_sums(model, x):
+    layer = model.layers[0]
+    edges = torch.autograd.functional.hessian(lambda z: layer.trace(z).postacts.sum(), x)
+    torch.testing.assert_close(edges, hessian(lambda z: layer(z).sum())(x))
+
+
+def test_a_penalty_on_slopes_has_gradients(model, x):
+    leaf = x.clone().requires_grad_()
+    (slopes,) = torch.autograd.grad(model(leaf).sum(), leaf, create_graph=True)
+    slopes.square().sum().backward()
+
+    def penalty(parameters):
+        return grad(lambda z: functional_call(model, parameters, (z,)).sum())(x).square().sum()
+
+    expected = grad(penalty)(dict(model.named_parameters()))
+    for name, parameter in model.named_parameters():
+        if parameter.grad is None:  # a bias has no part in slopes
+            assert not expected[name].any()
+        else:
+            torch.testing.assert_close(parameter.grad, expected[name])
 
 
 def test_transforms_leave_the_kept_samples(model, x):
