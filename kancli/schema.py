@@ -219,6 +219,7 @@ def key(
     typed: str = "",
     *,
     identity: bool = True,
+    omit_default: bool = False,
     notes: Mapping[str, str] | None = None,
 ) -> Any:
     """Declare a dataclass field as a legal key.
@@ -230,9 +231,18 @@ def key(
         unit: unit of the number, if it has one.
         typed: spelling on the command line, if it differs from the path.
         identity: whether the value is part of a run's identity, as all are that change parameters or activations.
+        omit_default: leave the default out of the identity: for a key younger than runs whose numbers it keeps.
         notes: longer text by its heading, for a chapter of `kan-run explain`.
     """
-    metadata = {"kind": kind, "help": help, "unit": unit, "typed": typed, "identity": identity, "notes": notes or {}}
+    metadata = {
+        "kind": kind,
+        "help": help,
+        "unit": unit,
+        "typed": typed,
+        "identity": identity,
+        "omit_default": omit_default,
+        "notes": notes or {},
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 

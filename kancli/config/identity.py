@@ -33,7 +33,7 @@ def _as_dict(section: Any, identity_only: bool) -> dict[str, Any]:
     """`dataclasses.asdict` of nested sections of plain values, but five times as fast."""
     fields = dataclasses.fields(section)
     if identity_only:
-        fields = [field for field in fields if _in_identity(field)]
+        fields = [field for field in fields if _in_identity(field) and not _is_omitted(field, section)]
     values = ((field.name, getattr(section, field.name)) for field in fields)
     return {
         name: _as_dict(value, identity_only) if dataclasses.is_dataclass(value) else value for name, value in values
@@ -42,6 +42,10 @@ def _as_dict(section: Any, identity_only: bool) -> dict[str, Any]:
 
 def _in_identity(field: dataclasses.Field[Any]) -> bool:
     return field.metadata.get("identity", True)  # a field of a user's scheme may be declared without `key`
+
+
+def _is_omitted(field: dataclasses.Field[Any], section: Any) -> bool:
+    return field.metadata.get("omit_default", False) and getattr(section, field.name) == field.default
 
 
 def affects_identity(path: str) -> bool:
@@ -71,12 +75,6 @@ def identity(settings: Settings, *, known: Mapping[str, Any] | None = None) -> s
     config = config_of(settings, identity_only=True)
     if isinstance(settings.inputs, File):  # hash its content instead of its path
         config["inputs"] |= {"path": settings.inputs.table().sha256}
-        # Runs that were made before these keys existed keep their identity.
-        config["inputs"] = {
-            name: value
-            for name, value in config["inputs"].items()
-            if value is not None or name not in ("header", "sep", "columns")
-        }
     if known is not None:
         config = _without_new_keys(config, known)
     content: dict[str, Any] = {"semantics": SEMANTICS, "config": config}

@@ -96,6 +96,7 @@ def validate(config: Mapping[str, Any]) -> Settings:
     faults += [_unknown_message(name, config[name]) for name in config if name not in TOP_LEVEL]
     if own is None or any(value is None for value in values.values()):
         raise ConfigError(faults)
+    values["init"] = values["init"].with_defaults_for(values["grid"].range)
     settings = dataclasses.replace(own, **values)
     faults += _cross_checks(settings)
     if faults:
@@ -209,11 +210,10 @@ def layer_sizes(settings: Settings) -> list[LayerSize]:
 
 def _cross_checks(settings: Settings) -> list[str]:
     faults = settings.inputs.faults(settings.width[0], settings.dtype)
-    if type(settings.init) not in SCHEMES.values():
+    is_builtin = type(settings.init) in SCHEMES.values()
+    if not is_builtin:
         name = name_of(type(settings.init))
         faults += [f"init.{TARGET}={name}: {fault}" for fault in find_faults(settings.init, layer_sizes(settings))]
-    else:
-        faults += find_infinite(settings.init, settings.inputs, layer_sizes(settings), settings.dtype)
     last = settings.seed + settings.n_seeds - 1
     if last > MAX_SEED:
         faults.append(f"seed={settings.seed} n_seeds={settings.n_seeds}: the last seed, {last}, is above {MAX_SEED}")
@@ -234,7 +234,10 @@ def _cross_checks(settings: Settings) -> list[str]:
         faults.append("grid.adapt=samples: this scheme standardises its bases over the samples; take another init")
     width = settings.width
     faults += [f"figures.{fault}" for fault in name_faults(settings.figures, width[0], width[-1])]
-    return faults or run_size(settings).find_faults()
+    faults = faults or run_size(settings).find_faults()
+    if not faults and is_builtin:  # last: it may need torch, which is slow to load
+        faults += find_infinite(settings.init, settings.inputs, layer_sizes(settings), settings.dtype)
+    return faults
 
 
 def run_size(settings: Settings) -> RunSize:

@@ -30,6 +30,9 @@ class EfficientKan(Scheme):
     scale_base: float = key(1.0, Real(low=0), "in efficient_kan: larger means smaller base weights")
     scale_spline: float = key(1.0, Real(low=0), "in efficient_kan: larger means smaller spline weights")
 
+    def is_finite(self, size: LayerSize) -> bool:
+        return True
+
     def laws(self, size: LayerSize) -> dict[str, Law]:
         base, spline = (
             self._half_width(scale) / math.sqrt(size.n_in) for scale in (self.scale_base, self.scale_spline)

@@ -42,6 +42,9 @@ class Pykan005(Scheme):
     noise_scale_base: float = key(0.1, Real(low=0), "half the standard deviation of scale_base, and minus its bias")
     stream: str = key("kancli", STREAM, STREAM_HELP)
 
+    def is_finite(self, size: LayerSize) -> bool:
+        return True
+
     def laws(self, size: LayerSize) -> dict[str, Law]:
         return {
             "scale_base": Normal(1 / math.sqrt(size.n_in) - self.noise_scale_base, 2 * self.noise_scale_base),
@@ -94,6 +97,9 @@ class Pykan028(Scheme):
     scale_base_sigma: float = key(1.0, Real(low=0), "half-width of scale_base, times sqrt(n_in)")
     sparse_init: bool = key(False, Truth(), "keep only edges between nearest nodes")
     stream: str = key("kancli", STREAM, STREAM_HELP)
+
+    def is_finite(self, size: LayerSize) -> bool:
+        return True
 
     def laws(self, size: LayerSize) -> dict[str, Law]:
         root = math.sqrt(size.n_in)

@@ -29,6 +29,9 @@ class Reference(Scheme):
     )
     noise_scale_base: float = key(0.1, Real(low=0), "half-width of the uniform noise about 1/sqrt(n_in) in scale_base")
 
+    def is_finite(self, size: LayerSize) -> bool:
+        return True
+
     def laws(self, size: LayerSize) -> dict[str, Law]:
         centre = 1 / math.sqrt(size.n_in)
         return {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
+    from typing_extensions import Self
 
     from kancli.inits.laws import Law
 
@@ -30,6 +31,10 @@ class LayerSize:
         return self.grid + self.k
 
 
+class LawError(ValueError):
+    """A scheme has no law for a layer; the message says why, in one line."""
+
+
 class Scheme(ABC):
     """An initialisation scheme: a frozen dataclass whose fields are its knobs, declared with `schema.key`.
 
@@ -41,7 +46,19 @@ class Scheme(ABC):
 
     @abstractmethod
     def laws(self, size: LayerSize) -> dict[str, Law]:
-        """The law of each tensor of a layer: scale_base, scale_sp, coef, and bias if `has_bias`."""
+        """The law of each tensor of a layer: scale_base, scale_sp, coef, and bias if `has_bias`.
+
+        Raises:
+            LawError: a layer of that size has none.
+        """
+
+    def with_defaults_for(self, grid_range: tuple[float, float]) -> Self:
+        """The scheme with the knobs filled in whose default depends on the grid range."""
+        return self
+
+    def is_finite(self, size: LayerSize) -> bool:
+        """Whether the laws of a layer are known to be finite unless a knob is huge. Loads neither numpy nor torch."""
+        return False
 
     def tensor_shapes(self, size: LayerSize) -> dict[str, tuple[int, ...]]:
         """Shape of each tensor of a layer of that size, in the order scale_base, scale_sp, coef, bias."""

@@ -12,15 +12,19 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from kancli.inits.laws import Constant, Law, Normal, NormalByBasis, Uniform
-from kancli.inits.scheme import LayerSize, Scheme
+from kancli.inits.scheme import LawError, LayerSize, Scheme
 from kancli.schema import Choice, Optional, Real, key
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from kancli.kan.quadrature import BaseMoments, BasisMoments
+
+UNIT_INTERVAL = (-1.0, 1.0)
 
 
 def _terms_per_edge(size: LayerSize) -> int:
@@ -56,6 +60,9 @@ class Baseline(_JaxKan):
 
     std: float = key(0.1, Real(low=0), "standard deviation of coef")
 
+    def is_finite(self, size: LayerSize) -> bool:
+        return True
+
     def _scale_base(self, size: LayerSize) -> Law:
         bound = math.sqrt(6 / (size.n_in + size.n_out))
         return Uniform(-bound, bound)
@@ -66,19 +73,33 @@ class Baseline(_JaxKan):
 
 @dataclass(frozen=True)
 class PowerLaw(_JaxKan):
-    """scale_base ~ N(0, (n_in (K + 1))^-alpha); coef ~ N(0, (n_in (K + 1))^-beta).
+    """scale_base ~ N(0, gain_base (n_in (K + 1))^-alpha); coef ~ N(0, gain_spline (n_in (K + 1))^-beta).
 
-    The default exponents are those that the study recommends.
+    The default exponents are those that the study recommends. With alpha_grid or beta_grid, n_in keeps its exponent
+    and K + 1 has one of its own: n_in^-alpha (K + 1)^-alpha_grid.
     """
 
     alpha: float = key(0.25, Real(), "exponent of scale_base")
     beta: float = key(1.75, Real(), "exponent of coef")
+    gain_base: float = key(1.0, Real(low=0), "factor on scale_base", omit_default=True)
+    gain_spline: float = key(1.0, Real(low=0), "factor on coef", omit_default=True)
+    alpha_grid: float | None = key(None, Optional(Real()), "exponent of K + 1 in scale_base; null: alpha",
+                                   omit_default=True)  # fmt: skip
+    beta_grid: float | None = key(None, Optional(Real()), "exponent of K + 1 in coef; null: beta", omit_default=True)
 
     def _scale_base(self, size: LayerSize) -> Law:
-        return Normal(0.0, (size.n_in * _terms_per_edge(size)) ** -self.alpha)
+        return Normal(0.0, self.gain_base * _power(size, self.alpha, self.alpha_grid))
 
     def _coef(self, size: LayerSize) -> Law:
-        return Normal(0.0, (size.n_in * _terms_per_edge(size)) ** -self.beta)
+        return Normal(0.0, self.gain_spline * _power(size, self.beta, self.beta_grid))
+
+
+def _power(size: LayerSize, exponent: float, exponent_of_grid: float | None) -> float:
+    """n_in^-exponent (K + 1)^-exponent_of_grid."""
+    terms = _terms_per_edge(size)
+    if exponent_of_grid is None:
+        return (size.n_in * terms) ** -exponent
+    return size.n_in**-exponent * terms**-exponent_of_grid
 
 
 @dataclass(frozen=True)
@@ -88,25 +109,64 @@ class _Balanced(_JaxKan):
         Optional(Real(low=0)),
         "factor on all weights; null: the inputs' std, as in jaxKAN (1 in the paper's Glorot)",
     )
-    distribution: str = key("uniform", Choice(("uniform", "normal")), "inputs that the law is for: U(-1, 1) or N(0, 1)")
+    distribution: str | None = key(
+        None,
+        Optional(Choice(("uniform", "normal", "grid"))),
+        "inputs that the law is for: U(-1, 1), N(0, 1), or U over grid.range; null: uniform on [-1, 1], else grid",
+    )
 
-    @property
-    def _gain(self) -> float:
+    def with_defaults_for(self, grid_range: tuple[float, float]) -> Self:
+        return replace(self, distribution=self._distribution(grid_range))
+
+    def is_finite(self, size: LayerSize) -> bool:
+        return size.grid_range == UNIT_INTERVAL  # no basis and no base function is 0 everywhere on it
+
+    def _distribution(self, grid_range: tuple[float, float]) -> str:
+        return self.distribution or ("uniform" if grid_range == UNIT_INTERVAL else "grid")
+
+    def _gain(self, size: LayerSize) -> float:
         if self.gain is not None:
             return self.gain
-        return 1 / math.sqrt(3) if self.distribution == "uniform" else 1.0
+        low, high = size.grid_range
+        return {"uniform": 1 / math.sqrt(3), "normal": 1.0, "grid": (high - low) / math.sqrt(12)}[
+            self._distribution(size.grid_range)
+        ]
 
     def _basis(self, size: LayerSize) -> BasisMoments:
         from kancli.kan.quadrature import basis_moments
 
-        return basis_moments(size.grid_range, size.grid, size.k, self.distribution)
+        return basis_moments(size.grid_range, size.grid, size.k, self._distribution(size.grid_range))
 
     def _residual(self, size: LayerSize) -> BaseMoments:
         from kancli.kan.quadrature import base_moments, moments_of
 
+        distribution = self._distribution(size.grid_range)
         if isinstance(size.base_fun, str):
-            return base_moments(size.base_fun, self.distribution)
-        return moments_of(size.base_fun, self.distribution)
+            return base_moments(size.base_fun, distribution, size.grid_range)
+        return moments_of(size.base_fun, distribution, size.grid_range)
+
+    def _checked(self, size: LayerSize, moment: float, name: str) -> float:
+        """A moment that the law divides by.
+
+        Raises:
+            LawError: it is 0, or overflows.
+        """
+        if 0 < moment < math.inf:
+            return moment
+        problem = "overflows float64" if moment else "is 0"
+        hint = "" if self._distribution(size.grid_range) == "grid" else "distribution=grid or "
+        raise LawError(f"the mean square of {name} {problem} for {self._inputs(size)}; take {hint}another grid.range")
+
+    def _checked_base(self, size: LayerSize, moment: float) -> float:
+        return self._checked(size, moment, f"base_fun={size.base_fun}" if isinstance(size.base_fun, str) else "b(x)")
+
+    def _checked_bases(self, size: LayerSize, moment: float) -> float:
+        return self._checked(size, moment, "every basis")
+
+    def _inputs(self, size: LayerSize) -> str:
+        low, high = size.grid_range
+        laws = {"uniform": "U(-1, 1)", "normal": "N(0, 1)", "grid": f"U({low:g}, {high:g})"}
+        return f"x ~ {laws[self._distribution(size.grid_range)]}"
 
 
 @dataclass(frozen=True)
@@ -118,10 +178,12 @@ class Lecun(_Balanced):
     """
 
     def _scale_base(self, size: LayerSize) -> Law:
-        return Normal(0.0, self._gain / math.sqrt(size.n_in * _terms_per_edge(size) * self._residual(size).value))
+        moment = self._checked_base(size, self._residual(size).value)
+        return Normal(0.0, self._gain(size) / math.sqrt(size.n_in * _terms_per_edge(size) * moment))
 
     def _coef(self, size: LayerSize) -> Law:
-        return Normal(0.0, self._gain / math.sqrt(size.n_in * _terms_per_edge(size) * self._basis(size).mu0))
+        moment = self._checked_bases(size, self._basis(size).mu0)
+        return Normal(0.0, self._gain(size) / math.sqrt(size.n_in * _terms_per_edge(size) * moment))
 
 
 @dataclass(frozen=True)
@@ -134,7 +196,7 @@ class LecunNorm(Lecun):
     standardises: ClassVar[bool] = True
 
     def _coef(self, size: LayerSize) -> Law:
-        return Normal(0.0, self._gain / math.sqrt(size.n_in * _terms_per_edge(size)))
+        return Normal(0.0, self._gain(size) / math.sqrt(size.n_in * _terms_per_edge(size)))
 
 
 @dataclass(frozen=True)
@@ -147,13 +209,13 @@ class Glorot(_Balanced):
 
     def _scale_base(self, size: LayerSize) -> Law:
         moments = self._residual(size)
-        both = size.n_in * moments.value + size.n_out * moments.slope
-        return Normal(0.0, self._gain * math.sqrt(2 / (_terms_per_edge(size) * both)))
+        both = self._checked_base(size, size.n_in * moments.value + size.n_out * moments.slope)
+        return Normal(0.0, self._gain(size) * math.sqrt(2 / (_terms_per_edge(size) * both)))
 
     def _coef(self, size: LayerSize) -> Law:
         moments = self._basis(size)
-        both = size.n_in * moments.mu0 + size.n_out * moments.mu1
-        return Normal(0.0, self._gain * math.sqrt(2 / (_terms_per_edge(size) * both)))
+        both = self._checked_bases(size, size.n_in * moments.mu0 + size.n_out * moments.mu1)
+        return Normal(0.0, self._gain(size) * math.sqrt(2 / (_terms_per_edge(size) * both)))
 
 
 @dataclass(frozen=True)
@@ -166,7 +228,9 @@ class GlorotFine(Glorot):
     def _coef(self, size: LayerSize) -> Law:
         moments = self._basis(size)
         both = size.n_in * moments.values + size.n_out * moments.slopes
-        return NormalByBasis(tuple(self._gain / math.sqrt(_terms_per_edge(size) * moment) for moment in both))
+        checked = (self._checked(size, moment, f"basis {m} of {len(both)}") for m, moment in enumerate(both))
+        gain, terms = self._gain(size), _terms_per_edge(size)
+        return NormalByBasis(tuple(gain / math.sqrt(terms * moment) for moment in checked))
 
 
 SCHEMES = {

@@ -170,15 +170,22 @@ class File(Sampler):
     )
     n: int | None = key(None, Optional(COUNT), "take the first n rows; null takes them all")
     header: bool | None = key(
-        None, Optional(Truth()), "whether the first row of a text file names its columns; null: where that is clear"
+        None,
+        Optional(Truth()),
+        "whether the first row of a text file names its columns; null: where that is clear",
+        omit_default=True,
     )
     sep: str | None = key(
-        None, Optional(Separator()), "what separates the columns of a text file; null: as it is written"
+        None,
+        Optional(Separator()),
+        "what separates the columns of a text file; null: as it is written",
+        omit_default=True,
     )
     columns: tuple[str, ...] | None = key(
         None,
         Optional(Several(Text("a column's name or number"), at_least=1, example="[x,y] or [1,2]", bare=True)),
         "columns to read, by name or by number from 1, or names of arrays in a .npz file; null: all",
+        omit_default=True,
     )
 
     def faults(self, n_in: int, dtype: str = "float32") -> list[str]:
