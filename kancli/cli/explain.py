@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from kancli.cli.arguments import epilog
 from kancli.cli.spinner import progress
+from kancli.errors import ConfigError
 from kancli.runs import signals
+from kancli.schema import show
+from kancli.synonyms import nearest
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "kan-run explain [KEY=VALUE ...], or kan-run explain stats|verdicts"
+    parser.usage = "kan-run explain [KEY=VALUE ...], or kan-run explain stats|verdicts|NAME"
     parser.description = (
         "Print the law of an initialisation with the numbers of this config, layer by layer,\n"
         "the expected size of signal and gradient, and the origin of each value. Nothing is\n"
@@ -25,25 +28,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "gives each verdict's meaning, the origin of its bounds, and a remedy."
     )
     parser.add_argument(
-        "words", nargs="*", metavar="KEY=VALUE", help="the config, as for a run; or the word stats or verdicts"
+        "words",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="the config, as for a run; a preset; stats, verdicts, or the name of one of them",
     )
     parser.epilog = epilog(
         {
             "kan-run explain init=glorot width=2-8-8-1 grid=20": "laws, budgets and origins",
+            "kan-run explain glorot": "a preset by its bare name",
             "kan-run explain stats": "formula and source of each statistic",
             "kan-run explain verdicts": "meaning and bounds of each verdict",
+            "kan-run explain spline_inert": "one verdict, or one statistic",
         },
         {0: "fine", 2: "wrong config or usage"},
     )
 
 
 def run(args: argparse.Namespace, presets: Presets) -> int:
-    chapter = CHAPTERS.get(args.words[0]) if len(args.words) == 1 else None
-    lines = chapter() if chapter is not None else _explanation(args.words, presets)
-    from kancli.runs.console import show
+    lines = _lines_of(args.words, presets)
+    from kancli.runs import console
 
-    show(lines, sys.stdout)
+    console.show(lines, sys.stdout)
     return 0
+
+
+def _lines_of(words: list[str], presets: Presets) -> list[Table | str]:
+    if len(words) == 1 and words[0] in CHAPTERS:
+        return CHAPTERS[words[0]]()
+    overrides = [_with_group(word, presets) for word in words]
+    if len(words) == 1 and "=" not in overrides[0]:
+        return _definition(words[0], presets)
+    return _explanation(overrides, presets)
+
+
+def _with_group(word: str, presets: Presets) -> str:
+    """A word, as GROUP=WORD where it is the name of a preset; of those of init first."""
+    groups = sorted(presets.groups(), key=lambda group: group != "init")
+    return next((f"{group}={word}" for group in groups if word in presets.options(group)), word)
+
+
+def _definition(name: str, presets: Presets) -> list[Table | str]:
+    """A verdict or the statistics of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    from kancli.cli.glossary import definitions
+    from kancli.cli.verdict_chapter import verdict_chapter
+    from kancli.stats.glossary import statistics, verdict_notes
+
+    if name in verdict_notes():
+        return verdict_chapter([name])
+    if lines := definitions(name):
+        return lines
+    options = [*CHAPTERS, *presets.options("init"), *verdict_notes(), *statistics()]
+    raise ConfigError([f"explain {show(name)}: neither a preset, a verdict nor a statistic{nearest(name, options)}"])
 
 
 def _definitions() -> list[Table | str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.table import Table
 
@@ -16,11 +18,11 @@ INTRODUCTION = (
 )
 
 
-def verdict_chapter() -> list[Table | str]:
-    """All verdicts, ready to print."""
+def verdict_chapter(names: Sequence[str] | None = None) -> list[Table | str]:
+    """Verdicts, ready to print: those of these names, or all."""
     lines: list[Table | str] = [INTRODUCTION]
-    fields = keys(Verdicts)
-    for name, notes in verdict_notes().items():
+    fields, all_notes = keys(Verdicts), verdict_notes()
+    for name, notes in ((name, all_notes[name]) for name in names or all_notes):
         bounds = _bounds(*fields[name].default, fields[name].metadata["kind"].falling) if name in fields else ""
         table = Table("", "", box=box.SIMPLE, show_header=False, show_edge=False)
         for heading, text in notes.items():

@@ -137,6 +137,16 @@ SECTIONS = {
 }
 
 
+def is_named(row: str, name: str) -> bool:
+    """Whether a row of a section, such as `output.std` or `q05 q25`, defines a statistic of this name."""
+    return any(word == name or word.startswith(f"{name}.") or word.endswith(f".{name}") for word in row.split())
+
+
+def statistics() -> list[str]:
+    """The names of all statistics."""
+    return [word for entries in SECTIONS.values() for row in entries for word in row.split()]
+
+
 FULL = " (stats=full)"
 NON_FINITE = {
     "says": "A value is infinite or not a number; exit code 3.",

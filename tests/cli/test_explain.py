@@ -47,6 +47,45 @@ def test_explain_prints_the_law_and_writes_nothing(kan_run, tmp_path):
     assert max(map(len, outcome.out.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (["glorot"], ["init=glorot"]),
+        (["linear", "grid=7"], ["init=linear", "grid=7"]),
+        (["deep"], ["width=deep"]),
+    ],
+)
+def test_explain_takes_the_bare_name_of_a_preset(kan_run, words, same):
+    outcome = kan_run("explain", *words)
+    assert outcome.code == 0
+    assert outcome.out == kan_run("explain", *same).out
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("spline_inert", "share of the spline branches"),
+        ("spline_share", "sum of the spline branches' variances"),
+        ("effective_rank", "sum of eigenvalues"),
+        ("ntk", "ntk.trace"),
+        ("non_finite", "exit code 3"),
+    ],
+)
+def test_explain_defines_one_verdict_or_statistic(kan_run, name, part):
+    outcome = kan_run("explain", name)
+    assert outcome.code == 0
+    assert part in " ".join(outcome.out.split())
+    assert len(outcome.out.splitlines()) < 40
+
+
+def test_explain_of_nothing_known(kan_run):
+    outcome = kan_run("explain", "splin_inert")
+    assert outcome.code == 2
+    assert outcome.err == (
+        "kan-run: explain splin_inert: neither a preset, a verdict nor a statistic; did you mean spline_inert?\n"
+    )
+
+
 def test_explain_names_the_origin_of_each_value(kan_run):
     rows = {}
     out = kan_run("explain", "experiment=off_grid", "init=linear", "noise_scale_base=0.2", "k=2", "inputs.std=3").out
