@@ -74,8 +74,11 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "html": ("report",),
     "repeat": ("rerun",),
     "continue": ("resume",),
+    "list": ("ls",),
     "test": ("check",),
     "table": ("collect",),
+    "show": ("open",),
+    "view": ("open",),
 }
 
 # Words of other programs that mean nothing here, and why.

@@ -66,6 +66,7 @@ class Outcome:
 def kan_run(tmp_path, monkeypatch, capfd):
     """Call kan-run in an empty folder; the jobs of a sweep run in this process too, where it is not said otherwise."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
 
     def run(*argv):
         if "-m" in argv and not any(word.startswith(("sweep.workers=", "hydra/launcher=")) for word in argv):

@@ -117,9 +117,20 @@ def _dispatch(argv: list[str]) -> int:
 
     from kancli.inits.plugins import CodePolicy, use_policy
 
+    if verb is not None and "words" in args:
+        args.words = [_path_of(word) for word in args.words]
     presets = Presets(preset_folders(config_dir))
     with use_policy(CodePolicy(presets.own, allow_code)):
         return module.run(args, presets)
+
+
+def _path_of(word: str) -> str:
+    """A word of a verb, with `latest` replaced by the folder that it stands for."""
+    if not word.startswith("latest"):
+        return word
+    from kancli.sweeps.history import resolve_latest
+
+    return resolve_latest(word)
 
 
 def _help(verb: str | None, words: Sequence[str], presets: Presets) -> str:

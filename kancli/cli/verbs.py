@@ -13,6 +13,8 @@ class Verb(NamedTuple):
 
 
 VERBS = {
+    "ls": Verb("[DIR ...]", "list runs and sweeps, newest first"),
+    "open": Verb("[RUN]", "open a run's page or picture with the desktop's program"),
     "explain": Verb("[KEY=VALUE ...]", "print the law with its numbers, without a run"),
     "draw": Verb("RUN ...", "draw the figures of finished runs"),
     "check": Verb("BASELINE ...", "repeat a recorded run and compare the results"),

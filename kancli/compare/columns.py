@@ -23,6 +23,7 @@ from kancli.runs.console import STYLES, number
 from kancli.runs.files import unwritable_message, write_below
 from kancli.runs.reader import RunRecord, parse_override_words
 from kancli.schema import show
+from kancli.stats.options import WORST_FIRST
 from kancli.stats.summary import summary_statistics
 from kancli.sweeps.names import run_names
 from kancli.sweeps.reader import is_sweep, read_folder
@@ -53,7 +54,7 @@ class Column:
     def verdict(self, name: str) -> str | None:
         """The worst verdict of this name among the runs."""
         verdicts = {verdict.verdict for row in self.rows for verdict in row.verdicts if verdict.name == name}
-        return next((word for word in ("fail", "warn", "pass") if word in verdicts), None)
+        return next((word for word in WORST_FIRST if word in verdicts), None)
 
 
 def read_columns(folders: Sequence[Path]) -> list[Column]:

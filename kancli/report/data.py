@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from kancli.stats.options import WORST_FIRST
 from kancli.sweeps import summary
 from kancli.sweeps.table import SEED, Row
 
-VERDICTS = ("fail", "warn", "pass")  # worst first
 SLOPES = ("propagation_signal", "propagation_gradient")
 SUMMARY = ("mean", "sd", "low", "high", "n")
 
@@ -77,7 +77,7 @@ def _cell(
         "statuses": summary.count_statuses(rows),
         "keys": [cell["keys"].get(key) for key in keys],
         "values": [[summaries[name][field] for field in SUMMARY] if name in summaries else None for name in statistics],
-        "words": [[counts[name, verdict] for verdict in VERDICTS] for name in judged],
+        "words": [[counts[name, verdict] for verdict in WORST_FIRST] for name in judged],
     }
 
 

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kancli.report.data import SUMMARY, VERDICTS
+from kancli.report.data import SUMMARY
 from kancli.runs import console
 from kancli.runs.files import pretty
 from kancli.stats.columns import flat
 from kancli.stats.glossary import meanings
+from kancli.stats.options import WORST_FIRST
 from kancli.sweeps.summary import main_effects
 from kancli.sweeps.table import LAYER_COLUMNS, MISSING, Row
 
@@ -129,7 +130,7 @@ def verdict_summary(rows: Sequence[Row], config: Mapping[str, Any] | None) -> di
             "name": name,
             "meaning": descriptions.get(name, UNKNOWN),
             "bounds": _format_bounds(bounds.get(name) if isinstance(bounds, Mapping) else None),
-            "chips": [(verdict, f"{count[verdict]} {verdict}") for verdict in reversed(VERDICTS) if count[verdict]],
+            "chips": [(verdict, f"{count[verdict]} {verdict}") for verdict in reversed(WORST_FIRST) if count[verdict]],
             "n_not_judged": count[None],
         }
         for name, count in counts.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from kancli.runs.terminal import clean, unfiltered
 
-PLAIN_WIDTH = 80  # columns without a terminal
+UNWRAPPED = 10_000  # columns without a terminal: lines are left whole, for grep and the like
 STYLES = {"warn": "yellow", "fail": "bold red"}
 
 
@@ -28,10 +29,10 @@ class PipeConsole(Console):
 
 
 def console(file: IO[str]) -> Console:
-    """A console for a stream: colour on a terminal only, and a fixed width elsewhere."""
-    return PipeConsole(
-        file=unfiltered(file), width=None if file.isatty() else PLAIN_WIDTH, highlight=False, emoji=False, markup=False
-    )
+    """A console for a stream: colour on a terminal only, and whole lines elsewhere unless COLUMNS gives a width."""
+    has_width = file.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    width = None if has_width else UNWRAPPED  # None: rich's own choice
+    return PipeConsole(file=unfiltered(file), width=width, highlight=False, emoji=False, markup=False)
 
 
 def typical(value: Any) -> float | None:

@@ -52,6 +52,7 @@ def bounds(
     return key((warn, fail), Bounds(falling=falling), help, notes=notes)
 
 
+WORST_FIRST = ("fail", "warn", "pass")  # what a verdict may say
 DECADES = "A convention, no measurement: a factor of 10 warns, one of 1000 fails."
 
 

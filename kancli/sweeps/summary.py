@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kancli.stats.options import WORST_FIRST
 from kancli.stats.summary import summary_statistics
 from kancli.sweeps.table import MISSING, SEED, Row
 
@@ -92,6 +93,13 @@ def count_statuses(rows: Sequence[Row]) -> dict[str, int]:
     return dict(sorted(Counter(row.status for row in rows).items()))
 
 
+def count_verdicts(rows: Sequence[Row]) -> dict[str, int]:
+    """Count the jobs by their worst verdict, the worst first."""
+    found = [{verdict.verdict for verdict in row.verdicts} for row in rows]
+    worst = [next((word for word in WORST_FIRST if word in names), None) for names in found]
+    return {word: count for word in WORST_FIRST if (count := worst.count(word))}
+
+
 def summarise(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the contents of summary.json.
 
@@ -108,6 +116,7 @@ def summarise(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]]) -> d
         "sweeps": [{"folder": folder, **head} for folder, head in sweeps.items()],
         "jobs": len(rows),
         "status": count_statuses(rows),
+        "verdicts": count_verdicts(rows),
         "cells": average_over_seeds(rows),
         "effects": main_effects(rows),
         "failures": failures,
