@@ -19,7 +19,7 @@ from kancli.sweeps.names import run_names
 from kancli.sweeps.plan import has_plan, read_plan
 from kancli.sweeps.reader import is_sweep
 from kancli.sweeps.table import run_folders
-from kancli.sweeps.verdict_tables import verdict_tables
+from kancli.sweeps.verdict_tables import shared_bounds, verdict_tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -154,7 +154,8 @@ def _plot_compare(
 def _plot_sweep(runs: Sequence[RecordedRun], options: FigureOptions) -> Figure:
     from kancli.figures import sweep
 
-    return sweep.plot(verdict_tables([(run.overrides, run.verdicts) for run in runs]), options, meanings())
+    tables = verdict_tables([(run.overrides, run.verdicts) for run in runs])
+    return sweep.plot(tables, options, meanings(), shared_bounds([run.record.config for run in runs]))
 
 
 def _read(folder: Path) -> RecordedRun:

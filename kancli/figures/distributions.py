@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
 from kancli.figures.data import FigureData, NothingToDrawError
 from kancli.figures.panels import add_legend, label_panel, make_panels, shade_off_grid, title_margin
 from kancli.figures.style import PALETTES, Palette
-from kancli.inits.laws import Constant, Masked
+from kancli.inits.laws import Constant, Masked, Uniform
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,9 @@ Array = np.ndarray
 TENSORS = ("scale_base", "scale_sp", "coef", "bias")
 MAX_LAYERS = 6
 MAX_BINS = 60
+MIN_DRAWS = 20  # of a histogram
 POINTS = 400  # of a law's curve
+BINNED = "law, by bin"
 LINE_LENGTH, N_LINES = 48, 2  # of a law in a title
 
 
@@ -58,7 +60,8 @@ def plot(data: FigureData, options: FigureOptions) -> Figure:
             axes = next(remaining)
             _draw_parameters(axes, values[name][layer], law, palette)
             full_title = f"{title}, {name}{_format_members(data)}\n{_format_law(law)}"
-            label_panel(axes, palette, title=full_title, x=name, y="density")
+            has_density = law is not None or len(values[name][layer]) >= MIN_DRAWS
+            _label(axes, full_title, name, palette, has_density=has_density)
         if (preacts := data.preacts(layer)) is not None:
             _draw_preacts(next(remaining), _finite(preacts.double().numpy()), data, layer, title, palette)
     add_legend(all_axes[0], palette)
@@ -96,39 +99,68 @@ def _finite(values: Array) -> Array:
     return values[np.isfinite(values)]
 
 
-def _draw_histogram(axes: Axes, values: Array, palette: Palette) -> Array:
-    """Draw a normalised histogram and return its bin edges; the extreme values are centres of their bins."""
+def _bin_edges(values: Array, law: Law | None = None) -> Array:
+    """Edges of bins: those of a uniform law's box, or with the extreme values as centres of the outer ones."""
+    bins = int(np.clip(2 * len(values) ** (1 / 3), 8, MAX_BINS))
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
+    if _is_box(law):
+        return np.linspace(min(law.low, low), max(law.high, high), bins + 1)
     if not high - low > 1e-9 * max(abs(low), abs(high)):  # constant
         low, high = low - 0.5, high + 0.5
-    bins = int(np.clip(2 * len(values) ** (1 / 3), 8, MAX_BINS))
     half = (high / 2 - low / 2) / (bins - 1)
-    counts, edges = np.histogram(values, bins, (low - half, high + half))
+    return np.histogram_bin_edges([], bins, (low - half, high + half))
+
+
+def _draw_values(axes: Axes, values: Array, edges: Array, palette: Palette) -> None:
+    """Draw a normalised histogram; of fewer than `MIN_DRAWS` values, a dot for each at the foot of the panel."""
     style = {"color": palette.lines[0], "alpha": 0.45, "label": "drawn"}
-    axes.stairs(counts / max(1, len(values)) / np.diff(edges), edges, fill=True, **style)
-    return edges
+    if len(values) < MIN_DRAWS:
+        height = np.full(len(values), 0.04)
+        axes.plot(values, height, "o", markersize=5, transform=axes.get_xaxis_transform(), **style)
+        return
+    counts, _ = np.histogram(values, edges)
+    axes.stairs(counts / len(values) / np.diff(edges), edges, fill=True, **style)
 
 
 def _draw_parameters(axes: Axes, values: Array, law: Law | None, palette: Palette) -> None:
-    edges = _draw_histogram(axes, values, palette)
+    edges = _bin_edges(values, law)
+    _draw_values(axes, values, edges, palette)
     if law is None:
         return
-    style = {"color": palette.lines[1], "linewidth": 1.5, "label": "law, by bin"}
-    width = edges[1] - edges[0]
-    if isinstance(law, (Constant, Masked)):  # laws with point masses
+    style = {"color": palette.lines[1], "linewidth": 1.5}
+    width, margin = edges[1] - edges[0], 0.15 * (edges[-1] - edges[0])
+    if _is_box(law):
+        density = 1 / (law.high - law.low)
+        x = [edges[0] - margin, law.low, law.low, law.high, law.high, edges[-1] + margin]
+        axes.plot(x, [0, 0, density, density, 0, 0], label="law", **style)
+    elif isinstance(law, (Constant, Masked)):  # laws with point masses
         extended = np.concatenate([edges[:1] - width, edges, edges[-1:] + width])
-        axes.stairs(binned_density(law, (extended[1:] + extended[:-1]) / 2, width), extended, **style)
+        axes.stairs(binned_density(law, (extended[1:] + extended[:-1]) / 2, width), extended, label=BINNED, **style)
     else:
-        margin = 0.15 * (edges[-1] - edges[0])
-        x = np.linspace(edges[0] - margin, edges[-1] + margin, POINTS)
-        axes.plot(x, binned_density(law, x, width), **style)
+        reach = 0.0 if len(values) >= MIN_DRAWS else 3 * law.std
+        x = np.linspace(min(edges[0] - margin, law.mean - reach), max(edges[-1] + margin, law.mean + reach), POINTS)
+        is_binned = len(values) >= MIN_DRAWS
+        density = binned_density(law, x, width if is_binned else (x[1] - x[0]))
+        axes.plot(x, density, label=BINNED if is_binned else "law", **style)
+
+
+def _is_box(law: Law | None) -> TypeGuard[Uniform]:
+    return isinstance(law, Uniform) and law.low < law.high
 
 
 def _draw_preacts(axes: Axes, values: Array, data: FigureData, layer: int, title: str, palette: Palette) -> None:
-    _draw_histogram(axes, values, palette)
+    _draw_values(axes, values, _bin_edges(values), palette)
     _mark_grid(axes, data.first_member.layers[layer], values, palette)
     member = " of the first member" if data.n_members > 1 else ""
-    label_panel(axes, palette, title=f"{title}, preacts{member}", x="x", y="density")
+    _label(axes, f"{title}, preacts{member}", "x", palette, has_density=len(values) >= MIN_DRAWS)
+
+
+def _label(axes: Axes, title: str, x: str, palette: Palette, *, has_density: bool) -> None:
+    """Label a panel; without a scale where its height has no meaning, as there are only dots."""
+    label_panel(axes, palette, title=title, x=x, y="density" if has_density else "")
+    axes.set_ylim(bottom=0)
+    if not has_density:
+        axes.set_yticks([])
 
 
 def _mark_grid(axes: Axes, layer: KANLayer, values: Array, palette: Palette) -> None:

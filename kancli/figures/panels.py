@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import Formatter, MaxNLocator
+from matplotlib.ticker import Formatter, MaxNLocator, NullFormatter
 
+from kancli.figures.diagram.canvas import fit_text
+from kancli.figures.log_ticks import LogTickFormatter, LogTickLocator, set_log_ticks
 from kancli.figures.style import Palette, format_short
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ WIDTH, HEIGHT = 4.2, 3.2
 LEFT, RIGHT, BOTTOM, TOP = 0.8, 0.14, 0.48, 0.34
 COLOUR_BAR_MARGIN = 0.85
 MAX_WRITTEN_CELLS = 64
+MIN_CELL_TEXT = 4.0  # points
 
 
 def make_panels(
@@ -95,23 +99,34 @@ class DistinctFormatter(Formatter):
         return self.fix_minus(format_short(value, digits))
 
 
-def write_cell_values(axes: Axes, image: AxesImage) -> None:
-    """Write the value of each cell of a small colour map; a dash for a missing one."""
+def write_cell_values(axes: Axes, image: AxesImage, format: str = ".3g") -> None:
+    """Write the value of each cell of a small colour map in its cell, a dash for a missing one, if there is room."""
     values = np.ma.filled(image.get_array().astype(float), np.nan)  # pyright: ignore[reportOptionalMemberAccess]
     if values.size > MAX_WRITTEN_CELLS:
+        return
+    texts = [[f"{value:{format}}" if np.isfinite(value) else "–" for value in row] for row in values]
+    box = axes.get_window_extent()
+    is_square = axes.get_aspect() != "auto"
+    side = min(box.width / values.shape[1], box.height / values.shape[0]) if is_square else box.width / values.shape[1]
+    _, size = fit_text(max((text for row in texts for text in row), key=len), 7, 0.95 * side / axes.figure.dpi, 1)
+    if size < MIN_CELL_TEXT:
         return
     for (i, j), value in np.ndenumerate(values):
         red, green, blue, _ = image.cmap(image.norm(value))
         is_bright = not np.isfinite(value) or 0.3 * red + 0.59 * green + 0.11 * blue > 0.5
-        text = f"{value:.3g}" if np.isfinite(value) else "–"
-        axes.text(j, i, text, ha="center", va="center", fontsize=7, color="black" if is_bright else "white")
+        axes.text(j, i, texts[i][j], ha="center", va="center", fontsize=size, color="black" if is_bright else "white")
 
 
-def add_colour_bar(figure: Figure, axes: Axes, image: AxesImage, palette: Palette, label: str) -> None:
+def add_colour_bar(figure: Figure, axes: Axes, image: AxesImage, palette: Palette, label: str = "") -> None:
     """Add a colour bar in the right margin of a panel, which must be `COLOUR_BAR_MARGIN` wide."""
     box, (width, _) = axes.get_position(), figure.get_size_inches()
     bar_axes = figure.add_axes((box.x1 + 0.08 / width, box.y0, 0.1 / width, box.height))
-    bar = figure.colorbar(image, cax=bar_axes)
+    is_log = isinstance(image.norm, LogNorm)
+    ticks = LogTickLocator() if is_log else None
+    bar = figure.colorbar(
+        image, cax=bar_axes, ticks=ticks, format=LogTickFormatter() if is_log else DistinctFormatter()
+    )
+    bar.minorformatter = NullFormatter()
     bar.set_label(label, fontsize=8, color=palette.ink)
     bar_axes.tick_params(which="both", colors=palette.ink, labelsize=7)
 
@@ -173,6 +188,7 @@ def set_log_scale(axes: Axes, *series: Mapping[str, np.ndarray]) -> list[dict[st
     if lowest is None:
         return [dict(stats) for stats in series]
     axes.set_yscale("log", nonpositive="mask")
+    set_log_ticks(axes.yaxis)
     if any((stats["mean"] <= 0).any() for stats in series):
         axes.text(0.02, 0.02, "0 is not shown", transform=axes.transAxes, fontsize=7, color="0.5")
     if any((stats["low"] <= 0).any() for stats in series if "low" in stats):

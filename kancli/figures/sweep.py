@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kancli.figures.bounds import Bounds, draw_bounds, format_bounds, outline_cells
 from kancli.figures.data import NothingToDrawError, VerdictTable
 from kancli.figures.diagram.canvas import text_width
+from kancli.figures.log_ticks import set_log_ticks
 from kancli.figures.panels import (
     BOTTOM,
     COLOUR_BAR_MARGIN,
@@ -35,18 +37,25 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 MIN_LOG_RATIO = 20.0  # of the highest to the lowest number, for a log scale
-MAX_LABEL_LENGTH = 18
+MAX_LABEL_LENGTH = 32
+MAX_TITLE_LENGTH, MAX_Y_LABEL_LENGTH = 42, 32
 MAX_LABELS = 24
 MAX_ROW_LENGTH = 36  # characters of all labels of an axis; beyond, they are upright
 INTERVAL_LABEL = "mean, 95 % interval"
 
 
-def plot(tables: Mapping[str, VerdictTable], options: FigureOptions, meanings: Mapping[str, str]) -> Figure:
-    """Plot a panel for each verdict whose number differs between runs.
+def plot(
+    tables: Mapping[str, VerdictTable],
+    options: FigureOptions,
+    meanings: Mapping[str, str],
+    bounds: Mapping[str, Bounds] | None = None,
+) -> Figure:
+    """Plot a panel for each verdict whose number differs between runs, with the verdict's bounds.
 
     Args:
         tables: by verdict; all have the same axes.
-        meanings: a description of the number of each verdict.
+        meanings: the quantity that each verdict judges.
+        bounds: by verdict.
 
     Raises:
         NothingToDrawError: no number differs.
@@ -55,30 +64,41 @@ def plot(tables: Mapping[str, VerdictTable], options: FigureOptions, meanings: M
     if not tables:
         raise NothingToDrawError("sweep: all statistics are the same in all runs")
     palette = PALETTES[options.style]
-    titles = {name: "\n".join(textwrap.wrap(meanings.get(name, name), 42)) for name in tables}
+    bounds = bounds or {}
     keys = list(next(iter(tables.values())).axes.items())
+    is_map = len(keys) == 2
+    titles = {name: _title(name, meanings.get(name, name), bounds.get(name), is_map=is_map) for name in tables}
     margins = _margins([values for _, values in keys], titles.values())
     figure, all_axes = make_panels(len(tables), palette, options.dpi, **margins)
     for (name, table), axes in zip(tables.items(), all_axes, strict=True):
-        if len(keys) == 1:
+        if is_map:
+            _draw_map(figure, axes, table, palette)
+            outline_cells(axes, name, table.numbers["mean"], bounds.get(name, (None, None)), palette)
+            label_panel(axes, palette, title=titles[name], x=keys[1][0], y=keys[0][0])
+        else:
             _draw_line(axes, keys[0][1], table.numbers, palette)
+            draw_bounds(axes, {name: bounds.get(name, (None, None))}, palette)
             if "low" in table.numbers and axes is all_axes[0]:
                 add_legend(axes, palette)
-            label_panel(axes, palette, title=titles[name], x=keys[0][0], y=name)
-        else:
-            _draw_map(figure, axes, name, table, palette)
-            label_panel(axes, palette, title=titles[name], x=keys[1][0], y=keys[0][0])
+            label_panel(axes, palette, title="", x=keys[0][0], y=titles[name])
     return figure
+
+
+def _title(name: str, meaning: str, bounds: Bounds | None, *, is_map: bool) -> str:
+    """The quantity of a panel, and below it the meaning of a map's outlines."""
+    lines = textwrap.wrap(meaning, MAX_TITLE_LENGTH if is_map else MAX_Y_LABEL_LENGTH)
+    return "\n".join([*lines, *([format_bounds(name, bounds)] if is_map and bounds else [])])
 
 
 def _margins(axes_values: Sequence[Sequence[str]], titles: Iterable[str]) -> dict[str, Any]:
     """The margins of the panels for the tick labels of one axis or two."""
     is_map, x_values = len(axes_values) == 2, axes_values[-1]
+    n_lines = max(title.count("\n") for title in titles)
     return {
-        "left": LEFT + (_label_length(axes_values[0]) if is_map else 0.0),
+        "left": LEFT + (_label_length(axes_values[0]) if is_map else 0.16 * n_lines),
         "right": COLOUR_BAR_MARGIN if is_map else RIGHT,
         "bottom": BOTTOM + (_label_length(x_values) if _is_upright(x_values) else 0.0),
-        "top": max(map(title_margin, titles)),
+        "top": title_margin("\n" * n_lines if is_map else ""),
     }
 
 
@@ -112,6 +132,7 @@ def _draw_line(axes: Axes, values: Sequence[str], numbers: Mapping[str, Array], 
         plot_mean(axes, x[order], stats, palette.lines[0], label=INTERVAL_LABEL)
         if _needs_log_scale(x):
             axes.set_xscale("log")
+            set_log_ticks(axes.xaxis)
         return
     errors = [stats["mean"] - stats["low"], stats["high"] - stats["mean"]] if "low" in stats else None
     style: dict[str, Any] = {
@@ -126,12 +147,12 @@ def _draw_line(axes: Axes, values: Sequence[str], numbers: Mapping[str, Array], 
     _set_ticks(axes.set_xticks, x, values, is_upright=_is_upright(values))
 
 
-def _draw_map(figure: Figure, axes: Axes, name: str, table: VerdictTable, palette: Palette) -> None:
+def _draw_map(figure: Figure, axes: Axes, table: VerdictTable, palette: Palette) -> None:
     mean = table.numbers["mean"]
     norm, cmap = "log" if _needs_log_scale(mean) else "linear", colour_map("viridis", palette)
     style: dict[str, Any] = {"interpolation": "nearest", "aspect": "auto", "origin": "lower"}
     image = axes.imshow(np.ma.masked_invalid(mean), cmap=cmap, norm=norm, **style)
-    add_colour_bar(figure, axes, image, palette, name)
+    add_colour_bar(figure, axes, image, palette)
     y_values, x_values = table.axes.values()
     _set_ticks(axes.set_xticks, np.arange(len(x_values)), x_values, is_upright=_is_upright(x_values))
     _set_ticks(axes.set_yticks, np.arange(len(y_values)), y_values, is_upright=False)

@@ -105,6 +105,7 @@ def _effects_table(key: str, effects: Mapping[str, Mapping[str, Any]]) -> dict[s
         {
             "name": name,
             "share": None if effect["share"] is None else 100 * effect["share"],  # in percent
+            "reason": effect.get("reason"),
             "means": [format_number(effect["means"].get(value)) for value in listed] + [""] * bool(n_more),
         }
         for name, effect in effects.items()

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kancli.schema import Bounds, Choice, Integer, Real, key
+from kancli.schema import Bounds, Choice, FaultError, Integer, Real, key, keys
 
 
 @dataclass(frozen=True)
@@ -155,3 +157,14 @@ class Verdicts:
         origin="The probability of that distance under a normal law.",
         remedy="None in the config: look for what changed the parameters, or for a wrong law in a scheme of your own.",
     )
+
+
+def recorded_bounds(config: Mapping[str, Any]) -> dict[str, tuple[float | None, float | None]]:
+    """The bounds by verdict in the recorded config of a run; without those that are damaged or of another version."""
+    recorded = config.get("verdicts")
+    found = {}
+    if isinstance(recorded, Mapping):
+        for name, field in keys(Verdicts).items():
+            with contextlib.suppress(FaultError):
+                found[name] = field.metadata["kind"].check(recorded.get(name))
+    return found

@@ -9,7 +9,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from rich import box
@@ -22,15 +22,13 @@ from kancli.figures.options import FigureOptions
 from kancli.runs.console import number
 from kancli.runs.files import pretty, unwritable_message, write_below
 from kancli.runs.pool import run_in_worker
+from kancli.runs.reader import read_run
 from kancli.stats.glossary import meanings
 from kancli.stats.summary import summary_statistics
 from kancli.sweeps.plan import Plan, has_plan, read_plan
 from kancli.sweeps.summary import group_by_keys, summarise, values_of
 from kancli.sweeps.table import SEED, Row, as_columns, read_rows, read_rows_without_plan
-from kancli.sweeps.verdict_tables import verdict_tables
-
-if TYPE_CHECKING:
-    from kancli.stats.verdicts import Verdict
+from kancli.sweeps.verdict_tables import Run, shared_bounds, verdict_tables
 
 MAX_ROWS = 40  # on the terminal
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # the first characters of what a spreadsheet computes
@@ -107,17 +105,20 @@ def _start_figure(rows: Sequence[Row], folder: Path, options: FigureOptions) -> 
     """Start to draw the figure in a worker. Returns a callable that waits for its files, by name."""
     if not 1 <= len({key for row in rows for key in row.keys} - {SEED}) <= 2:
         return dict
-    return run_in_worker(_encode_figure, [(row.keys, row.verdicts) for row in rows], folder, options)
+    complete = [row for row in rows if row.status == "complete"]
+    configs = [read_run(folder / row.folder).record.config for row in (complete[:1] + complete[-1:])]
+    runs = [(row.keys, row.verdicts) for row in rows]
+    return run_in_worker(_encode_figure, runs, shared_bounds(configs), folder, options)
 
 
 def _encode_figure(
-    runs: Sequence[tuple[Mapping[str, str], Sequence[Verdict]]], folder: Path, options: FigureOptions
+    runs: Sequence[Run], bounds: Mapping[str, Any], folder: Path, options: FigureOptions
 ) -> dict[str, bytes]:
     from kancli.figures import sweep  # with matplotlib
 
     with figures.matplotlib_cache(folder):
         try:
-            figure = sweep.plot(verdict_tables(runs), options, meanings())
+            figure = sweep.plot(verdict_tables(runs), options, meanings(), bounds)
         except NothingToDrawError:
             return {}
         return {f"figures/{name}": content for name, content in figures.encode_all("sweep", figure, options).items()}

@@ -16,6 +16,7 @@ from kancli.sweeps.table import MISSING, SEED, Row
 Array = np.ndarray
 
 SUMMARY_SCHEMA = 1
+CONSTANT, ONE_JOB = "constant", "one job a value"  # reasons for a share of None
 
 
 def group_by_keys(rows: Sequence[Row]) -> dict[tuple[tuple[str, str], ...], list[Row]]:
@@ -58,7 +59,8 @@ def main_effects(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, Any]]]:
 
     Returns:
         By key and statistic: `means`, the mean over all jobs with each value of the key; and `share`, the part of the
-        variance between those groups of jobs (eta squared, Fisher 1925), None if the statistic is constant.
+        variance between those groups of jobs (eta squared, Fisher 1925), or None and the `reason`: the statistic is
+        constant, or no value has two jobs, so that any statistic would have a share of 1.
     """
     swept = [key for key in dict.fromkeys(key for row in rows for key in row.keys) if key != SEED]
     names = list(dict.fromkeys(name for row in rows for name in row.statistics))
@@ -85,7 +87,11 @@ def _main_effect(groups: Mapping[str, Array]) -> dict[str, Any] | None:
     total = ((pooled - pooled.mean()) ** 2).sum()
     between = sum(len(values) * (values.mean() - pooled.mean()) ** 2 for values in finite.values() if len(values))
     means = {value: float(values.mean()) if len(values) else None for value, values in finite.items()}
-    return {"share": float(between / total) if total > 0 else None, "means": means}
+    if not total > 0:
+        return {"share": None, "reason": CONSTANT, "means": means}
+    if max(map(len, finite.values())) < 2:
+        return {"share": None, "reason": ONE_JOB, "means": means}
+    return {"share": float(between / total), "means": means}
 
 
 def count_statuses(rows: Sequence[Row]) -> dict[str, int]:

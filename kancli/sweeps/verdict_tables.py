@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kancli.figures.data import NothingToDrawError, VerdictTable
+from kancli.stats.options import recorded_bounds
 from kancli.stats.summary import summary_statistics
 from kancli.sweeps.table import MISSING, SEED
 
@@ -40,6 +41,12 @@ def verdict_tables(runs: Sequence[Run]) -> dict[str, VerdictTable]:
                 cells.setdefault(verdict.name, {}).setdefault(cell, []).append(verdict)
     shape = tuple(map(len, axes.values()))
     return {name: VerdictTable(axes, _average(verdicts, shape)) for name, verdicts in cells.items()}
+
+
+def shared_bounds(configs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float | None, float | None]]:
+    """The bounds by verdict that all of these recorded configs have."""
+    first, *others = map(recorded_bounds, configs) if configs else [{}]
+    return {name: bounds for name, bounds in first.items() if all(other.get(name) == bounds for other in others)}
 
 
 def _average(cells: Mapping[tuple[int, ...], list[Verdict]], shape: tuple[int, ...]) -> dict[str, Array]:

@@ -140,4 +140,5 @@ def test_colours_contrast_with_the_background(style):
 
     assert contrast(palette.ink, palette.paper) > 7
     assert contrast(palette.ink, palette.shade) > 4.5
-    assert contrast(palette.quiet, palette.paper) > 4.5
+    for colour in (palette.quiet, *palette.bounds):
+        assert contrast(colour, palette.paper) > 4.5

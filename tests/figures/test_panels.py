@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgba
 from scipy import stats
 
 from kancli.config.validation import validate
@@ -13,6 +14,8 @@ from kancli.figures import render, sweep
 from kancli.figures.activations import sample_layer
 from kancli.figures.data import FigureData, NothingToDrawError
 from kancli.figures.options import NAMES, FigureOptions
+from kancli.figures.panels import make_panels, set_log_scale
+from kancli.figures.style import PALETTES
 from kancli.figures.symmetry import correlations
 from kancli.runs import experiment
 from kancli.runs.build import laws_of
@@ -206,8 +209,79 @@ def test_a_statistic_against_one_key_with_bands_over_seeds():
     reach = stats.t.ppf(0.975, 4) * np.std([0, 0.1, 0.2, 0.3, 0.4], ddof=1) / math.sqrt(5)
     at = ends[ends[:, 0] == 2, 1]
     assert (at.min(), at.max()) == pytest.approx((2.2 - reach, 2.2 + reach))
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("noise_scale", "rough")
-    assert axes.get_title(loc="left") == "greatest mean path over range of an edge"
+    assert axes.get_xlabel() == "noise_scale"
+    assert axes.get_ylabel().replace("\n", " ") == meanings()["rough"], "the quantity, not the verdict's name"
+
+
+BOUNDS = {"rough": (2.0, 2.5), "signal_vanishes": (0.1, 0.001)}
+
+
+def test_the_bounds_of_a_verdict_are_lines_where_they_lie_near_its_numbers():
+    runs = [({"noise_scale": str(n)}, [verdict("rough", n), verdict("signal_vanishes", 1 / n)]) for n in (1, 2, 3)]
+    rough, signal = sweep.plot(verdict_tables(runs), OPTIONS, meanings(), BOUNDS).axes
+    _, warn, fail = drawn(rough)
+    assert (warn[:, 1].tolist(), fail[:, 1].tolist()) == ([2, 2], [2.5, 2.5])
+    assert [text.get_text() for text in rough.texts] == ["warns ≥ 2", "fails ≥ 2.5"]
+    assert [line[0, 1] for line in drawn(signal)[1:]] == [0.1, 0.001]
+    assert signal.get_ylim()[0] < 0.001
+    far = sweep.plot(verdict_tables(runs), OPTIONS, meanings(), {"rough": (50.0, None), "signal_vanishes": (-9, None)})
+    assert [text.get_text() for axes in far.axes for text in axes.texts] == ["↑ warns ≥ 50", "↓ warns ≤ -9"]
+    assert [len(drawn(axes)) for axes in far.axes] == [1, 1]
+    assert far.axes[0].get_ylim()[1] < 4, "a far bound does not squash the data"
+
+
+def test_cells_that_reach_a_bound_are_outlined():
+    runs = [({"a": a, "b": b}, [verdict("rough", 1.0 + int(a) + int(b) / 4)]) for a in "01" for b in "012"]
+    figure = sweep.plot(verdict_tables(runs), OPTIONS, meanings(), BOUNDS)
+    outlines = {
+        (patch.get_center()[1], patch.get_center()[0]): patch.get_edgecolor() for patch in figure.axes[0].patches
+    }
+    warn, fail = (to_rgba(colour) for colour in PALETTES["light"].bounds)
+    assert outlines == {(1, 0): warn, (1, 1): warn, (1, 2): fail}
+    assert figure.axes[0].get_title(loc="left").endswith("\noutlined where it warns ≥ 2, fails ≥ 2.5")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [(0.82, 1.07, ["0.85", "0.9", "0.95", "1", "1.05"]), (0.3, 20, ["0.5", "1", "2", "5", "10", "20"]),
+     (1e-7, 1e5, ["1e-6", "0.0001", "0.01", "1", "100", "10000"])],
+)  # fmt: skip
+def test_ticks_of_log_axes_are_plain_numbers(low, high, labels):
+    _, (axes,) = make_panels(1, PALETTES["light"], 100)
+    axes.plot([0, 1], [low, high])
+    set_log_scale(axes, {"mean": np.array([low, high])})
+    axes.set_ylim(low, high)
+    axes.figure.canvas.draw()
+    assert [text.get_text() for text in axes.get_yticklabels()] == labels
+    assert not any(text.get_text() for text in axes.get_yticklabels(minor=True))
+
+
+def test_a_uniform_law_is_a_box_and_few_draws_are_dots():
+    data = make_data(width=[2, 3, 1], inputs={"kind": "normal", "n": 5})
+    axes = {axes.get_title(loc="left").partition("\n")[0]: axes
+            for axes in render.plot("distributions", data, OPTIONS).axes}  # fmt: skip
+    base = axes["layer 1, scale_base"]
+    dots, box = drawn(base)
+    values = data.model.layers[1].scale_base.detach().numpy().ravel()
+    np.testing.assert_array_equal(dots[:, 0], values)
+    low, high = 1 / math.sqrt(3) - 0.1, 1 / math.sqrt(3) + 0.1
+    assert len(base.patches) == 0
+    assert base.get_ylim()[0] == 0
+    np.testing.assert_allclose(box[1:5], [[low, 0], [low, 5], [high, 5], [high, 0]], atol=1e-6)
+    preacts = axes["layer 0, preacts"]
+    assert len(drawn(preacts)[0]) == 10
+    assert (preacts.get_ylabel(), list(preacts.get_yticks())) == ("", []), "without a density, no scale"
+    many = render.plot("distributions", make_data(width=[2, 30]), OPTIONS).axes[0]
+    _, edges, _ = many.patches[0].get_data()
+    np.testing.assert_allclose([edges[0], edges[-1]], [1 / math.sqrt(2) - 0.1, 1 / math.sqrt(2) + 0.1])
+
+
+def test_correlation_maps_name_every_node():
+    data = make_data(width=[2, 8, 2])
+    hidden, outputs = render.plot("symmetry", data, FigureOptions(out_vars=("u", "pressure"))).axes[:2]
+    assert [text.get_text() for text in hidden.get_xticklabels()] == list("01234567")
+    assert hidden.get_xlabel() == "node of layer 1"
+    assert [text.get_text() for text in outputs.get_yticklabels()] == ["u", "press…"]
 
 
 def test_a_statistic_over_two_keys_is_a_heat_map():
@@ -251,6 +325,10 @@ def assert_nothing_overlaps(figure):
     for one, other in itertools.combinations(boxes, 2):
         assert not one.padded(-1).overlaps(other.padded(-1))
     for axes in figure.axes:
+        if axes.images:
+            cells = [text.get_window_extent(renderer) for text in axes.texts]
+            for one, other in itertools.combinations(cells, 2):
+                assert not one.padded(-0.5).overlaps(other.padded(-0.5))
         for axis in (axes.xaxis, axes.yaxis):
             written = [text.get_window_extent(renderer) for text in axis.get_ticklabels() if text.get_text()]
             for one, other in itertools.pairwise(written):
@@ -264,6 +342,7 @@ def assert_nothing_overlaps(figure):
         {"width": [2, 5, 1]},
         {"width": [2] * 21, "n_seeds": 3},
         {"width": [64, 64, 10], "n_seeds": 2},
+        {"width": [2, 8, 16, 8], "init": {"scheme": "pykan_0_2_8"}},
         {"width": [4, 5, 3], "init": {"scheme": "pykan_0_2_8", "sparse_init": True}},
         {"width": [3, 3, 3], "init": {"scheme": "glorot_fine"}, "inputs": {"kind": "normal", "std": 1e6}},
         {"width": [1, 1], "inputs": {"kind": "normal", "mean": 1234567.0, "std": 1e-3}, "dtype": "float64"},

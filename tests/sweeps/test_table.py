@@ -10,7 +10,8 @@ from pyarrow import parquet
 
 from kancli.sweeps.plan import read_plan
 from kancli.sweeps.results import encode_csv
-from kancli.sweeps.table import read_rows
+from kancli.sweeps.summary import main_effects
+from kancli.sweeps.table import Row, read_rows
 
 
 def test_the_table_equals_the_jobs_own_records(kan_run, tmp_path):
@@ -114,6 +115,21 @@ def test_collect_names_a_folder_that_cannot_be_created(kan_run, tmp_path):
     (tmp_path / "file").touch()
     done = kan_run("collect", "sweep", "-o", "file")
     assert (done.code, done.err) == (2, "kan-run: -o=file: File exists; name a folder elsewhere with -o=DIR\n")
+
+
+def test_a_share_needs_two_jobs_at_a_value():
+    def rows(*values):
+        return [
+            Row(number, str(number), "complete", None, "", {"init": init, "seed": str(seed)}, [], {"std": std}, None)
+            for number, (init, seed, std) in enumerate(values)
+        ]
+
+    alone = main_effects(rows(("a", 0, 1.0), ("b", 0, 2.0)))["init"]["std"]
+    assert (alone["share"], alone["reason"]) == (None, "one job a value"), "any statistic would have a share of 1"
+    level = main_effects(rows(("a", 0, 1.0), ("a", 1, 1.0), ("b", 0, 1.0)))["init"]["std"]
+    assert (level["share"], level["reason"]) == (None, "constant")
+    pair = main_effects(rows(("a", 0, 1.0), ("a", 1, 2.0), ("b", 0, 3.0)))["init"]["std"]
+    assert pair == {"share": pytest.approx(0.75), "means": {"a": 1.5, "b": 3.0}}
 
 
 def test_no_cell_of_a_csv_is_a_formula():

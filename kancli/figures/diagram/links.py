@@ -13,7 +13,7 @@ from kancli.figures.diagram.layout import Layout
 
 
 def link_paths(layout: Layout, layer: int, curves: Curves) -> tuple[list[Array], list[Array]]:
-    """Polylines, `[points, 2]` each, by edge: from its input node up to its frame, and from there to its output node."""
+    """Polylines, `[points, 2]` each, by edge: from its input node to its frame, and from there to its output node."""
     return _lower_paths(layout, layer, curves), _upper_paths(layout, layer, curves)
 
 
