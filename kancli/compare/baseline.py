@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from kancli.errors import ConfigError, InconclusiveError
-from kancli.runs.files import pretty, read_json, read_json_as
 from kancli.runs.hashes import hash_of_json
 from kancli.runs.input_file import InputFile
+from kancli.runs.json_files import pretty, read_json, read_json_as
 from kancli.runs.reader import check_stats, read_run, verdicts_of
 from kancli.schema import show
 from kancli.stats.verdicts import Verdict

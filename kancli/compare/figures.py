@@ -13,7 +13,7 @@ from kancli.figures import render as figures
 from kancli.figures.data import FigureData, NothingToDrawError
 from kancli.runs.figure_data import read_figure_data, settings_of_run
 from kancli.runs.folder import RunFolder
-from kancli.runs.reader import RecordedRun, read_finished_run
+from kancli.runs.reader import RecordedRun, read_drawable_run
 from kancli.stats.glossary import meanings
 from kancli.sweeps.names import run_names
 from kancli.sweeps.plan import has_plan, read_plan
@@ -161,6 +161,6 @@ def _plot_sweep(runs: Sequence[RecordedRun], options: FigureOptions) -> Figure:
 def _read(folder: Path) -> RecordedRun:
     if is_sweep(folder):
         raise ConfigError([f"{folder}: a sweep is drawn alone: kan-run draw {folder}"])
-    run = read_finished_run(folder)
+    run = read_drawable_run(folder)
     _ = run.verdicts  # read now, so that damage is reported while runs can be left out
     return run

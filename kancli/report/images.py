@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import base64
-import logging
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kancli.errors import ConfigError
 from kancli.figures.options import NAMES
 from kancli.report.data import relative_url
-from kancli.runs.files import check_plain
-from kancli.sweeps.table import Row
-
-log = logging.getLogger("kancli")
+from kancli.runs.reader import RecordedRun
+from kancli.runs.regular_files import read_bytes
+from kancli.sweeps.reader import RunsFolder
 
 FIRST = ("sweep", "compare", "network")  # the others follow by name
 MAX_BYTES = 16 << 20  # of one figure
 MAX_JOBS = 24  # whose own figure is embedded
 MAX_JOBS_BYTES = 6 << 20  # of all of these
+NETWORK = "figures/network.png"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -47,64 +45,60 @@ class Figure:
         return NAMES.get(self.name, "")
 
 
-def folder_figures(folder: Path) -> tuple[list[Figure], list[Link]]:
+def folder_figures(runs: RunsFolder) -> tuple[list[Figure], list[Link]]:
     """Read the PNG figures in a folder's `figures`, and list the SVG and PDF ones as links.
+
+    Of a run they are those that it wrote.
 
     Raises:
         ConfigError: a figure is damaged.
     """
-    figures = folder / "figures"
-    paths = sorted(figures.iterdir(), key=_sort_key) if figures.is_dir() else []
-    embedded = [make_figure(path.stem, read_png(path)) for path in paths if path.suffix == ".png"]
-    links = [Link(path.name, relative_url(f"figures/{path.name}")) for path in paths if path.suffix in (".svg", ".pdf")]
+    run = next((run for _, run in runs.runs), None) if runs.is_run else None
+    names = sorted(map(Path, _listed(runs.folder) if run is None else run.record.sha256.files), key=_sort_key)
+    figures = [name for name in names if name.parent == Path("figures")]
+    embedded = [make_figure(name.stem, _read_png(runs.folder, run, str(name)))
+                for name in figures if name.suffix == ".png"]  # fmt: skip
+    links = [Link(name.name, relative_url(str(name))) for name in figures if name.suffix in (".svg", ".pdf")]
     return embedded, links
+
+
+def _listed(folder: Path) -> list[str]:
+    figures = folder / "figures"
+    return [f"figures/{path.name}" for path in figures.iterdir()] if figures.is_dir() else []
 
 
 def _sort_key(path: Path) -> tuple[int, str]:
     return (FIRST.index(path.stem) if path.stem in FIRST else len(FIRST), path.name)
 
 
-def job_figures(folder: Path, rows: Sequence[Row]) -> tuple[list[Figure], list[Link]]:
+def job_figures(runs: RunsFolder) -> tuple[list[Figure], list[Link]]:
     """Read the network diagrams of the first jobs that have one, and list those of the other jobs as links."""
-    paths = [(row, path) for row in rows if (path := folder / row.folder / "figures" / "network.png").is_file()]
     bytes_left = MAX_JOBS_BYTES
     embedded: list[Figure] = []
     links: list[Link] = []
-    for row, content in _undamaged(paths):
-        bytes_left -= len(content)
+    for row, run in ((row, run) for row, run in runs.runs if run.has(NETWORK)):
         name = " ".join([f"job {row.number}", *(f"{key}={value}" for key, value in row.keys.items())])
-        url = relative_url(f"{row.folder}/figures/network.png")
+        url = relative_url(f"{row.folder}/{NETWORK}")
+        content = b""
         if bytes_left >= 0 and len(embedded) < MAX_JOBS:
+            content = _read_png(runs.folder, run, NETWORK)
+            bytes_left -= len(content)
+        if content and bytes_left >= 0:
             embedded.append(make_figure(name, content, url))
         else:
             links.append(Link(name, url))
     return embedded, links
 
 
-def _undamaged(paths: Sequence[tuple[Row, Path]]) -> Iterator[tuple[Row, bytes]]:
-    for number, (row, path) in enumerate(paths):
-        if number >= MAX_JOBS:  # only a link
-            yield row, b""
-            continue
-        try:
-            yield row, read_png(path)
-        except ConfigError as error:
-            log.warning("%s; left out", error)
-
-
-def read_png(path: Path) -> bytes:
-    """Read a PNG file.
+def _read_png(folder: Path, run: RecordedRun | None, name: str) -> bytes:
+    """Read a PNG file of a folder, or of a run.
 
     Raises:
-        ConfigError: it cannot be read, or is not a PNG.
+        ConfigError: it cannot be read, is not a PNG, or not what the run wrote.
     """
-    check_plain(path, MAX_BYTES)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ConfigError([f"{path}: damaged: {error.strerror}"]) from None
+    content = read_bytes(folder / name, MAX_BYTES) if run is None else run.read(name, MAX_BYTES)
     if not content.startswith(SIGNATURE):
-        raise ConfigError([f"{path}: damaged: not a PNG"])
+        raise ConfigError([f"{folder / name}: damaged: not a PNG"])
     return content
 
 

@@ -117,8 +117,8 @@ def _from_stats(runs: RunsFolder, make: Callable[[], dict[str, Any]]) -> dict[st
 
 
 def _figures(runs: RunsFolder) -> dict[str, Any] | None:
-    figures, links = images.folder_figures(runs.folder)
-    thumbnails, thumbnail_links = ([], []) if runs.is_run else images.job_figures(runs.folder, runs.rows)
+    figures, links = images.folder_figures(runs)
+    thumbnails, thumbnail_links = ([], []) if runs.is_run else images.job_figures(runs)
     if not (figures or links or thumbnails or thumbnail_links):
         return None
     return {"figures": figures, "links": links, "thumbnails": thumbnails, "thumbnail_links": thumbnail_links}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kancli.report.data import SUMMARY
 from kancli.runs import console
-from kancli.runs.files import pretty
+from kancli.runs.json_files import pretty
 from kancli.stats.columns import flat
 from kancli.stats.glossary import meanings
 from kancli.stats.options import WORST_FIRST

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError, WriteError
-from kancli.runs.files import csv_of_edges, csv_of_rows, make_parent, pretty, unwritable_message, write_whole
+from kancli.runs.files import csv_of_edges, csv_of_rows, make_parent, unwritable_message, write_whole
 from kancli.runs.hashes import hash_of, hash_of_bytes, hash_of_file, seal
+from kancli.runs.json_files import pretty
 from kancli.runs.superseded import Superseded, check_finished, put_back_superseded
 from kancli.stats.columns import flat
 

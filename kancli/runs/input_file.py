@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +10,11 @@ from typing import Any
 import msgspec
 
 from kancli.config.settings import Settings
+from kancli.errors import ConfigError
 from kancli.inputs.samplers import File
 from kancli.inputs.table import MAX_BYTES
+from kancli.runs.hashes import hash_of_open
+from kancli.runs.regular_files import open_regular
 
 
 class InputFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,12 +76,7 @@ def _is_utf8(text: str) -> bool:
 
 def _has_content(path: str, sha256: str) -> bool:
     try:
-        if os.path.getsize(path) > MAX_BYTES:
-            return False
-        with open(path, "rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(2**20):
-                digest.update(block)
-    except OSError:
+        with open_regular(Path(os.path.realpath(path)), MAX_BYTES) as file:
+            return hash_of_open(file) == sha256
+    except ConfigError:
         return False
-    return digest.hexdigest() == sha256

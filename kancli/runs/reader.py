@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
 from kancli.errors import ConfigError, one_line
-from kancli.runs.files import MAX_JSON_BYTES, check_plain, convert, decode_json, read_bytes, read_json, read_tensors
-from kancli.runs.hashes import hash_of_bytes, hash_of_file, is_sealed
+from kancli.runs.hashes import hash_of_bytes, hash_of_open, is_sealed
 from kancli.runs.input_file import InputFile
+from kancli.runs.json_files import convert, decode_json, read_json
+from kancli.runs.regular_files import MAX_BYTES, open_regular, read_tensors, size_of
 from kancli.schema import show
 
 if TYPE_CHECKING:
@@ -95,7 +98,7 @@ class RecordedRun:
 
     def has(self, name: str) -> bool:
         """Whether the run wrote a file of this name."""
-        return (self.folder / name).exists()
+        return name in self.record.sha256.files
 
     def tensors(self, name: str) -> dict[str, Tensor]:
         """The tensors of a safetensors file.
@@ -103,49 +106,47 @@ class RecordedRun:
         Raises:
             ConfigError: it is missing or damaged.
         """
-        self.verify(name)
-        return read_tensors(self.folder / name)
+        with self._open(name) as file:
+            self._check_hash(name, hash_of_open(file))
+            return read_tensors(self.folder / name, file)
 
-    def read(self, name: str, max_bytes: int = MAX_JSON_BYTES) -> bytes:
+    def read(self, name: str, max_bytes: int = MAX_BYTES) -> bytes:
         """Read a file of the run.
 
         Raises:
             ConfigError: it is missing, too large, or not what the run wrote.
         """
-        path = self.folder / name
-        self._check_size(name, path)
-        content = read_bytes(path, max_bytes)
+        with self._open(name, max_bytes) as file:
+            content = file.read(size_of(file))
         self._check_hash(name, hash_of_bytes(content))
         return content
 
-    def verify(self, *names: str) -> None:
+    def verify(self, names: Iterable[str] | None = None) -> None:
         """Check that files are what the run wrote.
 
         Args:
-            names: of the files; none for all files of the run.
+            names: of the files; None for all files of the run.
 
         Raises:
             ConfigError: one is missing or damaged.
         """
-        for name in names or self.record.sha256.files:
-            path = self.folder / name
-            if Path(name).is_absolute() or ".." in Path(name).parts:
-                raise ConfigError([f"{self.folder}/run.json: damaged: {name!r} is outside the run's folder"])
-            check_plain(path, max_bytes=None)
-            self._check_size(name, path)
-            try:
-                digest = hash_of_file(path)
-            except FileNotFoundError:
-                raise ConfigError([f"{self.folder}: damaged: {name} is missing"]) from None
-            except (OSError, ValueError) as error:
-                raise ConfigError([f"{self.folder}: damaged: {name}: {one_line(error)}"]) from None
-            self._check_hash(name, digest)
+        for name in self.record.sha256.files if names is None else names:
+            with self._open(name) as file:
+                self._check_hash(name, hash_of_open(file))
 
-    def _check_size(self, name: str, path: Path) -> None:
-        """Check the size of a file, so that of a larger one no more is read."""
-        size = self.record.sha256.sizes.get(name)
-        if size is not None and path.is_file() and path.stat().st_size != size:
-            raise ConfigError([f"{self.folder}: damaged: {name} is not what the run wrote"])
+    @contextlib.contextmanager
+    def _open(self, name: str, max_bytes: int | None = None) -> Iterator[BinaryIO]:
+        """Context manager: open a file of the run, if it has the size that the run wrote: of a larger one no more is
+        read."""
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ConfigError([f"{self.folder}/run.json: damaged: {name!r} is outside the run's folder"])
+        path = self.folder / name
+        if self.has(name) and not os.path.lexists(path):
+            raise ConfigError([f"{self.folder}: damaged: {name} is missing"])
+        with open_regular(path, max_bytes) as file:
+            if self.record.sha256.sizes.get(name, size_of(file)) != size_of(file):
+                raise ConfigError([f"{self.folder}: damaged: {name} is not what the run wrote"])
+            yield file
 
     def _check_hash(self, name: str, digest: str) -> None:
         if self.record.sha256.files.get(name) != digest:
@@ -175,6 +176,17 @@ def read_finished_run(folder: Path) -> RecordedRun:
     run = read_run(folder)
     if not run.record.has_ended:
         raise ConfigError([f"{folder}: not the folder of a finished run: run.json says {run.record.status!r}"])
+    return run
+
+
+def read_drawable_run(folder: Path) -> RecordedRun:
+    """Read and verify a finished run, except for its figures: they are drawn again.
+
+    Raises:
+        ConfigError: as for `read_finished_run`, or a file is missing or damaged.
+    """
+    run = read_finished_run(folder)
+    run.verify(name for name in run.record.sha256.files if not name.startswith("figures/"))
     return run
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from kancli.errors import ConfigError, one_line
 from kancli.figures import render as figures
 from kancli.runs.figure_data import read_figure_data, settings_of_run
-from kancli.runs.files import read_json
 from kancli.runs.folder import RunFolder
 from kancli.runs.hashes import seal
-from kancli.runs.reader import read_finished_run
+from kancli.runs.json_files import read_json
+from kancli.runs.reader import read_drawable_run
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
@@ -28,7 +28,7 @@ def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Pat
         ConfigError: the folder is not that of a finished run, one of its files is damaged, an override is of another
             key, or there is nothing to draw.
     """
-    run = read_finished_run(folder)
+    run = read_drawable_run(folder)
     settings = settings_of_run(run, typed, presets)
     data = read_figure_data(run, settings)
     target = RunFolder(folder, {})

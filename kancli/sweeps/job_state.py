@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from kancli.errors import ConfigError
-from kancli.runs.hashes import hash_of_file
 from kancli.runs.reader import read_run
 from kancli.sweeps.plan import Job, Plan
 
@@ -30,14 +27,14 @@ def state_of(plan: Plan, job: Job) -> JobState:
     if path.is_symlink() or not path.is_dir():
         return JobState(None, "a file lies in the place of its folder")
     try:
-        record = read_run(path).record
+        run = read_run(path)
+        if run.record.has_ended:
+            run.verify()
     except ConfigError as error:
-        return JobState(None, str(error).removeprefix(f"{path}/"))
-    if record.identity != job.identity:
+        return JobState(None, str(error).removeprefix(f"{path}/").removeprefix(f"{path}: damaged: "))
+    if run.record.identity != job.identity:
         return JobState(None, "it holds the run of another config")
-    if record.status == "complete" and (name := _changed_file(path, record.sha256.files)) is not None:
-        return JobState(None, f"{name} is not what the run wrote")
-    return JobState(record.status)
+    return JobState(run.record.status)
 
 
 def clear(plan: Plan, job: Job) -> None:
@@ -59,14 +56,3 @@ def clear(plan: Plan, job: Job) -> None:
             shutil.rmtree(path)
     except OSError as error:
         raise ConfigError([f"{path}: cannot be removed: {error.strerror}"]) from None
-
-
-def _changed_file(folder: Path, hashes: Mapping[str, str]) -> str | None:
-    """The first file of a run that is missing or has another hash than the run recorded."""
-    for name, digest in hashes.items():
-        try:
-            if not (folder / name).is_file() or hash_of_file(folder / name) != digest:
-                return name
-        except OSError:
-            return name
-    return None

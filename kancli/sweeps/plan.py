@@ -15,9 +15,11 @@ from typing import Any
 from kancli.config.compose import settings_of
 from kancli.config.settings import Settings
 from kancli.errors import ConfigError
-from kancli.runs.files import convert, decode_json, read_bytes, unwritable_message, write_whole
+from kancli.runs.files import unwritable_message, write_whole
 from kancli.runs.hashes import hash_of_bytes, is_sealed, seal
+from kancli.runs.json_files import convert, decode_json
 from kancli.runs.reader import RunRecord, read_run
+from kancli.runs.regular_files import read_bytes
 from kancli.schema import show
 from kancli.seeding import SEMANTICS
 from kancli.sweeps.plan_schema import PlanHead

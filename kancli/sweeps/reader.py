@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kancli.errors import ConfigError
-from kancli.runs.reader import RunRecord, read_run
+from kancli.runs.reader import RecordedRun, RunRecord, read_run
 from kancli.sweeps import table
-from kancli.sweeps.plan import MULTIRUN, Plan, has_plan, read_plan
+from kancli.sweeps.plan import MULTIRUN, has_plan, read_plan
 from kancli.sweeps.table import Row
 
 
@@ -23,6 +23,13 @@ class RunsFolder:
     records: Sequence[RunRecord | None]  # one for each row; None if it is missing or damaged
     head: Mapping[str, Any] | None = None  # of the plan; None without a plan
     stats: Mapping[str, Any] = field(default_factory=dict)  # of a single run
+
+    @property
+    def runs(self) -> Iterator[tuple[Row, RecordedRun]]:
+        """The runs that are not damaged, to read other files of theirs."""
+        for row, record in zip(self.rows, self.records, strict=True):
+            if record is not None and row.status != table.DAMAGED:
+                yield row, RecordedRun(self.folder / row.folder, record)
 
     @property
     def name(self) -> str:
@@ -39,32 +46,32 @@ def read_folder(folder: Path) -> RunsFolder:
     """Read a folder of runs.
 
     Raises:
-        ConfigError: it holds no runs; or its plan, or the record or statistics of a single run, are damaged.
+        ConfigError: it holds no runs; or its plan, or a file of a single run, is damaged. Damaged jobs are rows.
     """
     if not folder.is_dir():
         raise ConfigError([f"{folder}: no such folder; name the folder of a sweep or of a run"])
     if has_plan(folder):
-        return _read_planned(read_plan(folder))
+        plan = read_plan(folder)
+        return _of_jobs(folder, table.read_jobs(plan), plan.head)
     if (folder / "run.json").exists():
-        run = read_run(folder)
-        row = table.read_row(run)
-        if row.status == "complete" and not row.verdicts:  # the only run: there is nothing else to return
-            raise ConfigError([row.cause or f"{folder}/stats.json: damaged: it has no verdicts"])
-        return RunsFolder(folder, [row], [run.record], stats=run.stats if row.verdicts else {})
-    rows = table.read_rows_without_plan(folder)
-    return RunsFolder(folder, rows, [_read_record(folder / row.folder) for row in rows])
+        return _read_single(folder)
+    return _of_jobs(folder, table.read_runs_without_plan(folder))
 
 
-def _read_planned(plan: Plan) -> RunsFolder:
-    rows = list(table.read_rows(plan))
-    return RunsFolder(plan.folder, rows, [plan.record(job) for job in plan.jobs], plan.head)
+def _read_single(folder: Path) -> RunsFolder:
+    run = read_run(folder)
+    run.verify()
+    row = table.read_row(run)
+    if row.status == table.DAMAGED or (row.status == "complete" and not row.verdicts):
+        raise ConfigError([row.cause or f"{folder}/stats.json: damaged: it has no verdicts"])
+    return RunsFolder(folder, [row], [run.record], stats=run.stats if row.verdicts else {})
 
 
-def _read_record(folder: Path) -> RunRecord | None:
-    try:
-        return read_run(folder).record
-    except ConfigError:  # the cause is in its row
-        return None
+def _of_jobs(
+    folder: Path, jobs: Iterable[tuple[Row, RunRecord | None]], head: Mapping[str, Any] | None = None
+) -> RunsFolder:
+    pairs = list(jobs)
+    return RunsFolder(folder, [row for row, _ in pairs], [record for _, record in pairs], head)
 
 
 def is_sweep(folder: Path) -> bool:

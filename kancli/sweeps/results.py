@@ -20,7 +20,8 @@ from kancli.figures import render as figures
 from kancli.figures.data import NothingToDrawError
 from kancli.figures.options import FigureOptions
 from kancli.runs.console import number
-from kancli.runs.files import pretty, unwritable_message, write_below
+from kancli.runs.files import unwritable_message, write_below
+from kancli.runs.json_files import pretty
 from kancli.runs.pool import run_in_worker
 from kancli.runs.reader import read_run
 from kancli.stats.glossary import meanings

@@ -50,12 +50,17 @@ def read_rows(plan: Plan, table_folder: Path | None = None) -> Iterator[Row]:
     Args:
         table_folder: the folder of the table; None for the folder of the sweep.
     """
+    return (row for row, _ in read_jobs(plan, table_folder))
+
+
+def read_jobs(plan: Plan, table_folder: Path | None = None) -> Iterator[tuple[Row, RunRecord | None]]:
+    """Read the jobs of a sweep as `read_rows` does, each with its record; None if that is missing or damaged."""
     swept = list(plan.head["swept"])
     for job in plan.jobs:
-        path = plan.path(job)
-        folder = job.folder if table_folder is None else os.path.relpath(path, table_folder)
+        folder = job.folder if table_folder is None else os.path.relpath(plan.path(job), table_folder)
         replay = shlex.join(["kan-run", *plan.head["options"], *job.words])
-        yield _row(job.number, path, folder, _planned_record(plan, job), job.words, swept, replay)
+        run, damage = _read_planned(plan, job)
+        yield _row(job.number, folder, run, damage, job.words, swept, replay), _record_of(run)
 
 
 def with_causes(rows: Iterable[Row], causes: Mapping[int, str]) -> list[Row]:
@@ -75,18 +80,24 @@ def read_rows_without_plan(sweep: Path, table_folder: Path | None = None) -> lis
     Raises:
         ConfigError: the folder holds no runs.
     """
+    return [row for row, _ in read_runs_without_plan(sweep, table_folder)]
+
+
+def read_runs_without_plan(sweep: Path, table_folder: Path | None = None) -> list[tuple[Row, RunRecord | None]]:
+    """Read runs as `read_rows_without_plan` does, each with its record; None if that is damaged."""
     folders = run_folders(sweep)
     if not folders:
         raise ConfigError([f"{sweep}: holds no runs"])
-    records = [_record_or_error(folder) for folder in folders]
-    all_words = [record.overrides if isinstance(record, RunRecord) else [] for record in records]
+    runs = [_read_and_verify(folder) for folder in folders]
+    all_words = [[] if run is None else run.record.overrides for run, _ in runs]
     overrides = [parse_override_words(words) for words in all_words]
     keys = dict.fromkeys(key for values in overrides for key in values)
     swept = [key for key in keys if len({values.get(key) for values in overrides}) > 1]
     rows = []
-    for number, (path, record, words) in enumerate(zip(folders, records, all_words, strict=True)):
+    for number, (path, (run, damage), words) in enumerate(zip(folders, runs, all_words, strict=True)):
         folder = os.path.relpath(path, table_folder or sweep)
-        rows.append(_row(number, path, folder, record, words, swept, shlex.join(["kan-run", *words])))
+        row = _row(number, folder, run, damage, words, swept, shlex.join(["kan-run", *words]))
+        rows.append((row, _record_of(run)))
     return rows
 
 
@@ -109,50 +120,57 @@ def run_folders(sweep: Path) -> list[Path]:
 def read_row(run: RecordedRun) -> Row:
     """Read a single run; its folder is that of the table."""
     words = run.record.overrides
-    return _row(0, run.folder, ".", run.record, words, [], shlex.join(["kan-run", *words]))
+    return _row(0, ".", run, None, words, [], shlex.join(["kan-run", *words]))
 
 
-def _planned_record(plan: Plan, job: Job) -> RunRecord | ConfigError | None:
-    """The record of a planned job, or the error of a damaged one. None if there is none, or it is of another run."""
+def _read_planned(plan: Plan, job: Job) -> tuple[RecordedRun | None, str | None]:
+    """A planned job and its damage, as from `_read_and_verify`. None if nothing or another run is in its place."""
     path = plan.path(job)
     if not os.path.lexists(path / "run.json"):
-        return None
-    record = _record_or_error(path)
-    return None if isinstance(record, RunRecord) and record.identity != job.identity else record
+        return None, None
+    run, damage = _read_and_verify(path)
+    return (None, None) if run is not None and run.record.identity != job.identity else (run, damage)
 
 
-def _record_or_error(folder: Path) -> RunRecord | ConfigError:
+def _read_and_verify(folder: Path) -> tuple[RecordedRun | None, str | None]:
+    """A run, None if its record is damaged; and what is damaged, None if all files are those that the run wrote."""
+    run = None
     try:
-        return read_run(folder).record
+        run = read_run(folder)
+        run.verify()
     except ConfigError as error:
-        return error
+        return run, str(error)
+    return run, None
+
+
+def _record_of(run: RecordedRun | None) -> RunRecord | None:
+    return None if run is None else run.record
 
 
 def _row(
     number: int,
-    path: Path,
     folder: str,
-    record: RunRecord | ConfigError | None,
+    run: RecordedRun | None,
+    damage: str | None,
     words: Sequence[str],
     swept: Sequence[str],
     replay: str,
 ) -> Row:
     overrides = parse_override_words(words)
     keys = {key: overrides[key] for key in swept if key in overrides}
-    if record is None:
-        return Row(number, folder, NO_RECORD, None, replay, keys, [], {}, None)
-    if isinstance(record, ConfigError):
-        return Row(number, folder, DAMAGED, str(record), replay, keys, [], {}, None)
-    cause = record.error
     verdicts: Sequence[Verdict] = []
     statistics: dict[str, float | None] = {}
-    if record.has_ended:
+    if run is not None and damage is None and (run.record.status == "complete" or run.has("stats.json")):
         try:
-            verdicts, statistics = _read_statistics(RecordedRun(path, record))
-        except ConfigError as error:  # a run that failed early wrote no statistics
-            cause = cause or str(error)
-    seconds = record.seconds.get("total")
-    return Row(number, folder, record.status, cause, replay, keys, verdicts, statistics, seconds)
+            verdicts, statistics = _read_statistics(run)
+        except ConfigError as error:
+            damage = str(error)
+    if damage is not None:
+        return Row(number, folder, DAMAGED, damage, replay, keys, [], {}, None)
+    if run is None:
+        return Row(number, folder, NO_RECORD, None, replay, keys, [], {}, None)
+    seconds = run.record.seconds.get("total")
+    return Row(number, folder, run.record.status, run.record.error, replay, keys, verdicts, statistics, seconds)
 
 
 def _read_statistics(run: RecordedRun) -> tuple[Sequence[Verdict], dict[str, float | None]]:

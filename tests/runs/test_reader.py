@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_files_are_read_on_first_use(folder):
     assert run.stats["layers"] == []
     (folder / "stats.json").unlink()
     assert run.verdicts[0].name == "rough"
-    with pytest.raises(ConfigError, match=r"stats\.json: no such file"):
+    with pytest.raises(ConfigError, match=r"damaged: stats\.json is missing"):
         _ = read_run(folder).stats
 
 
@@ -146,15 +147,41 @@ def test_a_missing_file_is_damage(kan_run, kan_run_once):
     assert (done.code, "damaged: edges.csv is missing" in done.out) == (5, True)
 
 
-@pytest.mark.parametrize("name", ["stats.json", "params.safetensors", "figures.safetensors", "run.json"])
-def test_draw_verifies_what_it_reads(kan_run, kan_run_once, name):
+@pytest.mark.parametrize("name", [name for name in FILES if not name.startswith("figures/")])
+def test_draw_verifies_every_file_but_those_that_it_replaces(kan_run, kan_run_once, name):
     run = kan_run_once("figures=default", "width=2-2-1")
     before = (run.folder / "figures/network.png").read_bytes()
     change_a_byte(run.folder / name)
-    done = kan_run("draw", run.out.splitlines()[-1], "figures.style=dark")
-    assert done.code == 2
-    assert f"damaged: {name} is not what the run wrote" in done.err
+    for others in ([], [run.out.splitlines()[-1]]):
+        done = kan_run("draw", run.out.splitlines()[-1], *others, "figures.style=dark")
+        assert done.code == 2
+        assert f"damaged: {name} is not what the run wrote" in done.err
     assert (run.folder / "figures/network.png").read_bytes() == before
+
+
+def test_draw_mends_a_figure(kan_run, kan_run_once):
+    run = kan_run_once("figures=default", "width=2-2-1")
+    folder, path = run.out.splitlines()[-1], run.folder / "figures/network.png"
+    before = path.read_bytes()
+    path.write_bytes(before[:-1])
+    assert kan_run("report", folder).code == 2
+    assert kan_run("draw", folder).code == 0
+    assert path.read_bytes() == before
+    assert kan_run("report", folder).code == 0
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", [change_a_byte, cut, Path.unlink])
+def test_readers_of_one_run_verify_every_file(kan_run, kan_run_once, tmp_path, name, damage):
+    run = kan_run_once("figures=default", "width=2-2-1")
+    folder = run.out.splitlines()[-1]
+    damage(run.folder / name)
+    for verb in ("report", "compare"):
+        done = kan_run(verb, folder)
+        assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
+        assert name in done.err or (name, damage) == ("run.json", Path.unlink)
+    assert not (run.folder / "report.html").exists()
+    assert not (tmp_path / "compare.csv").exists()
 
 
 def test_a_drawn_figure_belongs_to_the_run(kan_run, kan_run_once):

@@ -102,6 +102,29 @@ def test_a_damaged_record_is_named_with_its_cause(kan_run, tmp_path, is_planned)
     assert "run.json: damaged: DecodeError" in rows[1]["cause"]
 
 
+@pytest.mark.parametrize("is_planned", [True, False])
+def test_a_job_with_a_damaged_file_is_damaged_in_every_table(kan_run, tmp_path, is_planned):
+    assert kan_run("-m", "noise_scale=0.1,1,2,3", "hydra.sweep.dir=sweep").code == 0
+    for number, name in enumerate(["edges.csv", "activations.safetensors", ".hydra/config.yaml"]):
+        path = tmp_path / f"sweep/{number}" / name
+        content = bytearray(path.read_bytes())
+        content[-3] ^= 1
+        path.write_bytes(content)
+    if not is_planned:
+        (tmp_path / "sweep/plan.jsonl").unlink()
+    done = kan_run("collect", "sweep", "-o", "table")
+    assert done.code == 6
+    rows = list(csv.DictReader((tmp_path / "table/sweep.csv").read_text().splitlines()))
+    assert [row["status"] for row in rows] == [*["damaged"] * 3, "complete"]
+    assert "damaged: edges.csv is not what the run wrote" in rows[0]["cause"]
+    assert "damaged: .hydra/config.yaml is not what the run wrote" in rows[2]["cause"]
+    assert [row["noise_scale"] for row in rows] == ["0.1", "1", "2", "3"]
+    assert [row["layer0_coef_std"] == "" for row in rows] == [True, True, True, False]
+    done = kan_run("compare", "sweep")
+    assert done.code == 2  # one column is left
+    assert done.err.count("no complete run; left out") == 3
+
+
 @pytest.mark.parametrize("target", ["new", "deep/new"])
 def test_collect_creates_no_folder_without_runs(kan_run, tmp_path, target):
     (tmp_path / "empty").mkdir()
