@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from kancli.errors import ConfigError
-from kancli.runs.files import read_json_as
+from kancli.runs.json_files import read_json_as
 from kancli.runs.reader import read_run
 from kancli.schema import shorten
 from kancli.stats.options import WORST_FIRST
