@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import itertools
-import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from kancli.errors import ConfigError
+from kancli.runs.temporaries import remove_abandoned, replacement
 from kancli.stats.columns import flat
 
 
 def write_whole(target: Path, content: bytes) -> None:
-    """Write a file atomically: to a temporary name first, then renamed. A kill leaves the old file or the new one.
-
-    The temporary name is random and the file new, so that two writers do not mix, and a link that somebody prepared is
-    not followed.
+    """Write a file atomically: to a temporary name first, then renamed. A kill leaves the old file or the new one, and
+    perhaps a temporary one, which the next writer of the file removes.
 
     Raises:
         OSError: it cannot be written; no temporary file is left.
     """
-    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}.part")
-    try:
-        with temporary.open("xb") as file:  # O_EXCL, which follows no link either
-            file.write(content)
-        temporary.replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+    remove_abandoned(target)
+    with replacement(target) as file:
+        file.write(content)
 
 
 def write_below(folder: Path, name: str, content: bytes) -> Path:

@@ -15,7 +15,7 @@ from kancli.errors import ConfigError, WriteError
 from kancli.runs.files import csv_of_edges, csv_of_rows, make_parent, unwritable_message, write_whole
 from kancli.runs.hashes import hash_of, hash_of_bytes, hash_of_file, seal
 from kancli.runs.json_files import pretty
-from kancli.runs.superseded import Superseded, check_finished, put_back_superseded
+from kancli.runs.superseded import Superseded, check_replaceable, lock_folder, put_back_superseded
 from kancli.stats.columns import flat
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class RunFolder:
         self.superseded: Superseded | None = None  # an overwritten run, under a hidden name
         self.final_path: Path | None = None  # of a staged folder, which `close` renames
         self._handler: logging.Handler | None = None
+        self._lock: int | None = None  # descriptor of the folder, locked while its run is at work
 
     @classmethod
     def create(
@@ -55,7 +56,7 @@ class RunFolder:
         Args:
             hydra_record: the files of `.hydra`, by name.
             head: the fields that run.json has from the start.
-            overwrite: move a finished run out of the way, and remove it once this one is complete.
+            overwrite: move a run that has ended or was killed out of the way; remove it once this one is complete.
 
         Raises:
             ConfigError: the folder is not empty, or cannot be written.
@@ -81,6 +82,7 @@ class RunFolder:
             raise ConfigError([unwritable_message(path, error)]) from None
         folder = cls(path, head)
         folder.superseded = superseded
+        folder._lock = lock_folder(path)
         try:
             folder._open(hydra_record)
             folder._write_run("running", {})
@@ -137,6 +139,12 @@ class RunFolder:
         with contextlib.suppress(OSError):
             self._release_log()
         shutil.rmtree(self.path, ignore_errors=True)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def _release_log(self) -> None:
         if self._handler is not None:
@@ -204,6 +212,7 @@ class RunFolder:
         except OSError as error:
             raise WriteError(log_file, error) from error
         self._write_run(status, fields)
+        self._unlock()
         if self.final_path is not None:
             try:
                 self.path.rename(self.final_path)
@@ -242,7 +251,7 @@ def check_fresh(path: Path, key: str = "hydra.run.dir", *, overwrite: bool = Fal
 
     Args:
         key: the config key of the folder, for messages.
-        overwrite: accept a finished run in it.
+        overwrite: accept a run in it that has ended or was killed.
 
     Raises:
         ConfigError: it is not empty, is no folder, or cannot be written.
@@ -252,7 +261,7 @@ def check_fresh(path: Path, key: str = "hydra.run.dir", *, overwrite: bool = Fal
             if any(path.iterdir()) and not overwrite:
                 raise ConfigError([not_empty_message(path, key)])
             if any(path.iterdir()):
-                check_finished(path)
+                check_replaceable(path)
         elif path.exists():
             raise ConfigError([f"{key}={path}: is a file; name a folder that is new or empty"])
     except OSError as error:

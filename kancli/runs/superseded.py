@@ -1,4 +1,4 @@
-"""A finished run that gives way to another one under `overwrite=true`, until the other one is complete."""
+"""A run that has ended, or was killed, and gives way to another one under `overwrite=true` until that is complete."""
 
 from __future__ import annotations
 
@@ -32,26 +32,23 @@ class Superseded:
 
     @classmethod
     def set_aside(cls, path: Path) -> Superseded | None:
-        """Move a finished run's folder to a hidden name; None if there is none.
+        """Move a run's folder to a hidden name; None if there is none.
 
         Raises:
-            ConfigError: it is no finished run, another process is replacing it, or it cannot be moved.
+            ConfigError: it is no run, its run is at work, another process is replacing it, or it cannot be moved.
         """
         if not path.is_dir() or not any(path.iterdir()):
             return None
-        lock = _lock(path, required=False)
+        check_replaceable(path)
+        lock = lock_folder(path, required=False)
         if lock is None:
             raise ConfigError([f"overwrite=true hydra.run.dir={path}: another kan-run is replacing it; wait for it"])
         hidden = path.with_name(f".{path.name}.replaced-{uuid.uuid4().hex[:8]}{PENDING}")
         try:
-            check_finished(path)
             path.rename(hidden)
         except OSError as error:
             os.close(lock)
             raise ConfigError([unwritable_message(path, error)]) from None
-        except ConfigError:
-            os.close(lock)
-            raise
         return cls(path, hidden, lock)
 
     def remove(self) -> None:
@@ -76,7 +73,7 @@ def put_back_superseded(path: Path) -> None:
     """Put back the run that a process which was killed had moved aside from this folder."""
     path = path.resolve() if path.is_symlink() else path
     for hidden in sorted(path.parent.glob(f".{glob.escape(path.name)}.replaced-*{PENDING}")):
-        lock = _lock(hidden)
+        lock = lock_folder(hidden)
         if lock is None:  # the process is at work
             continue
         try:
@@ -95,14 +92,14 @@ def _put_back(hidden: Path, path: Path) -> None:
         shutil.rmtree(hidden)
     elif status is not None and status != "running":
         _keep(hidden)
-    elif status == "running" or not path.exists() or all(map(_is_beginning, path.iterdir())):
+    elif status == "running" or not path.exists() or _holds_beginnings(path):
         if path.exists():
             shutil.rmtree(path)
         hidden.rename(path)
 
 
-def _is_beginning(path: Path) -> bool:
-    return path.name in OWN_BEGINNINGS or path.name.startswith(".run.json.")
+def _holds_beginnings(folder: Path) -> bool:
+    return all(path.name in OWN_BEGINNINGS or path.name.startswith(".run.json.") for path in folder.iterdir())
 
 
 def _keep(hidden: Path) -> Path:
@@ -113,8 +110,8 @@ def _keep(hidden: Path) -> Path:
         return hidden
 
 
-def _lock(folder: Path, *, required: bool = True) -> int | None:
-    """Lock a folder; return its descriptor, or None if it cannot be locked.
+def lock_folder(folder: Path, *, required: bool = True) -> int | None:
+    """Lock a folder until this process ends; return its descriptor, or None if it cannot be locked.
 
     Args:
         required: whether a file system without locks counts as locked.
@@ -135,8 +132,8 @@ def _lock(folder: Path, *, required: bool = True) -> int | None:
     return descriptor
 
 
-def check_finished(path: Path) -> None:
-    """Check that a folder is a run's which has come to its end: nothing else is ever overwritten.
+def check_replaceable(path: Path) -> None:
+    """Check that a folder is a run's which has ended, or whose process was killed: nothing else is ever overwritten.
 
     Raises:
         ConfigError: it is not.
@@ -145,8 +142,11 @@ def check_finished(path: Path) -> None:
         status = read_run(path).record.status
     except ConfigError:
         status = None
-    if status not in ("complete", "failed", "interrupted"):
-        reason = "its run is not finished, or was killed" if status == "running" else "it is not the folder of a run"
-        raise ConfigError(
-            [f"overwrite=true hydra.run.dir={path}: {reason}; name another folder, or remove it yourself"]
-        )
+    if status in ("complete", "failed", "interrupted"):
+        return
+    is_begun = status == "running" or _holds_beginnings(path)
+    if is_begun and (lock := lock_folder(path)) is not None:  # a run at work has locked its folder
+        os.close(lock)
+        return
+    reason = "its run is not finished" if is_begun else "it is not the folder of a run"
+    raise ConfigError([f"overwrite=true hydra.run.dir={path}: {reason}; name another folder, or remove it yourself"])

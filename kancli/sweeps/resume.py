@@ -16,10 +16,11 @@ from kancli.config.validation import validate
 from kancli.errors import ConfigError
 from kancli.runs.pool import reuse_pools
 from kancli.runs.reader import ENDED
+from kancli.runs.temporaries import remove_abandoned
 from kancli.sweeps import launch
 from kancli.sweeps.finish import run_and_finish
 from kancli.sweeps.job_state import JobState, clear, state_of
-from kancli.sweeps.plan import PLAN, Plan, read_plan
+from kancli.sweeps.plan import MULTIRUN, PLAN, Plan, read_plan
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
@@ -48,6 +49,8 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
     _check_only(only, len(plan.jobs))
     changes = _sweep_section(typed)
     with plan.lock():
+        for name in (PLAN, MULTIRUN):  # the other files are written again
+            remove_abandoned(folder / name)
         states = {job.number: state_of(plan, job) for job in plan.jobs}
         numbers = _select(states, only)
         runs = {}

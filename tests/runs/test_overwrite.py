@@ -1,11 +1,13 @@
 """overwrite=true: a complete run replaces a finished one, and nothing else is ever overwritten."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from kancli.runs import record as record_module
+from kancli.runs.folder import RunFolder
 from kancli.runs.hashes import seal
 from kancli.runs.superseded import Superseded, put_back_superseded
 
@@ -59,6 +61,35 @@ def test_nothing_but_a_finished_run_is_overwritten(kan_run, tmp_path, status):
     assert answer.code == 2
     assert "overwrite=true hydra.run.dir=" in answer.err
     assert names(tmp_path / "here") == before
+    assert names(tmp_path) == ["here"]
+
+
+def begin(folder, moment):
+    """What kill -9 leaves of a run, at a moment of it."""
+    if moment == "computing":
+        folder._write_run("running", {})
+    else:
+        (folder.path / "run.json").unlink()
+    return folder.path
+
+
+@pytest.mark.parametrize("moment", ["before run.json", "computing"])
+def test_a_killed_run_is_overwritten_and_one_at_work_is_not(kan_run, tmp_path, moment):
+    kan_run("hydra.run.dir=here", "figures=none")
+    record = json.loads((tmp_path / "here/run.json").read_text())
+    del record["status"], record["sha256"], record["self_sha256"]
+    shutil.rmtree(tmp_path / "here")
+    at_work = RunFolder.create(tmp_path / "here", {"config.yaml": "seed: 0\n"}, record)
+    begin(at_work, moment)
+    again = ["hydra.run.dir=here", "figures=none", "seed=1"]
+    refused = kan_run(*again, "overwrite=true")
+    assert (refused.code, "its run is not finished" in refused.err) == (2, True)
+    at_work._unlock()  # as the end of its process does
+    plain = kan_run(*again)
+    assert (plain.code, "is not empty" in plain.err) == (2, True)
+    done = kan_run(*again, "overwrite=true")
+    assert done.code == 0, done.err
+    assert done.json("run.json")["seed"] == 1
     assert names(tmp_path) == ["here"]
 
 

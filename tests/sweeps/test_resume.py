@@ -96,6 +96,15 @@ def test_a_running_sweep_is_not_resumed(kan_run, tmp_path):
     assert "another kan-run is running this sweep" in done.err
 
 
+def test_resume_removes_what_killed_writers_left(kan_run, tmp_path):
+    kan_run("-m", "noise_scale=0.1,1", "hydra.sweep.dir=sweep")
+    for name in ("plan.jsonl", "multirun.yaml", "sweep.csv", "sweep.parquet", "summary.json", "figures/sweep.png"):
+        path = tmp_path / "sweep" / name
+        path.with_name(f".{path.name}.0123456789abcdef.part").write_text("half")
+    assert kan_run("resume", "sweep").code == 0
+    assert not list((tmp_path / "sweep").rglob(".*.part"))
+
+
 def make_beginning(folder, kind):
     if kind == "empty folder":
         folder.mkdir()
