@@ -212,16 +212,9 @@ REQUIRED = dataclasses.MISSING
 
 
 def key(
-    default: Any,
-    kind: Kind,
-    help: str,
-    unit: str = "",
-    typed: str = "",
-    *,
-    identity: bool = True,
-    omit_default: bool = False,
-    notes: Mapping[str, str] | None = None,
-) -> Any:
+    default: Any, kind: Kind, help: str, unit: str = "", typed: str = "",
+    *, identity: bool = True, omit_default: bool = False, notes: Mapping[str, str] | None = None,
+) -> Any:  # fmt: skip
     """Declare a dataclass field as a legal key.
 
     Args:
@@ -235,14 +228,9 @@ def key(
         notes: longer text by its heading, for a chapter of `kan-run explain`.
     """
     metadata = {
-        "kind": kind,
-        "help": help,
-        "unit": unit,
-        "typed": typed,
-        "identity": identity,
-        "omit_default": omit_default,
-        "notes": notes or {},
-    }
+        "kind": kind, "help": help, "unit": unit, "typed": typed,
+        "identity": identity, "omit_default": omit_default, "notes": notes or {},
+    }  # fmt: skip
     return dataclasses.field(default=default, metadata=metadata)
 
 

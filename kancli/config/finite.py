@@ -41,7 +41,7 @@ def find_infinite(scheme: Scheme, inputs: Any, sizes: Sequence[LayerSize], dtype
         yield f"{typed}: {where} are outside the range of {dtype}; give smaller numbers"
 
 
-def _typed(scheme: Scheme, size: LayerSize) -> str:
+def _typed(scheme: Any, size: LayerSize) -> str:
     """The words that a law without values depends on, as they are typed."""
     names = [name for name, builtin in SCHEMES.items() if builtin is type(scheme)]
     knobs = [field for field in dataclasses.fields(scheme) if getattr(scheme, field.name) != field.default]

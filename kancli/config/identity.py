@@ -78,6 +78,8 @@ def identity(settings: Settings, *, known: Mapping[str, Any] | None = None) -> s
     if known is not None:
         config = _without_new_keys(config, known)
     content: dict[str, Any] = {"semantics": SEMANTICS, "config": config}
+    if settings.init.revision:
+        content["scheme_revision"] = settings.init.revision
     if TARGET in config["init"]:
         content["scheme_source"] = source_hash(type(settings.init))
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))

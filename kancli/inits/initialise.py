@@ -57,13 +57,16 @@ def init_(model: KAN, scheme: Scheme, *, seed: int | Sequence[int]) -> KAN:
         seed: seed of the streams; member i of an ensemble gets seed + i, or the i-th of several seeds.
 
     Raises:
-        ValueError: the scheme's laws are not those of the layer's tensors.
+        ValueError: the scheme's laws are not those of the layer's tensors, or a layer lacks the scheme's mask.
     """
     seeds = range(seed, seed + (model.n_members or 1)) if isinstance(seed, int) else seed
     sizes = [size_of(layer) for layer in model.layers]
     source_draws = [draws for seed in seeds if (draws := scheme.source_draws(sizes, seed)) is not None]
     for number, (layer, size) in enumerate(zip(model.layers, sizes, strict=True)):
         laws = scheme.laws(size)
+        if (mask := scheme.mask(size)) is not None:
+            with _as_array(_required_mask(layer), ensemble=False) as values:
+                values[...] = mask
         if set(laws) != {name for name, _ in layer.named_parameters(recurse=False)}:
             raise ValueError(f"{type(scheme).__name__}.laws gives {', '.join(laws)}: not the layer's tensors")
         for name, law in laws.items():
@@ -76,6 +79,12 @@ def init_(model: KAN, scheme: Scheme, *, seed: int | Sequence[int]) -> KAN:
                 else:
                     _sample_(law, values, seeds, f"layer {number}/{name}")
     return model
+
+
+def _required_mask(layer: KANLayer) -> Tensor:
+    if layer.mask is None:
+        raise ValueError("the scheme has a mask, which the layer lacks: build it with masked=True")
+    return layer.mask
 
 
 @contextlib.contextmanager

@@ -89,7 +89,8 @@ class Pykan028(Scheme):
     coef       minimum-norm fit of noise U(±noise_scale/(2 G)) at the G + 1 knots.
 
     With `sparse_init` an edge is kept if it joins an input to its nearest output or an output to its nearest input,
-    nodes of a layer lying at (i + 1/2)/n; the others have both scales 0 (the library multiplies them by a mask).
+    nodes of a layer lying at (i + 1/2)/n. A mask switches the others off for good; their scale_base keeps its law,
+    their scale_sp is 0.
     """
 
     noise_scale: float = key(0.3, Real(low=0), "full width of the noise at the knots, times G")
@@ -109,7 +110,18 @@ class Pykan028(Scheme):
         if not self.sparse_init:
             return {"scale_base": scale_base, "scale_sp": scale_sp, "coef": coef}
         kept = nearest_edges(size.n_in, size.n_out)
-        return {"scale_base": Masked(scale_base, kept), "scale_sp": Masked(scale_sp, kept), "coef": coef}
+        return {"scale_base": scale_base, "scale_sp": Masked(scale_sp, kept), "coef": coef}
+
+    @property
+    def has_mask(self) -> bool:
+        return self.sparse_init
+
+    def mask(self, size: LayerSize) -> Sequence[Sequence[bool]] | None:
+        return nearest_edges(size.n_in, size.n_out) if self.sparse_init else None
+
+    @property
+    def revision(self) -> int:
+        return int(self.sparse_init)  # 1: a mask, where both scales were 0
 
     def source_draws(self, sizes: Sequence[LayerSize], seed: int) -> list[dict[str, np.ndarray]] | None:
         """In the library's order: noise, then scale_base."""
@@ -130,7 +142,7 @@ class Pykan028(Scheme):
             if self.sparse_init:
                 mask = torch.tensor(nearest_edges(*shape)).float()
             scale_sp = torch.ones(shape) * 1.0 * 1 / root * mask
-            draws.append({"scale_base": (scale_base * mask).numpy(), "scale_sp": scale_sp.numpy(),
+            draws.append({"scale_base": scale_base.numpy(), "scale_sp": scale_sp.numpy(),
                           "coef": coef.contiguous().numpy()})  # fmt: skip
         return draws
 

@@ -44,6 +44,20 @@ class Scheme(ABC):
     has_bias: ClassVar[bool] = False  # each node has a trainable bias
     standardises: ClassVar[bool] = False  # each basis is standardised over the batch
 
+    @property
+    def has_mask(self) -> bool:
+        """Whether `mask` switches edges off."""
+        return False
+
+    def mask(self, size: LayerSize) -> Sequence[Sequence[bool]] | None:
+        """The edges `[n_in][n_out]` that are on, now and in training; None without a mask."""
+        return None
+
+    @property
+    def revision(self) -> int:
+        """Part of a run's identity if not 0: to be increased where the same knobs give other numbers than before."""
+        return 0
+
     @abstractmethod
     def laws(self, size: LayerSize) -> dict[str, Law]:
         """The law of each tensor of a layer: scale_base, scale_sp, coef, and bias if `has_bias`.

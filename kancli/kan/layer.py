@@ -59,6 +59,8 @@ class KANLayer(nn.Module):
         bias: whether a trainable bias is added to the outputs.
         standardise: whether each B_m is replaced by (B_m - mean) / sqrt(var + 1e-5), with mean and variance over the
             current batch, or over the samples of `KAN.with_basis_statistics`.
+        masked: whether a fixed `mask`, which is not trained, switches edges off: phi = 0 there, and so are the
+            gradients of their parameters. It starts with all edges on.
         n_members: s; None for a single model.
 
     The parameters are created uninitialised.
@@ -68,6 +70,7 @@ class KANLayer(nn.Module):
     scale_base: nn.Parameter  # [(s,) i, o]
     scale_sp: nn.Parameter  # [(s,) i, o]
     bias: nn.Parameter | None  # [(s,) o]
+    mask: Tensor | None  # [(s,) i, o]  bool, False for an edge that is off
     knots: Tensor  # [G + 1 + 2k], or [(s,) i, G + 1 + 2k] with per-input knots
     basis_statistics: BasisStatistics | None  # None: those of the current batch, if `standardise`
 
@@ -83,6 +86,7 @@ class KANLayer(nn.Module):
         grid_range: tuple[float, float] = (-1.0, 1.0),
         bias: bool = False,
         standardise: bool = False,
+        masked: bool = False,
         n_members: int | None = None,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
@@ -92,14 +96,17 @@ class KANLayer(nn.Module):
         self.grid_range, self.base_fun, self.base_name = grid_range, base_fun, base_name
         self.standardise, self.basis_statistics = standardise, None
 
+        members = () if n_members is None else (n_members,)
+
         def parameter(*shape: int) -> nn.Parameter:
-            members = () if n_members is None else (n_members,)
             return nn.Parameter(torch.empty(*members, *shape, dtype=dtype, device=device))
 
         self.coef = parameter(n_in, n_out, grid + k)
         self.scale_base = parameter(n_in, n_out)
         self.scale_sp = parameter(n_in, n_out)
         self.bias = parameter(n_out) if bias else None
+        mask = torch.ones(*members, n_in, n_out, dtype=torch.bool, device=device) if masked else None
+        self.register_buffer("mask", mask)
         self.register_buffer("knots", splines.extended_knots(grid_range, grid, k).to(dtype).to(device))
 
     @property
@@ -178,7 +185,8 @@ class KANLayer(nn.Module):
         spline = torch.stack(products).sum(0)  # [n, e]
         if constant is not None:
             spline = spline + constant[sources, targets]
-        return self.scale_base[sources, targets] * self.base_fun(x), self.scale_sp[sources, targets] * spline
+        scale_base, scale_sp = (scale[sources, targets] for scale in self.masked_scales())
+        return scale_base * self.base_fun(x), scale_sp * spline
 
     def local_basis(self, x: Tensor, knots: Tensor | None = None, derivative: int = 0) -> LocalBasis:
         """Non-zero bases, or their derivatives, at x `[(s,) n, i]`; `knots` replaces the layer's per-input knots."""
@@ -204,7 +212,7 @@ class KANLayer(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def weights(self) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Weights of phi = sum_m coef_m B_m + constant + scale_base b(x), with scale_sp multiplied in.
+        """Weights of phi = sum_m coef_m B_m + constant + scale_base b(x), with scale_sp and mask multiplied in.
 
         Returns:
             coef `[(s,) i, o, K]`, constant `[(s,) i, o]` or None for 0, scale_base `[(s,) i, o]`.
@@ -213,10 +221,17 @@ class KANLayer(nn.Module):
             RuntimeError: the layer standardises its bases and has no `basis_statistics`.
         """
         coef, constant = self._coef_and_constant(None)
-        return (*self._scaled(coef, constant), self.scale_base)
+        return self._scaled(coef, constant)
 
-    def _scaled(self, coef: Tensor, constant: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        return self.scale_sp.unsqueeze(-1) * coef, None if constant is None else self.scale_sp * constant
+    def masked_scales(self) -> tuple[Tensor, Tensor]:
+        """scale_base and scale_sp, 0 for edges that are off, `[(s,) i, o]` each."""
+        if self.mask is None:
+            return self.scale_base, self.scale_sp
+        return self.scale_base.masked_fill(~self.mask, 0), self.scale_sp.masked_fill(~self.mask, 0)
+
+    def _scaled(self, coef: Tensor, constant: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]:
+        scale_base, scale_sp = self.masked_scales()
+        return scale_sp.unsqueeze(-1) * coef, None if constant is None else scale_sp * constant, scale_base
 
     def _coef_and_constant(self, local: LocalBasis | None) -> tuple[Tensor, Tensor | None]:
         """coef `[(s,) i, o, K]` and constant `[(s,) i, o]`: spline = sum_m coef_m B_m + constant on the original bases.
@@ -241,7 +256,7 @@ class KANLayer(nn.Module):
 
     def _phi_table(self, coef: Tensor, constant: Tensor | None) -> Tensor:
         """Weights of `_edge_terms` that give phi, `[(s,) rows, o]`."""
-        return self._table(*self._scaled(coef, constant), self.scale_base)
+        return self._table(*self._scaled(coef, constant))
 
     def _spline_table(self, coef: Tensor, constant: Tensor | None) -> Tensor:
         """Weights of `_edge_terms` that give the spline, before scale_sp, `[(s,) rows, o]`."""

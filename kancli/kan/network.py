@@ -71,6 +71,7 @@ class KAN(nn.Module):
             for name, tensor in layer.named_parameters(recurse=False):
                 setattr(new, name, nn.Parameter(tensor.detach()[chosen], requires_grad=tensor.requires_grad))
             new.knots = layer.knots[chosen] if layer.per_input_knots else layer.knots
+            new.mask = None if layer.mask is None else layer.mask[chosen]
             if (statistics := layer.basis_statistics) is not None:
                 new.basis_statistics = BasisStatistics(statistics.mean[chosen], statistics.inverse_std[chosen])
         return part
@@ -79,13 +80,17 @@ class KAN(nn.Module):
         """A float64 copy with its basis statistics; a single model becomes an ensemble of one."""
         double = KAN(self.width, **{**self.layer_options, "n_members": self.n_members or 1, "device": "meta"})
 
+        def as_ensemble(tensor: Tensor) -> Tensor:
+            return (tensor.unsqueeze(0) if self.n_members is None else tensor).detach()
+
         def convert(tensor: Tensor) -> Tensor:
-            return (tensor.unsqueeze(0) if self.n_members is None else tensor).detach().double()
+            return as_ensemble(tensor).double()
 
         for new, layer in zip(double.layers, self.layers, strict=True):
             for name, tensor in layer.named_parameters(recurse=False):
                 setattr(new, name, nn.Parameter(convert(tensor), requires_grad=False))
             new.knots = convert(layer.knots) if layer.per_input_knots else layer.knots
+            new.mask = None if layer.mask is None else as_ensemble(layer.mask)
             if (statistics := layer.basis_statistics) is not None:
                 new.basis_statistics = BasisStatistics(convert(statistics.mean), convert(statistics.inverse_std))
         return double

@@ -38,6 +38,7 @@ def layer_options(settings: Settings) -> dict[str, Any]:
         "base_name": settings.base_fun,
         "bias": settings.init.has_bias,
         "standardise": settings.init.standardises,
+        "masked": settings.init.has_mask,
         "grid_range": settings.grid.range,
         "dtype": getattr(torch, settings.dtype),
     }

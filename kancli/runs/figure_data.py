@@ -121,7 +121,7 @@ def _model(settings: Settings, parameters: Mapping[str, Tensor], max_members: in
     shape = parameters["layers.0.coef"].shape
     members = None if len(shape) == 3 else min(shape[0], max_members)
     tensors = {name: tensor if members is None else tensor[:members] for name, tensor in parameters.items()}
-    options = {**layer_options(settings), "bias": "layers.0.bias" in tensors}
+    options = {**layer_options(settings), "bias": "layers.0.bias" in tensors, "masked": "layers.0.mask" in tensors}
     model = KAN(settings.width, **options, n_members=members)
     for number, layer in enumerate(model.layers):
         knots = tensors[f"layers.{number}.knots"]

@@ -47,7 +47,8 @@ LAYER = {
     "gain.variance": "mean over nodes of the variance over samples, leaving over entering",
     "off_grid": "share of the values entering that lie outside the grid range",
     "empty_intervals": "share of grid intervals, over all inputs, without a sample",
-    "flat_edges": "share of edges whose std is at most stats.flat of the rms over all edges of the layer",
+    "flat_edges": "share of edges whose std is at most stats.flat of the rms over all edges of the layer; edges that a"
+    " mask switches off do not count",
     "spline_share": "sum of the spline branches' variances over that of both branches' variances",
     "variance_share.base": "sum of the base branches' variances over the sum of the edges' variances",
     "variance_share.spline": "the same for the spline branches",
@@ -89,6 +90,7 @@ NODES = {
 EDGES = {
     "in": "index of the edge's source node",
     "out": "index of its target node",
+    "mask": "1, or 0 for an edge that is off (only in layers with a mask)",
     "scale_base": "the parameter",
     "scale_sp": "the parameter",
     "coef_mean": "mean over the bases",

@@ -119,16 +119,26 @@ class _Terms:
 
     bases: Array  # [s, n, i, K], standardised where the scheme does so
     base: Array  # [s, n, i]       b(x)
-    spline: Array  # [s, n, i, o]  before scale_sp
-    scale_sp: Array  # [s, i, o]
+    spline: Array  # [s, n, i, o]  before scale_sp, 0 for edges that are off
+    scale_sp: Array  # [s, i, o]   0 for edges that are off
+    mask: Array | None  # [s, i, o] 1.0, or 0.0 for edges that are off; None where all are on
+
+    def member(self, index: int) -> _Terms:
+        """The terms of one member, with its axis."""
+        arrays = vars(self).values()
+        return _Terms(*(None if array is None else array[index : index + 1] for array in arrays))  # pyright: ignore
 
 
 def _terms(layer: KANLayer, x: Tensor) -> _Terms:
     bases = layer.local_basis(x).dense()
     if (standard := layer.basis_statistics) is not None:
         bases = (bases - standard.mean.unsqueeze(1)) * standard.inverse_std.unsqueeze(1)
-    tensors = (bases, apply_elementwise(layer.base_fun, x), layer.spline(x), layer.scale_sp)
-    return _Terms(*(tensor.detach().numpy() for tensor in tensors))
+    tensors = (bases, apply_elementwise(layer.base_fun, x), layer.spline(x), layer.masked_scales()[1])
+    bases, base, spline, scale_sp = (tensor.detach().numpy() for tensor in tensors)
+    if layer.mask is None:
+        return _Terms(bases, base, spline, scale_sp, None)
+    mask = layer.mask.double().numpy()
+    return _Terms(bases, base, spline * mask[:, None], scale_sp, mask)
 
 
 def _through(layer: KANLayer, x: Tensor, jacobian: Array) -> Array:
@@ -144,8 +154,9 @@ def _by_parameters(layer: KANLayer, terms: _Terms, jacobian: Array) -> dict[str,
     s, n, n_last, n_out = jacobian.shape
     square = (jacobian**2).sum(axis=2) / n_last  # [s, n, o]
     of_bases = np.matmul((terms.bases**2).mean(axis=-1), terms.scale_sp**2)  # [s, n, o], summed over inputs
+    of_base = terms.base**2
     sums = {
-        "scale_base": (terms.base**2).sum(axis=-1, keepdims=True),
+        "scale_base": of_base.sum(axis=-1, keepdims=True) if terms.mask is None else np.matmul(of_base, terms.mask),
         "scale_sp": (terms.spline**2).sum(axis=2),
         "coef": of_bases,
     }
@@ -165,11 +176,12 @@ def _add_kernel_(kernel: Array, layer: KANLayer, terms: _Terms, jacobian: Array)
     if len(set(shares_scale)) == 2:
         for member in range(len(shares_scale)):
             one = slice(member, member + 1)
-            part = _Terms(*(array[one] for array in vars(terms).values()))
-            _add_kernel_(kernel[one], layer, part, jacobian[one])
+            _add_kernel_(kernel[one], layer, terms.member(member), jacobian[one])
         return
     s, n, _, n_out = jacobian.shape
-    shared = [terms.base]  # derivatives that are equal for all o
+    shared = [np.zeros((s, n, 0))]  # derivatives that are equal for all o
+    if terms.mask is None:
+        shared.append(terms.base)
     if layer.bias is not None:
         shared.append(np.ones((s, n, 1)))
     if shares_scale[0]:
@@ -179,6 +191,8 @@ def _add_kernel_(kernel: Array, layer: KANLayer, terms: _Terms, jacobian: Array)
     kernel += by_value
     for output in range(n_out):
         own = [terms.spline[..., output]]  # [s, n, i]
+        if terms.mask is not None:
+            own.append(terms.base * terms.mask[:, None, :, output])
         if not shares_scale[0]:
             own.append((terms.bases * terms.scale_sp[:, None, :, output, None]).reshape(s, n, -1))
         columns = np.concatenate(own, axis=-1)

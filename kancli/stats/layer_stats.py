@@ -11,6 +11,7 @@ import numpy as np
 
 from kancli.stats.layer_collector import LayerCollector
 from kancli.stats.nodes import pool
+from kancli.stats.parameters import edges_that_are_on
 from kancli.stats.running_moments import Array
 
 
@@ -21,7 +22,8 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
     `gain`: output over preacts; `rms` is the ratio of their rms, `variance` the ratio of the nodes' mean variances.
     `off_grid`: share of the values entering that lie outside the grid range.
     `empty_intervals`: share of grid intervals, over all inputs, without a sample.
-    `flat_edges`: share of edges whose std is at most `stats.flat` of the rms over all edges.
+    `flat_edges`: share of edges whose std is at most `stats.flat` of the rms over all edges, without those that a mask
+        switches off.
     `spline_share`: sum of the spline branches' variances over the sum of both branches' variances.
     `variance_share`: shares of the sum of the edges' variances: base branches, spline branches, and twice their
         covariances.
@@ -103,9 +105,11 @@ def edge_statistics(samples: LayerCollector) -> dict[str, Any]:
 
 def _flat_edges(samples: LayerCollector) -> Array:
     square = _by_member(samples.edge_moments.square).sum(axis=1)
-    rms = np.sqrt(square / samples.variance[0].size)
-    is_flat = np.sqrt(samples.variance) <= samples.options.flat * rms[:, None, None]
-    return np.where(np.isfinite(rms), _by_member(is_flat).mean(axis=1), np.nan)
+    is_on = edges_that_are_on(samples.layer)
+    n_on = _by_member(is_on).sum(axis=1)
+    rms = np.sqrt(square / n_on)
+    is_flat = is_on & (np.sqrt(samples.variance) <= samples.options.flat * rms[:, None, None])
+    return np.where(np.isfinite(rms), _by_member(is_flat).sum(axis=1) / n_on, np.nan)
 
 
 def _branch_shares(samples: LayerCollector) -> dict[str, Any]:

@@ -88,11 +88,18 @@ def _z_of_std(square: Array, law: Declared) -> Array:
     return (np.cbrt(square / variance) - (1 - spread)) / np.sqrt(spread)
 
 
+def edges_that_are_on(layer: KANLayer) -> Array:
+    """False for the edges that a mask switches off, `[s, i, o]`, bool."""
+    shape = (layer.n_members or 1, layer.n_in, layer.n_out)
+    return np.ones(shape, bool) if layer.mask is None else layer.mask.cpu().numpy().reshape(shape)
+
+
 def edge_parameters(layer: KANLayer) -> dict[str, Array]:
-    """Parameters of each edge, `[s, i, o]` each."""
+    """Parameters of each edge, `[s, i, o]` each; and `mask`, 0 for edges that are off, where the layer has one."""
     shape = (layer.n_members or 1, layer.n_in, layer.n_out)
     coef = as_array(layer.coef).reshape(*shape, -1)
-    return {
+    mask = {} if layer.mask is None else {"mask": edges_that_are_on(layer).astype(float)}
+    return mask | {
         "scale_base": as_array(layer.scale_base).reshape(shape),
         "scale_sp": as_array(layer.scale_sp).reshape(shape),
         "coef_mean": coef.mean(axis=-1),

@@ -21,7 +21,7 @@ def shape_of(settings: Settings) -> tuple[Any, ...] | None:
     init = settings.init
     free = {"seed": 0, "init": None, "inputs": None, "strict": False, "overwrite": False, "verdicts": None}
     common = dataclasses.replace(settings, **free)  # pyright: ignore[reportArgumentType]
-    return common, init.has_bias, init.standardises, settings.inputs.count()
+    return common, init.has_bias, init.standardises, init.has_mask, settings.inputs.count()
 
 
 def kept_samples(settings: Settings) -> int:

@@ -67,8 +67,9 @@ def test_pykan_0_2_8_law():
     assert laws["scale_sp"] == Constant(0.5)
     assert isinstance(laws["coef"], KnotNoise)
     laws = Pykan028(sparse_init=True).laws(LayerSize(2, 5, 5, 3))
-    assert isinstance(laws["scale_base"], Masked)
-    assert laws["scale_base"].share == 0.5
+    assert isinstance(laws["scale_sp"], Masked)
+    assert laws["scale_sp"].share == 0.5
+    assert laws["scale_base"] == Pykan028().laws(LayerSize(2, 5, 5, 3))["scale_base"]
 
 
 def test_sparse_edges():

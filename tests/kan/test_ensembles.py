@@ -42,6 +42,11 @@ CASES = {
         "stats": {"level": "full", "ntk": {"n": 300}},
         "inputs": {"kind": "normal", "n": 300},
     },
+    "full, masked": {
+        "width": [3, 5, 2],
+        "init": {"scheme": "pykan_0_2_8", "sparse_init": True},
+        "stats": {"level": "full"},
+    },
     "full, several outputs": {
         "width": [2, 3, 9],
         "grid": {"size": 12},

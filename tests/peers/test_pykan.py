@@ -84,6 +84,7 @@ def test_source_streams_are_the_librarys_own_numbers(number, found):
     for layer, mine in enumerate(model.layers):
         mask = found[f"{number}.{layer}.mask"]
         for name in ("scale_base", "scale_sp"):
-            np.testing.assert_array_equal(getattr(mine, name).detach(), found[f"{number}.{layer}.{name}"] * mask)
+            np.testing.assert_array_equal(getattr(mine, name).detach(), found[f"{number}.{layer}.{name}"])
+        np.testing.assert_array_equal(mask == 1, True if mine.mask is None else mine.mask)
         theirs = found[f"{number}.{layer}.coef"]
         np.testing.assert_allclose(mine.coef.detach(), theirs, atol=1e-6 * np.abs(theirs).max())

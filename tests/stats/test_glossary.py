@@ -40,7 +40,7 @@ def explained(glossary, tensors=()):
 
 def test_the_glossary_explains_every_number_and_nothing_else():
     scheme = SCHEMES["pykan_0_0_5"]()
-    model = KAN([2, 3, 1], grid=5, k=3, base_fun=base_function("silu"), bias=True)
+    model = KAN([2, 3, 1], grid=5, k=3, base_fun=base_function("silu"), bias=True, masked=True)
     init_(model, scheme, seed=0)
     x = torch.linspace(-1, 1, 40).reshape(20, 2)
     laws = [{name: Declared(*law) for name, law in layer.items()} for layer in declared(model, scheme)]

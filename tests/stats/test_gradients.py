@@ -21,7 +21,7 @@ from kancli.stats.stats_json import as_json
 
 def model_of(width, scheme=None, base="silu", grid=5, k=3, members=None, seed=0, dtype=torch.float64):
     scheme = scheme or Reference()
-    options = {"bias": scheme.has_bias, "standardise": scheme.standardises}
+    options = {"bias": scheme.has_bias, "standardise": scheme.standardises, "masked": scheme.has_mask}
     model = KAN(
         width, grid=grid, k=k, base_fun=base_function(base), base_name=base, n_members=members, dtype=dtype, **options
     )
@@ -44,7 +44,8 @@ def scaled(width):
 CASES = {
     "one output": lambda x: model_of([2, 4, 3, 1]),
     "three outputs": lambda x: model_of([2, 4, 3], Reference(noise_scale=3.0)),
-    "biases, masked": lambda x: model_of([2, 5, 2], SCHEMES["pykan_0_2_8"](sparse_init=True)),
+    "masked": lambda x: model_of([2, 5, 2], SCHEMES["pykan_0_2_8"](sparse_init=True)),
+    "biases": lambda x: model_of([2, 5, 2], SCHEMES["pykan_0_0_5"]()),
     "scales of their own": lambda x: scaled([2, 4, 2]),
     "steps": lambda x: model_of([2, 3, 1], k=0),
     "many bases": lambda x: model_of([2, 3, 2], grid=60),
