@@ -285,6 +285,15 @@ def shorten(text: str) -> str:
     return text if len(text) <= MAX_ECHO else f"{text[: MAX_ECHO - 3]}..."
 
 
+def show_bytes(count: float) -> str:
+    """A number of bytes to three digits, in the unit that leaves the fewest zeros."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    return f"{count:.3g} GiB" if count < 1000 else f"{count:,.0f} GiB"
+
+
 def spell(value: Any) -> str:
     """A value in the spelling of the command line."""
     if value is None:

@@ -8,10 +8,12 @@ import functools
 import gc
 import io
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kancli.cli.spinner import progress
+from kancli.cli.verbs import VERBS
 from kancli.errors import ConfigError
 from kancli.runs import signals
 
@@ -98,6 +100,9 @@ def _compose_without_hydra(args: argparse.Namespace, presets: Presets) -> Compos
 def _complete(hydra: Hydra, args: argparse.Namespace) -> int:
     from kancli.config.compose import CONFIG_NAME
 
+    if any(word.startswith("query=") for word in args.overrides):
+        for verb in _verbs_to_complete():
+            print(verb)
     try:
         hydra.shell_completion(CONFIG_NAME, args.overrides)
     except ValueError as error:
@@ -107,6 +112,16 @@ def _complete(hydra: Hydra, args: argparse.Namespace) -> int:
     except Exception:
         log.debug("nothing to offer", exc_info=True)  # a half-typed word is no mistake
     return 0
+
+
+def _verbs_to_complete() -> list[str]:
+    """The verbs that begin like the word that is being typed, where that is the first one."""
+    line = os.environ.get("COMP_LINE", "")
+    words = line.split()
+    if len(words) > 2 or (len(words) == 2 and line.endswith(" ")):
+        return []
+    begun = words[1] if len(words) == 2 else ""
+    return [verb for verb in VERBS if verb.startswith(begun)]
 
 
 def _show(hydra: Hydra, args: argparse.Namespace) -> int:

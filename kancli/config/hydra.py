@@ -33,6 +33,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from kancli.config.allowed_code import check_code, check_search_path
 from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose, expand_figures, settings_of
+from kancli.config.extras import missing_plugin_message
 from kancli.config.hydra_keys import find_ineffective, typed_values
 from kancli.config.nested import MISSING
 from kancli.config.overrides import ResolvedOverrides, parse_and_resolve
@@ -251,7 +252,8 @@ def _loader(hydra: Hydra) -> KanConfigLoader:
 def _one_line(error: Exception) -> str:
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
     first_lines = [str(part).strip().splitlines()[0] for part in (error, cause) if part and str(part).strip()]
-    return "; ".join(first_lines) or type(error).__name__
+    message = "; ".join(first_lines) or type(error).__name__
+    return missing_plugin_message(message) or message
 
 
 def run_single(hydra: Hydra, config: DictConfig, task: Task) -> JobReturn:

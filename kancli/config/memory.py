@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from kancli.schema import show_bytes
+
 # The largest number of elements in a tensor of one chunk of the forward pass.
 CHUNK_NUMBERS = 4_000_000
 # The same for a group of ensemble members: larger groups take more memory without a gain in speed.
@@ -77,11 +79,6 @@ def _left_in(folder: Path, limit: str, usage: str, cache: str) -> int | None:
     except (OSError, ValueError):  # no such group, or its limit is "max"
         return None
     return left + int(stat.get(cache, 0))  # the kernel drops its cache of files when a group needs room
-
-
-def gib(count: int) -> str:
-    """Format a number of bytes in GiB."""
-    return f"{count / 2**30:.3g} GiB" if count < 1e15 else f"{count / 2**30:,.0f} GiB"
 
 
 def _edges(width: Sequence[int]) -> Iterator[int]:
@@ -182,7 +179,7 @@ class RunSize:
         free = available()
         for part in self._parts():
             if part.total + PROCESS_BYTES > free:
-                return [f"{part.keys}: {part.name} {gib(part.size)}, {gib(free)} are free; {part.remedy}"]
+                return [f"{part.keys}: {part.name} {show_bytes(part.size)}, {show_bytes(free)} are free; {part.remedy}"]
         return []
 
     def _parts(self) -> Iterator[_Part]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kancli.inputs.table import MAX_BYTES, Source, Table, select_columns
+from kancli.schema import show_bytes
 
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
@@ -130,7 +131,7 @@ def _unzip(source: Source) -> dict[str, bytes]:
 
 def _check_size(source: Source, size: int) -> None:
     if size > MAX_BYTES:
-        source.fail(f"holds {size / 2**30:,.3g} GiB unpacked; allowed: at most {MAX_BYTES / 2**30:g} GiB")
+        source.fail(f"holds {show_bytes(size)} unpacked; allowed: at most {show_bytes(MAX_BYTES)}")
 
 
 def _load(source: Source, content: bytes, kind: str, name: str = "") -> np.ndarray:

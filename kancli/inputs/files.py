@@ -17,6 +17,7 @@ from typing import Any
 from kancli.errors import ConfigError
 from kancli.inputs.formats import ALLOWED, MAGIC
 from kancli.inputs.table import MAX_BYTES, OVERFLOW, ReadOptions, Source, Table, fail_beyond
+from kancli.schema import show_bytes
 
 HEAD_BYTES = 4096
 FIRST_BYTES = {".npy": b"\x93NUMPY", ".npz": b"PK", ".parquet": b"PAR1"}
@@ -66,12 +67,13 @@ def _read_bytes(path: Path) -> bytes:
             kind = "a named pipe" if stat.S_ISFIFO(status.st_mode) else "a device or socket"
             source.fail(f"is {kind}, not a regular file; save its content to a file first")
         if status.st_size > MAX_BYTES:
-            source.fail(f"has {_gib(status.st_size)}; allowed: at most {_gib(MAX_BYTES)}; give a part of it")
+            size, limit = show_bytes(status.st_size), show_bytes(MAX_BYTES)
+            source.fail(f"has {size}; allowed: at most {limit}; give a part of it")
         content = file.read(HEAD_BYTES)
         if _is_plausible(path, content):
             content += file.read(MAX_BYTES + 1 - len(content))
     if len(content) > MAX_BYTES:
-        source.fail(f"has over {_gib(MAX_BYTES)}, which is the limit; give a part of it")
+        source.fail(f"has over {show_bytes(MAX_BYTES)}, which is the limit; give a part of it")
     return content
 
 
@@ -81,10 +83,6 @@ def _is_plausible(path: Path, head: bytes) -> bool:
     if suffix in FIRST_BYTES:
         return head.startswith(FIRST_BYTES[suffix])
     return b"\0" not in head or head.startswith(BYTE_ORDER_MARKS)
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:,.3g} GiB" if count >= 2**20 else f"{count} bytes"
 
 
 def _reader(source: Source) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kancli.config import memory
 from kancli.config.settings import Settings
 from kancli.config.validation import ITEM_BYTES
+from kancli.schema import show_bytes
 from kancli.sweeps.batches import kept_samples
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def format_plan(expansion: Expansion) -> str:
     lines = [f"kan-run: {notice}" for notice in expansion.notices]
     lines.append(
         f"kan-run: {product} job{'' if product == '1' else 's'}, {expansion.dropped} duplicates{rest},"
-        f" {disk_bytes(runs) / 1e9:.2g} GB, about {_format_duration(seconds)}"
+        f" {show_bytes(disk_bytes(runs))}, about {_format_duration(seconds)}"
     )
     return "\n".join(lines)
 

@@ -32,6 +32,8 @@ GUESSES = [
     (["run"], "kan-run init=linear"),
     (["--sweep"], "kan-run -m"),
     (["--fast"], "kan-run help options"),
+    (["-m", "seed=1,2", "hydra/launcher=nope"], "hydra/launcher=nope: not installed; kancli knows joblib, "),
+    (["-m", "seed=1,2", "hydra/sweeper=nope"], "hydra/sweeper=nope: not installed; kancli knows optuna and basic"),
 ]
 
 

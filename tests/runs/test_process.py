@@ -67,6 +67,8 @@ COMPLETIONS = [
     ("kan-run gri", {"grid=", "grid."}),
     ("kan-run noise_", {"noise_scale=", "noise_scale_base="}),
     ("kan-run init=linear inputs.", {"inputs.n="}),
+    ("kan-run re", {"rerun", "resume", "report"}),
+    ("kan-run ", {"check", "init="}),
 ]
 
 
@@ -78,7 +80,7 @@ def test_shell_completion_offers_keys_and_values(tmp_path, line, expected):
     assert done.stderr == ""
     completions = set(done.stdout.split())
     assert expected <= completions
-    word = line.split()[-1]
+    word = line.rpartition(" ")[2]
     assert all(completion.startswith(word) for completion in completions)
 
 
