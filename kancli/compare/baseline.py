@@ -13,7 +13,8 @@ from kancli.errors import ConfigError, InconclusiveError
 from kancli.runs.hashes import hash_of_json
 from kancli.runs.input_file import InputFile
 from kancli.runs.json_files import pretty, read_json, read_json_as
-from kancli.runs.reader import check_stats, read_run, verdicts_of
+from kancli.runs.reader import read_run
+from kancli.runs.stats_schema import parse_stats
 from kancli.schema import show
 from kancli.stats.verdicts import Verdict
 
@@ -127,8 +128,7 @@ def _read_file(path: Path) -> Record:
         raise InconclusiveError(f"{path}: not a blessed file: kancli_baseline is {show(version)}; allowed: {FORMAT}")
     content = read_json_as(path, BlessedFile)
     _check_ladder(path, content.ladder)
-    check_stats(path, content.stats)
-    verdicts = verdicts_of(path, content.stats)
+    verdicts = parse_stats(path, content.stats).verdicts
     others = {name: value for name, value in whole.items() if name != "sha256"}
     return Record(
         str(path),

@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
-from kancli.errors import ConfigError, one_line
+from kancli.errors import ConfigError
 from kancli.runs.hashes import hash_of_bytes, hash_of_open, is_sealed
 from kancli.runs.input_file import InputFile
 from kancli.runs.json_files import convert, decode_json, read_json
 from kancli.runs.regular_files import MAX_BYTES, open_regular, read_tensors, size_of
-from kancli.schema import show
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from kancli.runs.stats_schema import Stats
     from kancli.stats.verdicts import Verdict
 
 ENDED = ("complete", "failed")  # statuses of a run that computed all it could
@@ -69,27 +69,31 @@ class RecordedRun:
     folder: Path
     record: RunRecord
 
-    @functools.cached_property
+    @property
     def stats(self) -> dict[str, Any]:
         """The contents of stats.json.
 
         Raises:
             ConfigError: it is missing or damaged, or has another schema.
         """
-        path = self.folder / "stats.json"
-        content = self.read("stats.json")
-        stats = decode_json(path, content, dict[str, Any])
-        check_stats(path, stats)
-        return stats
+        return self._stats[0]
 
-    @functools.cached_property
+    @property
     def verdicts(self) -> list[Verdict]:
         """The verdicts in stats.json.
 
         Raises:
             ConfigError: as for `stats`.
         """
-        return verdicts_of(self.folder / "stats.json", self.stats)
+        return self._stats[1].verdicts
+
+    @functools.cached_property
+    def _stats(self) -> tuple[dict[str, Any], Stats]:
+        from kancli.runs.stats_schema import parse_stats  # with numpy
+
+        path = self.folder / "stats.json"
+        content = decode_json(path, self.read("stats.json"), dict[str, Any])
+        return content, parse_stats(path, content)
 
     @property
     def overrides(self) -> dict[str, str]:
@@ -194,45 +198,3 @@ def parse_override_words(words: Sequence[str]) -> dict[str, str]:
     """Overrides by key, as typed."""
     split = (word.partition("=") for word in words)
     return {key.lstrip("+~"): value for key, _, value in split}
-
-
-def check_stats(path: Path, stats: Mapping[str, Any]) -> None:
-    """Check the schema and the layers of a run's statistics.
-
-    Args:
-        path: the file that they were read from.
-
-    Raises:
-        ConfigError: they are damaged, or have another schema.
-    """
-    from kancli.stats.stats_json import SCHEMA  # with numpy
-
-    if stats.get("schema") != SCHEMA:
-        raise ConfigError(
-            [f"{path}: its statistics have schema {show(stats.get('schema'))}; this kancli reads {SCHEMA}"]
-        )
-    _convert(path, stats, "layers", list[dict[str, Any]])
-
-
-def verdicts_of(path: Path, stats: Mapping[str, Any]) -> list[Verdict]:
-    """The verdicts among a run's statistics.
-
-    Args:
-        path: the file that they were read from.
-
-    Raises:
-        ConfigError: they are damaged.
-    """
-    from kancli.stats.verdicts import Verdict  # with numpy
-
-    return _convert(path, stats, "verdicts", list[Verdict])
-
-
-def _convert(path: Path, content: Mapping[str, Any], name: str, kind: Any) -> Any:
-    """One entry of a JSON object, converted to its type."""
-    try:
-        return msgspec.convert(content[name], kind)
-    except KeyError:
-        raise ConfigError([f"{path}: damaged: it has no {name}"]) from None
-    except msgspec.ValidationError as error:
-        raise ConfigError([f"{path}: damaged: {name}: {one_line(error)}"]) from None

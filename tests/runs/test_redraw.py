@@ -22,6 +22,9 @@ CASES = {
 }
 
 
+LAYER = {"layer": 0, "n_in": 2, "n_out": 5}
+
+
 def record(**fields):
     return json.dumps({"status": "complete", "config": {}, "sha256": {"files": {}}, **fields})
 
@@ -129,10 +132,15 @@ def test_a_damaged_file_is_named(kan_run, kan_run_once, name, harm):
         ("run.json", '{"status": "complete"}', "Object missing required field `config`"),
         ("run.json", record(status="running"), "run.json says 'running'"),
         ("stats.json", '{"schema": 1}', "have schema 1; this kancli reads 2"),
-        ("stats.json", '{"schema": 2, "layers": [{}]}', "not the statistics of 2 layers"),
-        ("stats.json", '{"schema": 2, "layers": null}', "layers: ValidationError: Expected `array`, got `null`"),
-        ("stats.json", '{"schema": 2, "layers": [{}, {}]}', "cannot be drawn"),
-        ("stats.json", '{"schema": 2, "layers": [{"preacts": {"rms": "big"}}, {}]}', "cannot be drawn"),
+        ("stats.json", stats(layers=[LAYER], verdicts=[]), "not the statistics of 2 layers"),
+        ("stats.json", stats(layers=None), "Expected `array`, got `null` - at `$.layers`"),
+        ("stats.json", stats(layers=[{}, {}], verdicts=[]), "missing required field `layer` - at `$[0]`"),
+        ("stats.json", stats(layers=[LAYER, {**LAYER, "layer": 1}], verdicts=[]), "cannot be drawn"),
+        (
+            "stats.json",
+            stats(layers=[{**LAYER, "preacts": {"rms": "big"}}], verdicts=[]),
+            "got `str` - at `$.layers[0]",
+        ),
         ("stats.json", "[" * 100_000, "damaged"),
     ],
 )
@@ -258,10 +266,10 @@ def test_run_names_are_distinct():
     ("name", "content", "says"),
     [
         ("run.json", record(overrides=3), "Expected `array`, got `int` - at `$.overrides`"),
-        ("stats.json", stats(verdicts=3), "verdicts: ValidationError: Expected `array`, got `int`"),
-        ("stats.json", stats(verdicts=[{"name": "rough", "value": "x"}]), "got `str` - at `$[0].value`"),
-        ("stats.json", stats(verdicts=[{"name": "rough"}]), "missing required field `value` - at `$[0]`"),
-        ("stats.json", stats(), "it has no verdicts"),
+        ("stats.json", stats(verdicts=3), "Expected `array`, got `int` - at `$.verdicts`"),
+        ("stats.json", stats(verdicts=[{"name": "rough", "value": "x"}]), "got `str` - at `$.verdicts[0].value`"),
+        ("stats.json", stats(verdicts=[{"name": "rough"}]), "missing required field `value` - at `$.verdicts[0]`"),
+        ("stats.json", stats(), "missing required field `verdicts`"),
         ("run.json", "[", "damaged"),
     ],
 )
