@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from kancli.inits.laws import Constant
+from kancli.inits.normal_scores import score_sums
 from kancli.inits.scheme import LayerSize, Scheme
 from kancli.seeding import stream, streams
 
@@ -29,17 +31,25 @@ def size_of(layer: KANLayer) -> LayerSize:
     return LayerSize(layer.n_in, layer.n_out, layer.grid, layer.k, layer.grid_range, layer.base_name or layer.base_fun)
 
 
-def declared(model: KAN, scheme: Scheme) -> list[dict[str, tuple[float, float, float, float]]]:
-    """Expected statistics of each layer's tensors, by tensor.
+class DeclaredMoments(NamedTuple):
+    """What a law declares for the tensor of one member."""
 
-    Returns:
-        (mean, std, mean_error, variance_error) of the law; the last two are, for the tensor of one member, the standard
-        errors of its mean and of its mean squared distance from the law's mean.
-    """
+    mean: float
+    std: float
+    mean_error: float  # standard error of the tensor's mean
+    variance_error: float  # standard error of its mean squared distance from the law's mean
+    scores: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, int] | None]  # `score_sums` of tensors `[s, ...]`
 
-    def moments(law: Law, tensor: Tensor) -> tuple[float, float, float, float]:
+
+def declared(model: KAN, scheme: Scheme) -> list[dict[str, DeclaredMoments]]:
+    """Expected statistics of each layer's tensors, by tensor."""
+
+    def moments(law: Law, tensor: Tensor) -> DeclaredMoments:
+        import torch
+
         shape = tuple(tensor.shape if model.n_members is None else tensor.shape[1:])
-        return law.mean, law.std, law.mean_error(shape), law.variance_error(shape)
+        scores = functools.partial(score_sums, law, eps=torch.finfo(tensor.dtype).eps)
+        return DeclaredMoments(law.mean, law.std, law.mean_error(shape), law.variance_error(shape), scores)
 
     return [
         {name: moments(law, getattr(layer, name)) for name, law in scheme.laws(size_of(layer)).items()}

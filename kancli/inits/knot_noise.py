@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kancli.inits.laws import RowInvariant
+from kancli.inits.normal_scores import ROUNDINGS, constant_scores, uniform_scores, where_possible
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,5 +92,25 @@ class KnotNoise(RowInvariant):
         noise = self.half_width * (2 * generator.random((*shape[:-1], self.grid + 1)) - 1)
         return knot_inverse(self.grid_range, self.grid, self.k).solve(torch.from_numpy(noise)).numpy()
 
+    def normal_scores(self, values: np.ndarray, eps: float) -> np.ndarray:
+        """Scores of the noise at the knots, which the coefficients give back: A coef = noise.
+
+        Coefficients outside the range of P are no fit of any noise.
+        """
+        from kancli.kan.least_squares import knot_collocation
+
+        if not self.half_width:
+            return constant_scores(values, 0.0, eps)
+        collocation, inverse = knot_collocation(self.grid_range, self.grid, self.k).numpy(), self.inverse.numpy()
+        slack = ROUNDINGS * eps * self.bounds[1]
+        noise = _product(values, collocation)
+        is_fit = abs(_product(noise, inverse) - values) <= slack * abs(inverse).sum(1).max()
+        return where_possible(uniform_scores(noise, -self.half_width, self.half_width, slack), is_fit)
+
     def __str__(self) -> str:
         return f"fit of U(±{self.half_width:g}) at the knots, std {self.std:g}"
+
+
+def _product(vectors: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """matrix @ vectors, `[..., n]` to `[..., m]`: term by term, as BLAS has other bits for other numbers of vectors."""
+    return sum(vectors[..., column, None] * matrix[:, column] for column in range(matrix.shape[1]))  # pyright: ignore

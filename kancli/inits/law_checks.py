@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kancli.errors import one_line
 from kancli.inits.global_generators import generator_states
 from kancli.inits.laws import Law
+from kancli.inits.normal_scores import Scored
 from kancli.seeding import stream
 
 if TYPE_CHECKING:
@@ -74,6 +75,16 @@ def _check_methods(law: Law, shape: tuple[int, ...], label: str) -> None:
         error = call(f"{label}: {method}({shape})", getattr(law, method), shape)
         check_number(error, f"{label}: {method}({shape})", low=0)
     _check_sample(law, shape, f"{label}: sample({shape})")
+    if isinstance(law, Scored):
+        _check_scores(law, law.sample(shape, generator=stream(0, "check")), f"{label}: normal_scores(values, eps)")
+
+
+def _check_scores(law: Scored, values: np.ndarray, label: str) -> None:
+    import numpy as np
+
+    scores = call(label, law.normal_scores, values[None], float(np.finfo(np.float32).eps))
+    n = len(scores[0]) if getattr(scores, "ndim", 0) == 2 else 1
+    check_array(scores, (1, n), label)
 
 
 def _check_cdf(law: Law, label: str) -> None:

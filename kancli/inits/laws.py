@@ -9,6 +9,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from kancli.inits.normal_scores import (
+    ROUNDINGS,
+    constant_scores,
+    resolves,
+    uniform_scores,
+    unresolved_scores,
+    where_possible,
+)
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.random import Generator
@@ -113,6 +122,9 @@ class Constant(Independent):
 
         return np.full(shape, self.value)
 
+    def normal_scores(self, values: np.ndarray, eps: float) -> np.ndarray:
+        return constant_scores(values, self.value, eps)
+
     def __str__(self) -> str:
         return f"{self.value:g}"
 
@@ -133,6 +145,13 @@ class Normal(Independent):
 
     def sample(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         return generator.normal(self.mean, self.std, shape)
+
+    def normal_scores(self, values: np.ndarray, eps: float) -> np.ndarray:
+        if not self.std:
+            return constant_scores(values, self.mean, eps)
+        if not resolves(abs(self.mean), self.std, eps):
+            return unresolved_scores(values)
+        return ((values - self.mean) / self.std).reshape(len(values), -1)
 
     def __str__(self) -> str:
         return f"N({self.mean:g}, {self.std:g})"
@@ -169,6 +188,14 @@ class Uniform(Independent):
     def sample(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         return self.low + (self.high - self.low) * generator.random(shape)
 
+    def normal_scores(self, values: np.ndarray, eps: float) -> np.ndarray:
+        if self.low == self.high:
+            return constant_scores(values, self.low, eps)
+        magnitude = max(abs(self.low), abs(self.high))
+        if not resolves(magnitude, self.high - self.low, eps):
+            return unresolved_scores(values)
+        return uniform_scores(values, self.low, self.high, ROUNDINGS * eps * magnitude)
+
     def __str__(self) -> str:
         return f"U[{self.low:g}, {self.high:g})"
 
@@ -202,6 +229,13 @@ class NormalByBasis(Independent):
 
     def sample(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         return generator.standard_normal(shape) * self.stds
+
+    def normal_scores(self, values: np.ndarray, eps: float) -> np.ndarray:
+        import numpy as np
+
+        stds = np.array(self.stds)
+        scores = (values[..., stds > 0] / stds[stds > 0]).reshape(len(values), -1)
+        return where_possible(scores, values[..., stds == 0] == 0)
 
     def __str__(self) -> str:
         return f"N(0, {min(self.stds):g} to {max(self.stds):g} by basis)"
@@ -250,6 +284,12 @@ class Masked:
 
     def sample(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
         return self.law.sample(shape, generator=generator) * self.kept
+
+    def normal_scores(self, values: np.ndarray, eps: float) -> np.ndarray:
+        import numpy as np
+
+        kept = np.array(self.kept)
+        return where_possible(self.law.normal_scores(values[:, kept], eps), values[:, ~kept] == 0)
 
     def __str__(self) -> str:
         return f"{self.law} on {100 * self.share:.0f} % of the edges, 0 on the others"

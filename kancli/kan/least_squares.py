@@ -48,5 +48,10 @@ def pseudo_inverse(collocation: Tensor) -> PseudoInverse:
 @functools.lru_cache(maxsize=64)
 def knot_inverse(grid_range: tuple[float, float], grid: int, k: int) -> PseudoInverse:
     """Solver for curves given at the G + 1 knots of the grid; A is `[G + 1, G + k]`, of full row rank."""
+    return pseudo_inverse(knot_collocation(grid_range, grid, k))
+
+
+def knot_collocation(grid_range: tuple[float, float], grid: int, k: int) -> Tensor:
+    """The values A of the bases at the G + 1 knots of the grid, `[G + 1, G + k]`."""
     knots = splines.extended_knots(grid_range, grid, k)
-    return pseudo_inverse(splines.basis(knots[k : k + grid + 1], grid_range, grid, k))
+    return splines.basis(knots[k : k + grid + 1], grid_range, grid, k)

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 
 from kancli.config.settings import Settings
-from kancli.inits.initialise import declared, init_
+from kancli.inits.initialise import DeclaredMoments, declared, init_
 from kancli.kan.network import KAN
 from kancli.runs.build import empty_model, sample_inputs
 from kancli.runs.experiment import compute, deterministic
 from kancli.runs.forward import forward_and_measure
 from kancli.runs.result import Result, make_result
 from kancli.runs.stopwatch import Stopwatch
-from kancli.stats.parameters import Declared
+from kancli.stats.law_distance import Declared
 
 
 def compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
@@ -64,10 +64,10 @@ def _consecutive_groups(values: Sequence[Any]) -> Iterator[slice]:
         begin = end
 
 
-def _stack_laws(laws: Sequence[list[dict[str, tuple[float, ...]]]]) -> list[dict[str, Declared]]:
+def _stack_laws(laws: Sequence[list[dict[str, DeclaredMoments]]]) -> list[dict[str, Declared]]:
     """Join what each run's scheme declares into arrays over the runs, by layer and tensor."""
 
-    def stack(moments: Sequence[tuple[float, ...]]) -> Declared:
+    def stack(moments: Sequence[DeclaredMoments]) -> Declared:
         return Declared(*map(np.array, zip(*moments, strict=True)))
 
     return [

@@ -19,7 +19,7 @@ from kancli.runs.build import build_model, sample_inputs
 from kancli.runs.forward import ForwardResult, forward_and_measure, join_members
 from kancli.runs.result import Result, make_result
 from kancli.runs.stopwatch import Stopwatch
-from kancli.stats.parameters import Declared
+from kancli.stats.law_distance import Declared
 
 
 def compute(settings: Settings) -> Result:

@@ -18,8 +18,9 @@ from kancli.kan.network import KAN
 from kancli.runs.stopwatch import Stopwatch
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
+from kancli.stats.law_distance import Declared
 from kancli.stats.network_stats import EdgeRanges, NetworkStats, join
-from kancli.stats.parameters import Declared, GridAdaptation, parameter_statistics
+from kancli.stats.parameters import GridAdaptation, parameter_statistics
 
 
 @dataclass(frozen=True)

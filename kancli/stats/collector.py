@@ -15,11 +15,12 @@ import numpy as np
 from kancli.kan.layer import LayerTrace
 from kancli.kan.network import KAN
 from kancli.stats.gradients import GradientStats
+from kancli.stats.law_distance import Declared
 from kancli.stats.layer_collector import LayerCollector, MeasureOptions
 from kancli.stats.layer_stats import edge_statistics, layer_statistics, node_statistics
 from kancli.stats.network_stats import EdgeRanges, LayerStats, NetworkStats
 from kancli.stats.nodes import NodeValues
-from kancli.stats.parameters import Declared, GridAdaptation, edge_parameters, parameter_statistics
+from kancli.stats.parameters import GridAdaptation, edge_parameters, parameter_statistics
 from kancli.stats.propagation import propagation_statistics
 
 

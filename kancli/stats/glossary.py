@@ -21,9 +21,9 @@ TENSOR = {
     "declared_std": "std under the law",
     "mean_error": "the law's standard error of the mean of all entries",
     "variance_error": "the law's standard error of the mean squared distance of the entries from declared_mean",
-    "z": "(mean - declared_mean) / mean_error",
-    "z_std": "difference of that mean square and the law's variance, in standard errors, by the cube root (Wilson and"
-    " Hilferty 1931)",
+    "z": "mean of the entries' normal scores in standard errors: N(0, 1) under the law. An entry's score is the normal"
+    " quantile of the law's share below it; (entry - mean) / std for a normal law. Between -38 and 38",
+    "z_std": "the same for their std: the normal quantile of its chi-square probability",
 }
 
 VALUES = {

@@ -150,11 +150,17 @@ class Verdicts:
         remedy="Values within the grid (see off_grid), and scales other than 0.",
     )
     off_law: tuple[float | None, float | None] = bounds(
-        5.0,
-        6.0,
-        "standard errors between a tensor's mean or std and its law: exceeded by chance with probability 6e-7 and 2e-9",
+        1e-4,
+        1e-6,
+        "probability that some tensor of a run is as far from its law by chance, at most: of a million runs, 100 warn"
+        " and 1 fails",
+        falling=True,
         says="The parameters are not what the scheme's law gives.",
-        origin="The probability of that distance under a normal law.",
+        origin="The share of runs with right draws that warn and fail. Exact for tensors of any size and any number of"
+        " them: each entry becomes a normal deviate by its law's distribution function; mean and variance of these are"
+        " tested for each tensor, over all members and for each one, and the least probability is corrected for the"
+        " number of tests (Sidak 1967). A law of your own without `normal_scores` is tested by its moments, as if"
+        " tensors were large.",
         remedy="None in the config: look for what changed the parameters, or for a wrong law in a scheme of your own.",
     )
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from kancli.stats.law_distance import chance_probabilities
 from kancli.stats.network_stats import LayerStats, NetworkStats, format_non_finite, non_finite
-from kancli.stats.parameters import pooled_z
 from kancli.stats.running_moments import Array
 from kancli.stats.summary import summary_statistics
 
@@ -153,7 +153,7 @@ def verdict_inputs(stats: NetworkStats) -> dict[str, VerdictInput]:
             missing=None if has_pairs else "no hidden layer of several nodes",
         ),
         "dead_edges": VerdictInput(by_layer(lambda layer: layer["flat_edges"])),
-        "off_law": VerdictInput(_distances_from_law(layers), missing="no law with randomness"),
+        "off_law": VerdictInput(_chances(layers), low_is_bad=True, missing="no law with randomness"),
     }
 
 
@@ -169,13 +169,5 @@ def _gradient(layers: Sequence[LayerStats]) -> dict[str, Array]:
     return {f"input of layer {number}": ratio for number, ratio in enumerate(reversed(growth))}
 
 
-def _distances_from_law(layers: Sequence[LayerStats]) -> dict[str, Array]:
-    """Distance of each tensor's mean and std from its law, in standard errors, over the entries of all members, `[1]`
-    each."""
-    distances = {}
-    for number, layer in enumerate(layers):
-        for name, entry in layer.layer.items():
-            if isinstance(entry, Mapping) and "z" in entry:
-                for statistic, z in zip(("mean", "std"), pooled_z(entry), strict=True):
-                    distances[f"{statistic} of layer {number}'s {name}"] = np.array([abs(z)])
-    return distances
+def _chances(layers: Sequence[LayerStats]) -> dict[str, Array]:
+    return {place: np.array([probability]) for place, probability in chance_probabilities(layers).items()}

@@ -152,7 +152,7 @@ def test_declared_statistics_are_those_of_the_law(name):
     model = model_of((3, 4), scheme, 0)
     laws = scheme.laws(LayerSize(3, 4, 5, 3))
     (moments,) = declared(model, scheme)
-    assert moments == {
+    assert {tensor: declared[:4] for tensor, declared in moments.items()} == {
         tensor: (law.mean, law.std, law.mean_error(shape), law.variance_error(shape))
         for tensor, law in laws.items()
         for shape in [tuple(getattr(model.layers[0], tensor).shape)]

@@ -137,6 +137,15 @@ WRONG = {
         {"sample": lambda _, shape, *, generator: np.full(shape, math.inf)},
         "sample((2, 3, 8)) holds inf; allowed: finite numbers",
     ),
+    "scores of two axes": (
+        {"normal_scores": lambda _, values, eps: values[0, 0]},
+        "normal_scores(values, eps) has shape (3, 8); allowed: (1, 8)",
+    ),
+    "scores without eps": ({"normal_scores": lambda _, values: values}, "normal_scores(values, eps) fails: TypeError"),
+    "impossible scores": (
+        {"normal_scores": lambda _, values, eps: values.reshape(1, -1) * math.inf},
+        "normal_scores(values, eps) holds",
+    ),
     "float32": ({"sample": sample_float32}, "sample((2, 3, 8)) has dtype float32; allowed: float64"),
     "complex": (
         {"sample": lambda _, shape, *, generator: np.ones(shape, complex)},

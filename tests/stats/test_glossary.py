@@ -14,8 +14,8 @@ from kancli.runs.console import show
 from kancli.stats.collector import Collector
 from kancli.stats.glossary import EDGES, LAYER, NETWORK, NODES, TENSOR, verdict_notes
 from kancli.stats.gradients import measure_gradients
+from kancli.stats.law_distance import Declared
 from kancli.stats.options import Verdicts
-from kancli.stats.parameters import Declared
 from kancli.stats.stats_json import as_json
 
 
@@ -65,7 +65,8 @@ def test_every_verdict_has_a_line_in_the_glossary():
     assert all(f"\n{name} " in out.getvalue() for name in vars(Verdicts()))
 
 
-def test_the_chapter_on_verdicts_has_meaning_number_origin_and_remedy_of_each():
+def test_the_chapter_on_verdicts_has_meaning_number_origin_and_remedy_of_each(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     out = io.StringIO()
     show(verdict_chapter(), out)
     lines = [*out.getvalue().splitlines(), ""]

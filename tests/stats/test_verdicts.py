@@ -14,8 +14,8 @@ from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
+from kancli.stats.law_distance import Declared
 from kancli.stats.options import Verdicts
-from kancli.stats.parameters import Declared
 from kancli.stats.verdicts import Verdict, judge
 
 BOUNDS = vars(Verdicts())
@@ -153,7 +153,7 @@ def test_the_standard_error_of_the_mean_square_is_that_of_many_draws(name):
     if model is None:
         model = KAN([4, 3], grid=5, k=3, base_fun=base_function("silu"), base_name="silu", n_members=4000, bias=True)
         init_(model, scheme, seed=0)
-    for tensor, (mean, std, _, variance_error) in declared(model, scheme)[0].items():
+    for tensor, (mean, std, _, variance_error, _) in declared(model, scheme)[0].items():
         values = getattr(model.layers[0], tensor).detach().double().flatten(1)
         squares = (values - mean).square().mean(1)
         if std:
