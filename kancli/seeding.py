@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Increase it, with a line in CHANGELOG.md, with any change of a law or a stream that changes the numbers of old runs.
 SEMANTICS = 2
+MAX_SEED = 2**63 - 1
 
 
 def stream(seed: int, purpose: str) -> Generator:

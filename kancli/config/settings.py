@@ -10,9 +10,8 @@ from kancli.inits.scheme import Scheme
 from kancli.inputs.samplers import SAMPLERS, Sampler
 from kancli.kan import base_functions
 from kancli.schema import Choice, Integer, Interval, Optional, Real, Several, Text, Truth, key, section
+from kancli.seeding import MAX_SEED
 from kancli.stats.options import Stats, Verdicts
-
-MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from kancli.config.finite import find_infinite
 from kancli.config.memory import RunSize
-from kancli.config.settings import MAX_SEED, Activations, Grid, Settings, Sweep
+from kancli.config.settings import Activations, Grid, Settings, Sweep
 from kancli.errors import ConfigError, one_line
 from kancli.figures.options import FigureOptions, name_faults
 from kancli.inits import SCHEMES
@@ -22,6 +22,7 @@ from kancli.inits.scheme import LayerSize, Scheme
 from kancli.inits.scheme_checks import find_faults
 from kancli.inputs.samplers import SAMPLERS
 from kancli.schema import Kind, keys, read, show
+from kancli.seeding import MAX_SEED
 from kancli.stats.options import FirstSamples, Ntk, Stats, Verdicts
 from kancli.synonyms import ABSENT, SYNONYMS, nearest
 

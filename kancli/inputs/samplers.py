@@ -10,15 +10,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kancli.errors import ConfigError
 from kancli.inputs.formats import Separator
 from kancli.schema import REQUIRED, Integer, Optional, Real, Several, Text, Truth, key
-from kancli.seeding import stream
+from kancli.seeding import MAX_SEED, stream
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.random import Generator
 
     from kancli.inputs.table import ReadOptions, Table
 
@@ -33,7 +34,8 @@ class Sampler(ABC):
     """Base class of the samplers."""
 
     n: int | None
-    random: ClassVar[bool] = True  # the samples depend on the seed
+    random: ClassVar[bool] = True  # the samples depend on a seed
+    seed: int | None = None  # of the samples, in place of the run's
 
     def count(self) -> int:
         """Number of samples."""
@@ -43,6 +45,9 @@ class Sampler(ABC):
         """Reasons why this sampler cannot give `n_in` inputs of a number type, one line each."""
         return []
 
+    def _stream(self, seed: int) -> Generator:
+        return stream(seed if self.seed is None else self.seed, "inputs")
+
     @abstractmethod
     def sample(self, n_in: int, *, seed: int) -> np.ndarray:
         """The samples, `[n, n_in]`, float64."""
@@ -51,10 +56,19 @@ class Sampler(ABC):
         """The samples of each seed, `[s, n, n_in]`."""
         import numpy as np
 
-        if not self.random:
+        if not self.random or self.seed is not None:
             x = self.sample(n_in, seed=seeds[0])
             return np.broadcast_to(x, (len(seeds), *x.shape)).copy()
         return np.stack([self.sample(n_in, seed=seed) for seed in seeds])
+
+
+def _seed_key() -> Any:
+    return key(
+        None,
+        Optional(Integer(0, MAX_SEED)),
+        "seed of the samples, for the same ones in all members and jobs; null: the run's",
+        omit_default=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -64,6 +78,7 @@ class Normal(Sampler):
     n: int = key(100, COUNT, "number of samples")
     mean: float = key(0.0, Real(), "mean of each input")
     std: float = key(1.0, Real(low=0), "standard deviation of each input")
+    seed: int | None = _seed_key()
 
     def faults(self, n_in: int, dtype: str = "float32") -> list[str]:
         if abs(self.mean) + MAX_DEVIATIONS * self.std >= MAX_MAGNITUDE[dtype]:
@@ -71,7 +86,7 @@ class Normal(Sampler):
         return []
 
     def sample(self, n_in: int, *, seed: int) -> np.ndarray:
-        return self.mean + self.std * stream(seed, "inputs").standard_normal((self.n, n_in))
+        return self.mean + self.std * self._stream(seed).standard_normal((self.n, n_in))
 
 
 @dataclass(frozen=True)
@@ -96,8 +111,10 @@ class _Box(Sampler):
 class Uniform(_Box):
     """Independent U[low, high)."""
 
+    seed: int | None = _seed_key()
+
     def sample(self, n_in: int, *, seed: int) -> np.ndarray:
-        return self._scale(stream(seed, "inputs").random((self.n, n_in)))
+        return self._scale(self._stream(seed).random((self.n, n_in)))
 
 
 @dataclass(frozen=True)
@@ -107,6 +124,8 @@ class Sobol(_Box):
     Sobol (1967) with the direction numbers of Joe and Kuo (2008); the shift, an exclusive-or with one random word per
     dimension, keeps the net (Lemieux, Monte Carlo and Quasi-Monte Carlo Sampling, 2009, section 6.2.1).
     """
+
+    seed: int | None = _seed_key()
 
     def faults(self, n_in: int, dtype: str = "float32") -> list[str]:
         faults = super().faults(n_in, dtype)
@@ -122,7 +141,7 @@ class Sobol(_Box):
 
         points = torch.quasirandom.SobolEngine(n_in).draw(self.n, dtype=torch.float64).numpy()
         words = (points * 2**SOBOL_BITS).astype(np.int64)
-        shift = stream(seed, "inputs").integers(2**SOBOL_BITS, size=n_in)
+        shift = self._stream(seed).integers(2**SOBOL_BITS, size=n_in)
         return self._scale(((words ^ shift) + 0.5) / 2**SOBOL_BITS)
 
 

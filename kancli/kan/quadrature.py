@@ -86,7 +86,7 @@ def moments_of(
     function: Callable[[Tensor], Tensor], distribution: str, grid_range: tuple[float, float] = UNIT_INTERVAL
 ) -> BaseMoments:
     """As `base_moments`, for any elementwise function that torch can differentiate."""
-    x, weight = _rule(distribution, grid_range, _kinks(*_support(distribution, grid_range)))
+    x, weight = _rule(distribution, grid_range, kinks(*_support(distribution, grid_range)))
     points = torch.from_numpy(x).requires_grad_()
     value = function(points)
     slope = torch.zeros_like(points)
@@ -102,7 +102,7 @@ def _support(distribution: str, grid_range: tuple[float, float]) -> tuple[float,
     return {"uniform": UNIT_INTERVAL, "normal": (-TAIL, TAIL), "grid": grid_range}[distribution]
 
 
-def _kinks(low: float, high: float) -> Array:
+def kinks(low: float, high: float) -> Array:
     """The places in an interval where a base function may have a kink, and between which it varies slowly."""
     inner = np.clip([low, high], -MAX_RESOLVED, MAX_RESOLVED)
     kinks = np.arange(np.floor(inner[0] / KINK_SPACING), np.ceil(inner[1] / KINK_SPACING) + 1) * KINK_SPACING

@@ -58,6 +58,9 @@ LAYER = {
     "roughness.mean": "mean over edges of sum |phi(x_{q+1}) - phi(x_q)| / (max phi - min phi), along the first"
     " stats.first.n samples in order of x: total variation over range, 1 for a monotone edge",
     "roughness.max": "maximum over edges",
+    "curvature.mean": "mean over edges of the integral of phi''(x)² over the grid, by quadrature from the parameters:"
+    " high in networks that oscillate between data (arXiv 2605.02190) (full)",
+    "curvature.max": "maximum over edges (full)",
     "monotone": "share of edges that are monotone along these samples, up to rounding",
     "correlation.mean": "mean over pairs of nodes leaving of |C_jk| / sqrt(C_jj C_kk), C their covariance over samples",
     "correlation.max": "maximum over pairs",
@@ -98,6 +101,7 @@ EDGES = {
     "postact_mean": "mean over samples",
     "postact_std": "std over samples, divided by their number",
     "postact_rms": "sqrt(E[phi²])",
+    "curvature": "integral of phi''(x)² over the grid (full)",
     "postact_mean_abs": "E[|phi|] (full)",
     "postact_min": "minimum over samples (full)",
     "postact_max": "maximum over samples (full)",
@@ -124,6 +128,8 @@ NETWORK = {
     " the first stats.ntk.n samples, J_c the derivatives of output c with respect to coef, scale_base, scale_sp and"
     " bias (Jacot, Gabriel and Hongler 2018, arXiv 1806.07572) (full)",
     "ntk.trace": "trace of K (full)",
+    "ntk.trace_share.scale_base, scale_sp, coef, bias": "part of K's trace that comes from the tensors of that name in"
+    " all layers; they add up to 1 (full)",
     "ntk.largest": "largest eigenvalue (full)",
     "ntk.condition": "largest over max(smallest, 1e-9 largest); low is not by itself good (full)",
     "ntk.effective_rank": "(sum of eigenvalues)² / sum of their squares (full)",

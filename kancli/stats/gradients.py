@@ -36,7 +36,7 @@ class GradientStats:
     layers: list[dict[str, Any]]  # by name, or by name and name
     nodes: list[Array]  # per layer [s, i]: rms gradient with respect to the value of each node entering
     jacobian: dict[str, Array]
-    ntk: dict[str, Array]  # `eigenvalues` [s, n]
+    ntk: dict[str, Any]  # `eigenvalues` [s, n], `trace_share` by tensor
 
 
 def measure_gradients(model: KAN, x: Tensor) -> GradientStats:
@@ -55,7 +55,8 @@ def measure_gradients(model: KAN, x: Tensor) -> GradientStats:
         the median over samples of the largest over the smallest.
     `ntk`: the empirical neural tangent kernel summed over outputs, K = sum_c J_c J_c^T, J_c `[n, parameters]` the
         derivatives of output c by coef, scale_base, scale_sp and bias (Jacot, Gabriel and Hongler 2018): its
-        `eigenvalues`, in descending order; `trace`; `largest`; `condition`, largest over max(smallest, 1e-9 largest);
+        `eigenvalues`, in descending order; `trace`; `trace_share`, the parts of the trace that come from the tensors of
+        each name, over the whole; `largest`; `condition`, largest over max(smallest, 1e-9 largest);
         and `effective_rank`, (trace)^2 / sum of squared eigenvalues. A low condition is not by itself good.
 
     The mean and variance of standardised bases are treated as constants.
@@ -98,11 +99,14 @@ def _measure(model: KAN, x: Tensor) -> GradientStats:
     (s, n, _), n_last = x.shape, model.width[-1]
     jacobian = np.broadcast_to(np.eye(n_last), (s, n, n_last, n_last))  # [s, n, c, o], dy/d(values leaving)
     kernel = np.zeros((s, n, n))
-    layers, nodes = [], []
+    layers, nodes, traces = [], [], {}
     leaving_rms = np.full(s, n_last**-0.5)  # rms gradient with respect to the values leaving
     for layer, values in zip(reversed(model.layers), reversed(entering), strict=True):
         terms = _terms(layer, values)
         gradient = _by_parameters(layer, terms, jacobian)
+        for name, rms in gradient.items():
+            n_entries = getattr(layer, name).numel() // s
+            traces[name] = traces.get(name, 0.0) + rms**2 * (n * n_entries * n_last)
         _add_kernel_(kernel, layer, terms, jacobian)
         jacobian = _through(layer, values, jacobian)
         square = (jacobian**2).sum(axis=2).mean(axis=1) / n_last  # [s, i]
@@ -110,7 +114,8 @@ def _measure(model: KAN, x: Tensor) -> GradientStats:
         nodes.append(np.sqrt(square))
         layers.append({"gradient": {"values": entering_rms, **gradient}, "gradient_gain": entering_rms / leaving_rms})
         leaving_rms = entering_rms
-    return GradientStats(layers[::-1], nodes[::-1], _jacobian_statistics(jacobian), _kernel_statistics(kernel))
+    ntk = _kernel_statistics(kernel) | {"trace_share": _shares(traces)}
+    return GradientStats(layers[::-1], nodes[::-1], _jacobian_statistics(jacobian), ntk)
 
 
 @dataclass(frozen=True)
@@ -205,6 +210,11 @@ def _add_kernel_(kernel: Array, layer: KANLayer, terms: _Terms, jacobian: Array)
 def _squared(columns: Array) -> Array:
     """Sum over p of columns_p columns_p^T, `[s, n, p]` to `[s, n, n]`."""
     return np.matmul(columns, columns.swapaxes(1, 2))
+
+
+def _shares(parts: dict[str, Array]) -> dict[str, Array]:
+    total = sum(parts.values())
+    return {name: part / total for name, part in parts.items()}
 
 
 def _jacobian_statistics(jacobian: Array) -> dict[str, Array]:

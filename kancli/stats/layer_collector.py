@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from kancli.kan.layer import KANLayer, LayerTrace
+from kancli.stats.curvature import edge_curvature
 from kancli.stats.edge_moments import BasisMoments, EdgeMoments
 from kancli.stats.network_stats import EdgeRanges
 from kancli.stats.nodes import NodeValues
@@ -109,6 +110,11 @@ class LayerCollector:
         explained = self.edge_moments.x_covariance**2 / self.preacts.moments.variance[..., None]
         unexplained = np.maximum(1 - explained / self.edge_moments.variance, 0.0)
         return np.where(self.varies, unexplained, np.nan)
+
+    @cached_property
+    def curvature(self) -> Array:
+        """The integral of phi''^2 over the grid of each edge, `[s, i, o]`."""
+        return edge_curvature(self.layer)
 
     @cached_property
     def along_x(self) -> dict[str, Array]:

@@ -29,6 +29,7 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
         covariances.
     `nonlinearity`: 1 - R^2 of each edge's best straight line on the samples; mean and max over edges that vary.
     `roughness`: see `SampleBuffer.along_x`; mean and max over edges that vary. `monotone`: share of edges that are.
+    `curvature` (`full`): see `edge_curvature`; mean and max over edges.
     `correlation`, `effective_rank`: see `NodeValues.similarity_statistics`.
     `edge_distance`: rms distance of two edges out of one input, over that of two orthogonal ones:
         sqrt((n_out sum_j E[phi_j^2] - E[(sum_j phi_j)^2]) / ((n_out - 1) sum_j E[phi_j^2])), sums also over the
@@ -52,6 +53,7 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
         "edge_distance": _edge_distance(samples),
     }
     if samples.options.full:
+        stats["curvature"] = _mean_and_max(samples.curvature)
         quantiles = samples.first_samples.layer_quantiles()
         stats["preacts"] |= quantiles["preacts"]
         stats["postacts"] |= {
@@ -95,6 +97,7 @@ def edge_statistics(samples: LayerCollector) -> dict[str, Any]:
     }
     if samples.options.full:
         stats |= {
+            "curvature": samples.curvature,
             "postact_mean_abs": samples.sum_abs / samples.n,
             "postact_min": samples.low,
             "postact_max": samples.high,

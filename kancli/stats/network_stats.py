@@ -43,7 +43,7 @@ class NetworkStats:
     """Statistics of all members."""
 
     layers: list[LayerStats]
-    network: dict[str, dict[str, Array]]  # `propagation`, `jacobian`, `ntk`, where measured: names to [s], or [s, n]
+    network: dict[str, dict[str, Any]]  # `propagation`, `jacobian`, `ntk`, where measured: names to [s], or [s, n]
 
     def member(self, index: int) -> NetworkStats:
         """The statistics of one member, as those of a single model."""

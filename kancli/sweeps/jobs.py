@@ -13,10 +13,10 @@ from kancli.config.compose import ComposedConfig, compose_resolved, validate_com
 from kancli.config.grammar import parse
 from kancli.config.identity import config_of
 from kancli.config.overrides import resolve
-from kancli.config.settings import MAX_SEED
 from kancli.config.shorthands import SHORTHANDS
 from kancli.errors import ConfigError
 from kancli.schema import spell
+from kancli.seeding import MAX_SEED
 from kancli.sweeps.knobs import Knobs, all_knobs, drop_foreign_knobs, read_knobs
 
 if TYPE_CHECKING:

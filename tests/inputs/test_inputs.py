@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 from scipy import stats
 from scipy.stats import qmc
 
@@ -151,3 +153,29 @@ def test_every_sampler_is_known_by_name():
 def test_errors_are_config_errors(tmp_path):
     with pytest.raises(ConfigError, match="no such file"):
         File(path=str(tmp_path / "nothing.npy")).sample(2, seed=0)
+
+
+@pytest.mark.parametrize("kind", ["normal", "uniform", "sobol"])
+def test_a_seed_of_the_samples_holds_for_all_members_and_runs(kan_run, kind):
+    """They are the samples of a run with that seed; parameters keep to the run's own."""
+    fixed = kan_run(f"inputs={kind}", "inputs.seed=7", "seed=3", "figures=none")
+    assert fixed.code == 0, fixed.err
+    plain = kan_run(f"inputs={kind}", "seed=7", "figures=none")
+    members = kan_run(f"inputs={kind}", "inputs.seed=7", "n_seeds=2", "seed=3", "figures=none")
+    inputs = [load_file(run.folder / "activations.safetensors")["inputs"] for run in (fixed, plain, members)]
+    assert torch.equal(inputs[0], inputs[1])
+    assert torch.equal(inputs[0], inputs[2])
+    coef = [load_file(run.folder / "params.safetensors")["layers.0.coef"] for run in (fixed, plain)]
+    assert not torch.equal(*coef)
+
+
+def test_members_share_the_samples_of_a_fixed_seed():
+    samples = SAMPLERS["normal"](n=5, seed=7).sample_each(2, seeds=[1, 2, 3])
+    assert (samples == samples[:1]).all()
+    assert not (SAMPLERS["normal"](n=5).sample_each(2, seeds=[1, 2])[0] == samples[0]).any()
+
+
+def test_only_samplers_that_draw_have_a_seed(kan_run):
+    answer = kan_run("inputs=grid", "inputs.seed=3")
+    assert answer.code == 2
+    assert "inputs.seed=3" in answer.err

@@ -78,8 +78,10 @@ def leaves(entry, path=""):
 
 def at(named, path, member):
     """One member's number of `[s]` or `[s, n]`, None where it is not finite."""
-    _, name, *place = path.split(".")
-    value = named[name][(member, *map(int, place))]
+    *names, last = path.split(".")[1:]
+    for name in names:
+        named = named[name]
+    value = named[member, int(last)] if last.isdigit() else named[last][member]
     return float(value) if np.isfinite(value) else None
 
 

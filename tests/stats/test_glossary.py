@@ -32,8 +32,8 @@ def explained(glossary, tensors=()):
     for name in glossary:
         head, _, last = name.rpartition(".")
         parts = [part.strip(",") for part in last.split()]
-        if head == "gradient" and "scale_base," in last:
-            yield from (f"gradient.{tensor}" for tensor in tensors)
+        if "scale_base," in last:
+            yield from (f"{head}.{tensor}" for tensor in tensors)
         else:
             yield from (f"{head}.{part}" if head else part for part in parts)
 
@@ -56,7 +56,7 @@ def test_the_glossary_explains_every_number_and_nothing_else():
     assert set(paths(layer.pop("edges"))) == set(explained(EDGES))
     assert set(paths(layer)) - {"layer", "n_in", "n_out"} == set(explained(LAYER, tensors))
     network = {name: content[name] for name in ("propagation", "jacobian", "ntk")}
-    assert set(paths(network)) == set(explained(NETWORK))
+    assert set(paths(network)) == set(explained(NETWORK, tensors))
 
 
 def test_every_verdict_has_a_line_in_the_glossary():

@@ -85,6 +85,12 @@ def test_against_automatic_differentiation(x, case):
     values = torch.linalg.eigvalsh(kernel).flip(0).numpy()
     np.testing.assert_allclose(found.ntk["eigenvalues"][0], values, rtol=1e-8, atol=1e-12 * values[0])
     assert found.ntk["trace"][0] == pytest.approx(float(kernel.trace()), rel=1e-10)
+    shares = found.ntk["trace_share"]
+    assert set(shares) == {name.rpartition(".")[2] for name in by_parameters}
+    for tensor, share in shares.items():
+        part = sum(grad.square().sum() for name, grad in by_parameters.items() if name.endswith(f".{tensor}"))
+        assert share[0] * found.ntk["trace"][0] == pytest.approx(float(part), rel=1e-9)
+    assert sum(shares.values())[0] == pytest.approx(1, rel=1e-12)
     assert found.ntk["largest"][0] == pytest.approx(values[0], rel=1e-10)
     assert found.ntk["condition"][0] == pytest.approx(values[0] / max(values[-1], 1e-9 * values[0]), rel=1e-3)
     assert found.ntk["effective_rank"][0] == pytest.approx(values.sum() ** 2 / (values**2).sum(), rel=1e-9)
