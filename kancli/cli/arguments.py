@@ -48,6 +48,16 @@ def epilog(examples: Mapping[str, str], exit_codes: Mapping[int, str]) -> str:
     return "\n".join(lines)
 
 
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a verb that writes files derived from finished runs."""
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="the folder to write to")
+    add_overwrite(parser)
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there with other content")
+
+
 def split_folders(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Split words into folders and overrides. A word with `=` is an override unless a folder has that name."""
     folders = [word for word in words if "=" not in word or Path(word).is_dir()]

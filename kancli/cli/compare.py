@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kancli.cli.arguments import epilog
+from kancli.cli.arguments import add_output, epilog
 from kancli.cli.spinner import progress
 from kancli.errors import ConfigError
 from kancli.runs import signals
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "kan-run compare RUN|SWEEP|PRESET ... [KEY=VALUE ...] [-o DIR]"
+    parser.usage = "kan-run compare RUN|SWEEP|PRESET ... [KEY=VALUE ...] [-o DIR] [--overwrite]"
     parser.description = (
         "Compare runs side by side: their differences, verdicts and statistics as a table, and\n"
         "compare.csv and compare.png. A preset of init is run first, with the overrides; several\n"
-        "values of a key are compared too."
+        "values of a key are compared too. The files go to the folder of the first run or of the\n"
+        "sweep."
     )
     parser.add_argument(
         "words",
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN|SWEEP|PRESET",
         help="the folder of a run or of a sweep, or a preset of init; KEY=VALUE",
     )
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="the folder to write to")
+    add_output(parser)
     parser.epilog = epilog(
         {
             "kan-run compare default glorot lecun seed='range(9)'": "three presets, nine seeds each",
@@ -46,16 +47,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, presets: Presets) -> int:
     folders, names, overrides = _split(args.words, presets)
-    code, target = 0, args.output or Path()
+    code, target = 0, args.output
     if names or not folders:
-        code, target = _sweep_over(names, overrides, folders, args.output, presets)
-        folders, overrides = [*folders, target], [word for word in overrides if word.startswith("figures.")]
+        code, made = _sweep_over(names, overrides, folders, args.output, presets)
+        target = target or made
+        folders, overrides = [*folders, made], [word for word in overrides if word.startswith("figures.")]
     with progress("comparing"):
         with signals.deferred_signals():
             from kancli.compare.columns import format_tables, read_columns, write
             from kancli.runs.console import show
         columns = read_columns(folders)
-        written = write(columns, overrides, presets, target)
+        written = write(columns, overrides, presets, folders[0], target, overwrite=args.overwrite)
     show(format_tables(columns), sys.stdout)
     for path in written:
         print(path)

@@ -7,7 +7,7 @@ import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kancli.cli.arguments import epilog
+from kancli.cli.arguments import add_overwrite, epilog
 from kancli.cli.spinner import progress
 from kancli.errors import ConfigError
 
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "kan-run report DIR"
+    parser.usage = "kan-run report DIR [--overwrite]"
     parser.description = (
         "Write a sweep, any folder of runs, or one run as one HTML page, DIR/report.html. The\n"
         "page needs neither network nor server, and prints."
     )
     parser.add_argument("words", nargs="*", metavar="DIR", help="the folder of a sweep, of runs, or of a run")
+    add_overwrite(parser)
     parser.epilog = epilog(
         {
             "kan-run report multirun/DATE/TIME-ID": "a sweep",
@@ -39,6 +40,6 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
 
     gc.enable()
     with progress("reading"):
-        path = write_report(Path(args.words[0]))
+        path = write_report(Path(args.words[0]), overwrite=args.overwrite)
     print(path)
     return 0

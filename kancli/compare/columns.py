@@ -14,19 +14,19 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from kancli.compare.figures import encode_comparison
+from kancli.compare.figures import encode_comparison, place
 from kancli.compare.limits import check_count
 from kancli.config.identity import affects_identity
 from kancli.config.nested import flatten
-from kancli.errors import ConfigError
 from kancli.runs.console import STYLES, number
-from kancli.runs.files import unwritable_message, write_below
+from kancli.runs.derived import write_derived
 from kancli.runs.reader import RunRecord, parse_override_words
 from kancli.schema import show
 from kancli.stats.options import WORST_FIRST
 from kancli.stats.summary import summary_statistics
 from kancli.sweeps.names import run_names
-from kancli.sweeps.reader import is_sweep, read_folder
+from kancli.sweeps.reader import read_folder
+from kancli.sweeps.representatives import median_job
 from kancli.sweeps.results import encode_csv
 from kancli.sweeps.summary import group_by_keys, values_of
 from kancli.sweeps.table import SEED, Row
@@ -46,10 +46,17 @@ class Column:
     """A run, or several that differ only in their seed."""
 
     name: str
-    folder: Path  # of the first complete run
-    config: Mapping[str, Any]  # of the first complete run
+    folder: Path  # of the run that stands for them: that of the median output std
+    config: Mapping[str, Any]  # of this run
     rows: Sequence[Row]  # of the complete runs
     n_failed: int = 0  # runs that are not complete
+
+    @property
+    def title(self) -> str:
+        """The title of the run that stands for the column."""
+        if len(self.rows) < 2:
+            return self.name
+        return f"{self.name}, seed {self.config.get(SEED)} of {len(self.rows)}"
 
     def verdict(self, name: str) -> str | None:
         """The worst verdict of this name among the runs."""
@@ -69,12 +76,13 @@ def read_columns(folders: Sequence[Path]) -> list[Column]:
         records = {row.folder: record for row, record in zip(runs.rows, runs.records, strict=True)}
         for rows in group_by_keys(runs.rows).values():
             complete = [row for row in rows if row.status == "complete"]
-            record = records[complete[0].folder] if complete else None
+            chosen = median_job(complete) if complete else rows[0]
+            record = records[chosen.folder] if complete else None
             if record is None:
                 log.warning("%s: no complete run; left out", _path(folder, rows[0]))
                 continue
             overrides.append((runs.name, _naming_overrides(record, has_seeds=len(rows) > 1)))
-            columns.append(Column("", _path(folder, complete[0]), record.config, complete, len(rows) - len(complete)))
+            columns.append(Column("", _path(folder, chosen), record.config, complete, len(rows) - len(complete)))
     check_count(len(columns))
     names = run_names(overrides)
     return [dataclasses.replace(column, name=name) for column, name in zip(columns, names, strict=True)]
@@ -170,23 +178,27 @@ def as_csv(columns: Sequence[Column]) -> bytes:
     return encode_csv(["statistic", *header], rows)
 
 
-def write(columns: Sequence[Column], typed: Sequence[str], presets: Presets, target: Path) -> list[Path]:
-    """Write compare.csv and the figure of the networks side by side; return the files written.
+def write(
+    columns: Sequence[Column],
+    typed: Sequence[str],
+    presets: Presets,
+    first: Path,
+    target: Path | None,
+    *,
+    overwrite: bool,
+) -> list[Path]:
+    """Write compare.csv and the figure of the networks side by side; return their files.
 
     Args:
         typed: overrides of the keys of `figures`.
-        target: the folder to write to; the figure of a sweep goes to its folder `figures`.
+        first: the folder of the first run or of the sweep, which takes the files.
+        target: the folder that takes them instead.
+        overwrite: replace files that differ.
 
     Raises:
-        ConfigError: an override is of another key, or the folder cannot be written.
+        ConfigError: an override is of another key, the folder cannot be created, or a file would be replaced.
+        WriteError: a file cannot be written.
     """
-    folders, names = [column.folder for column in columns], [column.name for column in columns]
-    figures = encode_comparison(folders, names, typed, presets, target)
-    subfolder = "figures/" if is_sweep(target) else ""
-    files = {"compare.csv": as_csv(columns)}
-    files |= {f"{subfolder}{name}": content for name, content in figures.items()}
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        return [write_below(target, name, content) for name, content in files.items()]
-    except OSError as error:
-        raise ConfigError([unwritable_message(target, error, "-o")]) from None
+    titles = [column.title for column in columns]
+    figures = encode_comparison([column.folder for column in columns], titles, typed, presets)
+    return write_derived(*place(figures, first, target, {"compare.csv": as_csv(columns)}), overwrite=overwrite)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from kancli.errors import ConfigError
 from kancli.figures import render as figures
 from kancli.figures.data import FigureData, NothingToDrawError
+from kancli.runs.derived import write_derived
 from kancli.runs.figure_data import read_figure_data, settings_of_run
-from kancli.runs.folder import RunFolder
 from kancli.runs.reader import RecordedRun, read_drawable_run
 from kancli.stats.glossary import meanings
 from kancli.sweeps.names import run_names
-from kancli.sweeps.plan import has_plan, read_plan
-from kancli.sweeps.reader import is_sweep
-from kancli.sweeps.table import run_folders
-from kancli.sweeps.verdict_tables import shared_bounds, verdict_tables
+from kancli.sweeps.reader import is_sweep, read_folder
+from kancli.sweeps.representatives import MAX_SHOWN, select_representatives
+from kancli.sweeps.verdict_tables import Run, shared_bounds, verdict_tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,61 +30,99 @@ log = logging.getLogger("kancli")
 
 T = TypeVar("T")
 U = TypeVar("U")
-MAX_RUNS = 12  # in one figure
+NamedRun: TypeAlias = tuple[str, RecordedRun]
 
 
-def draw_runs(folders: Sequence[Path], typed: Sequence[str], presets: Presets) -> list[Path]:
-    """Draw several runs side by side, and their statistics against the keys that differ; return the files written.
+def draw_runs(
+    folders: Sequence[Path], typed: Sequence[str], presets: Presets, *, target: Path | None, overwrite: bool
+) -> list[Path]:
+    """Draw several runs side by side, and their statistics against the keys that differ; return the files.
 
     Args:
-        folders: a sweep, which takes the files in its folder `figures`; or several runs, whose files go to the current
-            folder.
+        folders: a sweep, of which one job for each combination of swept keys is drawn; or several runs.
         typed: overrides of the keys of `figures`.
+        target: the folder to write to; None for the folder `figures` of the sweep or of the first run.
+        overwrite: replace figures that differ.
 
     Raises:
-        ConfigError: a folder holds no finished run, a file is damaged, or there is nothing to draw.
+        ConfigError: a folder holds no finished run, a file is damaged, there is nothing to draw, or a figure would be
+            replaced.
     """
-    of_sweep = len(folders) == 1
-    runs = _apply(_read, _job_folders(folders[0]) if of_sweep else folders, skip_errors=of_sweep)
-    if not runs:
-        raise ConfigError([f"{folders[0]}: a sweep without a finished run"])
-    options = figure_options(runs[0], typed, presets)
-    drawable = _read_figure_data(runs, typed, presets, skip_errors=of_sweep)
-    names = run_names([(run.folder.name, run.overrides) for run, _ in drawable])
-    target = RunFolder(folders[0] if of_sweep else Path(), {})
-    with figures.matplotlib_cache(target.path):
+    is_one = len(folders) == 1
+    compared, table_runs, remarks = _runs_of_sweep(folders[0]) if is_one else _named_runs(folders)
+    options = figure_options(compared[0][1], typed, presets)
+    bounds = shared_bounds([run.record.config for _, run in compared])
+    drawable = _read_figure_data(compared, typed, presets, skip_errors=is_one)
+    with figures.matplotlib_cache(folders[0]):
         files = {
-            **_encode("compare", lambda: _plot_compare(names, drawable, options), options),
-            **_encode("sweep", lambda: _plot_sweep(runs, options), options),
+            **_encode("compare", lambda: _plot_compare(drawable, options, remarks), options),
+            **_encode("sweep", lambda: _plot_sweep(table_runs, bounds, options), options),
         }
     if not files:
         raise ConfigError([f"{folders[0]}: nothing to draw"])
-    for file, content in files.items():
-        target.write(f"figures/{file}" if of_sweep else file, content)
-    return [target.path / name for name in target.files]
+    return write_derived(*place(files, folders[0], target), overwrite=overwrite)
+
+
+def place(
+    figures: Mapping[str, bytes], folder: Path, target: Path | None, others: Mapping[str, bytes] | None = None
+) -> tuple[Path, dict[str, bytes]]:
+    """The folder that files go to, and their names below it: figures of a run or sweep to its folder `figures`.
+
+    Args:
+        folder: of the first run or of the sweep.
+        target: the folder that the user named, if any.
+        others: files that go to the folder itself.
+    """
+    chosen = target or folder
+    prefix = "figures/" if is_sweep(chosen) or (chosen / "run.json").exists() else ""
+    return chosen, {**(others or {}), **{f"{prefix}{name}": content for name, content in figures.items()}}
+
+
+def _runs_of_sweep(sweep: Path) -> tuple[list[NamedRun], list[Run], Sequence[str]]:
+    """The representative jobs of a sweep; keys and verdicts of all of its jobs; and which jobs these are.
+
+    Raises:
+        ConfigError: no job is complete.
+    """
+    folder = read_folder(sweep)
+    for row in folder.rows:
+        if row.cause:
+            log.warning("%s; left out", row.cause if str(sweep) in row.cause else f"{sweep / row.folder}: {row.cause}")
+    runs = {row.number: run for row, run in folder.runs}
+    judged = [row for row in folder.rows if row.verdicts and row.status == "complete"]
+    if not judged:
+        raise ConfigError([f"{sweep}: a sweep without a finished run"])
+    selection = select_representatives(judged)
+    if selection.subset:
+        log.warning("compare: shows %s", selection.subset)
+    compared = [(title, runs[row.number]) for title, row in selection.jobs]
+    return compared, [(row.keys, row.verdicts) for row in judged], selection.remarks
+
+
+def _named_runs(folders: Sequence[Path]) -> tuple[list[NamedRun], list[Run], Sequence[str]]:
+    """The runs in these folders, named by what differs; and their overrides and verdicts."""
+    runs = [_read(folder) for folder in folders]
+    names = run_names([(run.folder.name, run.overrides) for run in runs])
+    return list(zip(names, runs, strict=True)), [(run.overrides, run.verdicts) for run in runs], []
 
 
 def encode_comparison(
-    folders: Sequence[Path], names: Sequence[str], typed: Sequence[str], presets: Presets, target: Path
+    folders: Sequence[Path], names: Sequence[str], typed: Sequence[str], presets: Presets
 ) -> dict[str, bytes]:
     """Draw runs side by side. Returns the files by name; none if too few of the runs kept the data of a figure.
 
     Args:
         names: the title of each run.
         typed: overrides of the keys of `figures`.
-        target: the folder whose matplotlib cache is used.
 
     Raises:
         ConfigError: an override is of another key.
     """
-    runs = [_read(folder) for folder in folders]
-    options = figure_options(runs[0], typed, presets)
-    titles = dict(zip(folders, names, strict=True))
+    runs = [(name, _read(folder)) for name, folder in zip(names, folders, strict=True)]
+    options = figure_options(runs[0][1], typed, presets)
     drawable = _read_figure_data(runs, typed, presets, skip_errors=True)
-    with figures.matplotlib_cache(target):
-        return _encode(
-            "compare", lambda: _plot_compare([titles[run.folder] for run, _ in drawable], drawable, options), options
-        )
+    with figures.matplotlib_cache(folders[0]):
+        return _encode("compare", lambda: _plot_compare(drawable, options), options)
 
 
 def figure_options(run: RecordedRun, typed: Sequence[str], presets: Presets) -> FigureOptions:
@@ -101,16 +138,17 @@ def figure_options(run: RecordedRun, typed: Sequence[str], presets: Presets) -> 
 
 
 def _read_figure_data(
-    runs: Sequence[RecordedRun], typed: Sequence[str], presets: Presets, *, skip_errors: bool
-) -> list[tuple[RecordedRun, FigureData]]:
-    """Read the figure data of the first `MAX_RUNS` runs."""
-    if len(runs) > MAX_RUNS:
-        log.warning("compare: shows the first %d of %d runs", MAX_RUNS, len(runs))
+    runs: Sequence[NamedRun], typed: Sequence[str], presets: Presets, *, skip_errors: bool
+) -> list[tuple[str, FigureData]]:
+    """Read the figure data of the first `MAX_SHOWN` runs, by name."""
+    if len(runs) > MAX_SHOWN:
+        log.warning("compare: shows the first %d of %d runs", MAX_SHOWN, len(runs))
 
-    def with_data(run: RecordedRun) -> tuple[RecordedRun, FigureData]:
-        return run, read_figure_data(run, settings_of_run(run, typed, presets))
+    def with_data(named: NamedRun) -> tuple[str, FigureData]:
+        name, run = named
+        return name, read_figure_data(run, settings_of_run(run, typed, presets))
 
-    return _apply(with_data, runs[:MAX_RUNS], skip_errors=skip_errors)
+    return _apply(with_data, runs[:MAX_SHOWN], skip_errors=skip_errors)
 
 
 def _apply(function: Callable[[T], U], items: Iterable[T], *, skip_errors: bool) -> list[U]:
@@ -126,14 +164,6 @@ def _apply(function: Callable[[T], U], items: Iterable[T], *, skip_errors: bool)
     return results
 
 
-def _job_folders(sweep: Path) -> list[Path]:
-    """The folders of a sweep's jobs that hold a run, in order."""
-    if has_plan(sweep):
-        plan = read_plan(sweep)
-        return [path for job in plan.jobs if ((path := plan.path(job)) / "run.json").exists()]
-    return run_folders(sweep)
-
-
 def _encode(name: str, plot: Callable[[], Figure], options: FigureOptions) -> dict[str, bytes]:
     """Plot and encode a figure; with a warning, return no file if there is nothing to draw."""
     try:
@@ -144,18 +174,17 @@ def _encode(name: str, plot: Callable[[], Figure], options: FigureOptions) -> di
 
 
 def _plot_compare(
-    names: Sequence[str], runs: Sequence[tuple[RecordedRun, FigureData]], options: FigureOptions
+    runs: Sequence[tuple[str, FigureData]], options: FigureOptions, remarks: Sequence[str] = ()
 ) -> Figure:
     from kancli.figures import compare
 
-    return compare.plot([(name, data) for name, (_, data) in zip(names, runs, strict=True)], options)
+    return compare.plot(runs, options, remarks)
 
 
-def _plot_sweep(runs: Sequence[RecordedRun], options: FigureOptions) -> Figure:
+def _plot_sweep(runs: Sequence[Run], bounds: Mapping[str, Any], options: FigureOptions) -> Figure:
     from kancli.figures import sweep
 
-    tables = verdict_tables([(run.overrides, run.verdicts) for run in runs])
-    return sweep.plot(tables, options, meanings(), shared_bounds([run.record.config for run in runs]))
+    return sweep.plot(verdict_tables(runs), options, meanings(), bounds)
 
 
 def _read(folder: Path) -> RecordedRun:

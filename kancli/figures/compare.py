@@ -25,11 +25,14 @@ GAP = 0.25  # inches between diagrams
 FRAME_PITCH = 0.6  # inches: smaller than in the diagram of one run, so that a row of diagrams fits a page
 
 
-def plot(runs: Sequence[tuple[str, FigureData]], options: FigureOptions) -> Diagram:
+def plot(runs: Sequence[tuple[str, FigureData]], options: FigureOptions, remarks: Sequence[str] = ()) -> Diagram:
     """Plot the diagram of each run under its name, in rows.
 
     Where all runs have the same widths, all frames of a layer share the limits of phi, and those of one input share
     the limits of x in all runs. Otherwise, and with `share=False`, each frame fits its own curve.
+
+    Args:
+        remarks: lines for the legend, such as which of many runs these are.
 
     Raises:
         NothingToDrawError: there is only one run.
@@ -44,16 +47,16 @@ def plot(runs: Sequence[tuple[str, FigureData]], options: FigureOptions) -> Diag
         for data, curves, run_options in zip(runs_data, all_curves, titled, strict=True)
     ]
     limits = shared_limits(runs_data, all_curves, options) if options.share else None
-    figure, canvases, width = _make_canvases(layouts, runs_data, options)
+    figure, canvases, width = _make_canvases(layouts, runs_data, options, remarks)
     for number, (canvas, layout) in enumerate(zip(canvases, layouts, strict=True)):
         run_limits = None if limits is None else limits[number]
         draw_network(canvas, layout, runs_data[number], all_curves[number], titled[number], run_limits)
-    draw_legend(Canvas(figure, scale=options.scale), runs_data, options, width)
+    draw_legend(Canvas(figure, scale=options.scale), runs_data, options, width, remarks)
     return figure
 
 
 def _make_canvases(
-    layouts: Sequence[Layout], runs_data: Sequence[FigureData], options: FigureOptions
+    layouts: Sequence[Layout], runs_data: Sequence[FigureData], options: FigureOptions, remarks: Sequence[str]
 ) -> tuple[Diagram, list[Canvas], float]:
     """Return the figure, a canvas for each run, and the width of the figure before scaling."""
     n_columns = len(layouts) if len(layouts) <= 3 else math.ceil(math.sqrt(len(layouts)))
@@ -61,7 +64,7 @@ def _make_canvases(
     column_width = max(layout.width for layout in layouts) + GAP
     row_height = max(layout.height for layout in layouts) + GAP
     width = n_columns * column_width
-    height = n_rows * row_height + legend_height(runs_data, options, width)
+    height = n_rows * row_height + legend_height(runs_data, options, width, remarks)
     scale = options.scale
     figure = Diagram(scale * width, scale * height, options.dpi, PALETTES[options.style].paper)
     canvases = []

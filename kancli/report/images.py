@@ -12,11 +12,12 @@ from kancli.report.data import relative_url
 from kancli.runs.reader import RecordedRun
 from kancli.runs.regular_files import read_bytes
 from kancli.sweeps.reader import RunsFolder
+from kancli.sweeps.representatives import select_representatives
+from kancli.sweeps.table import Row
 
 FIRST = ("sweep", "compare", "network")  # the others follow by name
 MAX_BYTES = 16 << 20  # of one figure
-MAX_JOBS = 24  # whose own figure is embedded
-MAX_JOBS_BYTES = 6 << 20  # of all of these
+MAX_JOBS_BYTES = 6 << 20  # of the embedded figures of jobs
 NETWORK = "figures/network.png"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -71,23 +72,27 @@ def _sort_key(path: Path) -> tuple[int, str]:
     return (FIRST.index(path.stem) if path.stem in FIRST else len(FIRST), path.name)
 
 
-def job_figures(runs: RunsFolder) -> tuple[list[Figure], list[Link]]:
-    """Read the network diagrams of the first jobs that have one, and list those of the other jobs as links."""
+def job_figures(runs: RunsFolder) -> tuple[list[Figure], list[Link], list[str]]:
+    """Read the network diagram of one job for each combination of swept keys, list those of the other jobs as links,
+    and say which jobs were chosen."""
+    drawn = {row.number: (row, run) for row, run in runs.runs if run.has(NETWORK)}
+    if not drawn:
+        return [], [], []
+    selection = select_representatives([row for row, _ in drawn.values()])
     bytes_left = MAX_JOBS_BYTES
-    embedded: list[Figure] = []
-    links: list[Link] = []
-    for row, run in ((row, run) for row, run in runs.runs if run.has(NETWORK)):
-        name = " ".join([f"job {row.number}", *(f"{key}={value}" for key, value in row.keys.items())])
-        url = relative_url(f"{row.folder}/{NETWORK}")
-        content = b""
-        if bytes_left >= 0 and len(embedded) < MAX_JOBS:
-            content = _read_png(runs.folder, run, NETWORK)
-            bytes_left -= len(content)
-        if content and bytes_left >= 0:
-            embedded.append(make_figure(name, content, url))
-        else:
-            links.append(Link(name, url))
-    return embedded, links
+    embedded: dict[int, Figure] = {}
+    for title, row in selection.jobs:
+        content = _read_png(runs.folder, drawn[row.number][1], NETWORK)
+        bytes_left -= len(content)
+        if bytes_left >= 0:
+            embedded[row.number] = make_figure(f"job {row.number}: {title}", content, _url(row))
+    links = [Link(" ".join([f"job {row.number}", *(f"{key}={value}" for key, value in row.keys.items())]), _url(row))
+             for row, _ in drawn.values() if row.number not in embedded]  # fmt: skip
+    return list(embedded.values()), links, selection.remarks
+
+
+def _url(row: Row) -> str:
+    return relative_url(f"{row.folder}/{NETWORK}")
 
 
 def _read_png(folder: Path, run: RecordedRun | None, name: str) -> bytes:

@@ -48,6 +48,7 @@ def render_page(runs: RunsFolder) -> bytes:
     script = _read(*(["page.js"] if runs.is_run else ["columns.js", "table.js", "page.js"]))
     page = templates.get_template("page.html").render(
         kind="a run" if runs.is_run else "a folder of runs" if runs.head is None else "a sweep",
+        title=sections.title(runs),
         name=runs.name,
         version=__version__,
         status_counts=sections.status_counts(runs.rows),
@@ -118,10 +119,16 @@ def _from_stats(runs: RunsFolder, make: Callable[[], dict[str, Any]]) -> dict[st
 
 def _figures(runs: RunsFolder) -> dict[str, Any] | None:
     figures, links = images.folder_figures(runs)
-    thumbnails, thumbnail_links = ([], []) if runs.is_run else images.job_figures(runs)
+    thumbnails, thumbnail_links, remarks = ([], [], []) if runs.is_run else images.job_figures(runs)
     if not (figures or links or thumbnails or thumbnail_links):
         return None
-    return {"figures": figures, "links": links, "thumbnails": thumbnails, "thumbnail_links": thumbnail_links}
+    return {
+        "figures": figures,
+        "links": links,
+        "thumbnails": thumbnails,
+        "thumbnail_links": thumbnail_links,
+        "remarks": remarks,
+    }
 
 
 def _environment(runs: RunsFolder) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kancli.config.identity import affects_identity
 from kancli.report.data import relative_url
-from kancli.runs.reader import ENDED
+from kancli.runs.reader import ENDED, parse_override_words
 from kancli.sweeps import summary, table
 from kancli.sweeps.reader import RunsFolder
 from kancli.sweeps.table import Row
@@ -15,6 +16,18 @@ from kancli.sweeps.table import Row
 STATUS_SYMBOLS = {"complete": "✓", "failed": "✗", "damaged": "✗", "running": "…", "interrupted": "◐", "missing": "○"}
 MAX_VALUES = 12  # of a swept key
 MAX_ROWS = 100
+
+
+def title(runs: RunsFolder) -> str:
+    """What was run, by its width and the overrides that change results; of several runs, the name of their folder."""
+    record = runs.records[0] if runs.is_run else None
+    if record is None:
+        return runs.name
+    overrides = {key: value for key, value in parse_override_words(record.overrides).items() if affects_identity(key)}
+    width = record.config.get("width")
+    network = f"KAN {'-'.join(map(str, width))}" if isinstance(width, list) else "KAN"
+    words = [f"{key}={value}" for key, value in overrides.items() if key != "width"]
+    return f"{network}, {' '.join(words) or 'all defaults'}"
 
 
 def status_counts(rows: Sequence[Row]) -> dict[str, int]:

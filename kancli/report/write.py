@@ -6,24 +6,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kancli.errors import ConfigError
 from kancli.report.page import render_page
-from kancli.runs.files import write_whole
+from kancli.runs.derived import write_derived
 from kancli.sweeps.reader import read_folder
 
 NAME = "report.html"
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, *, overwrite: bool) -> Path:
     """Write the page into the folder that it reports on, and return its path.
 
+    Args:
+        overwrite: replace a page that differs.
+
     Raises:
-        ConfigError: the folder holds no runs, a file is damaged, or the page cannot be written.
+        ConfigError: the folder holds no runs, a file is damaged, or a page would be replaced.
+        WriteError: the page cannot be written.
     """
-    content = render_page(read_folder(folder))
-    path = folder / NAME
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be written: {error.strerror}"]) from None
+    files = {NAME: render_page(read_folder(folder))}
+    (path,) = write_derived(folder, files, overwrite=overwrite, elsewhere="")
     return path

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kancli.errors import ConfigError, one_line
 from kancli.figures import render as figures
+from kancli.runs.derived import changed_files, write_derived
 from kancli.runs.figure_data import read_figure_data, settings_of_run
 from kancli.runs.folder import RunFolder
 from kancli.runs.hashes import seal
@@ -18,20 +19,23 @@ if TYPE_CHECKING:
     from kancli.config.presets import Presets
 
 
-def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Path]:
-    """Draw the figures of a finished run again, and return the files written.
+def draw_again(
+    folder: Path, typed: Sequence[str], presets: Presets, *, target: Path | None = None, overwrite: bool = False
+) -> list[Path]:
+    """Draw the figures of a finished run again, and return their files.
 
     Args:
         typed: overrides of `figures` and its keys; the others are as the run had them.
+        target: the folder to write to; None for the run's own, whose record then lists the figures.
+        overwrite: replace figures that differ.
 
     Raises:
         ConfigError: the folder is not that of a finished run, one of its files is damaged, an override is of another
-            key, or there is nothing to draw.
+            key, there is nothing to draw, or a figure would be replaced.
     """
     run = read_drawable_run(folder)
     settings = settings_of_run(run, typed, presets)
     data = read_figure_data(run, settings)
-    target = RunFolder(folder, {})
     try:
         with figures.matplotlib_cache(folder):
             encoded = [files for _, files in figures.render_files(data, settings.figures)]  # before any is replaced
@@ -39,12 +43,16 @@ def draw_again(folder: Path, typed: Sequence[str], presets: Presets) -> list[Pat
         raise ConfigError([f"{folder}/stats.json: damaged: cannot be drawn: {one_line(error)}"]) from None
     if not encoded:
         raise ConfigError([f"{folder}: nothing to draw; type for example figures=all"])
-    for files in encoded:
-        for path, content in files.items():
-            target.write(path, content)
-    written = [folder / name for name in target.files]
-    record = read_json(folder / "run.json")  # whole: fields that this kancli does not know stay
-    record["sha256"]["files"].update(target.files)
-    record["sha256"].setdefault("sizes", {}).update(target.sizes)
-    target.write_json("run.json", seal(record))
-    return written
+    files = {path: content for figure in encoded for path, content in figure.items()}
+    if target is not None:
+        named = {Path(path).name: content for path, content in files.items()}
+        return write_derived(target, named, overwrite=overwrite)
+    own = RunFolder(folder, {})
+    for path, content in changed_files(folder, files, overwrite=overwrite).items():
+        own.write(path, content)
+    if own.files:
+        record = read_json(folder / "run.json")  # whole: fields that this kancli does not know stay
+        record["sha256"]["files"].update(own.files)
+        record["sha256"].setdefault("sizes", {}).update(own.sizes)
+        own.write_json("run.json", seal(record))
+    return [folder / path for path in files]

@@ -27,6 +27,7 @@ from kancli.runs.reader import read_run
 from kancli.stats.glossary import meanings
 from kancli.stats.summary import summary_statistics
 from kancli.sweeps.plan import Plan, has_plan, read_plan
+from kancli.sweeps.representatives import output_std_name
 from kancli.sweeps.summary import group_by_keys, summarise, values_of
 from kancli.sweeps.table import SEED, Row, as_columns, read_rows, read_rows_without_plan
 from kancli.sweeps.verdict_tables import Run, shared_bounds, verdict_tables
@@ -197,15 +198,9 @@ def format_table(rows: Sequence[Row], objective: Sequence[str] = ()) -> list[Tab
     return [table, f"... and {n_more} more: sweep.csv has them all"] if n_more > 0 else [table]
 
 
-def _last_output(rows: Sequence[Row]) -> str:
-    """The name of the std of the outputs of the last layer."""
-    names = [name for row in rows for name in row.statistics if name.endswith("_output_std")]
-    return names[-1] if names else ""
-
-
 # Columns of the table on the terminal, and the statistic in each.
 STATISTICS: dict[str, Callable[[Sequence[Row]], str]] = {
-    "output std": _last_output,
+    "output std": output_std_name,
     "signal slope": lambda _: "propagation_signal",
 }
 

@@ -37,7 +37,9 @@ def runs(tmp_path_factory):
 
 
 def test_two_runs_are_compared(kan_run, runs, tmp_path):
-    done = kan_run("compare", str(runs / "linear"), str(runs / "noisy"))
+    for name in ("linear", "noisy"):
+        shutil.copytree(runs / name, tmp_path / name)
+    done = kan_run("compare", "./linear", "./noisy")
     assert done.code == 0, done.err
     lines = [line.split() for line in done.out.splitlines()]
     assert lines[0] == ["init=linear", "init=noisy"]
@@ -46,12 +48,25 @@ def test_two_runs_are_compared(kan_run, runs, tmp_path):
     assert not any(line[:1] in (["width"], ["seed"], ["init.scheme"]) for line in lines)  # they are the same
     assert ["nodes_degenerate", "0", "fail", "0.247"] in lines
     assert ["gradient_vanishes"] not in [line[:1] for line in lines]  # measured in neither
-    assert done.out.splitlines()[-2:] == ["compare.csv", "compare.png"]
-    row = table_of(tmp_path)["propagation_signal"]
+    assert done.out.splitlines()[-2:] == ["linear/compare.csv", "linear/figures/compare.png"]
+    row = table_of(tmp_path / "linear")["propagation_signal"]
     assert {name: float(value) for name, value in row.items()} == {
         "init=linear": signal(runs / "linear"), "init=noisy": signal(runs / "noisy")
     }  # fmt: skip
-    assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "linear/figures/compare.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_table_is_replaced_only_with_overwrite(kan_run, runs, tmp_path):
+    words = ("compare", str(runs / "linear"), str(runs / "noisy"), "-o", "here")
+    assert kan_run(*words).code == kan_run(*words).code == 0, "the same content"
+    before = (tmp_path / "here/compare.csv").read_bytes()
+    others = ("compare", str(runs / "noisy"), str(runs / "linear"), "-o", "here")
+    refused = kan_run(*others)
+    assert refused.code == 2
+    assert "here/compare.csv and 1 more: there already, with other content; type --overwrite" in refused.err
+    assert (tmp_path / "here/compare.csv").read_bytes() == before
+    assert kan_run(*others, "--overwrite").code == 0
+    assert (tmp_path / "here/compare.csv").read_bytes() != before
 
 
 def test_runs_that_differ_in_seed_share_a_column(kan_run, runs, tmp_path):

@@ -49,8 +49,8 @@ class Page(HTMLParser):
 
 
 def report(kan_run, folder="sweep"):
-    """Run `kan-run report`, and parse the page that it writes."""
-    done = kan_run("report", str(folder))
+    """Run `kan-run report`, over an earlier page, and parse the page that it writes."""
+    done = kan_run("report", str(folder), "--overwrite")
     assert done.code == 0, done.err
     path = done.cwd / done.out.splitlines()[-1]
     assert path == done.cwd / folder / "report.html"

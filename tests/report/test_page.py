@@ -60,6 +60,37 @@ def test_data_equals_the_files_of_the_jobs(kan_run, sweep):
     assert f"{summary['effects']['init']['layer1_output_std']['share']:.0%}".replace("%", " %") in page.text
 
 
+def test_the_page_of_a_run_is_titled_by_what_was_run(kan_run):
+    kan_run("init=linear", "noise_scale=1.0", "width=2-3-1", "figures=none", "hydra.run.dir=run")
+    page = report(kan_run, "run")
+    assert "<h1>KAN 2-3-1, init=linear noise_scale=1.0</h1>" in page.source
+    assert "<title>KAN 2-3-1, init=linear noise_scale=1.0: report of a run</title>" in page.source
+    assert "kan-run report of a run, run" in page.text
+
+
+def test_a_page_that_differs_is_replaced_only_with_overwrite(kan_run, tmp_path):
+    kan_run("figures=none", "hydra.run.dir=run")
+    assert kan_run("report", "run").code == kan_run("report", "run").code == 0, "the same page"
+    (tmp_path / "run/report.html").write_text("mine")
+    refused = kan_run("report", "run")
+    assert refused.err == (
+        "kan-run: run/report.html: there already, with other content; type --overwrite to replace it\n"
+    )
+    assert (tmp_path / "run/report.html").read_text() == "mine"
+    assert kan_run("report", "run", "--overwrite").code == 0
+
+
+@pytest.mark.slow
+def test_the_page_shows_one_network_for_each_combination(kan_run, tmp_path):
+    kan_run("-m", "grid=3,5", "seed=0,1", "figures=default", "figures.dpi=30", "hydra.sweep.dir=sweep")
+    page = report(kan_run, "sweep")
+    names = [name for name in page.attributes("alt") if name.startswith("job ")]
+    assert [name.partition(": ")[2][:6] for name in names] == ["grid=3", "grid=5"]
+    assert all(name.endswith(" of 2") for name in names)
+    assert "One job for each combination of swept keys: of several seeds, the one of median output std." in page.text
+    assert len([url for url in page.attributes("href") if url.endswith("network.png")]) == 4, "the others are links"
+
+
 def test_page_is_self_contained(kan_run, sweep):
     page = report(kan_run)
     assert page.attributes("src")
@@ -180,16 +211,18 @@ def test_page_of_runs_without_a_plan(kan_run, sweep):
 
 
 @pytest.mark.slow
-def test_only_the_first_network_diagrams_are_embedded(kan_run, tmp_path, monkeypatch):
+def test_of_many_network_diagrams_the_extremes_are_embedded(kan_run, tmp_path, monkeypatch):
     done = kan_run("-m", "seed=range(4)", "figures=default", "hydra.sweep.dir=sweep")
     assert done.code == 0, done.err
     assert len(report(kan_run).attributes("src")) == 4
-    monkeypatch.setattr("kancli.report.images.MAX_JOBS", 2)
+    monkeypatch.setattr("kancli.sweeps.representatives.MAX_SHOWN", 2)
     page = report(kan_run)
     assert len(page.attributes("src")) == 2
-    assert [url for url in page.attributes("href") if url.endswith("network.png")] == [
+    assert sorted(url for url in page.attributes("href") if url.endswith("network.png")) == [
         f"./{number}/figures/network.png" for number in range(4)
     ]
+    assert "2 of 4 combinations: the 1 of smallest and the 1 of largest output std" in page.text
+    monkeypatch.setattr("kancli.sweeps.representatives.MAX_SHOWN", 16)
     (tmp_path / "sweep/0/figures/network.png").write_text("not a PNG")
     first, *_ = report(kan_run).data["jobs"]
     cause = "sweep/0: damaged: figures/network.png is not what the run wrote"
@@ -244,6 +277,8 @@ def test_mistakes_exit_with_a_message(kan_run, tmp_path):
     kan_run("hydra.run.dir=run")
     (tmp_path / "run/report.html").mkdir()
     done = kan_run("report", "run")
+    assert (done.code, "run/report.html: there already" in done.err) == (2, True)
+    done = kan_run("report", "run", "--overwrite")
     assert (done.code, done.err) == (2, "kan-run: run/report.html: cannot be written: Is a directory\n")
 
 

@@ -63,6 +63,29 @@ def test_other_figures_and_another_style(kan_run):
     assert (run.folder / "figures/network.svg").read_bytes() == (fresh.folder / "figures/network.svg").read_bytes()
 
 
+def test_a_figure_is_replaced_only_with_overwrite(kan_run, kan_run_once):
+    run = kan_run_once("width=1-1")
+    folder, figure = run.out.splitlines()[-1], run.folder / "figures/network.png"
+    before = {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    refused = kan_run("draw", folder, "figures.style=dark", "figures=[network,propagation]")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        f"kan-run: {folder}/figures/network.png: there already, with other content; type --overwrite to replace it,"
+        " or -o DIR to write elsewhere\n"
+    )
+    assert kan_run("draw", folder, "figures.style=dark", "-o", "dark").out == "dark/network.png\n"
+    assert {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()} == before
+    same = kan_run("draw", folder, "figures=[network,propagation]")
+    assert same.out.splitlines() == [f"{folder}/figures/network.png", f"{folder}/figures/propagation.png"]
+    assert figure.read_bytes() == before[figure], "the same figure is no other content"
+    assert kan_run("draw", folder, "figures.style=dark", "--overwrite").code == 0
+    assert figure.read_bytes() == (run.cwd / "dark/network.png").read_bytes()
+    recorded = run.json("run.json")["sha256"]["files"]
+    for name in ("network", "propagation"):
+        content = (run.folder / f"figures/{name}.png").read_bytes()
+        assert recorded[f"figures/{name}.png"] == hashlib.sha256(content).hexdigest()
+
+
 def test_no_folder_is_created_without_a_figure(kan_run, kan_run_once):
     run = kan_run_once("figures=none", "width=1-1")
     answer = kan_run("draw", run.out.splitlines()[-1], "figures=symmetry")
@@ -188,9 +211,9 @@ def test_a_users_scheme_is_imported_only_with_config_dir(kan_run, tmp_path, monk
     path = run.folder / "figures/distributions.svg"
     before = path.read_bytes()
     folder = run.out.splitlines()[-1]
-    assert kan_run("draw", folder).code == 0
+    assert kan_run("draw", folder, "--overwrite").code == 0
     assert path.read_bytes() != before, "without its law"
-    assert kan_run("draw", folder, "--config-dir", "own").code == 0
+    assert kan_run("draw", folder, "--config-dir", "own", "--overwrite").code == 0
     assert path.read_bytes() == before
 
 
@@ -198,8 +221,8 @@ def test_a_users_scheme_is_imported_only_with_config_dir(kan_run, tmp_path, monk
 def test_several_runs_are_drawn_side_by_side(kan_run, kan_run_once, tmp_path):
     folders = [kan_run_once(f"init={name}", "figures=none").out.splitlines()[-1] for name in ("linear", "glorot")]
     drawn = kan_run("draw", *folders, "figures.format=svg")
-    assert drawn.out.splitlines() == ["compare.svg", "sweep.svg"], drawn.err
-    assert 'id="layer 1 curves"' in (tmp_path / "compare.svg").read_text()
+    assert drawn.out.splitlines() == [f"{folders[0]}/figures/{name}.svg" for name in ("compare", "sweep")], drawn.err
+    assert 'id="layer 1 curves"' in (tmp_path / folders[0] / "figures/compare.svg").read_text()
 
 
 @pytest.mark.slow
@@ -208,7 +231,7 @@ def test_a_sweep_is_drawn_from_its_folder(kan_run, tmp_path):
     assert swept.code == 0
     folder = next((tmp_path / "multirun").glob("*/*"))
     (folder / "2" / "run.json").write_text("{}")
-    drawn = kan_run("draw", str(folder), "figures.dpi=50")
+    drawn = kan_run("draw", str(folder), "figures.dpi=50", "--overwrite")
     assert drawn.out.splitlines() == [f"{folder}/figures/compare.png", f"{folder}/figures/sweep.png"]
     assert f"{folder}/2/run.json: damaged: ValidationError: Object missing required field" in drawn.err
     assert all((folder / "figures" / name).read_bytes()[:4] == b"\x89PNG" for name in ("compare.png", "sweep.png"))
@@ -220,7 +243,7 @@ def test_a_damaged_job_of_a_sweep_is_named_and_left_out(kan_run, tmp_path, name)
     assert kan_run("-m", "noise_scale=0.1,1,10", "figures=none").code == 0
     folder = next((tmp_path / "multirun").glob("*/*"))
     (folder / "1" / name).write_text("")
-    drawn = kan_run("draw", str(folder), "figures.dpi=50")
+    drawn = kan_run("draw", str(folder), "figures.dpi=50", "--overwrite")
     assert drawn.code == 0, drawn.err
     assert f"{folder}/1/{name}" in drawn.err or f"{folder}/1: damaged: {name} is not what the run wrote" in drawn.err
     assert len(drawn.out.splitlines()) == 2

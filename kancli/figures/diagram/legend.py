@@ -21,15 +21,19 @@ ROW_HEIGHT = 0.24  # inches
 MARK_WIDTH, ENTRY_GAP = 0.5, 0.3  # inches
 
 
-def legend_height(runs_data: Sequence[FigureData], options: FigureOptions, width: float) -> float:
+def legend_height(
+    runs_data: Sequence[FigureData], options: FigureOptions, width: float, remarks: Sequence[str] = ()
+) -> float:
     """The height in inches of the legend of a figure of the given width."""
-    return 0.12 + ROW_HEIGHT * len(_wrap(_entries(runs_data, options), width))
+    return 0.12 + ROW_HEIGHT * len(_rows(runs_data, options, width, remarks))
 
 
-def draw_legend(canvas: Canvas, runs_data: Sequence[FigureData], options: FigureOptions, width: float) -> None:
-    """Draw the legend at the foot of a canvas of the given width."""
+def draw_legend(
+    canvas: Canvas, runs_data: Sequence[FigureData], options: FigureOptions, width: float, remarks: Sequence[str] = ()
+) -> None:
+    """Draw the legend at the foot of a canvas of the given width, and the remarks below it."""
     palette = PALETTES[options.style]
-    rows = _wrap(_entries(runs_data, options), width)
+    rows = _rows(runs_data, options, width, remarks)
     for number, row in enumerate(rows):
         y = 0.08 + ROW_HEIGHT * (len(rows) - number - 0.5)
         widths = [_entry_width(label) for _, label in row]
@@ -38,6 +42,12 @@ def draw_legend(canvas: Canvas, runs_data: Sequence[FigureData], options: Figure
             _draw_mark(canvas, mark, x, y, palette)
             canvas.text(x + MARK_WIDTH, y, label, TEXT_SIZE, color=palette.quiet, va="center_baseline")
             x += entry_width
+
+
+def _rows(
+    runs_data: Sequence[FigureData], options: FigureOptions, width: float, remarks: Sequence[str]
+) -> list[list[tuple[str, str]]]:
+    return [*_wrap(_entries(runs_data, options), width), *([("", remark)] for remark in remarks)]
 
 
 def _entry_width(label: str) -> float:
