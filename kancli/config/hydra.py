@@ -304,6 +304,6 @@ def instantiate_sweeper(context: HydraContext, task: Task, config: DictConfig) -
     return Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=task, config=config)
 
 
-def register_launcher(launcher: type[Launcher]) -> None:
+def register_launcher(launcher: Callable[[], Launcher]) -> None:
     """Register kancli's launcher under a name below `hydra_plugins`, the only package whose plugins Hydra accepts."""
-    Plugins.instance().class_name_to_class[OWN_LAUNCHER] = launcher
+    Plugins.instance().class_name_to_class[OWN_LAUNCHER] = launcher  # pyright: ignore[reportArgumentType]

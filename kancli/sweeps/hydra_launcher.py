@@ -1,15 +1,17 @@
 """kancli's launcher as a Hydra plugin, for sweepers that choose their jobs as they go.
 
-A sweep over listed values is planned before it starts, by `sweep`, which does not need the plugin.
+It plans them; the launcher that the user named runs them. A sweep over listed values is planned before it starts, by
+`sweep`, which does not need the plugin.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -19,17 +21,29 @@ from omegaconf import DictConfig, OmegaConf
 from kancli.config.hydra import plain_config, register_launcher
 from kancli.errors import ConfigError, KanError
 from kancli.runs.reader import parse_override_words
-from kancli.sweeps import local, table
+from kancli.sweeps import table
 from kancli.sweeps.jobs import ComposedJob, Composer, compose_jobs
 from kancli.sweeps.objective import objective_of
 from kancli.sweeps.plan import Job, Plan, read_plan, write_plan
 from kancli.sweeps.planning import check_folders, plan_job
 
+if TYPE_CHECKING:
+    from kancli.config.settings import Settings
+
+RunJobs = Callable[[Plan, Mapping[int, "Settings"]], Mapping[int, str]]  # returns the causes of failures, by number
+
 log = logging.getLogger("kancli")
 
 
 class KanLauncher(Launcher):
-    """Adds the jobs that a sweeper chooses to the plan in the sweep's folder, and runs them with workers."""
+    """Adds the jobs that a sweeper chooses to the plan in the sweep's folder, and runs them.
+
+    Args:
+        run_jobs: runs jobs of the plan, by their settings.
+    """
+
+    def __init__(self, run_jobs: RunJobs) -> None:
+        self._run_jobs = run_jobs
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Read the plan in the sweep's folder.
@@ -71,7 +85,7 @@ class KanLauncher(Launcher):
                 runs[self._jobs[key].number] = job.settings
             requested.append(self._jobs[key])
         self._extend_plan()
-        causes = local.run(self._plan, runs)
+        causes = self._run_jobs(self._plan, runs)
         rows = table.with_causes(table.read_rows(dataclasses.replace(self._plan, jobs=requested)), causes)
         return [self._job_return(*parts) for parts in zip(requested, composed, rows, strict=True)]
 
@@ -106,6 +120,6 @@ def swept_values(jobs: Sequence[Job]) -> Mapping[str, list[str]]:
     return {key: list(distinct) for key, distinct in values.items() if len(distinct) > 1}
 
 
-def register() -> None:
+def register(run_jobs: RunJobs) -> None:
     """Register the launcher with Hydra."""
-    register_launcher(KanLauncher)
+    register_launcher(functools.partial(KanLauncher, run_jobs))

@@ -50,12 +50,19 @@ def start(
     if not runs:
         return {}
     with multirun(hydra, config) as context:
-        if is_own(config):
-            _warn_of_job_callbacks(context)
-            return local.run(plan, runs)
-        if config.hydra.launcher._target_ == BASIC_LAUNCHER:  # takes jobs, not tasks
-            return _run_basic(context, config, plan, runs, task)
-        _run_foreign(context, config, plan, runs, task)
+        return run_jobs(context, config, plan, runs, task)
+
+
+def run_jobs(
+    context: HydraContext, config: DictConfig, plan: Plan, runs: Mapping[int, Settings], task: Callable[[Any], Any]
+) -> dict[int, str]:
+    """As `start`, without the callbacks of the sweep. Hydra changes the config."""
+    if is_own(config):
+        _warn_of_job_callbacks(context)
+        return local.run(plan, runs)
+    if config.hydra.launcher._target_ == BASIC_LAUNCHER:  # takes jobs, not tasks
+        return _run_basic(context, config, plan, runs, task)
+    _run_foreign(context, config, plan, runs)
     return {}
 
 
@@ -70,7 +77,7 @@ def _warn_of_job_callbacks(context: HydraContext) -> None:
         )
 
 
-def prepare_foreign(config: DictConfig, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _prepare_foreign(config: DictConfig, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Adapt a config to a launcher other than kancli's own.
 
     Returns:
@@ -89,11 +96,9 @@ def prepare_foreign(config: DictConfig, function: Callable[[Any], Any]) -> Calla
     return launcher_tasks.RemoteCall(Path.cwd(), code_policy(), function)
 
 
-def _run_foreign(
-    context: HydraContext, config: DictConfig, plan: Plan, runs: Mapping[int, Settings], task: Callable[[Any], Any]
-) -> None:
+def _run_foreign(context: HydraContext, config: DictConfig, plan: Plan, runs: Mapping[int, Settings]) -> None:
     """Run jobs as tasks of a launcher other than kancli's own. Failures show in the folders of the jobs."""
-    function = prepare_foreign(config, launcher_tasks.Task(plan.folder.absolute()))
+    function = _prepare_foreign(config, launcher_tasks.Task(plan.folder.absolute()))
     words = [launcher_tasks.task_overrides(numbers) for numbers in launcher_tasks.divide(runs)]
     print(f"kan-run: {len(words)} task{'s' if len(words) > 1 else ''}", file=sys.stderr)
     launcher = instantiate_launcher(context, function, config)
@@ -115,7 +120,7 @@ def _run_basic(
     context: HydraContext, config: DictConfig, plan: Plan, runs: Mapping[int, Settings], task: Callable[[Any], Any]
 ) -> dict[int, str]:
     """Run jobs with Hydra's basic launcher, each with the number and the folder that it has in the plan."""
-    launcher = instantiate_launcher(context, prepare_foreign(config, task), config)
+    launcher = instantiate_launcher(context, _prepare_foreign(config, task), config)
     numbers, results = list(runs), []
     starts = [place for place, number in enumerate(numbers) if place == 0 or number != numbers[place - 1] + 1]
     for start, end in itertools.pairwise([*starts, len(numbers)]):  # the launcher counts from the first number on

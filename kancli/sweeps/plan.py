@@ -15,11 +15,12 @@ from typing import Any
 from kancli.config.compose import settings_of
 from kancli.config.settings import Settings
 from kancli.errors import ConfigError
-from kancli.runs.files import unwritable_message, write_whole
+from kancli.runs.files import unwritable_message
 from kancli.runs.hashes import hash_of_bytes, is_sealed, seal
 from kancli.runs.json_files import convert, decode_json
 from kancli.runs.reader import RunRecord, read_run
 from kancli.runs.regular_files import read_bytes
+from kancli.runs.temporaries import remove_abandoned, replacement
 from kancli.schema import show
 from kancli.seeding import SEMANTICS
 from kancli.sweeps.plan_schema import PlanHead
@@ -125,7 +126,7 @@ class Plan:
         return None if record is None else record.status
 
     def lock(self) -> contextlib.AbstractContextManager[None]:
-        """Context manager: keeps other processes from running the sweep.
+        """Context manager: keeps other processes from running the sweep, also where `write_plan` replaces its plan.
 
         Raises:
             ConfigError: another process is running it.
@@ -133,22 +134,27 @@ class Plan:
         return lock(self.folder / PLAN, self.folder)
 
 
+_locks: dict[str, int] = {}  # descriptors of what this process has locked, by absolute path
+
+
 @contextlib.contextmanager
 def lock(path: Path, sweep: Path) -> Iterator[None]:
     """Context manager: locks a file or folder of a sweep.
 
     Raises:
-        ConfigError: another process holds the lock.
+        ConfigError: another process, or another block of this one, holds the lock.
     """
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor, name = os.open(path, os.O_RDONLY), os.path.abspath(path)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConfigError([f"{sweep}: another kan-run is running this sweep; wait for it"]) from None
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise ConfigError([f"{sweep}: another kan-run is running this sweep; wait for it"]) from None
+    _locks[name] = descriptor
+    try:
         yield
     finally:
-        os.close(descriptor)
+        os.close(_locks.pop(name))
 
 
 def _is_same_file(one: Path, other: Path) -> bool:
@@ -163,10 +169,18 @@ def write_plan(plan: Plan) -> None:
     """
     lines = "".join(json.dumps(vars(job), ensure_ascii=False) + "\n" for job in plan.jobs).encode()
     head = {**plan.head, "schema": SCHEMA, "jobs": len(plan.jobs), "jobs_sha256": hash_of_bytes(lines)}
+    path = plan.folder / PLAN
     try:
-        write_whole(plan.folder / PLAN, f"{json.dumps(seal(head), ensure_ascii=False)}\n".encode() + lines)
+        remove_abandoned(path)
+        with replacement(path) as file:  # locked
+            file.write(f"{json.dumps(seal(head), ensure_ascii=False)}\n".encode() + lines)
+            lock_of_new = os.dup(file.fileno())
     except OSError as error:
         raise ConfigError([unwritable_message(plan.folder, error, "hydra.sweep.dir")]) from None
+    name = os.path.abspath(path)
+    os.close(_locks.get(name, lock_of_new))
+    if name in _locks:
+        _locks[name] = lock_of_new
 
 
 def has_plan(folder: Path) -> bool:

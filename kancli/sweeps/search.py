@@ -4,23 +4,24 @@ the earlier ones."""
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from kancli.config.hydra import BASIC_SWEEPER, instantiate_sweeper, multirun, plain_config
+from kancli.config.hydra import BASIC_SWEEPER, OWN_LAUNCHER, instantiate_sweeper, multirun, plain_config
 from kancli.errors import SWEEP, ConfigError, KanError, one_line
 from kancli.runs import signals
 from kancli.runs.pool import reuse_pools
 from kancli.sweeps import launch
 from kancli.sweeps.claim import claimed_folder, remove_claim
-from kancli.sweeps.finish import print_results, write_and_print
+from kancli.sweeps.finish import write_and_print
 from kancli.sweeps.objective import check_names, objective_names
-from kancli.sweeps.plan import PLAN, Plan, has_plan, read_plan
+from kancli.sweeps.plan import Plan, has_plan, read_plan
 from kancli.sweeps.planning import initial_head
 from kancli.sweeps.product import sweep_overrides
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from kancli.config.hydra import Hydra
     from kancli.config.overrides import ResolvedOverrides
     from kancli.config.presets import Presets
+    from kancli.config.settings import Settings
 
 
 def is_search(config: DictConfig) -> bool:
@@ -54,16 +56,14 @@ def search(
     _check_objective(config)
     folder = Path(config.hydra.sweep.dir)
     head = initial_head(config, typed, presets, plain_config(config))
-    plan = Plan(folder, head, [])  # kancli's launcher adds the jobs
+    plan = Plan(folder, head, [])  # `hydra_launcher` adds the jobs
     is_complete = False
     with claimed_folder(plan, config):
-        if not launch.is_own(config):
-            (folder / PLAN).unlink()  # which would never list the jobs
         try:
             is_complete = _run_sweeper(hydra, config, resolved, presets, task)
         finally:
             with signals.deferred_signals():
-                code = _finish(folder, config)
+                code = _finish(folder)
                 if not is_complete:
                     print("kan-run: the search did not come to its end", file=sys.stderr)
     return code if is_complete else SWEEP
@@ -102,13 +102,18 @@ def _run_sweeper(
     from kancli.sweeps import hydra_launcher  # late, with numpy: a mistake is answered without it
 
     arguments = [override.input_line for override in sweep_overrides(resolved, presets)]
-    hydra_launcher.register()
-    is_own = launch.is_own(config)
-    call = task if is_own else launch.prepare_foreign(config, task)
-    logs = _logs_on_stderr() if is_own else contextlib.nullcontext()  # other launchers make Hydra's loggers print
+    planning = copy.deepcopy(config)
+    planning.hydra.launcher = {"_target_": OWN_LAUNCHER}
+    # Other launchers make Hydra's loggers print.
+    logs = _logs_on_stderr() if launch.is_own(config) else contextlib.nullcontext()
     with multirun(hydra, config) as context, reuse_pools(), logs:
+
+        def run_jobs(plan: Plan, runs: Mapping[int, Settings]) -> Mapping[int, str]:
+            return launch.run_jobs(context, copy.deepcopy(config), plan, runs, task) if runs else {}
+
+        hydra_launcher.register(run_jobs)
         try:
-            sweeper = instantiate_sweeper(context, call, config)
+            sweeper = instantiate_sweeper(context, task, planning)
             sweeper.sweep(arguments)  # pyright: ignore[reportArgumentType]
         except ConfigError:
             raise
@@ -142,13 +147,9 @@ def _logs_on_stderr() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _finish(folder: Path, config: DictConfig) -> int:
+def _finish(folder: Path) -> int:
     """Write and print the results of a search; without a run, remove its folder."""
     if has_plan(folder) and (plan := read_plan(folder)).jobs:
         return write_and_print(plan)
-    if any(folder.glob("**/run.json")):  # by another launcher, which writes no plan
-        from kancli.sweeps import results
-
-        return print_results(results.collect([folder], folder), folder, config.objective)
     remove_claim(folder)  # a mistake in the first job leaves nothing, like every mistake
     return SWEEP

@@ -10,7 +10,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 
-from kancli.errors import KanError
+from kancli.errors import ConfigError, KanError
+from kancli.sweeps import hydra_launcher
 from kancli.sweeps.objective import objective_of
 from kancli.sweeps.plan import read_plan
 
@@ -68,6 +69,43 @@ def test_a_statistic_is_brought_to_a_value(kan_run, tmp_path, launcher):
     assert "layer0_output_std" in done.out.partition("jobs ")[2].splitlines()[0]
     table = list(csv.DictReader((tmp_path / "found/sweep.csv").read_text().splitlines()))
     assert len({each["noise_scale"] for each in table}) == 8
+    plan = read_plan(tmp_path / "found")
+    assert [job.folder for job in plan.jobs] == list("01234567")
+    before = (tmp_path / "found/5/params.safetensors").read_bytes()
+    shutil.rmtree(tmp_path / "found/5")
+    resumed = kan_run("resume", "found", *more)
+    assert resumed.code == 0, resumed.err
+    assert "1 of 8 jobs to do" in resumed.err
+    assert (tmp_path / "found/5/params.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("launcher", ["kancli", "basic"])
+def test_a_search_writes_below_its_folder_only(kan_run, tmp_path, launcher):
+    words = [*SEARCH, "objective=rough", f"hydra/launcher={launcher}", "hydra.sweeper.steps=1"]
+    outside = kan_run(*words, "hydra.sweep.subdir=../outside_${hydra.job.num}")
+    assert outside.code == 2
+    assert "allowed: a name below the sweep's folder" in outside.err
+    assert list(tmp_path.iterdir()) == []
+    shared = kan_run(*words, "hydra.sweep.subdir=same")
+    assert (shared.code, "would share the folder same" in shared.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_search_at_work_is_not_resumed(kan_run, tmp_path, monkeypatch):
+    """Although each step replaces the plan, which is what a sweep locks."""
+    write, refused = hydra_launcher.write_plan, []
+
+    def write_and_try(plan):
+        write(plan)
+        with pytest.raises(ConfigError, match="another kan-run is running this sweep"), plan.lock():
+            pass
+        refused.append(len(plan.jobs))
+
+    monkeypatch.setattr(hydra_launcher, "write_plan", write_and_try)
+    assert kan_run(*SEARCH, "objective=rough", "hydra.sweeper.steps=2").code == 0
+    assert refused == [2, 4]
+    with read_plan(tmp_path / "found").lock():
+        pass
 
 
 @pytest.mark.slow
