@@ -171,7 +171,12 @@ class Mesh(_Box):
         import numpy as np
 
         side = self._side(n_in)
-        axis = self._scale(np.arange(side) / (side - 1)) if side > 1 else np.array([(self.low + self.high) / 2])
+        if side > 1:  # rounded as the spline's knots are, so that a mesh on the grid's knots has their bits
+            steps = np.arange(side, dtype=np.float64)
+            axis = (self.low * (side - 1 - steps) + self.high * steps) / (side - 1)
+            axis[0], axis[-1] = self.low, self.high
+        else:
+            axis = np.array([(self.low + self.high) / 2])
         number = np.arange(self.n)
         return np.stack([axis[number // side**place % side] for place in range(n_in - 1, -1, -1)], axis=-1)
 

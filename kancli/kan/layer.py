@@ -154,11 +154,10 @@ class KANLayer(nn.Module):
         return terms.per_edge(self._phi_table(coef, None))
 
     def grid_ends(self) -> tuple[Tensor, Tensor]:
-        """First and last grid point of each input, float64 `[i]`, or `[(s,) i]` with per-input knots."""
-        if self.per_input_knots:
-            return self.knots[..., self.k].double(), self.knots[..., -1 - self.k].double()
-        low, high = (torch.tensor(end, dtype=torch.float64).expand(self.n_in) for end in self.grid_range)
-        return low, high
+        """First and last grid point of each input, as rounded to the layer's dtype; float64 `[i]`, or `[(s,) i]` with
+        per-input knots."""
+        knots = (self.knots if self.per_input_knots else self.knots.expand(self.n_in, -1)).double()
+        return knots[..., self.k], knots[..., -1 - self.k]
 
     def use_per_input_knots_(self) -> None:
         """Switch from shared knots to a copy of them for each input of each member."""

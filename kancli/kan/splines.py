@@ -27,9 +27,17 @@ def extended_knots(grid_range: tuple[float, float], grid: int, k: int) -> Tensor
     Returns:
         `[G + 1 + 2k]`, float64, increasing. The ends of the range are exact.
     """
+    return _knots_at(torch.arange(-k, grid + k + 1, dtype=torch.float64), grid_range, grid)
+
+
+def _knots_at(numbers: Tensor, grid_range: tuple[float, float], grid: int) -> Tensor:
+    """The knots of some numbers, 0 for the left end of the range and G for its right, float64."""
     low, high = grid_range
-    steps = torch.arange(-k, grid + k + 1, dtype=torch.float64)
-    return (low * (grid - steps) + high * steps) / grid
+    knots = (grid - numbers).mul_(low).add_(numbers * high).div_(grid)
+    for number, end in ((0, low), (grid, high)):
+        if end * grid / grid != end:  # rounding would move the end of the range
+            knots.masked_fill_(numbers == number, end)
+    return knots
 
 
 @dataclass(frozen=True)
@@ -125,9 +133,7 @@ def _local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, 
     step = (high - low) / grid
     # In float64: at G = 200 a float32 position would be off by 1e-5 of an interval.
     position = x.double().sub(low).div_(step)  # [..., i], 0 at the left end of the range, G at its right
-    interval = position.detach().floor()
-    if k <= derivative:  # for higher orders both intervals at a knot give the same value
-        interval = torch.where(x == high, grid - 1.0, interval)
+    interval = _interval(x.detach(), position.detach(), grid_range, grid)
     interval = interval.clamp(-k, grid + k - 1)
     # Beyond the outermost intervals u is 0 or 1, where the bases that exist are exactly 0.
     u = (position - interval).clamp(0, 1).to(x.dtype)
@@ -141,6 +147,17 @@ def _local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, 
         values = _differentiate(values, [1 / step] * order)
     first = interval.int().clamp(-k, grid + k - 1)  # NaN becomes an arbitrary index; the values are NaN
     return LocalBasis(values, first, grid + k)
+
+
+def _interval(x: Tensor, position: Tensor, grid_range: tuple[float, float], grid: int) -> Tensor:
+    """Number of the last knot at or before x, 0 for the grid's first; at the grid's right end, of the one before.
+
+    The division behind `position` may round a sample on a knot to either side, so it only finds the nearest knot, and
+    a comparison with that knot of `extended_knots`, in the dtype of x, decides.
+    """
+    nearest = position.round()
+    knot = _knots_at(nearest, grid_range, grid).to(x.dtype)
+    return nearest.add_((x < knot) | (x == grid_range[1]), alpha=-1)
 
 
 def basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Tensor:

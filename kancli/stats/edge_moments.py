@@ -25,7 +25,6 @@ from kancli.stats.running_moments import Array, blocks, total
 
 MAX_WEIGHTS = 2**18  # weights of edges processed at a time
 MAX_POSITIONS = 2**15  # samples of inputs processed at a time: they fit a core's own cache
-MAX_POSITION = 1 + 1e-6  # |v| in an interval; a sample farther out lies beyond all knots, not at one but for rounding
 MIN_VARIANCE = 1e-12  # of the mean square: a smaller variance is mostly rounding
 
 
@@ -52,7 +51,6 @@ class BasisMoments:
 
     def __init__(self, layer: KANLayer) -> None:
         self.k, self.n_basis = layer.k, layer.n_basis
-        self.per_input_knots, self.high = layer.per_input_knots, layer.grid_range[1]
         self.intervals = _Intervals.of(layer)
         self.n = 0
         self.shift: Array = np.zeros(())  # [s, i, 2], near the means of b(x) and x
@@ -82,12 +80,12 @@ class BasisMoments:
         if self.n == 0:
             shift = np.stack([total(values) for values in (base, positions)], axis=-1) / n
             self.shift[block] = np.where(np.isfinite(shift), shift, 0.0)
-        if not self.per_input_knots:  # the right end belongs to the last interval, as with knots per input
-            interval -= (interval == self.n_basis) & (positions == self.high)
         n_intervals = self.n_basis + self.k
         v = self.intervals.position(positions, interval, block)
         bins = interval + (np.arange(s * i) * n_intervals).reshape(s, i)
-        bins[~(np.abs(v) <= MAX_POSITION)] = s * i * n_intervals  # beyond all knots; NaN too
+        # Only in the outermost intervals is a sample beyond all knots; NaN lies in the first.
+        inner = (interval > 0) & (interval < n_intervals - 1)
+        bins[~(inner | (np.abs(v) <= 1))] = s * i * n_intervals
         bins, v = bins.ravel(), v.ravel()
         base, x = (values - self.shift[block][..., number] for number, values in enumerate((base, positions)))
 

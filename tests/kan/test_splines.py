@@ -167,3 +167,27 @@ def test_the_local_values_are_the_dense_ones():
     taken = local.take(weights.expand(30, 2, 9))
     local_sum = sum(value * weight for value, weight in zip(local.values, taken, strict=True))
     torch.testing.assert_close(local_sum, (local.dense() * weights).sum(-1), rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("grid_range", [(-1.0, 1.0), (-0.7, 0.7), (-1.0, 1.5), (3.3, 3.4)])
+def test_a_sample_is_placed_by_comparison_with_the_knots(grid_range, dtype):
+    """On every knot, and one rounding before and after it, uniform and general knots choose one interval."""
+    for grid in (1, 3, 5, 7, 49, 257, 1000):
+        for k in (0, 1, 3):
+            knots = splines.extended_knots(grid_range, grid, k).to(dtype)
+            x = torch.cat([torch.nextafter(knots, knots - 1), knots, torch.nextafter(knots, knots + 1)])
+            x = x[(x >= knots[0]) & (x < knots[-1])][:, None]
+            uniform = splines.local_basis(x, grid_range, grid, k)
+            general = splines.local_basis_on_knots(x, knots, k)
+            wanted = (x >= knots).sum(1, keepdim=True) - 1 - k
+            wanted[x == knots[grid + k]] = grid - 1  # the grid's right end belongs to its last interval
+            assert torch.equal(uniform.first, wanted.int()), (grid, k)
+            assert torch.equal(general.first, wanted.int()), (grid, k)
+            assert (torch.stack(list(uniform.values)) >= 0).all()
+
+
+def test_a_step_at_a_knot_belongs_to_the_interval_on_its_right():
+    """-0.6 in float32 divides to a little less than 1."""
+    x = torch.tensor([[-1.0], [-0.6], [-0.2], [0.2], [0.6], [1.0]])
+    assert splines.basis(x, RANGE, 5, 0).argmax(-1).flatten().tolist() == [0, 1, 2, 3, 4, 4]

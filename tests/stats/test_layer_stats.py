@@ -10,6 +10,7 @@ import torch
 from kancli.inits import SCHEMES
 from kancli.inits.initialise import init_
 from kancli.inits.reference import Reference
+from kancli.inputs.samplers import SAMPLERS
 from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
 from kancli.stats.collector import Collector
@@ -255,6 +256,17 @@ def test_intervals_that_no_sample_visits():
     (layer,) = reported(model, x)["layers"]
     assert layer["empty_intervals"] == pytest.approx(2 / 5)
     assert layer["off_grid"] == pytest.approx(1 / 5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("grid_range", [(-1.0, 1.0), (-0.7, 0.7), (3.3, 3.4)])
+def test_samples_on_the_knots_visit_every_interval_and_stay_on_the_grid(grid_range, dtype):
+    for grid in (5, 7, 49):
+        x = SAMPLERS["grid"](n=grid + 1, low=grid_range[0], high=grid_range[1]).sample_each(1, seeds=[0])[0]
+        model = KAN([1, 3], grid=grid, k=3, base_fun=base_function("silu"), grid_range=grid_range, dtype=dtype)
+        init_(model, Reference(), seed=0)
+        (layer,) = reported(model, torch.from_numpy(x).to(dtype))["layers"]
+        assert (layer["empty_intervals"], layer["off_grid"]) == (0, 0), grid
 
 
 def test_zero_base_leaves_all_to_the_spline(x):
