@@ -31,6 +31,7 @@ def load_verb(verb: str | None) -> tuple[ModuleType, argparse.ArgumentParser]:
     module = import_module(f"kancli.cli.{verb or 'run'}")
     parser = argparse.ArgumentParser(prog, allow_abbrev=False, formatter_class=HelpFormatter)
     module.add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     return module, parser
 
 

@@ -50,6 +50,7 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         else:
             written = [args.output]
             check.bless(Path(args.words[0]), args.output)
+    args.document = {"files": list(map(str, written))}
     for path in written:
         print(path)
     return 0

@@ -55,10 +55,15 @@ def budgets(settings: Settings) -> Iterator[Budget]:
         )
 
 
+def has_budgets(settings: Settings) -> bool:
+    """Whether the laws are such that `budgets` holds."""
+    laws = [settings.init.laws(size) for size in layer_sizes(settings)]
+    return not any(law["coef"].mean or ("bias" in law and (law["bias"].mean or law["bias"].std)) for law in laws)
+
+
 def budget_tables(settings: Settings) -> list[Table | str]:
     """The budgets of all layers, ready to print, or the reason why there are none."""
-    laws = [settings.init.laws(size) for size in layer_sizes(settings)]
-    if any(law["coef"].mean or ("bias" in law and (law["bias"].mean or law["bias"].std)) for law in laws):
+    if not has_budgets(settings):
         return ["no budgets: they need coefficients of mean 0 and no bias"]
     table = Table("layer", "E[y²]", "of the base", "of the spline", "backward", box=box.SIMPLE_HEAD, show_edge=False,
                   pad_edge=False)  # fmt: skip

@@ -21,7 +21,7 @@ log = logging.getLogger("kancli")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "kan-run check BASELINE ... [--json] [--junit FILE] [--jobs N]"
+    parser.usage = "kan-run check BASELINE ... [--junit FILE] [--jobs N]"
     parser.description = (
         "Repeat each recorded run and compare the results: bit for bit in the environment of\n"
         "the record, within a tolerance in another one. On drift the answer names the first\n"
@@ -33,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BASELINE",
         help="a file of kan-run bless, a run's folder, or a pattern such as '*.json'",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write the results as JUnit XML too, for CI")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that share the work [1]")
     parser.epilog = epilog(
@@ -63,13 +62,11 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         results = []
         for result in check.check_all(paths, jobs=args.jobs):
             results.append(result)
-            if not args.json:
-                print("\n".join(check_output.format_lines(result)), flush=True)
+            print("\n".join(check_output.format_lines(result)), flush=True)
     if args.junit is not None:
         check.write(args.junit, check_output.as_junit(results).decode())
     _append_github_summary(results)
-    if args.json:
-        print(check_output.as_json(results))
+    args.document = check_output.as_document(results)
     return check.exit_code(results)
 
 

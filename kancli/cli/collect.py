@@ -36,6 +36,9 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         raise ConfigError(["collect: name the folders of sweeps: kan-run collect SWEEP ..."])
     if missing := [word for word in args.words if not Path(word).is_dir()]:
         raise ConfigError([f"{word}: no such folder; name that of a sweep: kan-run collect SWEEP" for word in missing])
+    from kancli.cli.document import document_of_sweep
     from kancli.sweeps.finish import collect
 
-    return collect(list(map(Path, args.words)), args.output)
+    code = collect(list(map(Path, args.words)), args.output)
+    args.document = document_of_sweep(args.output or Path(args.words[0]))
+    return code

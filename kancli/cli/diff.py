@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "kan-run diff A B [--json]"
+    parser.usage = "kan-run diff A B"
     parser.description = "Print the differences between two runs: config, environment, hashes, statistics."
     parser.add_argument("words", nargs="*", metavar="A B", help="two folders of runs, or files of kan-run bless")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.epilog = epilog(
         {
             "kan-run diff RUN1 RUN2": "two runs",
@@ -36,8 +35,6 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     with signals.deferred_signals():
         from kancli.compare import diff
     differences = diff.diff(*map(Path, args.words))
-    if args.json:
-        print(diff.as_json(differences))
-    else:
-        print("\n".join(diff.format_lines(differences)))
+    args.document = diff.as_document(differences)
+    print("\n".join(diff.format_lines(differences)))
     return DRIFT if differences.differs else 0

@@ -121,7 +121,11 @@ def _dispatch(argv: list[str]) -> int:
         args.words = [_path_of(word) for word in args.words]
     presets = Presets(preset_folders(config_dir))
     with use_policy(CodePolicy(presets.own, allow_code)):
-        return module.run(args, presets)
+        if not args.json:
+            return module.run(args, presets)
+        from kancli.cli.document import print_document
+
+        return print_document(lambda args: module.run(args, presets), args)
 
 
 def _path_of(word: str) -> str:

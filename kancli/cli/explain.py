@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kancli.cli.arguments import epilog
 from kancli.cli.spinner import progress
@@ -46,14 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, presets: Presets) -> int:
-    lines = _lines_of(args.words, presets)
+    lines, args.document = _lines_of(args.words, presets)
     from kancli.runs import console
 
     console.show(lines, sys.stdout)
     return 0
 
 
-def _lines_of(words: list[str], presets: Presets) -> list[Table | str]:
+def _lines_of(words: list[str], presets: Presets) -> tuple[list[Table | str], dict[str, Any]]:
+    """What to print, and the document of --json."""
     if len(words) == 1 and words[0] in CHAPTERS:
         return CHAPTERS[words[0]]()
     overrides = [_with_group(word, presets) for word in words]
@@ -68,44 +69,46 @@ def _with_group(word: str, presets: Presets) -> str:
     return next((f"{group}={word}" for group in groups if word in presets.options(group)), word)
 
 
-def _definition(name: str, presets: Presets) -> list[Table | str]:
+def _definition(name: str, presets: Presets) -> tuple[list[Table | str], dict[str, Any]]:
     """A verdict or the statistics of this name.
 
     Raises:
         ConfigError: there is none.
     """
-    from kancli.cli.glossary import definitions
+    from kancli.cli.glossary import section_tables
     from kancli.cli.verdict_chapter import verdict_chapter
-    from kancli.stats.glossary import statistics, verdict_notes
+    from kancli.stats.glossary import named, statistics, verdict_notes
 
-    if name in verdict_notes():
-        return verdict_chapter([name])
-    if lines := definitions(name):
-        return lines
+    if name in (notes := verdict_notes()):
+        return verdict_chapter([name]), {name: notes[name]}
+    if found := named(name):
+        return section_tables(found), found
     options = [*CHAPTERS, *presets.options("init"), *verdict_notes(), *statistics()]
     raise ConfigError([f"explain {show(name)}: neither a preset, a verdict nor a statistic{nearest(name, options)}"])
 
 
-def _definitions() -> list[Table | str]:
+def _definitions() -> tuple[list[Table | str], dict[str, Any]]:
     from kancli.cli.glossary import glossary
+    from kancli.stats.glossary import SECTIONS
 
-    return glossary()
+    return glossary(), SECTIONS
 
 
-def _verdicts() -> list[Table | str]:
+def _verdicts() -> tuple[list[Table | str], dict[str, Any]]:
     from kancli.cli.verdict_chapter import verdict_chapter
+    from kancli.stats.glossary import verdict_notes
 
-    return verdict_chapter()
+    return verdict_chapter(), verdict_notes()
 
 
 CHAPTERS = {"stats": _definitions, "verdicts": _verdicts}
 
 
-def _explanation(overrides: list[str], presets: Presets) -> list[Table | str]:
+def _explanation(overrides: list[str], presets: Presets) -> tuple[list[Table | str], dict[str, Any]]:
     from kancli.config.compose import compose
 
     composed = compose(overrides, presets)
     composed.settings  # noqa: B018 - raises the faults, before torch is loaded
     with progress("loading"), signals.deferred_signals():
-        from kancli.cli.explanation import explain
-    return explain(composed, presets)
+        from kancli.cli.explanation import explain, explanation_document
+    return explain(composed, presets), explanation_document(composed, presets)

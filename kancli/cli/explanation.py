@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
+from typing import Any
 
 from rich import box
 from rich.table import Table
 
-from kancli.cli.budgets import budget_tables
+from kancli.cli.budgets import budget_tables, budgets, has_budgets
 from kancli.config.compose import CONFIG_NAME, ComposedConfig
 from kancli.config.nested import flatten
 from kancli.config.presets import Presets
@@ -32,6 +34,34 @@ def explain(composed: ComposedConfig, presets: Presets) -> list[Table | str]:
         "",
         _origin_table(composed, presets),
     ]
+
+
+def explanation_document(composed: ComposedConfig, presets: Presets) -> dict[str, Any]:
+    """What `explain` returns, as plain values: laws and budgets by layer, and each value with its origin."""
+    settings, origins = composed.settings, _origins(composed, presets)
+    expected = [budget._asdict() for budget in budgets(settings)] if has_budgets(settings) else None
+    layers = []
+    for layer, size in enumerate(layer_sizes(settings)):
+        laws = settings.init.laws(size)
+        layers.append(
+            {
+                "layer": layer,
+                "n_in": size.n_in,
+                "n_out": size.n_out,
+                "laws": {
+                    name: {"law": str(law), "mean": _plain(law.mean), "std": _plain(law.std)}
+                    for name, law in laws.items()
+                },
+                "budget": None if expected is None else expected[layer],
+            }
+        )
+    values = {path: {"value": value, "origin": origins.get(path)} for path, value in flatten(composed.config)}
+    return {"law": inspect.cleandoc(type(settings.init).__doc__ or ""), "layers": layers, "values": values}
+
+
+def _plain(value: Any) -> float | None:
+    """A moment of a law as JSON has it: null where it is none."""
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def _law_table(settings: Settings) -> Table:

@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, presets: Presets) -> int:
-    print(text_of(args.topic, presets))
+    text = text_of(args.topic, presets)
+    args.document = {"text": text}
+    print(text)
     return 0
 
 

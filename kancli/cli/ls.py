@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ MAX_ROWS = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "kan-run ls [DIR ...] [--all] [--json]"
+    parser.usage = "kan-run ls [DIR ...] [--all]"
     parser.description = (
         "List runs and sweeps, newest first: when they were written, what was typed, their\n"
         "status and their worst verdict. `latest`, `latest~1` and `latest-sweep` stand for\n"
@@ -26,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("words", nargs="*", metavar="DIR", help="where to look [outputs multirun]")
     parser.add_argument("--all", action="store_true", help=f"list all, not only the newest {MAX_ROWS}")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.epilog = epilog(
         {
             "kan-run ls": "the newest runs and sweeps below the current folder",
@@ -47,9 +45,7 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     entries = find_entries([Path(word) for word in args.words or ROOTS])
     listed = entries if args.all else entries[:MAX_ROWS]
     rows = [describe(entry) for entry in listed]
-    if args.json:
-        print(json.dumps([dataclasses.asdict(row) for row in rows], indent=1))
-        return 0
+    args.document = [dataclasses.asdict(row) for row in rows]
     if not rows:
         print(f"no runs under {', '.join(args.words or ROOTS)}")
         return 0

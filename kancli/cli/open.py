@@ -38,6 +38,7 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     if len(args.words) > 1:
         raise ConfigError([f"open {' '.join(args.words)}: name one folder"])
     path = _visible(Path(args.words[0] if args.words else resolve_latest("latest")))
+    args.document = {"file": str(path)}
     print(path, flush=True)
     _show(path.absolute())
     return 0

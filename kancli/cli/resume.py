@@ -42,8 +42,11 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     if len(folders) != 1:
         words = " ".join(["resume", *folders])
         raise ConfigError([f"{words}: name the folder of one sweep: kan-run resume multirun/DATE/TIME-ID"])
+    from kancli.cli.document import document_of_sweep
     from kancli.cli.task import task
     from kancli.sweeps.resume import resume
 
     gc.enable()
-    return resume(Path(folders[0]), args.only, overrides, presets, task)
+    code = resume(Path(folders[0]), args.only, overrides, presets, task)
+    args.document = document_of_sweep(Path(folders[0]))
+    return code

@@ -65,11 +65,14 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     if args.multirun and (args.cfg or args.info):
         raise ConfigError(["-m: --cfg and --info show one run: leave -m out and give one value each"])
     if args.multirun:
+        from kancli.cli.document import document_of_sweep
         from kancli.cli.task import task
         from kancli.sweeps.sweep import sweep
 
         gc.enable()
-        return sweep(presets, args.overrides, task, dry_run=args.dry_run)[0]
+        code, folder = sweep(presets, args.overrides, task, dry_run=args.dry_run)
+        args.document = document_of_sweep(folder)
+        return code
     if args.dry_run:
         raise ConfigError(["--dry-run: prints the plan of a sweep; add -m"])
     draft = _compose_without_hydra(args, presets)
@@ -78,7 +81,7 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     hydra = create_hydra(presets)
     if args.cfg or args.info:
         return _show(hydra, args)
-    return _run(hydra, draft)
+    return _run(hydra, draft, args)
 
 
 def _compose_without_hydra(args: argparse.Namespace, presets: Presets) -> ComposedConfig:
@@ -134,8 +137,9 @@ def _show(hydra: Hydra, args: argparse.Namespace) -> int:
     return 0
 
 
-def _run(hydra: Hydra, draft: ComposedConfig) -> int:
+def _run(hydra: Hydra, draft: ComposedConfig, args: argparse.Namespace) -> int:
     """Compose, check everything that can fail before the run computes or writes, then run the job."""
+    from kancli.cli.document import document_of_run
     from kancli.cli.task import run_job
     from kancli.config.hydra import compose_run, run_single
     from kancli.runs.files import unwritable_message
@@ -154,6 +158,8 @@ def _run(hydra: Hydra, draft: ComposedConfig) -> int:
         job = run_single(hydra, config, functools.partial(run_job, settings))
     except OSError as error:  # from creating the folder; `job` holds the errors of the task
         raise ConfigError([unwritable_message(config.hydra.run.dir, error)]) from None
+    if args.json:
+        args.document = document_of_run(Path(config.hydra.run.dir))
     with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints a line of its own before it raises
         job.return_value  # noqa: B018
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -30,9 +29,9 @@ def format_lines(result: CheckResult) -> list[str]:
     return lines
 
 
-def as_json(results: Sequence[CheckResult]) -> str:
-    """Encode a list with one object for each baseline."""
-    return json.dumps([_plain(result) for result in results], indent=2, ensure_ascii=False)
+def as_document(results: Sequence[CheckResult]) -> list[dict[str, Any]]:
+    """The document of `check --json`: one object for each baseline."""
+    return [_plain(result) for result in results]
 
 
 def as_junit(results: Sequence[CheckResult]) -> bytes:

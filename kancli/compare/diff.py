@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,9 +78,9 @@ def format_lines(difference: Difference) -> list[str]:
     return lines
 
 
-def as_json(difference: Difference) -> str:
-    """Encode all differences as JSON."""
-    content = {
+def as_document(difference: Difference) -> dict[str, Any]:
+    """The document of `diff --json`."""
+    return {
         "runs": difference.names,
         "inputs": difference.inputs,
         "config": difference.config,
@@ -89,7 +88,6 @@ def as_json(difference: Difference) -> str:
         "rungs": difference.stages,
         "statistics": [deviation.plain() for deviation in difference.deviations],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def _same_depth(a: Record, b: Record) -> bool:

@@ -145,9 +145,17 @@ SECTIONS = {
 }
 
 
-def is_named(row: str, name: str) -> bool:
-    """Whether a row of a section, such as `output.std` or `q05 q25`, defines a statistic of this name."""
-    return any(word == name or word.startswith(f"{name}.") or word.endswith(f".{name}") for word in row.split())
+def named(name: str) -> dict[str, dict[str, str]]:
+    """The definitions, by section, of the statistics of one name: spline_share, output.std, or ntk for all of it."""
+    found = {
+        title: {row: text for row, text in entries.items() if any(_matches(word, name) for word in row.split())}
+        for title, entries in SECTIONS.items()
+    }
+    return {title: entries for title, entries in found.items() if entries}
+
+
+def _matches(statistic: str, name: str) -> bool:
+    return statistic == name or statistic.startswith(f"{name}.") or statistic.endswith(f".{name}")
 
 
 def statistics() -> list[str]:

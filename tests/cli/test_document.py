@@ -1,0 +1,85 @@
+"""--json: one document on stdout for every verb, with the numbers of the files."""
+
+import json
+
+import pytest
+
+from kancli.cli.verbs import VERBS
+from kancli.stats.glossary import SECTIONS
+
+
+@pytest.fixture
+def runs(kan_run):
+    """Two runs."""
+    return [kan_run(f"seed={seed}", "figures=none", f"hydra.run.dir=outputs/{seed}").folder for seed in (1, 2)]
+
+
+# Words for every verb, and the keys of their documents; None where these are not fixed.
+CALLS = {
+    "explain": (["glorot"], ["law", "layers", "values"]),
+    "draw": (["latest", "figures=activations"], ["files"]),
+    "check": (["latest"], None),
+    "bless": (["latest", "-o", "b.json"], ["files"]),
+    "diff": (["latest", "latest"], ["runs", "inputs", "config", "environment", "rungs", "statistics"]),
+    "rerun": (["latest", "stats=none"], ["folder", "status", "identity", "stats"]),
+    "resume": (["multirun/m"], None),
+    "collect": (["outputs", "-o", "table"], None),
+    "compare": (["latest", "latest~1", "-o", "both"], ["files", "columns"]),
+    "report": (["multirun/m"], ["files"]),
+    "help": (["init"], ["text"]),
+    "ls": ([], None),
+    "open": (["latest"], ["file"]),
+}
+
+
+@pytest.mark.slow
+def test_every_verb_has_a_document(kan_run, runs):
+    assert kan_run("-m", "seed=1,2", "hydra.sweep.dir=multirun/m").code == 0
+    assert CALLS.keys() == VERBS.keys()
+    for verb, (words, keys) in CALLS.items():
+        outcome = kan_run(verb, *words, "--json")
+        assert outcome.code == 0, outcome.err
+        document = json.loads(outcome.out)
+        assert keys is None or list(document) == keys, verb
+        assert document
+
+
+def test_document_of_a_run(kan_run):
+    document = json.loads(kan_run("--json", "init=glorot", "figures=none", "hydra.run.dir=a").out)
+    (listed,) = json.loads(kan_run("ls", ".", "--json").out)
+    assert document["folder"] == listed["folder"] == "a"
+    assert document["status"] == "complete"
+    assert document["stats"]["verdicts"][0]["name"] == "non_finite"
+
+
+def test_document_of_a_sweep_is_its_summary(kan_run, tmp_path):
+    outcome = kan_run("-m", "seed=1,2", "stats=none", "hydra.sweep.dir=m", "--json")
+    summary = json.loads((tmp_path / "m/summary.json").read_text())
+    assert json.loads(outcome.out) == {"folder": "m", **summary}
+    assert json.loads(kan_run("resume", "m", "--json").out) == {"folder": "m", **summary}
+    assert summary["verdicts"] == {"pass": 2}
+
+
+def test_an_error_is_in_the_document(kan_run):
+    outcome = kan_run("init=glorot", "gain=1e37", "figures=none", "hydra.run.dir=a", "--json")
+    assert outcome.code == 3
+    document = json.loads(outcome.out)
+    assert document["folder"] == "a"
+    assert document["exit_code"] == 3
+    assert f"kan-run: {document['error']}\n" == outcome.err
+    outcome = kan_run("seed=x", "--json")
+    assert json.loads(outcome.out) == {"error": outcome.err.removeprefix("kan-run: ").strip(), "exit_code": 2}
+
+
+def test_the_definitions_as_a_document(kan_run):
+    assert json.loads(kan_run("explain", "stats", "--json").out) == SECTIONS
+    (section,) = json.loads(kan_run("explain", "ntk.trace", "--json").out).values()
+    assert section == {"ntk.trace": SECTIONS["whole network"]["ntk.trace"]}
+
+
+def test_the_law_as_a_document(kan_run):
+    document = json.loads(kan_run("explain", "init=default", "width=4-3", "--json").out)
+    (layer,) = document["layers"]
+    assert layer["laws"]["scale_base"]["mean"] == 0.5
+    assert layer["laws"]["coef"]["std"] == pytest.approx(0.1 / 5)
+    assert document["values"]["width"] == {"value": [4, 3], "origin": "command line"}
