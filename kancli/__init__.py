@@ -1,6 +1,7 @@
 """kancli: an experiment runner for the initialisation of Kolmogorov-Arnold networks.
 
-`from kancli import KAN, create_dataset` gives the reference's own interface; the command line is `kan-run`.
+`from kancli import KAN, create_dataset` gives the reference's own interface; `kancli.run(["init=glorot"])` does what
+`kan-run init=glorot` does.
 Importing this package loads nothing heavy.
 """
 
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from kancli._version import __version__
 
 if TYPE_CHECKING:
+    from kancli.cli.call import run
     from kancli.notebook import KAN, create_dataset
 
-__all__ = ["KAN", "__version__", "create_dataset"]
+__all__ = ["KAN", "__version__", "create_dataset", "run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,4 +23,8 @@ def __getattr__(name: str) -> Any:
         from kancli import notebook
 
         return getattr(notebook, name)
+    if name == "run":
+        from kancli.cli.call import run
+
+        return run
     raise AttributeError(f"module 'kancli' has no attribute {name!r}")

@@ -18,16 +18,21 @@ import torch
 from torch import Tensor
 
 from kancli.config.compose import settings_of
-from kancli.config.python_arguments import as_device, as_list, as_width, check_names, plot_options
+from kancli.config.identity import config_of
+from kancli.config.python_arguments import as_device, as_list, as_width, check_names, plot_options, preset_values
+from kancli.config.settings import Settings
 from kancli.inits.initialise import init_
+from kancli.inits.plugins import TARGET
 from kancli.inputs.dataset import create_dataset
 from kancli.kan import network
 from kancli.kan.layer import LOAD_HINT, LayerTrace
 from kancli.kan.samples import check_members, check_samples
 from kancli.kan.tracing import keeps_values
 from kancli.runs.build import layer_options
+from kancli.runs.examine import examine
 from kancli.runs.figure_data import load_model
 from kancli.runs.reader import read_finished_run
+from kancli.schema import show
 
 if TYPE_CHECKING:
     from kancli.figures.diagram.canvas import Diagram
@@ -45,10 +50,11 @@ class KAN(network.KAN):
         grid: G, number of grid intervals.
         k: order of the B-splines.
         noise_scale, noise_scale_base: knobs of the scheme; None for their defaults.
-        base_fun: b(x), a function of tensors or a name as in `kan-run base_fun=NAME`.
+        base_fun: b(x), a function of tensors or a name as in `kan-run base_fun=NAME`; None for the preset's, else silu.
         seed: seed of all random streams.
         grid_range: interval of the spline grid.
-        init: name of a scheme; its other knobs are keyword arguments.
+        init: a preset as in `kan-run init=NAME`; the knobs of its scheme are keyword arguments. width, grid and k may
+            name presets too.
         dtype: "float32" or "float64", or the torch type; None for torch's default.
         device: as in torch.
 
@@ -56,16 +62,17 @@ class KAN(network.KAN):
         ConfigError: a value is not legal; the message lists all faults.
     """
 
+    settings: Settings
     last_inputs: Tensor | None = None  # samples of the last forward pass, [(s,) n, n_0], for `plot`
 
     def __init__(
         self,
         width: Sequence[int] | str,
-        grid: int = 5,
-        k: int = 3,
+        grid: int | str = 5,
+        k: int | str = 3,
         noise_scale: float | None = None,
         noise_scale_base: float | None = None,
-        base_fun: str | Callable[[Tensor], Tensor] = "silu",
+        base_fun: str | Callable[[Tensor], Tensor] | None = None,
         *,
         seed: int = 0,
         grid_range: Sequence[float] = (-1, 1),
@@ -76,21 +83,24 @@ class KAN(network.KAN):
     ) -> None:
         check_names(knobs)
         given = {"noise_scale": noise_scale, "noise_scale_base": noise_scale_base, **knobs}
+        preset = preset_values(width=width, grid=grid, k=k, init=init)
+        base_name = preset.get("base_fun", "silu") if base_fun is None else base_fun
         settings = settings_of(
             {
-                "width": as_width(width),
-                "k": k,
+                "width": preset.get("width", as_width(width)),
+                "k": preset.get("k", k),
                 "seed": seed,
-                "base_fun": "silu" if callable(base_fun) else base_fun,
+                "base_fun": "silu" if callable(base_fun) else base_name,
                 "dtype": str(dtype or torch.get_default_dtype()).removeprefix("torch."),
-                "grid": {"size": grid, "range": as_list(grid_range)},
-                "init": {"scheme": init, **{name: value for name, value in given.items() if value is not None}},
+                "grid": {"size": grid, **preset.get("grid", {}), "range": as_list(grid_range)},
+                "init": preset["init"] | {name: value for name, value in given.items() if value is not None},
             }
         )
         options = layer_options(settings)
         if callable(base_fun):
             options |= {"base_fun": base_fun, "base_name": None}
         super().__init__(settings.width, **options, device=as_device(device))
+        self.settings = settings
         init_(self, settings.init, seed=settings.seed)
 
     @classmethod
@@ -106,9 +116,41 @@ class KAN(network.KAN):
         Raises:
             ConfigError: it is not the folder of a finished run, or one of its files is damaged.
         """
-        model = load_model(read_finished_run(Path(run)))
+        model, settings = load_model(read_finished_run(Path(run)))
         model.__class__ = cls
-        return model  # pyright: ignore[reportReturnType]
+        loaded: KAN = model  # pyright: ignore[reportAssignmentType]
+        loaded.settings = settings
+        return loaded
+
+    def stats(self, x: Tensor, level: str = "basic") -> dict[str, Any]:
+        """The statistics that `stats.json` has, of the parameters as they are, trained or not.
+
+        Tensors are held against the law of the scheme only while they are as drawn. Nothing of the model changes.
+
+        Args:
+            x: samples, `[n, n_0]`.
+            level: "basic", or "full" for gradients, Jacobian and neural tangent kernel too.
+
+        Raises:
+            ConfigError: there is no such level.
+            TypeError, ValueError: as for `forward`.
+        """
+        return examine(self, self.settings, self._as_samples(x), level=level).stats
+
+    def verdicts(self, x: Tensor, level: str = "basic") -> list[dict[str, Any]]:
+        """The verdicts on these statistics; arguments and errors as for `stats`."""
+        return self.stats(x, level)["verdicts"]
+
+    def __repr__(self) -> str:
+        settings = self.settings
+        init = config_of(settings)["init"]
+        scheme = init.pop("scheme", None) or init.pop(TARGET)
+        knobs = "".join(f", {name}={show(value)}" for name, value in init.items())
+        members = "" if self.n_members is None else f", members={self.n_members}"
+        return (
+            f"KAN(width={list(self.width)}, grid={settings.grid.size}, k={settings.k}, init={scheme}{knobs},"
+            f" seed={settings.seed}{members})"
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """x `[..., n_0]` to y `[..., n_L]`, over the last axis as `torch.nn.Linear`; keeps the samples for `plot`.

@@ -106,7 +106,11 @@ def _dispatch(argv: list[str]) -> int:
 
         print(f"kan-run {__version__}")
         return 0
+    return _call(verb, words, Presets(preset_folders(config_dir)), allow_code)
 
+
+def _call(verb: str | None, words: Sequence[str], presets: Presets, allow_code: bool) -> int:
+    """Parse the words of a verb, or of a run without one, and do what they say; return the exit code."""
     module, parser = load_verb(verb)
     aliases = getattr(module, "ALIASES", {})
     args, unknown = parser.parse_known_intermixed_args([aliases.get(word, word) for word in words])
@@ -114,18 +118,17 @@ def _dispatch(argv: list[str]) -> int:
         from kancli.cli.guesses import unknown_option_message
 
         raise ConfigError([unknown_option_message(verb, unknown[0], words)])
+    if verb is not None and "words" in args:
+        args.words = [_path_of(word) for word in args.words]
 
     from kancli.inits.plugins import CodePolicy, use_policy
 
-    if verb is not None and "words" in args:
-        args.words = [_path_of(word) for word in args.words]
-    presets = Presets(preset_folders(config_dir))
     with use_policy(CodePolicy(presets.own, allow_code)):
         if not args.json:
             return module.run(args, presets)
         from kancli.cli.document import print_document
 
-        return print_document(lambda args: module.run(args, presets), args)
+        return print_document(module.run, args, presets)
 
 
 def _path_of(word: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kancli.config.presets import Presets, builtin_folder
 from kancli.config.settings import Settings
 from kancli.config.validation import SECTIONS, VARIANTS
 from kancli.errors import ConfigError
@@ -28,6 +31,14 @@ PYKAN_ARGUMENTS = (
 )  # fmt: skip
 # Keys of `FigureOptions` that choose files, or pictures of several runs.
 NOT_OF_PLOT = ("names", "format", "share")
+# Arguments of pykan's plot() that have no counterpart here.
+PYKAN_PLOT = {
+    "folder": "plot() writes no file; type model.plot().savefig('kan.png')",
+    "mask": "edges that a mask switches off are always drawn as such",
+    "mode": "edges are drawn by their metric: mean_abs or std",
+    "varscale": "names are drawn at the size of the other text; scale changes both",
+    "var_names": "type in_vars",
+}
 PYKAN_METRICS = ("forward_n", "forward_u", "backward", "act")
 
 
@@ -49,6 +60,32 @@ def check_names(knobs: Mapping[str, Any]) -> None:
             faults.append(f"{given}: an argument of pykan's KAN without a counterpart in kancli; leave it out")
     if faults:
         raise ConfigError(faults)
+
+
+@functools.cache
+def _presets() -> Presets:
+    return Presets([builtin_folder()])
+
+
+def preset_values(**named: Any) -> dict[str, Any]:
+    """The plain config of the presets that arguments name, such as width="deep", init="linear".
+
+    Args:
+        named: the arguments of `KAN()` by group; other values than names of presets are left out.
+
+    Raises:
+        ConfigError: init names no preset.
+    """
+    config: dict[str, Any] = {}
+    for group, name in named.items():
+        options = _presets().options(group)
+        if isinstance(name, str) and name in options:
+            preset = _presets().load(group, name)
+            body = preset.body if preset.package == "_global_" else {group: preset.body}
+            config |= copy.deepcopy(body)
+        elif group == "init":
+            raise ConfigError([f"init={show(name)}: allowed: {', '.join(options)}{nearest(name, options)}"])
+    return config
 
 
 def as_list(value: Any) -> Any:
@@ -86,8 +123,8 @@ def plot_options(given: Mapping[str, Any], width: Sequence[int]) -> FigureOption
     faults: list[str] = []
     legal = [name for name in keys(FigureOptions) if name not in NOT_OF_PLOT]
     for name, value in given.items():
-        if name == "folder":
-            faults.append(f"folder={show(value)}: plot() writes no file; type model.plot().savefig('kan.png')")
+        if name in PYKAN_PLOT:
+            faults.append(f"{name}={show(value)}: {PYKAN_PLOT[name]}")
         elif name not in legal:
             hint = nearest(name, legal) or f"; allowed: {', '.join(legal)}"
             faults.append(f"{name}={show(value)}: plot() has no such argument{hint}")

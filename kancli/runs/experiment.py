@@ -14,6 +14,7 @@ import torch
 from kancli.config import memory
 from kancli.config.settings import Settings
 from kancli.inits.initialise import declared
+from kancli.inits.scheme import Scheme
 from kancli.kan.network import KAN
 from kancli.runs.build import build_model, sample_inputs
 from kancli.runs.forward import ForwardResult, forward_and_measure, join_members
@@ -39,7 +40,7 @@ def compute(settings: Settings) -> Result:
 
 def _forward(settings: Settings, model: KAN, watch: Stopwatch) -> ForwardResult:
     """Sample the inputs and send them through the model, one group of members after the other."""
-    laws = [{name: Declared(*moments) for name, moments in layer.items()} for layer in declared(model, settings.init)]
+    laws = declared_laws(model, settings.init)
     if model.n_members is None:
         x = sample_inputs(settings, [settings.seed])[0]
         watch.lap("inputs")
@@ -54,6 +55,11 @@ def _forward(settings: Settings, model: KAN, watch: Stopwatch) -> ForwardResult:
         keep = None if parts else slice(0, 1)  # the first member's activations
         parts.append(forward_and_measure(settings, members, x, laws, watch, keep=keep))
     return join_members(parts)
+
+
+def declared_laws(model: KAN, scheme: Scheme) -> list[dict[str, Declared]]:
+    """What the scheme declares of each layer's tensors, by tensor, for their statistics."""
+    return [{name: Declared(*moments) for name, moments in layer.items()} for layer in declared(model, scheme)]
 
 
 @contextlib.contextmanager

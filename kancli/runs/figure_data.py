@@ -94,8 +94,8 @@ def read_figure_data(run: RecordedRun, settings: Settings) -> FigureData:
     return FigureData(model, ranges, run.stats, activations, laws, settings.n_seeds)
 
 
-def load_model(run: RecordedRun) -> KAN:
-    """The model of a run with all of its members, as params.safetensors holds it.
+def load_model(run: RecordedRun) -> tuple[KAN, Settings]:
+    """The model of a run with all of its members, as params.safetensors holds it, and the run's settings.
 
     Raises:
         ConfigError: a file is missing or damaged, or holds another network.
@@ -109,7 +109,7 @@ def load_model(run: RecordedRun) -> KAN:
                 layer.standardise = f"layers.{number}.standard_mean" in data
     except (KeyError, ValueError, RuntimeError, IndexError) as error:
         raise _not_of_config(run, error) from None
-    return model
+    return model, settings
 
 
 def _not_of_config(run: RecordedRun, error: Exception) -> ConfigError:

@@ -25,7 +25,7 @@ def model():
         ({"metric": "forward_n"}, "metric=forward_n: allowed: one of mean_abs, std; forward_n is pykan's"),
         ({"metric": "stt"}, "metric=stt: allowed: one of mean_abs, std"),
         ({"folder": "./figures"}, r"folder=./figures: plot\(\) writes no file; type .*savefig"),
-        ({"varscale": 2}, "varscale=2: .*no such argument"),
+        ({"varscale": 2}, "varscale=2: .*scale changes both"),
         ({"in_var": ["a", "b"]}, "in_var=.*did you mean in_vars"),
         ({"format": "svg"}, "format=svg: .*no such argument"),
         ({"in_vars": ["a", "b", "c"]}, r"in_vars=\[a,b,c\]: 3 names for 2 nodes; give 2"),

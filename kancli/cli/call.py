@@ -1,0 +1,48 @@
+"""`kancli.run`: a command line of kan-run, from Python."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from kancli.cli.arguments import load_verb
+from kancli.cli.document import run_silently
+from kancli.cli.guesses import unknown_option_message
+from kancli.cli.verbs import VERBS
+from kancli.config.presets import Presets, preset_folders
+from kancli.errors import ConfigError
+from kancli.inits.plugins import CodePolicy, use_policy
+from kancli.runs.reader import RecordedRun, read_run
+
+
+def run(words: Sequence[str] | str = (), *, config_dir: str | None = None, allow_code: bool = False) -> RecordedRun:
+    """Do one run, as `kan-run WORDS` does, and return it. Nothing is printed on stdout.
+
+    Args:
+        words: overrides, `["init=glorot", "width=2-8-8-1"]`; a text is split as a shell would.
+        config_dir: a folder of presets, as of `--config-dir`.
+        allow_code: as `allow_code=true`.
+
+    Returns:
+        The run: `folder`, `stats` (the contents of stats.json), `verdicts`, `tensors("params.safetensors")` and
+        `tensors("activations.safetensors")`.
+
+    Raises:
+        ConfigError: the words have faults; nothing was written.
+        NonFiniteError, VerdictError: as kan-run's exit codes 3 and 4; everything was written.
+    """
+    words = shlex.split(words) if isinstance(words, str) else [str(word) for word in words]
+    if words and words[0] in VERBS:
+        raise ConfigError([f"{words[0]}: kancli.run takes the words of a run; type kan-run {' '.join(words)}"])
+    module, parser = load_verb(None)
+    args, unknown = parser.parse_known_intermixed_args(words)
+    if unknown:
+        raise ConfigError([unknown_option_message(None, unknown[0], words)])
+    if args.multirun or args.dry_run or args.cfg or args.info or args.shell_completion:
+        raise ConfigError([f"{' '.join(words)}: kancli.run does one run; its words are KEY=VALUE"])
+    presets = Presets(preset_folders(config_dir))
+    args.json = True
+    with use_policy(CodePolicy(presets.own, allow_code)):
+        run_silently(module.run, args, presets)
+    return read_run(Path(args.document["folder"]))
