@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kancli.inits.knot_noise import KnotNoise
 from kancli.inits.laws import Constant, Law, Masked, Normal, Uniform
-from kancli.inits.scheme import LayerSize, Scheme
-from kancli.schema import Choice, Real, Truth, key
+from kancli.inits.scheme import STREAM, STREAM_HELP, LayerSize, Scheme
+from kancli.schema import Real, Truth, key
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
-
-STREAM = Choice(("kancli", "source"))
-STREAM_HELP = "source: the numbers that the library draws for the seed; kancli: private streams"
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from kancli.schema import Choice
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
     from typing_extensions import Self
 
     from kancli.inits.laws import Law
+
+
+STREAM = Choice(("kancli", "source"))
+STREAM_HELP = "source: the numbers that the library draws for the seed; kancli: private streams"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
-"""The schemes of the initialisation study and of jaxKAN: normal weights scaled by second moments.
+"""The schemes of the initialisation study that scale normal weights by second moments.
 
 Rigas, Verma, Alexandridis and Wang, "Initialization Schemes for Kolmogorov-Arnold Networks" (arXiv 2509.03417, ICLR
-2026); github.com/srigas/jaxKAN 0.3.7, `jaxkan/layers/Spline.py`. There c_res is scale_base, c_basis is coef, c_spl is
-scale_sp = 1, and each node has a bias that starts at 0.
+2026); github.com/srigas/jaxKAN 0.3.7, `jaxkan/layers/Spline.py`.
 
 R is the base function and K = G + k; a node sums n_in (K + 1) terms, or n_in K if R is zero. The moments are exact
 (`kancli.kan.quadrature`), whereas jaxKAN uses means over 10,000 samples.
@@ -11,12 +10,12 @@ R is the base function and K = G + k; a node sums n_in (K + 1) terms, or n_in K 
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from kancli.inits.laws import Constant, Law, Normal, NormalByBasis, Uniform
-from kancli.inits.scheme import LawError, LayerSize, Scheme
+from kancli.inits.jaxkan import JaxKan, terms_per_edge
+from kancli.inits.laws import Law, Normal, NormalByBasis
+from kancli.inits.scheme import LawError, LayerSize
 from kancli.schema import Choice, Optional, Real, key
 
 if TYPE_CHECKING:
@@ -25,85 +24,16 @@ if TYPE_CHECKING:
     from kancli.kan.quadrature import BaseMoments, BasisMoments
 
 UNIT_INTERVAL = (-1.0, 1.0)
-
-
-def _terms_per_edge(size: LayerSize) -> int:
-    """K + 1: one term for each basis and one for the base function, or K if that is zero."""
-    return size.n_basis + (size.base_fun != "zero")
-
-
-@dataclass(frozen=True)
-class _JaxKan(Scheme):
-    has_bias: ClassVar[bool] = True
-
-    def laws(self, size: LayerSize) -> dict[str, Law]:
-        return {
-            "scale_base": Constant(0.0) if size.base_fun == "zero" else self._scale_base(size),
-            "scale_sp": Constant(1.0),
-            "coef": self._coef(size),
-            "bias": Constant(0.0),
-        }
-
-    @abstractmethod
-    def _scale_base(self, size: LayerSize) -> Law: ...
-
-    @abstractmethod
-    def _coef(self, size: LayerSize) -> Law: ...
+DISTRIBUTION = Optional(Choice(("uniform", "normal", "grid")))
+DISTRIBUTION_HELP = (
+    "inputs that the law is for: U(-1, 1), N(0, 1), or U over grid.range; null: uniform on [-1, 1], else grid"
+)
 
 
 @dataclass(frozen=True)
-class Baseline(_JaxKan):
-    """The scheme of the KAN paper, and jaxKAN's default (Liu et al., arXiv 2404.19756, section 2.2).
+class Balanced(JaxKan):
+    """Base of the schemes whose weights depend on second moments over the inputs."""
 
-    scale_base ~ U(±sqrt(6/(n_in + n_out))); coef ~ N(0, std), independent of n_in and G.
-    """
-
-    std: float = key(0.1, Real(low=0), "standard deviation of coef")
-
-    def is_finite(self, size: LayerSize) -> bool:
-        return True
-
-    def _scale_base(self, size: LayerSize) -> Law:
-        bound = math.sqrt(6 / (size.n_in + size.n_out))
-        return Uniform(-bound, bound)
-
-    def _coef(self, size: LayerSize) -> Law:
-        return Normal(0.0, self.std)
-
-
-@dataclass(frozen=True)
-class PowerLaw(_JaxKan):
-    """scale_base ~ N(0, gain_base (n_in (K + 1))^-alpha); coef ~ N(0, gain_spline (n_in (K + 1))^-beta).
-
-    The default exponents are those that the study recommends. With alpha_grid or beta_grid, n_in keeps its exponent
-    and K + 1 has one of its own: n_in^-alpha (K + 1)^-alpha_grid.
-    """
-
-    alpha: float = key(0.25, Real(), "exponent of scale_base")
-    beta: float = key(1.75, Real(), "exponent of coef")
-    gain_base: float = key(1.0, Real(low=0), "factor on scale_base", omit_default=True)
-    gain_spline: float = key(1.0, Real(low=0), "factor on coef", omit_default=True)
-    alpha_grid: float | None = key(None, Optional(Real()), "exponent of K + 1 in scale_base; null: alpha",
-                                   omit_default=True)  # fmt: skip
-    beta_grid: float | None = key(None, Optional(Real()), "exponent of K + 1 in coef; null: beta", omit_default=True)
-
-    def _scale_base(self, size: LayerSize) -> Law:
-        return Normal(0.0, self.gain_base * _power(size, self.alpha, self.alpha_grid))
-
-    def _coef(self, size: LayerSize) -> Law:
-        return Normal(0.0, self.gain_spline * _power(size, self.beta, self.beta_grid))
-
-
-def _power(size: LayerSize, exponent: float, exponent_of_grid: float | None) -> float:
-    """n_in^-exponent (K + 1)^-exponent_of_grid."""
-    terms = _terms_per_edge(size)
-    if exponent_of_grid is None:
-        return (size.n_in * terms) ** -exponent
-    return size.n_in**-exponent * terms**-exponent_of_grid
-
-
-@dataclass(frozen=True)
-class _Balanced(_JaxKan):
     gain: float | None = key(
         None,
         Optional(Real(low=0)),
@@ -111,8 +41,8 @@ class _Balanced(_JaxKan):
     )
     distribution: str | None = key(
         None,
-        Optional(Choice(("uniform", "normal", "grid"))),
-        "inputs that the law is for: U(-1, 1), N(0, 1), or U over grid.range; null: uniform on [-1, 1], else grid",
+        DISTRIBUTION,
+        DISTRIBUTION_HELP,
     )
 
     def with_defaults_for(self, grid_range: tuple[float, float]) -> Self:
@@ -170,7 +100,7 @@ class _Balanced(_JaxKan):
 
 
 @dataclass(frozen=True)
-class Lecun(_Balanced):
+class Lecun(Balanced):
     """All terms of a node's sum have equal second moments, which add up to the variance of an input.
 
     scale_base ~ N(0, gain/sqrt(n_in (K + 1) E[R^2])); coef ~ N(0, gain/sqrt(n_in (K + 1) mu0)), mu0 the mean over
@@ -179,11 +109,11 @@ class Lecun(_Balanced):
 
     def _scale_base(self, size: LayerSize) -> Law:
         moment = self._checked_base(size, self._residual(size).value)
-        return Normal(0.0, self._gain(size) / math.sqrt(size.n_in * _terms_per_edge(size) * moment))
+        return Normal(0.0, self._gain(size) / math.sqrt(size.n_in * terms_per_edge(size) * moment))
 
     def _coef(self, size: LayerSize) -> Law:
         moment = self._checked_bases(size, self._basis(size).mu0)
-        return Normal(0.0, self._gain(size) / math.sqrt(size.n_in * _terms_per_edge(size) * moment))
+        return Normal(0.0, self._gain(size) / math.sqrt(size.n_in * terms_per_edge(size) * moment))
 
 
 @dataclass(frozen=True)
@@ -196,11 +126,11 @@ class LecunNorm(Lecun):
     standardises: ClassVar[bool] = True
 
     def _coef(self, size: LayerSize) -> Law:
-        return Normal(0.0, self._gain(size) / math.sqrt(size.n_in * _terms_per_edge(size)))
+        return Normal(0.0, self._gain(size) / math.sqrt(size.n_in * terms_per_edge(size)))
 
 
 @dataclass(frozen=True)
-class Glorot(_Balanced):
+class Glorot(Balanced):
     """A compromise between the variance of the values forward and that of the gradients backward.
 
     scale_base ~ N(0, gain sqrt(2/((K + 1)(n_in E[R^2] + n_out E[R'^2]))));
@@ -210,12 +140,12 @@ class Glorot(_Balanced):
     def _scale_base(self, size: LayerSize) -> Law:
         moments = self._residual(size)
         both = self._checked_base(size, size.n_in * moments.value + size.n_out * moments.slope)
-        return Normal(0.0, self._gain(size) * math.sqrt(2 / (_terms_per_edge(size) * both)))
+        return Normal(0.0, self._gain(size) * math.sqrt(2 / (terms_per_edge(size) * both)))
 
     def _coef(self, size: LayerSize) -> Law:
         moments = self._basis(size)
         both = self._checked_bases(size, size.n_in * moments.mu0 + size.n_out * moments.mu1)
-        return Normal(0.0, self._gain(size) * math.sqrt(2 / (_terms_per_edge(size) * both)))
+        return Normal(0.0, self._gain(size) * math.sqrt(2 / (terms_per_edge(size) * both)))
 
 
 @dataclass(frozen=True)
@@ -229,15 +159,13 @@ class GlorotFine(Glorot):
         moments = self._basis(size)
         both = size.n_in * moments.values + size.n_out * moments.slopes
         checked = (self._checked(size, moment, f"basis {m} of {len(both)}") for m, moment in enumerate(both))
-        gain, terms = self._gain(size), _terms_per_edge(size)
+        gain, terms = self._gain(size), terms_per_edge(size)
         return NormalByBasis(tuple(gain / math.sqrt(terms * moment) for moment in checked))
 
 
 SCHEMES = {
-    "baseline": Baseline,
     "lecun": Lecun,
     "lecun_norm": LecunNorm,
     "glorot": Glorot,
     "glorot_fine": GlorotFine,
-    "power_law": PowerLaw,
 }

@@ -11,11 +11,12 @@ from kancli import KAN
 from kancli.inits import SCHEMES
 from kancli.inits.efficient_kan import EfficientKan, EfficientKanFixed
 from kancli.inits.initialise import declared, init_
+from kancli.inits.jaxkan import Baseline, PowerLaw
 from kancli.inits.knot_noise import KnotNoise
 from kancli.inits.laws import Constant, Masked, Normal, NormalByBasis, Uniform
 from kancli.inits.pykan import Pykan005, Pykan028, nearest_edges
 from kancli.inits.scheme import LayerSize
-from kancli.inits.variance_scaling import Baseline, Glorot, GlorotFine, Lecun, LecunNorm, PowerLaw
+from kancli.inits.variance_scaling import Glorot, GlorotFine, Lecun, LecunNorm
 from kancli.kan import network
 from kancli.kan.base_functions import base_function
 

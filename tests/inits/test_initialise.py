@@ -25,7 +25,9 @@ from kancli.seeding import stream
 def drawn(width=(2, 5, 1), scheme=None, seed=0, grid=5, k=3, dtype=torch.float64, n_members=None):
     scheme = scheme or Reference()
     silu = {"base_fun": base_function("silu"), "base_name": "silu"}
-    model = KAN(width, grid=grid, k=k, **silu, bias=scheme.has_bias, dtype=dtype, n_members=n_members)
+    model = KAN(
+        width, grid=grid, k=k, **silu, bias=scheme.has_bias, masked=scheme.has_mask, dtype=dtype, n_members=n_members
+    )
     return init_(model, scheme, seed=seed)
 
 
@@ -141,10 +143,12 @@ def test_one_seed_gives_one_set_of_bits_under_any_number_of_threads(name):
 @pytest.mark.parametrize("name", SCHEMES)
 def test_layers_of_one_shape_differ_and_seeds_differ(name):
     model, other = drawn((4, 4, 4), SCHEMES[name]()), drawn((4, 4, 4), SCHEMES[name](), seed=1)
-    assert not torch.equal(model.layers[0].coef, model.layers[1].coef)
-    assert not torch.equal(model.layers[0].coef, other.layers[0].coef)
-    if SCHEMES[name]().laws(LayerSize(4, 4, 5, 3))["scale_base"].std > 0:
-        assert not torch.equal(model.layers[0].scale_base, other.layers[0].scale_base)
+    laws = SCHEMES[name]().laws(LayerSize(4, 4, 5, 3))
+    random = [tensor for tensor in ("coef", "scale_base", "scale_sp") if laws[tensor].std > 0]
+    assert random
+    for tensor in random:
+        assert not torch.equal(getattr(model.layers[0], tensor), getattr(model.layers[1], tensor))
+        assert not torch.equal(getattr(model.layers[0], tensor), getattr(other.layers[0], tensor))
 
 
 @pytest.mark.parametrize("name", SCHEMES)
@@ -194,7 +198,7 @@ def test_a_large_tensor_is_drawn_in_blocks_by_its_shape_alone(scheme, monkeypatc
         assert torch.equal(getattr(ensemble, name)[2], getattr(alone, name)), name
     assert torch.equal(one.coef[:1], whole.coef[:1]), "the first block is the head of the tensor's own stream"
     assert torch.equal(one.scale_base[:8], whole.scale_base[:8])
-    assert torch.equal(one.scale_base == 0, whole.scale_base == 0), "a mask stays where it is"
+    assert torch.equal(one.scale_sp == 0, whole.scale_sp == 0), "a mask stays where it is"
     correlation = np.corrcoef(one.coef.detach().reshape(40, -1).numpy())
     assert np.abs(correlation - np.eye(40)).max() < 0.8
     assert one.coef.std().item() == pytest.approx(whole.coef.std().item(), rel=0.15)

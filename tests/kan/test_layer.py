@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from kancli.inits.initialise import init_
-from kancli.inits.variance_scaling import Baseline, Glorot, GlorotFine, Lecun, PowerLaw
+from kancli.inits.jaxkan import Baseline, PowerLaw
+from kancli.inits.variance_scaling import Glorot, GlorotFine, Lecun
 from kancli.kan import splines
 from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
