@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from kancli.cli.spinner import progress
 from kancli.config.compose import settings_of
-from kancli.config.hydra import plain_config
+from kancli.config.interpolations import plain_config
 from kancli.runs import signals
 
 if TYPE_CHECKING:

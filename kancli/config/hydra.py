@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import secrets
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -23,22 +22,20 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, run_job
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from kancli.config.allowed_code import check_code, check_search_path
 from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose, expand_figures, settings_of
-from kancli.config.extras import missing_plugin_message
 from kancli.config.hydra_keys import find_ineffective, typed_values
-from kancli.config.nested import MISSING
+from kancli.config.interpolations import describe, plain_config, register_hydra_resolver, uses_number
 from kancli.config.overrides import ResolvedOverrides, parse_and_resolve
 from kancli.config.presets import Presets
-from kancli.config.shorthands import SHORTHANDS, read_text
+from kancli.config.shorthands import SHORTHANDS
 from kancli.errors import ConfigError
 from kancli.schema import show, spell
 
@@ -49,8 +46,6 @@ if TYPE_CHECKING:
 
     from kancli.config.settings import Settings
 
-
-FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:[^${}]*\}")
 
 log = logging.getLogger("kancli")
 
@@ -85,7 +80,9 @@ class KanConfigLoader(ConfigLoaderImpl):
         resolved = parse_and_resolve(overrides, self.presets, sweeping=run_mode == RunMode.MULTIRUN)
         config = self.compose(resolved, run_mode, config_name, from_shell)
         if run_mode == RunMode.RUN:
-            settings_of(plain_config(config))
+            register_hydra_resolver()  # again: a launcher puts Hydra's own in its place
+            is_job = "hydra.mode=MULTIRUN" in overrides  # of a sweep; it has no number yet
+            settings_of(plain_config(config, number=0 if is_job else None))
         return config
 
     def compose(
@@ -110,13 +107,13 @@ class KanConfigLoader(ConfigLoaderImpl):
                 exists = OmegaConf.select(config, key) is not None  # a dict cannot be merged into a null section
                 OmegaConf.update(config, key, value, merge=exists, force_add=True)
         except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError([_one_line(error)]) from error
+            raise ConfigError([describe(error)]) from error
         except (
             ValueError,
             TypeError,
             AssertionError,
         ) as error:  # Hydra's, for a type of value
-            raise ConfigError([f"{show(' '.join(resolved.hydra))}: {_one_line(error)}"]) from error
+            raise ConfigError([f"{show(' '.join(resolved.hydra))}: {describe(error)}"]) from error
 
         expand_figures(cast(MutableMapping[str, Any], config))
         check_code(config)
@@ -152,51 +149,6 @@ class CompletionLoader(KanConfigLoader):
         return OmegaConf.create(config)
 
 
-def plain_config(config: DictConfig) -> dict[str, Any]:
-    """Convert the job's part of a composed config to plain values.
-
-    Raises:
-        ConfigError: an interpolation cannot be resolved.
-    """
-    names = [str(name) for name in config if name != "hydra"]
-    try:
-        # Each value is resolved below the whole config: it may refer to Hydra's part.
-        return {name: _resolved(config, name) for name in names}
-    except OmegaConfBaseException as error:
-        raise ConfigError([_one_line(error)]) from None
-
-
-def _resolved(config: DictConfig, name: str) -> Any:
-    if OmegaConf.is_missing(config, name):
-        return MISSING
-    value = config[name]
-    if OmegaConf.is_config(value):
-        return _spelt(OmegaConf.to_container(value), OmegaConf.to_container(value, resolve=True), name)
-    return _spelt(config._get_node(name)._value(), value, name)  # pyright: ignore
-
-
-def _spelt(written: Any, resolved: Any, path: str) -> Any:
-    """Resolved values, with numbers in place of texts from environment variables that spell them."""
-    if isinstance(resolved, dict) and isinstance(written, dict):
-        return {name: _spelt(written[name], value, f"{path}.{name}") for name, value in resolved.items()}
-    if isinstance(resolved, str) and isinstance(written, str) and FROM_ENVIRONMENT.fullmatch(written):
-        return read_text(path, resolved)
-    return resolved
-
-
-def _select_hydra(path: str, *, _root_: Any) -> Any:
-    """The resolver ${hydra:PATH}: Hydra's own needs a global config, which exists only while a job runs.
-
-    Raises:
-        ConfigKeyError: Hydra's part has no such value, or has it only while a job runs.
-    """
-    part: Any = _root_.hydra if "hydra" in _root_ else HydraConfig.get()
-    value = OmegaConf.select(part, path)
-    if value is None and (OmegaConf.select(part, path, default=MISSING) == MISSING):
-        raise ConfigKeyError(f"${{hydra:{path}}}: has no value here; type for example ${{hydra:runtime.choices.init}}")
-    return value
-
-
 def create_hydra(presets: Presets, loader: type[KanConfigLoader] = KanConfigLoader) -> Hydra:
     """Create Hydra with kancli's loader. As with Hydra's --config-dir, user folders come after kancli's own."""
     version.setbase("1.3")
@@ -209,7 +161,7 @@ def create_hydra(presets: Presets, loader: type[KanConfigLoader] = KanConfigLoad
     for folder in others:
         path.prepend(provider="command-line", path=folder, anchor=SearchPathQuery(provider="schema"))
     hydra = Hydra("kan-run", loader(path, presets))  # registers Hydra's resolvers
-    OmegaConf.register_new_resolver("hydra", _select_hydra, replace=True)
+    register_hydra_resolver()
     GlobalHydra.instance().clear()
     GlobalHydra.instance().initialize(hydra)
     return hydra
@@ -249,13 +201,6 @@ def _loader(hydra: Hydra) -> KanConfigLoader:
     return cast(KanConfigLoader, hydra.config_loader)
 
 
-def _one_line(error: Exception) -> str:
-    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
-    first_lines = [str(part).strip().splitlines()[0] for part in (error, cause) if part and str(part).strip()]
-    message = "; ".join(first_lines) or type(error).__name__
-    return missing_plugin_message(message) or message
-
-
 def run_single(hydra: Hydra, config: DictConfig, task: Task) -> JobReturn:
     """Run one job in this process, and call the callbacks for the start and the end of a run.
 
@@ -286,6 +231,21 @@ def multirun(hydra: Hydra, config: DictConfig) -> Iterator[HydraContext]:
     callbacks.on_multirun_start(config=config, config_name=CONFIG_NAME)
     yield HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
     callbacks.on_multirun_end(config=config, config_name=CONFIG_NAME)
+
+
+def compose_job(
+    loader: KanConfigLoader, config: DictConfig, words: Sequence[str], number: int
+) -> tuple[dict[str, Any], bool]:
+    """Compose a job of a sweep to plain values; return them, and whether they depend on the job's number.
+
+    Args:
+        config: of the sweep.
+
+    Raises:
+        ConfigError: with all faults.
+    """
+    job = loader.load_sweep_config(config, ["hydra.mode=MULTIRUN", *words])
+    return plain_config(job, number=number), uses_number(job)
 
 
 def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:

@@ -18,7 +18,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from kancli.config.hydra import plain_config, register_launcher
+from kancli.config.hydra import compose_job, register_launcher
 from kancli.errors import ConfigError, KanError
 from kancli.runs.reader import parse_override_words
 from kancli.sweeps import table
@@ -56,11 +56,8 @@ class KanLauncher(Launcher):
         """
         loader: Any = hydra_context.config_loader
 
-        def compose(words: list[str]) -> dict[str, Any]:
-            return plain_config(loader.load_sweep_config(config, words))
-
         self._plan = read_plan(Path(config.hydra.sweep.dir))
-        self._composer = Composer(loader.presets, compose)
+        self._composer = Composer(loader.presets, functools.partial(compose_job, loader, config))
         self._jobs: dict[str, Job] = {}  # by fingerprint
         self._notices: set[str] = set()
 
@@ -73,13 +70,12 @@ class KanLauncher(Launcher):
         Raises:
             ConfigError: a job's config has faults, or a run has no such statistic as the objective.
         """
-        composed, notices = compose_jobs(job_overrides, self._composer)
+        composed, notices = compose_jobs(job_overrides, self._composer, self._jobs)
         for notice in set(notices) - self._notices:
             log.warning("%s", notice)
         self._notices.update(notices)
         runs, requested = {}, []
-        for job in composed:
-            key = job.fingerprint()
+        for key, job in composed:
             if key not in self._jobs:
                 self._jobs[key] = plan_job(len(self._jobs), job, self._plan.head)
                 runs[self._jobs[key].number] = job.settings
@@ -87,7 +83,7 @@ class KanLauncher(Launcher):
         self._extend_plan()
         causes = self._run_jobs(self._plan, runs)
         rows = table.with_causes(table.read_rows(dataclasses.replace(self._plan, jobs=requested)), causes)
-        return [self._job_return(*parts) for parts in zip(requested, composed, rows, strict=True)]
+        return [self._job_return(*parts) for parts in zip(requested, [job for _, job in composed], rows, strict=True)]
 
     def _extend_plan(self) -> None:
         jobs = list(self._jobs.values())

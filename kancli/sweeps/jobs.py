@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from kancli.sweeps.product import Product
 
 MAX_FAULTS = 10  # reported of one sweep
+HydraComposition = Callable[[list[str], int], tuple[dict[str, Any], bool]]
+JOB_NUMBER = re.compile(r"\$\\?\{hydra(\\?:|\.)job\.(num|id)\\?\}")  # Hydra escapes the values of a sweep
 PLAIN_SEED = re.compile(r"seed=(0|[1-9]\d*)")
 
 
@@ -54,11 +56,11 @@ class Expansion:
     notices: list[str]
 
 
-def expand(product: Product, presets: Presets, compose: Callable[[list[str]], dict[str, Any]]) -> Expansion:
+def expand(product: Product, presets: Presets, compose: HydraComposition) -> Expansion:
     """Compose and check the jobs of a sweep. Knobs that a job's scheme lacks are left out, and duplicates dropped.
 
     Args:
-        compose: Hydra's composition of a job, for presets that use more of Hydra than `compose.compose` supports.
+        compose: as for `Composer`.
 
     Raises:
         ConfigError: with the faults of all jobs.
@@ -66,34 +68,42 @@ def expand(product: Product, presets: Presets, compose: Callable[[list[str]], di
     composer = Composer(presets, compose)
     words, notices = drop_foreign_knobs(product.words, composer.knobs)
     unique: dict[str, ComposedJob] = {}
-    for job in _compose_all(words, composer):
-        unique.setdefault(job.fingerprint(), job)
+    for fingerprint, job in _compose_all(words, composer):
+        unique.setdefault(fingerprint, job)
     return Expansion(product.swept, list(unique.values()), len(product.words) - len(unique), notices)
 
 
-def compose_jobs(words: Sequence[Sequence[str]], composer: Composer) -> tuple[list[ComposedJob], list[str]]:
+def compose_jobs(
+    words: Sequence[Sequence[str]], composer: Composer, known: Iterable[str]
+) -> tuple[list[tuple[str, ComposedJob]], list[str]]:
     """Compose and check jobs that a sweeper chose.
 
     Args:
         words: the overrides of each job. Knobs that its scheme lacks are left out.
+        known: the fingerprints of the jobs before.
 
     Returns:
-        The jobs, and a notice for each knob that was left out.
+        The jobs by fingerprint, and a notice for each knob that was left out.
 
     Raises:
         ConfigError: with the faults of all jobs.
     """
     words, notices = drop_foreign_knobs(words, composer.knobs, all_knobs())
-    return _compose_all(words, composer), notices
+    return _compose_all(words, composer, known), notices
 
 
-def _compose_all(words: Sequence[list[str]], composer: Composer) -> list[ComposedJob]:
-    jobs, faults = [], dict[str, None]()
+def _compose_all(
+    words: Sequence[list[str]], composer: Composer, known: Iterable[str] = ()
+) -> list[tuple[str, ComposedJob]]:
+    """Compose jobs, each with its fingerprint. One that is not known yet has the next number of the sweep."""
+    jobs, faults, seen = [], dict[str, None](), set(known)
     for overrides in words:
-        job, job_faults = composer.job(overrides)
+        job, job_faults = composer.job(overrides, len(seen))
         faults.update(dict.fromkeys(job_faults))
         if job is not None:
-            jobs.append(job)
+            fingerprint = job.fingerprint()
+            seen.add(fingerprint)
+            jobs.append((fingerprint, job))
     if faults:
         rest = [f"... and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
         raise ConfigError([*list(faults)[:MAX_FAULTS], *rest])
@@ -101,9 +111,14 @@ def _compose_all(words: Sequence[list[str]], composer: Composer) -> list[Compose
 
 
 class Composer:
-    """Composes and checks jobs one by one. Those that differ by their seed alone are composed and checked once."""
+    """Composes and checks jobs one by one. Those that differ by their seed alone are composed and checked once.
 
-    def __init__(self, presets: Presets, compose: Callable[[list[str]], dict[str, Any]]) -> None:
+    Args:
+        compose: Hydra's composition of a job's words and number, for presets that use more of Hydra than
+            `compose.compose` supports; and whether it depends on the number.
+    """
+
+    def __init__(self, presets: Presets, compose: HydraComposition) -> None:
         self.presets, self.compose = presets, compose
         self._parsed: dict[str, Override] = {}
         self._knobs: dict[tuple[str, ...], list[Knobs]] = {}
@@ -118,34 +133,46 @@ class Composer:
             self._knobs[key] = list(read_knobs(self._drafts[key].config))
         return self._knobs[key]
 
-    def job(self, words: list[str]) -> tuple[ComposedJob | None, list[str]]:
-        """The job with these overrides, or None and its faults."""
+    def job(self, words: list[str], number: int) -> tuple[ComposedJob | None, list[str]]:
+        """The job with these overrides, or None and its faults.
+
+        Args:
+            number: of the job; it replaces ${hydra:job.num} in the words, so that they make a single run too.
+        """
+        words = [JOB_NUMBER.sub(str(number), word) for word in words]
         rest, seed = _split_seed(words)
         if seed is None:
-            return self._job(words, words)
+            return self._job(words, words, number)[0]
         key = tuple(rest)
-        if key not in self._jobs:
-            self._jobs[key] = self._job(rest, words)
-        first, faults = self._jobs[key]
+        if key in self._jobs:
+            first, faults = self._jobs[key]
+        else:
+            (first, faults), is_numbered = self._job(rest, words, number)
+            if not is_numbered:
+                self._jobs[key] = first, faults
         if first is None:
             return None, faults
         if not 0 <= seed <= MAX_SEED - first.settings.n_seeds + 1:
-            return self._job(words, words)
+            return self._job(words, words, number)[0]
         config, settings = {**first.config, "seed": seed}, dataclasses.replace(first.settings, seed=seed)
         return ComposedJob(words, config, first.choices, settings), []
 
-    def _job(self, words: list[str], typed: Sequence[str]) -> tuple[ComposedJob | None, list[str]]:
-        """Compose a job from words, which may lack the seed in the typed ones."""
+    def _job(
+        self, words: list[str], typed: Sequence[str], number: int
+    ) -> tuple[tuple[ComposedJob | None, list[str]], bool]:
+        """Compose a job from words, which may lack the seed in the typed ones. Returns the job or its faults, and
+        whether it depends on its number."""
         composed = self._drafts.pop(tuple(words), None) or self._compose(words)
         for swept in composed.resolved.swept_by_experiment:
             if not any(word.startswith(f"{swept}=") for word in typed):
-                return None, [f"{' '.join(typed)}: this experiment is a sweep over {swept} itself; give it alone"]
+                fault = f"{' '.join(typed)}: this experiment is a sweep over {swept} itself; give it alone"
+                return (None, [fault]), False
         try:
-            config = composed.config if composed.plain else self.compose(words)
+            config, is_numbered = (composed.config, False) if composed.plain else self.compose(words, number)
             settings = composed.settings if composed.plain else validate_composed(config, composed.resolved)
         except ConfigError as error:
-            return None, error.faults
-        return ComposedJob(words, config, _choices(composed, self.presets), settings), []
+            return (None, error.faults), False
+        return (ComposedJob(words, config, _choices(composed, self.presets), settings), []), is_numbered
 
     def _compose(self, words: Sequence[str]) -> ComposedConfig:
         for word in words:

@@ -85,7 +85,8 @@ def _prepare_foreign(config: DictConfig, function: Callable[[Any], Any]) -> Call
     """
     with open_dict(config.hydra):
         config.hydra.mode = RunMode.MULTIRUN
-        if "hydra.mode=MULTIRUN" not in config.hydra.overrides.hydra:  # Hydra composes each job from these
+        overrides: Any = OmegaConf.to_container(config.hydra.overrides.hydra)  # with their interpolations
+        if "hydra.mode=MULTIRUN" not in overrides:  # Hydra composes each job from these
             config.hydra.overrides.hydra.append("hydra.mode=MULTIRUN")
         if config.hydra.launcher._target_ == BASIC_LAUNCHER:  # calls the function in this process
             return function

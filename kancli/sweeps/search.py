@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from kancli.config.hydra import BASIC_SWEEPER, OWN_LAUNCHER, instantiate_sweeper, multirun, plain_config
+from kancli.config.hydra import BASIC_SWEEPER, OWN_LAUNCHER, instantiate_sweeper, multirun
+from kancli.config.interpolations import plain_config
 from kancli.errors import SWEEP, ConfigError, KanError, one_line
 from kancli.runs import signals
 from kancli.runs.pool import reuse_pools
@@ -55,7 +56,7 @@ def search(
     """
     _check_objective(config)
     folder = Path(config.hydra.sweep.dir)
-    head = initial_head(config, typed, presets, plain_config(config))
+    head = initial_head(config, typed, presets, plain_config(config, number=0))
     plan = Plan(folder, head, [])  # `hydra_launcher` adds the jobs
     is_complete = False
     with claimed_folder(plan, config):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import DictConfig
 
-from kancli.config.hydra import compose_sweep, create_hydra, plain_config
+from kancli.config.hydra import KanConfigLoader, compose_job, compose_sweep, create_hydra
 from kancli.config.overrides import parse_and_resolve
 from kancli.errors import ConfigError
 from kancli.runs import signals
@@ -58,9 +59,7 @@ def sweep(
             raise ConfigError(["--dry-run: this sweeper chooses its jobs as it goes: there is no plan to show"])
         return search(hydra, config, resolved, typed, presets, task), Path(config.hydra.sweep.dir)
 
-    def compose(words: list[str]) -> dict[str, Any]:
-        return plain_config(hydra.config_loader.load_sweep_config(config, words))
-
+    compose = functools.partial(compose_job, cast(KanConfigLoader, hydra.config_loader), config)
     product = product_of(resolved, presets)
     with reuse_pools(prestart=0 if dry_run else _count_prestarted(config, len(product.words))):
         expansion = expand(product, presets, compose)

@@ -3,7 +3,8 @@
 from hydra.types import RunMode
 
 from kancli.config.compose import CONFIG_NAME, compose
-from kancli.config.hydra import create_hydra, plain_config
+from kancli.config.hydra import create_hydra
+from kancli.config.interpolations import plain_config
 from kancli.errors import ConfigError
 
 

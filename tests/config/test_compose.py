@@ -6,7 +6,7 @@ import re
 import pytest
 
 from kancli.config.compose import compose
-from kancli.config.hydra import plain_config
+from kancli.config.interpolations import plain_config
 from kancli.config.nested import flatten
 from kancli.config.presets import Presets, builtin_folder
 from kancli.errors import ConfigError

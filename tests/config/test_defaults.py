@@ -3,8 +3,9 @@
 import pytest
 
 from kancli.config.compose import compose
-from kancli.config.hydra import compose_run, create_hydra, plain_config
+from kancli.config.hydra import compose_run, create_hydra
 from kancli.config.identity import affects_identity, config_of
+from kancli.config.interpolations import plain_config
 from kancli.config.nested import flatten
 from kancli.config.settings import Settings
 from kancli.figures.options import NAMES

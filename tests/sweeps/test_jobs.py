@@ -6,7 +6,8 @@ import pytest
 import yaml
 from hydra.types import RunMode
 
-from kancli.config.hydra import create_hydra, plain_config
+from kancli.config.hydra import create_hydra
+from kancli.config.interpolations import plain_config
 from kancli.config.overrides import parse_and_resolve
 from kancli.sweeps.jobs import expand
 from kancli.sweeps.product import product_of
