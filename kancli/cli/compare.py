@@ -54,10 +54,11 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         folders, overrides = [*folders, made], [word for word in overrides if word.startswith("figures.")]
     with progress("comparing"):
         with signals.deferred_signals():
-            from kancli.compare.columns import format_tables, read_columns, write
+            from kancli.compare.columns import as_document, format_tables, read_columns, write
             from kancli.runs.console import show
         columns = read_columns(folders)
         written = write(columns, overrides, presets, folders[0], target, overwrite=args.overwrite)
+    args.document = {"files": list(map(str, written)), "columns": as_document(columns)}
     show(format_tables(columns), sys.stdout)
     for path in written:
         print(path)

@@ -54,6 +54,7 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
             written = draw_again(folders[0], overrides, presets, target=args.output, overwrite=args.overwrite)
         else:
             written = draw_runs(folders, overrides, presets, target=args.output, overwrite=args.overwrite)
+    args.document = {"files": list(map(str, written))}
     for path in written:
         print(path)
     return 0

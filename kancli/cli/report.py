@@ -41,5 +41,6 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     gc.enable()
     with progress("reading"):
         path = write_report(Path(args.words[0]), overwrite=args.overwrite)
+    args.document = {"files": [str(path)]}
     print(path)
     return 0

@@ -112,6 +112,29 @@ def _summarise(column: Column, name: str) -> dict[str, float]:
     return {key: value.item() for key, value in summary_statistics(values_of(column.rows, name)).items()}
 
 
+def as_document(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """The document of `compare --json`: of each column its name, folder, runs, verdicts and statistics.
+
+    A statistic is summarised over the column's runs; null is an undefined value.
+    """
+    names = dict.fromkeys(verdict.name for column in columns for row in column.rows for verdict in row.verdicts)
+    summaries = summarise_columns(columns)
+    return [
+        {
+            "name": column.name,
+            "folder": str(column.folder),
+            "runs": len(column.rows),
+            "failed": column.n_failed,
+            "verdicts": {name: column.verdict(name) for name in names},
+            "statistics": {
+                name: {key: value if math.isfinite(value) else None for key, value in cells[place].items()}
+                for name, cells in summaries.items()
+            },
+        }
+        for place, column in enumerate(columns)
+    ]
+
+
 def format_tables(columns: Sequence[Column]) -> list[Table | str]:
     """Format columns for the terminal, a few to a table: the keys that differ, every verdict, some statistics."""
     keys, summaries = differing_keys(columns), summarise_columns(columns)

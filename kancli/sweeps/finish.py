@@ -39,11 +39,14 @@ def run_and_finish(plan: Plan, run: Callable[[], Mapping[int, str]]) -> int:
     return code
 
 
-def write_and_print(plan: Plan, causes: Mapping[int, str] | None = None) -> int:
+def write_and_print(
+    plan: Plan, causes: Mapping[int, str] | None = None, directions: Sequence[str] | None = None
+) -> int:
     """Write and print the results of a sweep; return the exit code.
 
     Args:
         causes: why jobs failed, by number; for those whose folder does not say so, as on a full disk.
+        directions: of a search, "minimize" or "maximize" for each objective; its best jobs are printed, not all.
     """
     from kancli.sweeps import results, table  # late, with numpy and rich: a mistake is answered without them
 
@@ -56,7 +59,7 @@ def write_and_print(plan: Plan, causes: Mapping[int, str] | None = None) -> int:
         write_code = error.exit_code
     if any(row.status not in ENDED for row in rows):
         print(f"kan-run: run the rest with: kan-run resume {shlex.quote(str(plan.folder))}", file=sys.stderr)
-    return print_results(rows, plan.folder, plan.head["base"].get("objective")) or write_code
+    return print_results(rows, plan.folder, plan.head["base"].get("objective"), directions) or write_code
 
 
 def collect(folders: Sequence[Path], target: Path | None) -> int:
@@ -79,13 +82,24 @@ def collect(folders: Sequence[Path], target: Path | None) -> int:
     return print_results(results.collect(folders, target), target)
 
 
-def print_results(rows: Sequence[Row], folder: Path, objective: str | Sequence[str] | None = None) -> int:
+def print_results(
+    rows: Sequence[Row],
+    folder: Path,
+    objective: str | Sequence[str] | None = None,
+    directions: Sequence[str] | None = None,
+) -> int:
     """Print the table, the failures, and last the number of complete runs and the folder; return the exit code."""
     from kancli.runs.console import show
     from kancli.sweeps import results
+    from kancli.sweeps.best import best_rows
     from kancli.sweeps.table import NO_RECORD
 
-    show(results.format_table(rows, objective_names(objective)), sys.stdout)
+    names = objective_names(objective)
+    best = None if directions is None else best_rows(rows, names, directions)
+    show(results.format_table(rows if best is None else best, names), sys.stdout)
+    if best:
+        values = ", ".join(f"{name} {best[0].statistics[name]:.6g}" for name in names)
+        print(f"best of {len(rows)}: job {best[0].number}, {values}\n  {best[0].replay}")
     _print_failures([row for row in rows if row.cause or row.status not in ("complete", NO_RECORD)])
     complete = sum(row.status == "complete" for row in rows)
     print(f"{complete} of {len(rows)} runs complete: {folder}", flush=True)

@@ -64,7 +64,7 @@ def search(
             is_complete = _run_sweeper(hydra, config, resolved, presets, task)
         finally:
             with signals.deferred_signals():
-                code = _finish(folder)
+                code = _finish(folder, _directions(config))
                 if not is_complete:
                     print("kan-run: the search did not come to its end", file=sys.stderr)
     return code if is_complete else SWEEP
@@ -148,9 +148,17 @@ def _logs_on_stderr() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _finish(folder: Path) -> int:
+def _directions(config: DictConfig) -> list[str]:
+    """The direction of each objective; sweepers minimise unless they are told otherwise."""
+    direction = config.hydra.sweeper.get("direction")
+    given = list(direction) if OmegaConf.is_list(direction) else [direction]
+    names = [str(getattr(entry, "name", entry)).lower() for entry in given]
+    return ["minimize" if name == "none" else name for name in names]
+
+
+def _finish(folder: Path, directions: Sequence[str]) -> int:
     """Write and print the results of a search; without a run, remove its folder."""
     if has_plan(folder) and (plan := read_plan(folder)).jobs:
-        return write_and_print(plan)
+        return write_and_print(plan, directions=directions)
     remove_claim(folder)  # a mistake in the first job leaves nothing, like every mistake
     return SWEEP

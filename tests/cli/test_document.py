@@ -28,7 +28,7 @@ CALLS = {
     "report": (["multirun/m"], ["files"]),
     "help": (["init"], ["text"]),
     "ls": ([], None),
-    "open": (["latest"], ["file"]),
+    "open": (["multirun/m"], ["file"]),
 }
 
 

@@ -23,7 +23,11 @@ def test_a_statistic_is_optimised(kan_run, tmp_path, launcher):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "12 of 12 runs complete: found"
+    *_, winner, command, _ = done.stdout.splitlines()
     found = best(tmp_path / "found")
+    assert winner.startswith("best of 12: job ")
+    assert f"layer0_output_std {found['best_value']:.6g}" in winner
+    assert f"noise_scale={found['best_params']['noise_scale']}" in command
     tried = {}
     for number in range(12):
         folder = tmp_path / "found" / str(number)
