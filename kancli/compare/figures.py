@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from kancli.errors import ConfigError
 from kancli.figures import render as figures
-from kancli.figures.data import FigureData, NothingToDrawError
+from kancli.figures.data import DepthProfile, FigureData, NothingToDrawError
 from kancli.runs.derived import write_derived
 from kancli.runs.figure_data import read_figure_data, settings_of_run
 from kancli.runs.reader import RecordedRun, read_drawable_run
 from kancli.stats.glossary import meanings
+from kancli.sweeps.depth_profiles import depth_profiles
 from kancli.sweeps.names import run_names
 from kancli.sweeps.reader import is_sweep, read_folder
 from kancli.sweeps.representatives import MAX_SHOWN, select_representatives
+from kancli.sweeps.results import encode_profiles
 from kancli.sweeps.verdict_tables import Run, shared_bounds, verdict_tables
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ log = logging.getLogger("kancli")
 T = TypeVar("T")
 U = TypeVar("U")
 NamedRun: TypeAlias = tuple[str, RecordedRun]
+Profiles: TypeAlias = tuple[Sequence[DepthProfile], Sequence[str]]  # and which of many they are
 
 
 def draw_runs(
@@ -49,7 +52,7 @@ def draw_runs(
             replaced.
     """
     is_one = len(folders) == 1
-    compared, table_runs, remarks = _runs_of_sweep(folders[0]) if is_one else _named_runs(folders)
+    compared, table_runs, remarks, profiles = _runs_of_sweep(folders[0]) if is_one else _named_runs(folders)
     options = figure_options(compared[0][1], typed, presets)
     bounds = shared_bounds([run.record.config for _, run in compared])
     drawable = _read_figure_data(compared, typed, presets, skip_errors=is_one)
@@ -57,6 +60,7 @@ def draw_runs(
         files = {
             **_encode("compare", lambda: _plot_compare(drawable, options, remarks), options),
             **_encode("sweep", lambda: _plot_sweep(table_runs, bounds, options), options),
+            **encode_profiles(*profiles, bounds, options),
         }
     if not files:
         raise ConfigError([f"{folders[0]}: nothing to draw"])
@@ -78,8 +82,8 @@ def place(
     return chosen, {**(others or {}), **{f"{prefix}{name}": content for name, content in figures.items()}}
 
 
-def _runs_of_sweep(sweep: Path) -> tuple[list[NamedRun], list[Run], Sequence[str]]:
-    """The representative jobs of a sweep; keys and verdicts of all of its jobs; and which jobs these are.
+def _runs_of_sweep(sweep: Path) -> tuple[list[NamedRun], list[Run], Sequence[str], Profiles]:
+    """The representative jobs of a sweep; keys and verdicts of all of its jobs; which jobs these are; and its profiles.
 
     Raises:
         ConfigError: no job is complete.
@@ -96,14 +100,14 @@ def _runs_of_sweep(sweep: Path) -> tuple[list[NamedRun], list[Run], Sequence[str
     if selection.subset:
         log.warning("compare: shows %s", selection.subset)
     compared = [(title, runs[row.number]) for title, row in selection.jobs]
-    return compared, [(row.keys, row.verdicts) for row in judged], selection.remarks
+    return compared, [(row.keys, row.verdicts) for row in judged], selection.remarks, depth_profiles(judged)
 
 
-def _named_runs(folders: Sequence[Path]) -> tuple[list[NamedRun], list[Run], Sequence[str]]:
-    """The runs in these folders, named by what differs; and their overrides and verdicts."""
+def _named_runs(folders: Sequence[Path]) -> tuple[list[NamedRun], list[Run], Sequence[str], Profiles]:
+    """The same for the runs in these folders, named by what differs."""
     runs = [_read(folder) for folder in folders]
     names = run_names([(run.folder.name, run.overrides) for run in runs])
-    return list(zip(names, runs, strict=True)), [(run.overrides, run.verdicts) for run in runs], []
+    return list(zip(names, runs, strict=True)), [(run.overrides, run.verdicts) for run in runs], [], ([], [])
 
 
 def encode_comparison(

@@ -37,8 +37,8 @@ def draw_bounds(axes: Axes, bounds: Mapping[str, Bounds], palette: Palette) -> N
     scale = math.log10 if is_log else float
     low, high = map(scale, axes.get_ylim())
     ends, far = [low, high], []
-    for name, (warn, fail) in bounds.items():
-        for word, bound, colour in zip(WORDS, (None if warn == fail else warn, fail), palette.bounds, strict=True):
+    for name, own in bounds.items():
+        for (word, bound), colour in zip(_distinct(own), palette.bounds, strict=True):
             if bound is None:
                 continue
             label, place = (
@@ -86,5 +86,11 @@ def _sign(name: str) -> str:
 
 def format_bounds(name: str, bounds: Bounds) -> str:
     """The bounds in words, such as "outlined where it warns ≥ 2, fails ≥ 3"; empty if there are none."""
-    words = [f"{word} {_sign(name)} {format_plain(bound)}" for word, bound in zip(WORDS, bounds) if bound is not None]
+    words = [f"{word} {_sign(name)} {format_plain(bound)}" for word, bound in _distinct(bounds) if bound is not None]
     return f"outlined where it {', '.join(words)}" if words else ""
+
+
+def _distinct(bounds: Bounds) -> list[tuple[str, float | None]]:
+    """Each bound with its word; where both are equal, the one that fails."""
+    warn, fail = bounds
+    return list(zip(WORDS, (None if warn == fail else warn, fail), strict=True))

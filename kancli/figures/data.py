@@ -36,6 +36,7 @@ class FigureData:
     activations: Mapping[str, Tensor] = field(default_factory=dict)  # as in activations.safetensors
     laws: Sequence[Mapping[str, Law]] = ()  # by layer and tensor; tensors without a law are absent
     n_members: int = 1  # of the full ensemble
+    bounds: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)  # of the verdicts, by name
 
     @cached_property
     def first_member(self) -> KAN:
@@ -78,3 +79,32 @@ class VerdictTable:
 
     axes: Mapping[str, list[str]]  # the values of each key, in the order of the jobs
     numbers: Mapping[str, Array]  # mean, and low and high if known; of the shape of the axes, NaN for missing
+
+
+@dataclass(frozen=True)
+class DepthProfile:
+    """Signal and gradient of one run by layer, or of several runs together."""
+
+    name: str
+    values: Mapping[str, Mapping[str, Array]]  # "signal", "gradient": `middle`, and over seeds `low`, `high`; [L + 1]
+    slopes: Mapping[str, float | None]  # of their logs against the layer
+
+
+def depth_profile(stats: Mapping[str, Any]) -> DepthProfile | None:
+    """The profile of one run from the contents of stats.json; None where it has none.
+
+    Raises:
+        ValueError: its lists do not have an entry for each layer.
+    """
+    propagation = stats.get("propagation") or {}
+    measured = [name for name in ("signal", "gradient") if propagation.get(f"{name}_by_layer") is not None]
+    values = {name: _by_layer(propagation[f"{name}_by_layer"], len(stats["layers"]) + 1) for name in measured}
+    slopes = {name: slope["mean"] if isinstance(slope, Mapping) else slope
+              for name in measured if (slope := propagation.get(name)) is not None}  # fmt: skip
+    return DepthProfile("", values, slopes) if values else None
+
+
+def _by_layer(entry: Any, count: int) -> dict[str, Array]:
+    is_ensemble = isinstance(entry, Mapping)
+    columns = {"middle": entry["q50"], "low": entry["q05"], "high": entry["q95"]} if is_ensemble else {"middle": entry}
+    return {name: np.array(column, dtype=float).reshape(count) for name, column in columns.items()}

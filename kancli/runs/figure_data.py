@@ -21,6 +21,7 @@ from kancli.kan.network import KAN
 from kancli.runs.build import laws_of, layer_options
 from kancli.runs.reader import RecordedRun
 from kancli.stats.network_stats import EdgeRanges
+from kancli.stats.options import recorded_bounds
 
 # The config keys that define the model.
 MODEL_KEYS = ("width", "k", "base_fun", "dtype", "grid", "n_seeds")
@@ -91,7 +92,8 @@ def read_figure_data(run: RecordedRun, settings: Settings) -> FigureData:
     laws = laws_of(settings, model) if _knows_scheme(run.record.config) else ()
     if len(run.stats["layers"]) not in (0, len(model.layers)):
         raise ConfigError([f"{folder}/stats.json: damaged: not the statistics of {len(model.layers)} layers"])
-    return FigureData(model, ranges, run.stats, activations, laws, settings.n_seeds)
+    bounds = recorded_bounds(run.record.config)
+    return FigureData(model, ranges, run.stats, activations, laws, settings.n_seeds, bounds)
 
 
 def load_model(run: RecordedRun) -> tuple[KAN, Settings]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import sys
@@ -147,7 +148,10 @@ def record(result: Result, folder: RunFolder) -> dict[str, float]:
 def _write_figures(result: Result, folder: RunFolder) -> dict[str, float]:
     settings = result.settings
     laws = laws_of(settings, result.model)
-    data = FigureData(result.figure_model, result.ranges, result.stats, result.activations, laws, settings.n_seeds)
+    bounds = dataclasses.asdict(settings.verdicts)
+    data = FigureData(
+        result.figure_model, result.ranges, result.stats, result.activations, laws, settings.n_seeds, bounds
+    )
     watch = Stopwatch()
     with figures.matplotlib_cache(folder.path):
         for name, files in figures.render_files(data, settings.figures):

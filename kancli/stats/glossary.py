@@ -118,8 +118,11 @@ NETWORK = {
     "propagation.signal": "slope of the least-squares line through log sqrt(mean variance of a node) against depth,"
     " from the inputs on; a coordinate check (Yang et al. 2022, arXiv 2203.03466)",
     "propagation.signal_ratio": "std of a node's value at the outputs over that at the inputs",
+    "propagation.signal_by_layer": "std of the nodes of each layer, the inputs first, over that of the inputs: a list",
     "propagation.gradient": "slope of log gradient.values against depth, from the outputs back (full)",
     "propagation.gradient_ratio": "gradient.values at the inputs over that at the outputs (full)",
+    "propagation.gradient_by_layer": "rms gradient with respect to the nodes of each layer, the inputs first, over that"
+    " with respect to the outputs: a list (full)",
     "jacobian.median": "median of the singular values of dy/dx over the first stats.ntk.n samples (full)",
     "jacobian.min": "smallest singular value (full)",
     "jacobian.max": "largest singular value (full)",
@@ -183,13 +186,17 @@ def verdict_notes() -> dict[str, dict[str, str]]:
     return notes
 
 
-def meanings() -> dict[str, str]:
-    """The meaning of each verdict's number, from its help."""
+def quantities() -> dict[str, str]:
+    """The quantity that each verdict judges in its worst layer, from its help."""
     words = {name: field.metadata["help"].partition(",")[0].partition(":")[0] for name, field in keys(Verdicts).items()}
-    # The help of the second verdict on one number says "the same".
-    words |= {name: words[name.replace("_explodes", "_vanishes")] for name in words}
+    # The help of the second verdict on one quantity says "the same".
+    return words | {name: words[name.replace("_explodes", "_vanishes")] for name in words}
+
+
+def meanings() -> dict[str, str]:
+    """The meaning of each verdict's number."""
     worst = {name: "least" if field.metadata["kind"].falling else "greatest" for name, field in keys(Verdicts).items()}
     return {
         "non_finite": "values that are not finite",
-        **{name: f"{worst[name]} {meaning}" for name, meaning in words.items()},
+        **{name: f"{worst[name]} {quantity}" for name, quantity in quantities().items()},
     }

@@ -40,14 +40,19 @@ def select_representatives(rows: Sequence[Row]) -> Selection:
     groups = list(group_by_keys(rows).values())
     if len(groups) == 1:
         groups = [[row] for row in rows]
-    jobs = [(job_title(group), median_job(group)) for group in groups]
-    shown = extremes(jobs, lambda job: score(job[1]))
-    has_seeds = len(groups) < len(rows)
-    if len(shown) == len(jobs):
-        return Selection(jobs, has_seeds=has_seeds)
+    shown, subset = select_groups(groups)
+    jobs = [(job_title(group), median_job(group)) for group in shown]
+    return Selection(jobs, subset, has_seeds=len(groups) < len(rows))
+
+
+def select_groups(groups: Sequence[Sequence[Row]]) -> tuple[list[Sequence[Row]], str | None]:
+    """The groups of jobs to show, and which of all they are; None for all."""
+    shown = extremes(groups, lambda group: score(median_job(group)))
+    if len(shown) == len(groups):
+        return shown, None
     half = MAX_SHOWN // 2
-    subset = f"{MAX_SHOWN} of {len(jobs)} combinations: the {half} of smallest and the {half} of largest output std"
-    return Selection(shown, subset, has_seeds)
+    subset = f"{MAX_SHOWN} of {len(groups)} combinations: the {half} of smallest and the {half} of largest output std"
+    return shown, subset
 
 
 def extremes(items: Sequence[T], score: Callable[[T], float]) -> list[T]:

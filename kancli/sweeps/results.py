@@ -17,7 +17,7 @@ from rich.table import Table
 
 from kancli.errors import ConfigError, WriteError
 from kancli.figures import render as figures
-from kancli.figures.data import NothingToDrawError
+from kancli.figures.data import DepthProfile, NothingToDrawError
 from kancli.figures.options import FigureOptions
 from kancli.runs.console import number
 from kancli.runs.files import unwritable_message, write_below
@@ -26,6 +26,7 @@ from kancli.runs.pool import run_in_worker
 from kancli.runs.reader import read_run
 from kancli.stats.glossary import meanings
 from kancli.stats.summary import summary_statistics
+from kancli.sweeps.depth_profiles import depth_profiles
 from kancli.sweeps.plan import Plan, has_plan, read_plan
 from kancli.sweeps.representatives import output_std_name
 from kancli.sweeps.summary import group_by_keys, summarise, values_of
@@ -88,7 +89,7 @@ def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: 
     Raises:
         WriteError: a file cannot be written.
     """
-    figure = _start_figure(rows, folder, options)
+    figure = _start_figures(rows, folder, options)
     columns = as_columns(rows)
     files = {
         "sweep.csv": encode_csv(columns, zip(*columns.values(), strict=True)),
@@ -103,27 +104,54 @@ def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: 
             raise WriteError(folder / name, error) from error
 
 
-def _start_figure(rows: Sequence[Row], folder: Path, options: FigureOptions) -> Callable[[], dict[str, bytes]]:
-    """Start to draw the figure in a worker. Returns a callable that waits for its files, by name."""
-    if not 1 <= len({key for row in rows for key in row.keys} - {SEED}) <= 2:
-        return dict
+def _start_figures(rows: Sequence[Row], folder: Path, options: FigureOptions) -> Callable[[], dict[str, bytes]]:
+    """Start to draw the figures in a worker. Returns a callable that waits for their files, by name."""
     complete = [row for row in rows if row.status == "complete"]
+    is_table = 1 <= len({key for row in rows for key in row.keys} - {SEED}) <= 2
+    profiles, remarks = depth_profiles(complete)
+    if not is_table and not profiles:
+        return dict
     configs = [read_run(folder / row.folder).record.config for row in (complete[:1] + complete[-1:])]
-    runs = [(row.keys, row.verdicts) for row in rows]
-    return run_in_worker(_encode_figure, runs, shared_bounds(configs), folder, options)
+    runs = [(row.keys, row.verdicts) for row in rows] if is_table else []
+    return run_in_worker(_encode_figures, runs, profiles, remarks, shared_bounds(configs), folder, options)
 
 
-def _encode_figure(
-    runs: Sequence[Run], bounds: Mapping[str, Any], folder: Path, options: FigureOptions
+def _encode_figures(
+    runs: Sequence[Run],
+    profiles: Sequence[DepthProfile],
+    remarks: Sequence[str],
+    bounds: Mapping[str, Any],
+    folder: Path,
+    options: FigureOptions,
 ) -> dict[str, bytes]:
+    with figures.matplotlib_cache(folder):
+        encoded = encode_sweep(runs, bounds, options) | encode_profiles(profiles, remarks, bounds, options)
+    return {f"figures/{name}": content for name, content in encoded.items()}
+
+
+def encode_sweep(runs: Sequence[Run], bounds: Mapping[str, Any], options: FigureOptions) -> dict[str, bytes]:
+    """Draw the numbers of verdicts over the swept keys. Returns the files by name; none without runs, or if nothing
+    differs."""
     from kancli.figures import sweep  # with matplotlib
 
-    with figures.matplotlib_cache(folder):
-        try:
-            figure = sweep.plot(verdict_tables(runs), options, meanings(), bounds)
-        except NothingToDrawError:
-            return {}
-        return {f"figures/{name}": content for name, content in figures.encode_all("sweep", figure, options).items()}
+    if not runs:
+        return {}
+    try:
+        return figures.encode_all("sweep", sweep.plot(verdict_tables(runs), options, meanings(), bounds), options)
+    except NothingToDrawError:
+        return {}
+
+
+def encode_profiles(
+    profiles: Sequence[DepthProfile], remarks: Sequence[str], bounds: Mapping[str, Any], options: FigureOptions
+) -> dict[str, bytes]:
+    """Draw signal and gradient by layer. Returns the files by name; none without profiles."""
+    from kancli.figures import propagation  # with matplotlib
+
+    if not profiles:
+        return {}
+    figure = propagation.plot_profiles(profiles, options, bounds, remarks)
+    return figures.encode_all("propagation", figure, options)
 
 
 def encode_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError, check_utf8, one_line
+from kancli.figures.data import DepthProfile, depth_profile
 from kancli.runs.reader import RecordedRun, RunRecord, parse_override_words, read_run
 from kancli.stats.columns import flat
 from kancli.sweeps.plan import Job, Plan
@@ -42,6 +43,7 @@ class Row:
     verdicts: Sequence[Verdict]
     statistics: Mapping[str, float | None]
     seconds: float | None
+    profile: DepthProfile | None = None  # signal and gradient by layer, where they were measured
 
 
 def read_rows(plan: Plan, table_folder: Path | None = None) -> Iterator[Row]:
@@ -160,9 +162,10 @@ def _row(
     keys = {key: overrides[key] for key in swept if key in overrides}
     verdicts: Sequence[Verdict] = []
     statistics: dict[str, float | None] = {}
+    profile = None
     if run is not None and damage is None and (run.record.status == "complete" or run.has("stats.json")):
         try:
-            verdicts, statistics = _read_statistics(run)
+            verdicts, statistics, profile = _read_statistics(run)
         except ConfigError as error:
             damage = str(error)
     if damage is not None:
@@ -170,11 +173,14 @@ def _row(
     if run is None:
         return Row(number, folder, NO_RECORD, None, replay, keys, [], {}, None)
     seconds = run.record.seconds.get("total")
-    return Row(number, folder, run.record.status, run.record.error, replay, keys, verdicts, statistics, seconds)
+    status, cause = run.record.status, run.record.error
+    return Row(number, folder, status, cause, replay, keys, verdicts, statistics, seconds, profile)
 
 
-def _read_statistics(run: RecordedRun) -> tuple[Sequence[Verdict], dict[str, float | None]]:
-    """Read the verdicts and the statistics of a run.
+def _read_statistics(
+    run: RecordedRun,
+) -> tuple[Sequence[Verdict], dict[str, float | None], DepthProfile | None]:
+    """Read the verdicts, the statistics and the profile of a run.
 
     Raises:
         ConfigError: its stats.json is missing or damaged.
@@ -185,9 +191,10 @@ def _read_statistics(run: RecordedRun) -> tuple[Sequence[Verdict], dict[str, flo
         for name, value in statistics.items():
             if not isinstance(value, int | float | None):
                 raise TypeError(f"{name} is not a number")
+        profile = depth_profile(run.stats)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ConfigError([f"{run.folder}/stats.json: damaged: {one_line(error)}"]) from None
-    return verdicts, statistics
+    return verdicts, statistics, profile
 
 
 def select_statistics(stats: Mapping[str, Any]) -> dict[str, float | None]:

@@ -1,5 +1,6 @@
 """Figures of panels plot the numbers of stats.json, and name the data that they lack."""
 
+import dataclasses
 import itertools
 import math
 
@@ -10,9 +11,9 @@ from matplotlib.colors import to_rgba
 from scipy import stats
 
 from kancli.config.validation import validate
-from kancli.figures import render, sweep
+from kancli.figures import propagation, render, sweep
 from kancli.figures.activations import sample_layer
-from kancli.figures.data import FigureData, NothingToDrawError
+from kancli.figures.data import DepthProfile, FigureData, NothingToDrawError
 from kancli.figures.options import NAMES, FigureOptions
 from kancli.figures.panels import make_panels, set_log_scale
 from kancli.figures.style import PALETTES
@@ -53,29 +54,59 @@ def ensemble():
     return make_data(width=[2, 4, 3, 1], n_seeds=5, stats={"level": "full", "ntk": {"n": 40}})
 
 
-def test_propagation_draws_rms_by_layer(single):
-    sizes, off = render.plot("propagation", single, OPTIONS).axes
+def test_propagation_draws_the_judged_ratios_by_layer(single):
+    data = dataclasses.replace(single, bounds={"signal_explodes": (1.5, None), "off_grid": (0.5, 0.9)})
+    signal, gradient, off = render.plot("propagation", data, OPTIONS).axes
     layers = single.stats["layers"]
-    signal, gradient = drawn(sizes)
-    np.testing.assert_array_equal(signal[:, 0], [0, 1, 2, 3])
-    assert signal[:, 1].tolist() == [layers[0]["preacts"]["rms"], *(layer["output"]["rms"] for layer in layers)]
-    assert gradient.tolist() == [[number, layer["gradient"]["values"]] for number, layer in enumerate(layers)]
-    (shares,) = drawn(off)
-    assert shares[:, 1].tolist() == pytest.approx([100 * layer["off_grid"] for layer in layers])
-    assert sizes.get_yscale() == "log"
+    growth = np.cumprod([1, *(layer["gain"]["variance"] ** 0.5 for layer in layers)])
+    drawn_signal, bound = drawn(signal)
+    np.testing.assert_allclose(drawn_signal, np.stack([range(4), growth], -1), rtol=1e-9)
+    assert bound[:, 1].tolist() == [1.5, 1.5]
+    back = np.cumprod([1, *(layer["gradient_gain"] for layer in reversed(layers))])[::-1]
+    np.testing.assert_allclose(drawn(gradient)[0], np.stack([range(4), back], -1), rtol=1e-9)
+    shares, *bounds = drawn(off)
+    assert shares[:, 1].tolist() == [layer["off_grid"] for layer in layers]
+    assert [line[0, 1] for line in bounds] == [0.5, 0.9]
+    assert signal.get_yscale() == "log"
+    assert signal.get_ylabel().replace("\n", " ") == "std of a layer's nodes over that of the inputs"
+    slope = single.stats["propagation"]["signal"]
+    assert signal.get_title(loc="left") == f"slope of the log: {slope:.2g} a layer"
 
 
-def test_bands_are_the_intervals_over_members(ensemble):
-    sizes, _ = render.plot("propagation", ensemble, OPTIONS).axes
-    (band, _) = sizes.collections
-    ends = np.asarray(band.get_paths()[0].vertices)
-    expected = [
-        ensemble.stats["layers"][0]["preacts"]["rms"],
-        *(layer["output"]["rms"] for layer in ensemble.stats["layers"]),
-    ]
-    for number, rms in enumerate(expected):
+def test_bands_are_quantiles_over_members(ensemble):
+    signal = render.plot("propagation", ensemble, OPTIONS).axes[0]
+    by_layer = ensemble.stats["propagation"]["signal_by_layer"]
+    assert drawn(signal)[0][:, 1].tolist() == by_layer["q50"]
+    ends = np.asarray(signal.collections[0].get_paths()[0].vertices)
+    for number in range(4):
         at = ends[ends[:, 0] == number, 1]
-        assert (at.min(), at.max()) == pytest.approx((rms["low"], rms["high"]))
+        assert (at.min(), at.max()) == pytest.approx((by_layer["q05"][number], by_layer["q95"][number]))
+
+
+def test_a_profile_of_an_earlier_kancli_is_named(single):
+    old = {**single.stats, "propagation": {"signal": 1.0, "signal_ratio": 2.0}}
+    with pytest.raises(NothingToDrawError, match="repeat the run with kan-run rerun"):
+        render.plot("propagation", dataclasses.replace(single, stats=old), OPTIONS)
+
+
+def test_profiles_of_several_runs_have_a_line_each_and_their_slopes():
+    def profile(name, slope):
+        values = np.exp(slope * np.arange(5))
+        return DepthProfile(
+            name, {"signal": {"middle": values, "low": values / 2, "high": values * 2}}, {"signal": slope}
+        )
+
+    profiles = [profile("width=a", 0.5), profile("width=b", -0.25)]
+    bounds = {"signal_vanishes": (0.1, 0.001)}
+    signal, names = propagation.plot_profiles(profiles, OPTIONS, bounds, ["16 of 40 combinations"]).axes
+    for line, slope in zip(drawn(signal)[:2], (0.5, -0.25)):
+        np.testing.assert_allclose(line, np.stack([range(5), np.exp(slope * np.arange(5))], -1))
+    assert drawn(signal)[2][:, 1].tolist() == [0.1, 0.1]
+    assert len(signal.collections) == 2
+    assert [text.get_text() for text in names.get_legend().get_texts()] == ["width=a: 0.5", "width=b: -0.25"]
+    title = names.get_legend().get_title().get_text()
+    assert "16 of 40 combinations" in title
+    assert "slope of the log a layer: signal" in title
 
 
 def test_spectrum_draws_eigenvalues_and_singular_values(single, ensemble):

@@ -158,7 +158,11 @@ def test_a_damaged_file_is_named(kan_run, kan_run_once, name, harm):
         ("stats.json", stats(layers=[LAYER], verdicts=[]), "not the statistics of 2 layers"),
         ("stats.json", stats(layers=None), "Expected `array`, got `null` - at `$.layers`"),
         ("stats.json", stats(layers=[{}, {}], verdicts=[]), "missing required field `layer` - at `$[0]`"),
-        ("stats.json", stats(layers=[LAYER, {**LAYER, "layer": 1}], verdicts=[]), "cannot be drawn"),
+        (
+            "stats.json",
+            stats(layers=[LAYER, {**LAYER, "layer": 1}], verdicts=[], propagation={"signal_by_layer": [1]}),
+            "cannot be drawn",
+        ),
         (
             "stats.json",
             stats(layers=[{**LAYER, "preacts": {"rms": "big"}}], verdicts=[]),
@@ -260,12 +264,13 @@ def test_no_figure_is_replaced_if_one_fails(kan_run):
     run = kan_run("figures=[network,propagation]")
     before = {path.name: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
     stats = run.json("stats.json")
-    stats["layers"][0]["output"]["rms"] = "big"
+    stats["propagation"]["signal_by_layer"] = [1.0]
     (run.folder / "stats.json").write_text(json.dumps(stats))
     reseal(run.folder)
     before["run.json"] = (run.folder / "run.json").read_bytes()
-    answer = kan_run("draw", run.out.splitlines()[-1], "figures.style=dark")
+    answer = kan_run("draw", run.out.splitlines()[-1], "figures.style=dark", "--overwrite")
     assert answer.code == 2
+    assert "cannot be drawn" in answer.err
     after = {path.name: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
     assert {name for name in before if before[name] != after[name]} == {"stats.json"}
 

@@ -202,6 +202,7 @@ def test_a_halving_layer_halves(x):
     assert [layer["gain"]["rms"] for layer in told["layers"]] == pytest.approx([0.5] * 3)
     assert told["propagation"]["signal"] == pytest.approx(math.log(0.5), rel=1e-9)
     assert told["propagation"]["signal_ratio"] == pytest.approx(0.125, rel=1e-9)
+    assert told["propagation"]["signal_by_layer"] == pytest.approx([1, 0.5, 0.25, 0.125], rel=1e-9)
 
 
 def test_nodes_with_equal_rows_are_degenerate_and_orthogonal_ones_are_not(x):

@@ -50,7 +50,7 @@ def test_a_drawn_sweep_has_a_panel_for_each_init(kan_run, tmp_path):
     drawn = kan_run("draw", "sweep")
     assert drawn.code == 0, "the sweep's own figure is drawn the same again, and so not replaced"
     assert drawn.out.splitlines() == ["sweep/figures/compare.png", "sweep/figures/sweep.png"]
-    compared, runs, _ = _runs_of_sweep(tmp_path / "sweep")
+    compared, runs, *_ = _runs_of_sweep(tmp_path / "sweep")
     assert len(runs) == 6
     for (title, run), init, first in zip(compared, ("default", "glorot"), (0, 3), strict=True):
         jobs = {number: read_run(tmp_path / "sweep" / str(number)) for number in range(first, first + 3)}
