@@ -23,13 +23,14 @@ class LogTickLocator(Locator):
     def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
         low, high = sorted((vmin, vmax))
         if low <= 0:
-            return LogLocator(numticks=MAX_TICKS).tick_values(vmin, vmax)
+            return np.asarray(LogLocator(numticks=MAX_TICKS).tick_values(vmin, vmax))
         decades = math.log10(high) - math.log10(low)
         if decades < 1:
             ticks = MaxNLocator(MAX_TICKS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
         else:
             subs = (1, 2, 5) if decades < 2 else (1,)
             ticks = LogLocator(subs=subs, numticks=MAX_TICKS).tick_values(low, high)
+        ticks = np.asarray(ticks)
         return ticks[(ticks >= low * (1 - 1e-9)) & (ticks <= high * (1 + 1e-9))]
 
 
