@@ -18,6 +18,7 @@ from kancli.cli.verbs import NOT_NEEDED, VERBS
 from kancli.config.presets import Presets, preset_folders
 from kancli.errors import ConfigError, KanError, WriteError
 from kancli.runs import signals
+from kancli.runs.process_limit import fit_threads, process_limit
 from kancli.runs.terminal import OutputStream
 from kancli.schema import shorten
 from kancli.synonyms import suggest
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the caller closed it
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    fit_threads()
     gc.disable()  # importing torch makes millions of objects and no garbage: saves 0.3 s; sweeps enable it again
     with _streams() as output:
         try:
@@ -61,6 +63,10 @@ def _answer(error: BaseException) -> int:
         return _print_error(f"interrupted by {signal.Signals(number).name}", errors.SIGNALLED + number)
     if isinstance(error, KanError):
         return _print_error(str(error), error.exit_code)
+    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":  # CPython's, without a class
+        return _print_error(
+            f"{error}: {process_limit() or 'the limit on processes is reached'}; raise it", errors.USAGE
+        )
     library = type(error).__module__.split(".")[0]
     if library == "yaml":  # a user's file for a part of Hydra
         return _print_error(" ".join(str(error).split()), errors.USAGE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from kancli.config.control_groups import MOUNTED, OWN, control_groups
 from kancli.schema import show_bytes
 
 # The largest number of elements in a tensor of one chunk of the forward pass.
@@ -21,9 +22,9 @@ GROUP_BYTES = 2**26
 
 # Measured: a process with torch and the other libraries; what drawing adds to it.
 PROCESS_BYTES, MATPLOTLIB_BYTES = 265_000_000, 40_000_000
-CGROUP_FILES = {  # of the versions of control groups: where they are mounted, the limit, the usage, the cache in it
-    "memory": ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    "": ("unified", "memory.max", "memory.current", "inactive_file"),
+CGROUP_FILES = {  # of each version of control groups: the limit, the usage, the cache in it
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
 }
 
 
@@ -53,23 +54,11 @@ def _meminfo() -> int | None:
         return None
 
 
-def _control_groups(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> Iterator[int]:
-    """What is left in each of the control groups, versions 1 and 2, that this process is in, inner ones first."""
-    try:
-        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
-    except OSError:
-        return
-    for _, controllers, path in (line for line in lines if len(line) == 3):
-        if controllers not in CGROUP_FILES:
-            continue
-        mount, *names = CGROUP_FILES[controllers]
-        for base in (root / mount, root):
-            group = base / path.lstrip("/")
-            for folder in (group, *group.parents):
-                if (left := _left_in(folder, *names)) is not None:
-                    yield left
-                if folder == base:
-                    break
+def _control_groups(mounted: Path = MOUNTED, own: Path = OWN) -> Iterator[int]:
+    """What is left in each of the control groups that this process is in, inner ones first."""
+    for version, folder in control_groups("memory", mounted, own):
+        if (left := _left_in(folder, *CGROUP_FILES[version])) is not None:
+            yield left
 
 
 def _left_in(folder: Path, limit: str, usage: str, cache: str) -> int | None:

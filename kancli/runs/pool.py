@@ -17,6 +17,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from kancli.errors import ConfigError
 from kancli.inits.plugins import CodePolicy, code_policy, use_policy
+from kancli.runs.process_limit import fit_workers, no_worker_message, process_limit
 
 T = TypeVar("T")
 EXITED_SILENTLY = 255  # exit status of a worker that exited with 0 during a job
@@ -126,6 +127,12 @@ def _started(count: int) -> ProcessPool:
     Raises:
         ConfigError: not even one can be started.
     """
+    limit = process_limit()
+    if (fitting := fit_workers(count, limit)) < count:
+        logging.getLogger("kancli").warning(
+            "%d worker%s in place of %d: %s", fitting, "s" if fitting > 1 else "", count, limit
+        )
+        count = fitting
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(count, initializer=_prepare_worker, initargs=(count, code_policy()), context=context)
     try:
@@ -143,10 +150,7 @@ def _started(count: int) -> ProcessPool:
             raise
         if count > 1:
             return _started(count // 2)
-        raise ConfigError(
-            ["no worker process can be started: the limit on processes is reached (ulimit -u, or pids.max of the"
-             " control group); raise it, or take none: sweep.workers=0, --jobs 1"]
-        ) from error  # fmt: skip
+        raise ConfigError([no_worker_message(limit)]) from error
     return pool
 
 
