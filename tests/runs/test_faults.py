@@ -76,7 +76,7 @@ def test_a_killed_run_has_readable_files_and_is_not_complete(tmp_path, kan_run):
         process = subprocess.Popen([*KAN_RUN, f"hydra.run.dir=run{number}", "figures=all", "stats=full"], cwd=tmp_path,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
         record = tmp_path / f"run{number}" / "run.json"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while not record.exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
         time.sleep(delays.uniform(0, 1.5))

@@ -57,7 +57,7 @@ class Troubled(Normal):
         if self.kind == 3:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.kind == 4:
-            time.sleep(100)
+            time.sleep(10_000)
         if self.kind == 5:
             os._exit(7)
         if self.kind == 6:

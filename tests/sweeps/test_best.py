@@ -10,7 +10,8 @@ def row(number, status="complete", **statistics):
     return Row(number, str(number), status, None, "kan-run", {}, [], statistics, 1.0)
 
 
-ROWS = [row(0, a=3.0, b=1.0), row(1, a=1.0, b=2.0), row(2, a=2.0, b=3.0), row(3, a=None, b=0.0), row(4, "failed", a=0.0)]
+COMPLETE = [row(0, a=3.0, b=1.0), row(1, a=1.0, b=2.0), row(2, a=2.0, b=3.0)]
+ROWS = [*COMPLETE, row(3, a=None, b=0.0), row(4, "failed", a=0.0, b=0.0)]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ CAUSES = {
     1: "ValueError: on purpose",
     2: "SystemExit: leaving",
     3: "its process was killed by SIGKILL, as the system does when memory runs out",
-    4: "took longer than sweep.timeout=6 s",
+    4: "took longer than sweep.timeout=20 s",
     5: "its process exited with status 7",
     6: "holds inf; allowed: finite numbers",
     7: "its process exited with status 0 before the job was finished",
@@ -51,7 +51,7 @@ def test_a_failing_job_does_not_affect_the_others(tmp_path, trouble):
         *trouble,
         "kind=0,1,2,3,4,5,6,7",
         "seed=0",
-        "sweep.timeout=6",
+        "sweep.timeout=20",
         "sweep.workers=2",
         "hydra.sweep.dir=sweep",
     ]
@@ -101,7 +101,7 @@ def test_a_signal_at_the_end_waits_for_the_table(tmp_path):
     while len(list(tmp_path.glob("sweep/[0-9]*/run.json"))) < 20 and running.poll() is None:
         time.sleep(0.02)
     running.send_signal(signal.SIGTERM)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=600)
     assert running.returncode in (0, 143), err  # 0 where it came too late
     assert "20 of 20 runs complete: sweep" in out
     assert json.loads((tmp_path / "sweep/summary.json").read_text())["status"] == {"complete": 20}
@@ -118,7 +118,7 @@ def test_workers_killed_while_they_start_are_replaced(tmp_path, moment):
     time.sleep(moment)
     for each in started:
         os.kill(each, signal.SIGKILL)
-    out, err = running.communicate(timeout=120)
+    out, err = running.communicate(timeout=600)
     assert running.returncode == 0, err
     assert "20 of 20 runs complete: sweep" in out
 
@@ -137,11 +137,11 @@ def spawned_by(parent):
 def test_the_table_is_written_after_an_interruption(tmp_path, number):
     argv = [*KAN_RUN, "-m", "seed=range(3000)", "hydra.sweep.dir=sweep"]
     running = subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 600
     while not (tmp_path / "sweep/0/run.json").exists() and time.monotonic() < limit:
         time.sleep(0.05)
     running.send_signal(number)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=600)
     assert running.returncode == 128 + number
     complete = len(list(tmp_path.glob("sweep/[0-9]*/run.json")))
     assert f"{complete} of 3000 runs complete: sweep" in out

@@ -58,7 +58,7 @@ def slurm(tmp_path):
     try:
         for command in (munge, ["slurmctld"], ["slurmd"]):
             subprocess.run(command, env=env, check=True, capture_output=True)
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + 600
         while "idle" not in (told := sinfo(env)) and time.monotonic() < limit:
             time.sleep(0.5)
         assert "idle" in told
