@@ -86,9 +86,12 @@ def member_bytes(width: Sequence[int], members: int, full: bool) -> int:
     return members * ((480 if full else 340) * sum(_edges(width)) + 6_000 * (len(width) - 1))
 
 
-def fit_bytes(grid: int, k: int) -> int:
-    """Copies (measured) of the collocation matrix of one input with k + 1 points per interval, in float64."""
-    return 11 * 8 * (k + 1) * grid * (grid + k)
+def fit_bytes(width: Sequence[int], n_basis: int, n_points: int) -> int:
+    """The fit of adapted knots, in float64: copies (measured) of the collocation matrix of one input, and the bases and
+    splines of all inputs of a layer.
+    """
+    by_layer = (n_in * (3 * n_basis + 2 * n_out) for n_in, n_out in itertools.pairwise(width))
+    return 8 * n_points * (11 * n_basis + max(by_layer))
 
 
 def sample_bytes(width: Sequence[int], n: int, item: int) -> int:
@@ -155,7 +158,7 @@ class RunSize:
     members: int
     samples: int  # per member
     kept: int  # samples whose activations are kept
-    adapts: bool  # whether the grid adapts to the samples
+    fit_points: int  # where coefficients are fitted to adapted knots; 0 if the grid does not adapt
     level: str  # of the statistics
     first: int  # samples for roughness and quantiles
     backward: int  # samples in the backward pass
@@ -182,9 +185,9 @@ class RunSize:
             model += member_bytes(self.width, self.members, full) if self.level != "none" else 0
             yield _Part(f"n_seeds={self.members}", "the members need", model, model, "take fewer")
 
-        fit = fit_bytes(self.grid, self.k) if self.adapts else 0
-        name = "the fit of grid.adapt=samples needs"
-        yield _Part(f"grid={self.grid}", name, fit, model + fit, "take a smaller grid")
+        fit = fit_bytes(self.width, n_basis, self.fit_points)
+        name = f"the fit of adapted knots at {self.fit_points} points needs"
+        yield _Part(f"grid={self.grid}", name, fit, model + fit, "take a smaller grid or fewer samples")
 
         group = min(self.members, group_size(self.width, n_basis, self.samples))
         samples = group * sample_bytes(self.width, self.samples, self.item)

@@ -20,8 +20,17 @@ class Grid:
 
     size: int = key(5, Integer(1, 100_000), "G, number of grid intervals", typed="grid")
     range: tuple[float, float] = key((-1.0, 1.0), Interval(), "interval of the splines", unit="of the inputs")
-    adapt: str = key("none", Choice(("none", "samples")), "samples: fit the knots of each input to its samples")
-    eps: float = key(1.0, Real(0, 1), "with grid.adapt=samples: 1 for equal steps, 0 for quantiles of the samples")
+    adapt: str = key(
+        "none",
+        Choice(("none", "samples", "pykan")),
+        "samples: fit the knots of each input to its samples; pykan: as pykan's grid update does, which fits the"
+        " coefficients at the samples alone",
+    )
+    eps: float = key(1.0, Real(0, 1), "with adapted knots: 1 for equal steps, 0 for quantiles of the samples")
+
+    @property
+    def adapts(self) -> bool:
+        return self.adapt != "none"
 
 
 @dataclass(frozen=True)

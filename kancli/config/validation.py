@@ -229,10 +229,12 @@ def _cross_checks(settings: Settings) -> list[str]:
             f"grid.range={show(list(grid.range))} grid={grid.size}: neighbouring knots are the same number in"
             f" {settings.dtype}; widen the range, or take dtype=float64"
         )
-    if grid.adapt == "none" and grid.eps != 1:
+    if not grid.adapts and grid.eps != 1:
         faults.append(f"grid.eps={grid.eps:g}: only adapted knots can be uneven; add grid.adapt=samples")
-    if grid.adapt == "samples" and settings.init.standardises:
-        faults.append("grid.adapt=samples: this scheme standardises its bases over the samples; take another init")
+    if grid.adapts and settings.init.standardises:
+        faults.append(
+            f"grid.adapt={grid.adapt}: this scheme standardises its bases over the samples; take another init"
+        )
     width = settings.width
     faults += [f"figures.{fault}" for fault in name_faults(settings.figures, width[0], width[-1])]
     faults = faults or run_size(settings).find_faults()
@@ -243,7 +245,7 @@ def _cross_checks(settings: Settings) -> list[str]:
 
 def run_size(settings: Settings) -> RunSize:
     """The sizes that determine the memory of a run."""
-    n = settings.inputs.count()
+    n, grid = settings.inputs.count(), settings.grid
     return RunSize(
         width=settings.width,
         grid=settings.grid.size,
@@ -252,7 +254,7 @@ def run_size(settings: Settings) -> RunSize:
         members=settings.n_seeds,
         samples=n,
         kept=settings.activations.count(n),
-        adapts=settings.grid.adapt == "samples",
+        fit_points={"none": 0, "samples": (settings.k + 1) * grid.size, "pykan": n}[grid.adapt],
         level=settings.stats.level,
         first=min(n, settings.stats.first.n),
         backward=min(n, settings.stats.ntk.n),

@@ -1,7 +1,8 @@
 """Grid adaptation: per-input knots from the samples, and coefficients refitted so that the functions stay the same.
 
-After `update_grid_from_samples` of pykan 0.2.8 (Liu et al., `kan/KANLayer.py`). Unlike there, the fit covers the whole
-new grid and not only the samples, so that every coefficient is determined.
+After `update_grid_from_samples` of pykan 0.2.8 (Liu et al., `kan/KANLayer.py`), by one of two rules. "samples":
+quantiles interpolate between samples, and the fit covers the whole new grid, so that every coefficient is determined.
+"pykan", as in the source: order statistics, and a fit at the samples alone.
 
 Shapes: s members, n samples, i inputs, o outputs, K = G + k basis functions, p points of the fit; `[(s,) ...]` has the
 member axis in an ensemble only.
@@ -10,6 +11,7 @@ member axis in an ensemble only.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,18 +36,21 @@ class RefitReport:
 
 
 @torch.no_grad()
-def adapt_grid_(model: KAN, x: Tensor, *, eps: float, chunk: int | None = None) -> list[RefitReport]:
+def adapt_grid_(
+    model: KAN, x: Tensor, *, eps: float, rule: str = "samples", chunk: int | None = None
+) -> list[RefitReport]:
     """Set the knots of each input from the samples that reach it, layer by layer from the network's inputs on.
 
     The G + 1 inner knots are eps times equal steps over the samples' range plus 1 - eps times the samples' quantiles;
     k more on each side continue at the mean step. The new coefficients are the least-squares fit of the old spline at
-    k + 1 points in each new interval. An input keeps its knots if the new ones would coincide: if its samples do not
-    vary, have many ties at a small eps, or are too close for the dtype.
+    k + 1 points in each new interval, or at the samples by pykan's rule. An input keeps its knots if the new ones would
+    coincide: if its samples do not vary, have many ties at a small eps, or are too close for the dtype.
 
     Args:
         model: has per-input knots (`KANLayer.use_per_input_knots_`); changed in place.
         x: `[(s,) n, n_0]`.
         eps: 1 for equal steps, 0 for quantiles.
+        rule: "samples" or "pykan".
         chunk: number of samples to process at a time; None for all.
 
     Returns:
@@ -54,21 +59,23 @@ def adapt_grid_(model: KAN, x: Tensor, *, eps: float, chunk: int | None = None) 
     chunks = list(x.split(chunk or x.shape[-2], dim=-2))
     reports = []
     for layer in model.layers:
-        knots, kept = _adapted_knots(layer, torch.cat(chunks, dim=-2), eps)
-        reports.append(_refit_(layer, knots, kept, chunks))
+        entering = torch.cat(chunks, dim=-2)
+        quantiles = _order_statistics if rule == "pykan" else _interpolated_quantiles
+        knots, kept = _adapted_knots(layer, entering, eps, quantiles)
+        points = entering if rule == "pykan" else _fit_points(layer, knots)
+        reports.append(_refit_(layer, knots, kept, points, chunks))
         chunks = [layer(part) for part in chunks]
     return reports
 
 
-def _adapted_knots(layer: KANLayer, x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+def _adapted_knots(
+    layer: KANLayer, x: Tensor, eps: float, quantiles_of: Callable[[Tensor, int], Tensor]
+) -> tuple[Tensor, Tensor]:
     """New knots `[(s,) i, G + 1 + 2k]` in the layer's dtype, and whether each input keeps its old ones, `[(s,) i]`."""
     shares = torch.linspace(0, 1, layer.grid + 1, dtype=torch.float64, device=x.device)
     ordered = x.double().sort(dim=-2).values.transpose(-2, -1)  # [(s,) i, n]
     low, high = ordered[..., :1], ordered[..., -1:]
-    ranks = shares * (ordered.shape[-1] - 1)  # [G + 1], fractional
-    below = ranks.floor().long().clamp(max=max(ordered.shape[-1] - 2, 0))
-    above = (below + 1).clamp(max=ordered.shape[-1] - 1)
-    quantiles = torch.lerp(ordered[..., below], ordered[..., above], (ranks - below).expand(*low.shape[:-1], -1))
+    quantiles = quantiles_of(ordered, layer.grid)
     even = torch.lerp(low, high, shares)
     inner = quantiles + eps * (even - quantiles)  # exact at both ends
     steps = torch.arange(1, layer.k + 1, dtype=torch.float64, device=x.device) * (high - low) / layer.grid
@@ -78,9 +85,24 @@ def _adapted_knots(layer: KANLayer, x: Tensor, eps: float) -> tuple[Tensor, Tens
     return torch.where(apart.unsqueeze(-1), knots, layer.knots), ~apart
 
 
-def _refit_(layer: KANLayer, knots: Tensor, kept: Tensor, chunks: list[Tensor]) -> RefitReport:
-    """Fit the coefficients to the new knots in place."""
-    points = _fit_points(layer, knots)  # [(s,) p, i]
+def _interpolated_quantiles(ordered: Tensor, grid: int) -> Tensor:
+    """The quantiles 0, 1/G, ..., 1 of sorted samples `[(s,) i, n]`, to `[(s,) i, G + 1]`."""
+    n = ordered.shape[-1]
+    shares = torch.linspace(0, 1, grid + 1, dtype=torch.float64, device=ordered.device)
+    ranks = shares * (n - 1)  # fractional
+    below = ranks.floor().long().clamp(max=max(n - 2, 0))
+    above = (below + 1).clamp(max=n - 1)
+    return torch.lerp(ordered[..., below], ordered[..., above], (ranks - below).expand(*ordered.shape[:-1], -1))
+
+
+def _order_statistics(ordered: Tensor, grid: int) -> Tensor:
+    """pykan's choice: the samples of rank floor(q n / G), q = 0 ... G - 1, and the last; shapes as above."""
+    n = ordered.shape[-1]
+    return ordered[..., [*(int(n / grid * q) for q in range(grid)), n - 1]]
+
+
+def _refit_(layer: KANLayer, knots: Tensor, kept: Tensor, points: Tensor, chunks: list[Tensor]) -> RefitReport:
+    """Fit the coefficients to the new knots in place, at points `[(s,) p, i]`."""
     old_spline = layer.spline(points)  # [(s,) p, i, o]
     bases = splines.basis_on_knots(points.double(), knots, layer.k)  # [(s,) p, i, K]
     n_members = layer.n_members or 1

@@ -47,7 +47,7 @@ def layer_options(settings: Settings) -> dict[str, Any]:
 def build_model(settings: Settings) -> KAN:
     """The model with its parameters drawn: an ensemble if there are several seeds.
 
-    With grid.adapt=samples, its grid is adapted in the forward pass, not here.
+    Where the grid adapts, its grid is adapted in the forward pass, not here.
     """
     n_members = settings.n_seeds if settings.n_seeds > 1 else None
     return init_(empty_model(settings, n_members), settings.init, seed=settings.seed)
@@ -60,7 +60,7 @@ def empty_model(settings: Settings, n_members: int | None) -> KAN:
         n_members: None for a single model.
     """
     model = KAN(settings.width, **layer_options(settings), n_members=n_members, device=device_of(settings.device))
-    if settings.grid.adapt == "samples":
+    if settings.grid.adapts:
         for layer in model.layers:
             layer.use_per_input_knots_()
     return model
@@ -74,6 +74,6 @@ def sample_inputs(settings: Settings, seeds: Sequence[int]) -> Tensor:
 
 def laws_of(settings: Settings, model: KAN) -> list[dict[str, Law]]:
     """The law of each tensor, by layer. Coefficients that were fitted to an adapted grid have none."""
-    fitted = {"coef"} if settings.grid.adapt == "samples" else set()
+    fitted = {"coef"} if settings.grid.adapts else set()
     laws = [settings.init.laws(size_of(layer)) for layer in model.layers]
     return [{name: law for name, law in layer.items() if name not in fitted} for layer in laws]

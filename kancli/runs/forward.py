@@ -80,7 +80,7 @@ def forward_and_measure(
     n_kept = 0 if keep is None else settings.activations.count(n)
     chunk = memory.chunk_size(settings.width, settings.grid.size + settings.k)
     adaptations: list[GridAdaptation] | None = None
-    if settings.grid.adapt == "samples":
+    if settings.grid.adapts:
         laws, adaptations = _adapt_grid(settings, model, x, laws, chunk)
     options = settings.stats
     ranges = keep is not None and bool(settings.figures.names)
@@ -112,7 +112,7 @@ def _adapt_grid(
         parameter_statistics(layer, declared, quantiles=settings.stats.level == "full")["coef"]
         for layer, declared in zip(model.layers, laws, strict=True)
     ]
-    refits = adapt_grid_(model, x, eps=settings.grid.eps, chunk=chunk)
+    refits = adapt_grid_(model, x, eps=settings.grid.eps, rule=settings.grid.adapt, chunk=chunk)
     adaptations = [GridAdaptation(coef, vars(refit)) for coef, refit in zip(coef_as_drawn, refits, strict=True)]
     return [{name: law for name, law in layer.items() if name != "coef"} for layer in laws], adaptations
 

@@ -141,7 +141,7 @@ NETWORK = {
 SECTIONS = {
     "layers[l]: scale_base, scale_sp, coef, bias": TENSOR,
     "layers[l]": LAYER,
-    "layers[l], with grid.adapt=samples": ADAPTED,
+    "layers[l], with adapted knots": ADAPTED,
     "layers[l].nodes: lists, one number per node entering": NODES,
     "layers[l].edges: lists, one number per edge; also in edges.csv": EDGES,
     "whole network": NETWORK,

@@ -37,6 +37,26 @@ def test_the_knots_mix_equal_steps_and_quantiles(eps):
     assert model.layers[0].grid_ends()[1].tolist() == x.amax(0).tolist()
 
 
+@pytest.mark.parametrize("n", [60, 7, 5])
+def test_pykans_rule(n):
+    """Knots at the order statistics floor(q n / G) and the last; the fit at the samples, of least norm."""
+    x, eps, model = samples(n, 2), 0.02, random_model([2, 3], grid=6)
+    before = random_model([2, 3], grid=6)
+    model.layers[0].use_per_input_knots_()
+    (fit,) = adapt_grid_(model, x, eps=eps, rule="pykan")
+    layer = model.layers[0]
+    for i, column in enumerate(np.sort(x.T.numpy())):
+        ranks = [n * q // 6 for q in range(6)] + [n - 1]
+        inner = eps * np.linspace(column[0], column[-1], 7) + (1 - eps) * column[ranks]
+        np.testing.assert_allclose(layer.knots[i, 3:-3], inner, rtol=1e-12, atol=1e-13)
+        matrix = oracle.basis(column, layer.knots[i].numpy(), 3)
+        for j in range(3):
+            old = before.layers[0].coef[i, j].detach().numpy()
+            expected = np.linalg.lstsq(matrix, oracle.spline(column, old, -1, 1, 6, 3), rcond=1e-14)[0]
+            np.testing.assert_allclose(layer.coef[i, j].detach(), expected, rtol=1e-7, atol=1e-9)
+    assert fit.kept.item() == 0
+
+
 def test_the_coefficients_are_the_least_squares_fit():
     x = samples(150, 2)
     before, model, (fit,) = adapted([2, 2], x, 0.5)
