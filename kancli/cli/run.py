@@ -145,10 +145,11 @@ def _run(hydra: Hydra, draft: ComposedConfig, args: argparse.Namespace) -> int:
     from kancli.runs.files import unwritable_message
     from kancli.runs.folder import check_fresh
     from kancli.runs.superseded import put_back_superseded
-    from kancli.sweeps.objective import check_names
+    from kancli.sweeps.objective import objective_faults
 
     config, settings = compose_run(hydra, draft)
-    check_names(settings.objective or [])
+    if settings.objective and (faults := objective_faults(settings)):
+        raise ConfigError(faults)
     put_back_superseded(Path(config.hydra.run.dir))
     check_fresh(Path(config.hydra.run.dir), overwrite=settings.overwrite)
     with progress("loading"), signals.deferred_signals():

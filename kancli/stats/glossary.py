@@ -167,6 +167,7 @@ def statistics() -> list[str]:
 
 
 FULL = " (stats=full)"
+FULL_MARKS = (" (full)", FULL)  # how the text of a statistic that needs stats=full ends
 NON_FINITE = {
     "says": "A value is infinite or not a number; exit code 3.",
     "number": "number of members with such a value, and the place of the first",

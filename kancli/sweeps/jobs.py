@@ -18,6 +18,7 @@ from kancli.errors import ConfigError
 from kancli.schema import spell
 from kancli.seeding import MAX_SEED
 from kancli.sweeps.knobs import Knobs, all_knobs, drop_foreign_knobs, read_knobs
+from kancli.sweeps.objective import objective_faults
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -172,6 +173,8 @@ class Composer:
             settings = composed.settings if composed.plain else validate_composed(config, composed.resolved)
         except ConfigError as error:
             return (None, error.faults), False
+        if faults := objective_faults(settings):
+            return (None, faults), is_numbered
         return (ComposedJob(words, config, _choices(composed, self.presets), settings), []), is_numbered
 
     def _compose(self, words: Sequence[str]) -> ComposedConfig:

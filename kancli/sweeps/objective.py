@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
+import functools
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from kancli.errors import ConfigError, KanError
-from kancli.stats.options import Verdicts
+from kancli.schema import shorten
+from kancli.stats.glossary import FULL_MARKS, LAYER, NETWORK, verdict_notes
+from kancli.sweeps.table import LAYER_COLUMNS
 from kancli.synonyms import nearest
 
-VERDICTS = ("non_finite", *(field.name for field in dataclasses.fields(Verdicts)))
-OTHER_STATISTICS = re.compile(r"(propagation|jacobian|ntk)_\w+|layer\d+_\w+")
+if TYPE_CHECKING:
+    from kancli.config.settings import Settings
+
+LEVELS = ("none", "basic", "full")
+LISTS = {"ntk_eigenvalues"}  # no numbers, so no columns
+DEEPEST = 10_000  # layers, where the width is not known yet
 
 
 def objective_names(objective: str | Sequence[str] | None) -> list[str]:
@@ -20,16 +26,75 @@ def objective_names(objective: str | Sequence[str] | None) -> list[str]:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Check names before any statistics exist.
+    """Check names before a config is known.
 
     Raises:
         ConfigError: no setting makes a statistic of that name.
     """
-    faults = [f"objective={name}: no statistic; allowed: {', '.join(VERDICTS)}, or another number in sweep.csv, such as"
-              f" propagation_signal or layer0_output_std{nearest(name, [*VERDICTS, 'propagation_signal'])}"
-              for name in names if name not in VERDICTS and not OTHER_STATISTICS.fullmatch(name)]  # fmt: skip
-    if faults:
+    known = _levels()
+    if faults := [_unknown_message(name, known) for name in names if _level(name, DEEPEST) is None]:
         raise ConfigError(faults)
+
+
+def objective_faults(settings: Settings) -> list[str]:
+    """A line for each name in a run's objective of which its config makes no statistic."""
+    return list(_faults(settings.objective or (), settings.stats.level, len(settings.width) - 1))
+
+
+@functools.lru_cache
+def _faults(names: tuple[str, ...], level: str, n_layers: int) -> tuple[str, ...]:
+    faults = []
+    for name in names:
+        needed = _level(name, n_layers)
+        if needed is None and _level(name, DEEPEST) is not None:
+            faults.append(f"objective={name}: allowed: layer0 to layer{n_layers - 1}, as many as the width has")
+        elif needed is None:
+            faults.append(_unknown_message(name, _levels()))
+        elif LEVELS.index(needed) > LEVELS.index(level):
+            faults.append(f"objective={name}: stats={level} does not compute it; add stats={needed}")
+    return tuple(faults)
+
+
+def _level(name: str, n_layers: int) -> str | None:
+    """The level of stats that a statistic needs; None if no run of this depth has it."""
+    layer, _, column = name.removeprefix("layer").partition("_")
+    if name.startswith("layer") and column in LAYER_COLUMNS and layer.isdecimal() and str(int(layer[:9])) == layer:
+        return _layer_levels().get(column, "basic") if int(layer) < n_layers else None
+    return _levels().get(name)
+
+
+@functools.cache
+def _levels() -> dict[str, str]:
+    """The levels of the verdicts' numbers and of the network's statistics, by name."""
+    verdicts = {name: _needed(notes["number"]) for name, notes in verdict_notes().items()}
+    network = {name: level for name, level in _columns(NETWORK).items() if name not in LISTS}
+    return {**verdicts, "non_finite": "none", **network}
+
+
+@functools.cache
+def _layer_levels() -> dict[str, str]:
+    return _columns(LAYER)
+
+
+def _columns(glossary: Mapping[str, str]) -> dict[str, str]:
+    """The levels of the statistics in a part of the glossary, by their columns; a row may be "gradient.coef, bias"."""
+    levels = {}
+    for row, text in glossary.items():
+        section, _, names = row.rpartition(".")
+        for name in names.replace(",", "").split():
+            levels[f"{section}.{name}".lstrip(".").replace(".", "_")] = _needed(text)
+    return levels
+
+
+def _needed(text: str) -> str:
+    return "full" if text.endswith(FULL_MARKS) else "basic"
+
+
+def _unknown_message(name: str, known: Mapping[str, str]) -> str:
+    return (
+        f"objective={shorten(name)}: no statistic; allowed: {', '.join(verdict_notes())}, or another number in"
+        f" sweep.csv, such as propagation_signal or layer0_output_std{nearest(name, known)}"
+    )
 
 
 def objective_of(statistics: Mapping[str, float | None], names: Sequence[str]) -> float | tuple[float, ...]:

@@ -20,7 +20,6 @@ from kancli.sweeps.claim import claimed_folder
 from kancli.sweeps.costs import count_workers, format_plan
 from kancli.sweeps.finish import run_and_finish
 from kancli.sweeps.jobs import expand
-from kancli.sweeps.objective import check_names
 from kancli.sweeps.planning import make_plan
 from kancli.sweeps.product import product_of
 from kancli.sweeps.search import is_search, search
@@ -65,7 +64,6 @@ def sweep(
         expansion = expand(product, presets, compose)
         if check is not None:
             check(expansion.jobs)
-        check_names({name: None for job in expansion.jobs for name in job.settings.objective or ()})
         plan = make_plan(expansion, config, typed, presets)
         _check_devices({job.settings.device for job in expansion.jobs})
         with claimed_folder(plan, config):

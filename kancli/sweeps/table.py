@@ -201,9 +201,7 @@ def select_statistics(stats: Mapping[str, Any]) -> dict[str, float | None]:
     """Select the statistics of a row from the contents of stats.json; of an ensemble, the mean over members."""
     statistics: dict[str, float | None] = {entry["name"]: entry["value"] for entry in stats["verdicts"]}
     for name in ("propagation", "jacobian", "ntk"):
-        for inner, value in (stats.get(name) or {}).items():
-            if not isinstance(_mean(value), list):
-                statistics[f"{name}_{inner}"] = _mean(value)
+        statistics |= {f"{name}_{inner}": value for inner, value in _means(stats.get(name) or {})}
     for layer in stats["layers"]:
         values = flat({name: value for name, value in layer.items() if name not in ("nodes", "edges")})
         for name in LAYER_COLUMNS:
@@ -213,8 +211,15 @@ def select_statistics(stats: Mapping[str, Any]) -> dict[str, float | None]:
     return statistics
 
 
-def _mean(value: Any) -> Any:
-    return value.get("mean") if isinstance(value, Mapping) else value
+def _means(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Nested numbers by column, and the means of those that are summarised over members; lists have no column."""
+    for name, value in entry.items():
+        if isinstance(value, Mapping) and "mean" not in value:
+            yield from ((f"{name}_{inner}", number) for inner, number in _means(value))
+        else:
+            number = value["mean"] if isinstance(value, Mapping) else value
+            if not isinstance(number, list):
+                yield name, number
 
 
 def as_columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
