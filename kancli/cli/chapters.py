@@ -73,7 +73,9 @@ SWEEPS
   -m runs every combination of keys with several values: a list, init=default,glorot;
   numbers, seed='range(20)'; all presets, init='glob(*)'. Quote brackets for the shell.
   The folder of a sweep, multirun/DATE/TIME-ID/ or hydra.sweep.dir, holds a folder for
-  each job, sweep.csv, sweep.parquet, summary.json and figures/sweep.png.
+  each job, sweep.csv, sweep.parquet, summary.json and figures: sweep.png, verdicts'
+  numbers against the swept keys, and propagation.png, signal and gradient by layer,
+  for networks of three layers or more. kan-run draw SWEEP adds the networks.
 
   hydra/launcher=joblib, submitit_local, submitit_slurm, ray, basic
                           where the jobs run; pip install '.[joblib]', '.[slurm]' or

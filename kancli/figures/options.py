@@ -11,7 +11,7 @@ NAMES = {
     "network": "each edge's function in a small frame between its nodes",
     "activations": "all edge functions of a layer, with quantile bands",
     "distributions": "parameters against their laws, preactivations against the grid",
-    "propagation": "rms of values and gradients, and the off-grid share, by layer",
+    "propagation": "signal, gradient and off-grid share by layer, with their bounds",
     "symmetry": "correlations between the nodes of each layer",
     "spectrum": "eigenvalues of the NTK, singular values of the Jacobian",
 }
