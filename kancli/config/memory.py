@@ -201,7 +201,7 @@ class RunSize:
         forward = model + group * chunk_bytes(self.width, n_basis, self.k, self.item, self.samples)
         if self.level != "none":
             forward += report_bytes(self.width, n_basis, full, self.members > 1)
-        remedy = "take stats=none, a smaller stats.first.n or a smaller width"
+        remedy = "take stats=none, smaller stats.first.n and stats.quantiles.n or a smaller width"
         yield _Part(f"width={width}", "model and statistics need", forward, samples + forward, remedy)
 
         kept = 2 * kept_bytes(self.width, self.kept, self.item)

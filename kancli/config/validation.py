@@ -23,7 +23,7 @@ from kancli.inits.scheme_checks import find_faults
 from kancli.inputs.samplers import SAMPLERS
 from kancli.schema import Kind, keys, read, show
 from kancli.seeding import MAX_SEED
-from kancli.stats.options import FirstSamples, Ntk, Stats, Verdicts
+from kancli.stats.options import FirstSamples, Ntk, Quantiles, Stats, Verdicts
 from kancli.synonyms import ABSENT, SYNONYMS, nearest
 
 ITEM_BYTES = {"float32": 4, "float64": 8}
@@ -40,7 +40,7 @@ SECTIONS: dict[str, type] = {
     "activations": Activations,
     "sweep": Sweep,
 }
-SUBSECTIONS: dict[str, dict[str, type]] = {"stats": {"first": FirstSamples, "ntk": Ntk}}
+SUBSECTIONS: dict[str, dict[str, type]] = {"stats": {"first": FirstSamples, "quantiles": Quantiles, "ntk": Ntk}}
 # Sections whose keys depend on one of them: the selecting key, and the choices.
 VARIANTS: dict[str, tuple[str, Mapping[str, type]]] = {"init": ("scheme", SCHEMES), "inputs": ("kind", SAMPLERS)}
 TOP_LEVEL = (*keys(Settings), *SECTIONS, *VARIANTS)
@@ -256,7 +256,7 @@ def run_size(settings: Settings) -> RunSize:
         kept=settings.activations.count(n),
         fit_points={"none": 0, "samples": (settings.k + 1) * grid.size, "pykan": n}[grid.adapt],
         level=settings.stats.level,
-        first=min(n, settings.stats.first.n),
+        first=min(n, max(settings.stats.first.n, settings.stats.n_quantiles)),
         backward=min(n, settings.stats.ntk.n),
         figures=settings.figures.names,
         scale=settings.figures.scale,

@@ -45,9 +45,13 @@ def maximum(value: Any) -> float | None:
     return value["max"] if isinstance(value, Mapping) else value
 
 
-def spread(entry: Mapping[str, Any]) -> str:
-    """Mean and, on a second line, ±std, to three digits: seven such columns fit a terminal of 80."""
-    return f"{number(typical(entry['mean']))}\n±{number(typical(entry['std']))}"
+def spread(entry: Mapping[str, Any], std: str = "std") -> str:
+    """Mean and, on a second line, ±std, to three digits: seven such columns fit a terminal of 80.
+
+    Args:
+        std: name of the statistic after ±.
+    """
+    return f"{number(typical(entry['mean']))}\n±{number(typical(entry[std]))}"
 
 
 def number(value: float | None) -> str:

@@ -85,7 +85,14 @@ def forward_and_measure(
     options = settings.stats
     ranges = keep is not None and bool(settings.figures.names)
     collector = Collector(
-        model, laws, adaptations, level=options.level, n_first=options.first.n, flat=options.flat, ranges=ranges
+        model,
+        laws,
+        adaptations,
+        level=options.level,
+        n_first=options.first.n,
+        n_quantiles=options.n_quantiles,
+        flat=options.flat,
+        ranges=ranges,
     )
     kept: list[dict[str, Tensor]] = []
     with model.with_basis_statistics(x, chunk):

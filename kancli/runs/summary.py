@@ -18,6 +18,10 @@ from kancli.runs.result import Result
 from kancli.schema import show as show_value
 from kancli.stats.verdicts import Verdict
 
+# The columns of a run's table, and the std that each shows: pooled over entries, or over samples for values, as a std
+# over nodes would hide that every node has come to a constant of its own.
+SPREADS = {"scale_base": "std", "coef": "std", "preacts": "node_std", "postacts": "edge_std", "output": "node_std"}
+
 
 def print_result(result: Result, path: Path, brief: bool) -> None:
     """Print the summary of a run, in one line or as tables, and the path of its folder."""
@@ -56,17 +60,20 @@ def summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headline: str
         return [headline, verdict_table(verdicts)]
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
     table.add_column("layer", no_wrap=True)
-    for name in ("scale_base", "coef", "preacts", "postacts", "output", "off-grid", "spline"):
+    for name in (*SPREADS, "off-grid", "spline"):
         table.add_column(name, justify="right", no_wrap=True)
     for layer in stats["layers"]:
-        spreads = [spread(layer[name]) for name in ("scale_base", "coef", "preacts", "postacts", "output")]
+        spreads = [spread(layer[name], std) for name, std in SPREADS.items()]
         table.add_row(
             f"{layer['layer']}\n{layer['n_in']}-{layer['n_out']}",
             *spreads,
             share(typical(layer["off_grid"])),
             share(typical(layer["spline_share"])),
         )
-    lines = ["mean, ±std; off-grid: share of preacts; spline: its share of the branches' variance"]
+    lines = [
+        "mean, ±std (of values: over the samples, node by node and edge by edge)",
+        "off-grid: share of preacts; spline: its share of the branches' variance",
+    ]
     if isinstance(stats["layers"][0]["off_grid"], Mapping):
         lines.append("all of them means over the members: stats.json has their sd, 95 % intervals and quantiles")
     return [headline, table, *lines, *remarks(stats), "", verdict_table(verdicts)]
@@ -145,7 +152,7 @@ def brief_line(folder: object, stats: Mapping[str, Any], verdicts: Sequence[Verd
     """A run in one line: its folder, the size of the signal by layer, and the verdicts that did not pass."""
     parts = [str(folder)]
     if stats["layers"]:
-        stds = " ".join(number(typical(layer["output"]["std"])) for layer in stats["layers"])
+        stds = " ".join(number(typical(layer["output"]["node_std"])) for layer in stats["layers"])
         parts.append(f"output std by layer: {stds}")
     for name, slope in (stats["propagation"] or {}).items():
         if name in ("signal", "gradient") and len(stats["layers"]) > 1:

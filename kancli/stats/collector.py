@@ -31,7 +31,8 @@ class Collector:
         declared: per layer, what the scheme's law declares for each tensor; None where no law is known.
         adaptations: per layer, what the adaptation of its grid changed; None where the grid was not adapted.
         level: "none" only checks that values are finite; "full" adds quantiles, extremes and mean |postact|.
-        n_first: number of leading samples for roughness and quantiles.
+        n_first: number of leading samples for roughness.
+        n_quantiles: number of leading samples for quantiles, with level "full"; None for `n_first`.
         flat: an edge is flat if its std is at most this share of the rms over all edges of its layer.
         ranges: collect the `EdgeRanges` that figures need, at any level.
     """
@@ -44,14 +45,15 @@ class Collector:
         *,
         level: str = "basic",
         n_first: int = 100,
+        n_quantiles: int | None = None,
         flat: float = 1e-6,
         ranges: bool = False,
     ) -> None:
         self.model, self.level, self.has_ranges = model, level, ranges
         self.declared = [{}] * len(model.layers) if declared is None else declared
         self.adaptations = adaptations
-        self.nodes = [NodeValues(similarity=level != "none" and depth > 0) for depth in range(len(model.width))]
-        options = MeasureOptions.of(level, n_first=n_first, flat=flat, ranges=ranges)
+        self.nodes = [NodeValues(similarity=level != "none") for _ in model.width]
+        options = MeasureOptions.of(level, n_first=n_first, n_quantiles=n_quantiles, flat=flat, ranges=ranges)
         self.layers = [
             LayerCollector(layer, preacts, output, options)
             for layer, (preacts, output) in zip(model.layers, itertools.pairwise(self.nodes), strict=True)

@@ -34,15 +34,21 @@ VALUES = {
     "max": "maximum",
 }
 
-QUANTILES = {"q05 q25 q50 q75 q95": "quantiles over the first stats.first.n samples and all values (full)"}
+NODE_VALUES = {**VALUES, "node_std": "std over samples, node by node: sqrt(mean over nodes of their variance)"}
+EDGE_VALUES = {
+    **VALUES,
+    "edge_std": "std over samples, edge by edge: sqrt(mean over edges of their variance)",
+    "mean_abs": "mean of |phi(x)| (full)",
+}
+QUANTILES = {"q05 q25 q50 q75 q95": "quantiles over the first stats.quantiles.n samples and all values (full)"}
 
 LAYER = {
-    **{f"preacts.{name}": f"values entering: {text}" for name, text in {**VALUES, **QUANTILES}.items()},
+    **{f"preacts.{name}": f"values entering: {text}" for name, text in {**NODE_VALUES, **QUANTILES}.items()},
     **{
         f"postacts.{name}": f"values of the edges: {text}" + (" (full)" if name in ("min", "max") else "")
-        for name, text in {**VALUES, "mean_abs": "mean of |phi(x)| (full)", **QUANTILES}.items()
+        for name, text in {**EDGE_VALUES, **QUANTILES}.items()
     },
-    **{f"output.{name}": f"values leaving: {text}" for name, text in VALUES.items()},
+    **{f"output.{name}": f"values leaving: {text}" for name, text in NODE_VALUES.items()},
     "gain.rms": "rms of the values leaving over that of those entering",
     "gain.variance": "mean over nodes of the variance over samples, leaving over entering",
     "off_grid": "share of the values entering that lie outside the grid range",
@@ -65,6 +71,8 @@ LAYER = {
     "correlation.mean": "mean over pairs of nodes leaving of |C_jk| / sqrt(C_jj C_kk), C their covariance over samples",
     "correlation.max": "maximum over pairs",
     "effective_rank": "(tr C)² / sum_jk C_jk²: participation ratio of C's eigenvalues, from 1 to the number of nodes",
+    "node_distance": "sqrt((1/m - 1) / (r - 1)), m the mean over pairs of nodes leaving of their squared correlation, r"
+    " the effective rank of the values entering: 0 where all nodes are one function, about 1 for independent weights",
     "edge_distance": "rms distance of two edges out of one input over that of two orthogonal ones:"
     " sqrt((n_out sum_j E[phi_j²] - E[(sum_j phi_j)²]) / ((n_out - 1) sum_j E[phi_j²])), summed over inputs",
     "gradient.values": "rms of d(u.y)/d(value entering) over samples, nodes and random unit vectors u; exact, since"
@@ -84,7 +92,7 @@ NODES = {
     "preact_mean": "mean over samples",
     "preact_std": "std over samples, divided by their number",
     "preact_rms": "sqrt(E[x²])",
-    "preact.q05 q25 q50 q75 q95": "quantiles over the first stats.first.n samples (full)",
+    "preact.q05 q25 q50 q75 q95": "quantiles over the first stats.quantiles.n samples (full)",
     "off_grid": "share of samples outside the grid range",
     "empty_intervals": "share of the node's grid intervals without a sample",
     "gradient": "rms of d(u.y)/dx over samples and u (full)",
@@ -105,7 +113,7 @@ EDGES = {
     "postact_mean_abs": "E[|phi|] (full)",
     "postact_min": "minimum over samples (full)",
     "postact_max": "maximum over samples (full)",
-    "postact.q05 q25 q50 q75 q95": "quantiles over the first stats.first.n samples (full)",
+    "postact.q05 q25 q50 q75 q95": "quantiles over the first stats.quantiles.n samples (full)",
     "spline_share": "variance of the spline branch over the sum of both branches' variances",
     "nonlinearity": "1 - R² of the best straight line on the samples",
     "slope": "slope of that line: cov(x, phi) / var x",
@@ -117,12 +125,15 @@ EDGES = {
 NETWORK = {
     "propagation.signal": "slope of the least-squares line through log sqrt(mean variance of a node) against depth,"
     " from the inputs on; a coordinate check (Yang et al. 2022, arXiv 2203.03466)",
+    "propagation.signal_low, signal_high": "95 % interval of that slope by Student's t, from the residuals of the line;"
+    " for three layers and more",
     "propagation.signal_ratio": "std of a node's value at the outputs over that at the inputs",
     "propagation.signal_by_layer": "std of the nodes of each layer, the inputs first, over that of the inputs: a list",
-    "propagation.gradient": "slope of log gradient.values against depth, from the outputs back (full)",
-    "propagation.gradient_ratio": "gradient.values at the inputs over that at the outputs (full)",
-    "propagation.gradient_by_layer": "rms gradient with respect to the nodes of each layer, the inputs first, over that"
-    " with respect to the outputs: a list (full)",
+    "propagation.gradient": "slope of the log norm, gradient.values times sqrt(nodes), against depth, from the outputs"
+    " back (full)",
+    "propagation.gradient_ratio": "that norm at the inputs over that at the outputs (full)",
+    "propagation.gradient_by_layer": "that norm at the nodes of each layer, the inputs first, over that at the outputs: a"
+    " list (full)",
     "jacobian.median": "median of the singular values of dy/dx over the first stats.ntk.n samples (full)",
     "jacobian.min": "smallest singular value (full)",
     "jacobian.max": "largest singular value (full)",

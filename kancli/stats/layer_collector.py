@@ -28,17 +28,22 @@ BLOCK_SAMPLES = 64  # samples whose postacts are converted to float64 at a time
 class MeasureOptions:
     """What to accumulate besides counts of non-finite values."""
 
-    n_first: int  # leading samples to keep, for roughness and quantiles
+    n_first: int  # leading samples for roughness
+    n_quantiles: int  # leading samples for quantiles
     flat: float  # an edge is flat if its std is at most this share of the rms over all edges of the layer
     moments: bool  # moments of the bases, from which those of the edges follow
     extremes: bool  # mean |postact| and extremes, which need a pass over edges and samples
     full: bool  # compute the statistics marked "full"
 
     @classmethod
-    def of(cls, level: str, *, n_first: int, flat: float, ranges: bool) -> MeasureOptions:
+    def of(
+        cls, level: str, *, n_first: int, n_quantiles: int | None = None, flat: float, ranges: bool
+    ) -> MeasureOptions:
         """The options for a level of `stats.level`; `ranges` adds what `EdgeRanges` needs."""
         measures, full = level != "none", level == "full"
-        return cls(n_first if measures else 0, flat, moments=measures or ranges, extremes=full or ranges, full=full)
+        n_first = n_first if measures else 0
+        n_quantiles = (n_first if n_quantiles is None else n_quantiles) if full else 0
+        return cls(n_first, n_quantiles, flat, moments=measures or ranges, extremes=full or ranges, full=full)
 
 
 class LayerCollector:
@@ -51,7 +56,7 @@ class LayerCollector:
     def __init__(self, layer: KANLayer, preacts: NodeValues, output: NodeValues, options: MeasureOptions) -> None:
         self.layer, self.preacts, self.output, self.options = layer, preacts, output, options
         self.non_finite = NonFiniteCounts(layer, preacts, output)
-        self.first_samples = SampleBuffer(options.n_first)
+        self.first_samples = SampleBuffer(max(options.n_first, options.n_quantiles))
         self.basis_moments = BasisMoments(layer)
         self.grid_low, self.grid_high = (end.cpu() for end in layer.grid_ends())  # [i], or [s, i]
         self.n = 0
@@ -119,7 +124,7 @@ class LayerCollector:
     @cached_property
     def along_x(self) -> dict[str, Array]:
         """`roughness` and `monotone` of each edge, `[s, i, o]`."""
-        return self.first_samples.along_x()
+        return self.first_samples.along_x(self.options.n_first)
 
     def ranges(self) -> EdgeRanges:
         """The ranges of the first member."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kancli.stats.layer_collector import LayerCollector
-from kancli.stats.nodes import pool
+from kancli.stats.nodes import node_distance, pool
 from kancli.stats.parameters import edges_that_are_on
 from kancli.stats.running_moments import Array
 
@@ -18,7 +18,8 @@ from kancli.stats.running_moments import Array
 def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
     """Statistics over samples and nodes, or over samples and edges, `[s]` each.
 
-    `preacts`, `postacts`, `output`: mean, std, rms = sqrt(E[v^2]); min and max (of postacts with `full` only).
+    `preacts`, `postacts`, `output`: mean, std, rms = sqrt(E[v^2]); `node_std`, `edge_std`: the root of the mean over
+        nodes or edges of their variances over samples; min and max (of postacts with `full` only).
     `gain`: output over preacts; `rms` is the ratio of their rms, `variance` the ratio of the nodes' mean variances.
     `off_grid`: share of the values entering that lie outside the grid range.
     `empty_intervals`: share of grid intervals, over all inputs, without a sample.
@@ -30,7 +31,7 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
     `nonlinearity`: 1 - R^2 of each edge's best straight line on the samples; mean and max over edges that vary.
     `roughness`: see `SampleBuffer.along_x`; mean and max over edges that vary. `monotone`: share of edges that are.
     `curvature` (`full`): see `edge_curvature`; mean and max over edges.
-    `correlation`, `effective_rank`: see `NodeValues.similarity_statistics`.
+    `correlation`, `effective_rank`: see `NodeValues.similarity_statistics`. `node_distance`: see `nodes.node_distance`.
     `edge_distance`: rms distance of two edges out of one input, over that of two orthogonal ones:
         sqrt((n_out sum_j E[phi_j^2] - E[(sum_j phi_j)^2]) / ((n_out - 1) sum_j E[phi_j^2])), sums also over the
         inputs. 0 where all edges out of an input are the same function.
@@ -39,7 +40,10 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
     gain_variance = samples.output.moments.variance.mean(axis=1), samples.preacts.moments.variance.mean(axis=1)
     stats = {
         "preacts": preacts,
-        "postacts": pool(samples.edge_moments.mean, samples.variance),
+        "postacts": {
+            **pool(samples.edge_moments.mean, samples.variance),
+            "edge_std": np.sqrt(_by_member(samples.variance).mean(axis=1)),
+        },
         "output": output,
         "gain": {"rms": _ratio(output["rms"], preacts["rms"]), "variance": _ratio(*gain_variance)},
         "off_grid": samples.off_grid.sum(axis=1) / samples.layer.n_in / samples.n,
@@ -50,11 +54,12 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
         "roughness": _mean_and_max(samples.along_x["roughness"]),
         "monotone": _monotone_share(samples),
         **samples.output.similarity_statistics(),
+        "node_distance": node_distance(samples.preacts, samples.output),
         "edge_distance": _edge_distance(samples),
     }
     if samples.options.full:
         stats["curvature"] = _mean_and_max(samples.curvature)
-        quantiles = samples.first_samples.layer_quantiles()
+        quantiles = samples.first_samples.layer_quantiles(samples.options.n_quantiles)
         stats["preacts"] |= quantiles["preacts"]
         stats["postacts"] |= {
             "mean_abs": _by_member(samples.sum_abs / samples.n).mean(axis=1),
@@ -76,7 +81,7 @@ def node_statistics(samples: LayerCollector) -> dict[str, Any]:
         "empty_intervals": (samples.basis_moments.visits == 0).mean(axis=2),
     }
     if samples.options.full:
-        stats["preact"] = samples.first_samples.node_quantiles()
+        stats["preact"] = samples.first_samples.node_quantiles(samples.options.n_quantiles)
     return stats
 
 
@@ -101,7 +106,7 @@ def edge_statistics(samples: LayerCollector) -> dict[str, Any]:
             "postact_mean_abs": samples.sum_abs / samples.n,
             "postact_min": samples.low,
             "postact_max": samples.high,
-            "postact": samples.first_samples.edge_quantiles(),
+            "postact": samples.first_samples.edge_quantiles(samples.options.n_quantiles),
         }
     return stats
 

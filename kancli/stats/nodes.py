@@ -5,11 +5,15 @@ Shapes: n samples, s members (1 for a single model), j nodes.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from torch import Tensor
 
 from kancli.kan.threads import one_blas_thread
 from kancli.stats.running_moments import Array, Moments, total
+
+MIN_FREEDOM = 1e-3  # of the effective rank above 1: values closer to one variable count as one
 
 
 class NodeValues:
@@ -53,7 +57,34 @@ class NodeValues:
     def pooled(self) -> dict[str, Array]:
         """Statistics over all samples and nodes, `[s]` each."""
         mean, variance = self.moments.mean, self.moments.variance
-        return {**pool(mean, variance), "min": self.moments.low.min(axis=1), "max": self.moments.high.max(axis=1)}
+        low, high = self.moments.low.min(axis=1), self.moments.high.max(axis=1)
+        return {**pool(mean, variance), "node_std": np.sqrt(variance.mean(axis=1)), "min": low, "max": high}
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Covariances of every two nodes over the samples, `[s, j, j]`; computed once, after the last update."""
+        variance = self.moments.variance
+        if variance.shape[1] == 1:
+            return variance[:, :, None]
+        mean = self.sums / self.moments.n
+        return self.products / self.moments.n - mean[:, :, None] * mean[:, None, :]
+
+    @property
+    def effective_rank(self) -> Array:
+        """(tr C)^2 / sum_jk C_jk^2, `[s]`."""
+        variance = self.moments.variance
+        if variance.shape[1] == 1:
+            return np.where(variance[:, 0] > 0, 1.0, np.nan)
+        return variance.sum(axis=1) ** 2 / (self.covariance.reshape(len(variance), -1) ** 2).sum(axis=1)
+
+    @property
+    def correlations(self) -> tuple[Array, Array]:
+        """|C_jk| / sqrt(C_jj C_kk), `[s, j, j]`, 0 but for pairs of nodes that both vary; and the number of these."""
+        spread = np.sqrt(self.moments.variance)
+        scale = spread[:, :, None] * spread[:, None, :]
+        pairs = (scale != 0) & ~np.eye(scale.shape[1], dtype=bool)
+        correlations = np.where(pairs, np.minimum(np.abs(self.covariance) / scale, 1.0), 0.0)
+        return correlations, pairs.sum(axis=(1, 2))
 
     def similarity_statistics(self) -> dict[str, object]:
         """Similarity of the nodes, `[s]` each; with C the covariance of the nodes' values over the samples, `[j, j]`.
@@ -62,29 +93,29 @@ class NodeValues:
         `effective_rank`: (tr C)^2 / sum_jk C_jk^2, the participation ratio of the eigenvalues of C: 1 where all nodes
             are perfectly correlated, their number where none are correlated and all have one variance.
         """
-        variance = self.moments.variance
-        s, n_nodes = variance.shape
-        if n_nodes == 1:
-            undefined = np.full(s, np.nan)
-            return {
-                "correlation": {"mean": undefined, "max": undefined},
-                "effective_rank": np.where(variance[:, 0] > 0, 1.0, np.nan),
-            }
-        n = self.moments.n
-        mean = self.sums / n
-        covariance = self.products / n - mean[:, :, None] * mean[:, None, :]
-        spread = np.sqrt(variance)
-        scale = spread[:, :, None] * spread[:, None, :]
-        pairs = (scale != 0) & ~np.eye(n_nodes, dtype=bool)
-        correlation = np.where(pairs, np.minimum(np.abs(covariance) / scale, 1.0), 0.0).reshape(s, -1)
-        count = pairs.reshape(s, -1).sum(axis=1)
+        correlations, count = self.correlations
+        correlations = correlations.reshape(len(count), -1)
         return {
             "correlation": {
-                "mean": correlation.sum(axis=1) / count,
-                "max": np.where(count > 0, correlation.max(axis=1), np.nan),
+                "mean": correlations.sum(axis=1) / count,
+                "max": np.where(count > 0, correlations.max(axis=1), np.nan),
             },
-            "effective_rank": variance.sum(axis=1) ** 2 / (covariance.reshape(s, -1) ** 2).sum(axis=1),
+            "effective_rank": self.effective_rank,
         }
+
+
+def node_distance(entering: NodeValues, leaving: NodeValues) -> Array:
+    """How far the nodes leaving a layer are from being one function, `[s]`.
+
+    sqrt((1 / m - 1) / (r - 1)), m the mean over pairs of nodes leaving of their squared correlation, r the effective
+    rank of the values entering: the tangent of a typical angle between two nodes, over that of nodes with independent
+    weights, for which E[m] = 1 / r. 0 where all nodes are one function, about 1 where they are independent. NaN where
+    the values entering are one variable, of which all nodes are functions, or where no two nodes vary.
+    """
+    correlations, count = leaving.correlations
+    similarity = (correlations**2).reshape(len(count), -1).sum(axis=1) / count
+    freedom = entering.effective_rank - 1
+    return np.sqrt(np.maximum(1 / similarity - 1, 0.0) / np.where(freedom > MIN_FREEDOM, freedom, np.nan))
 
 
 def pool(mean: Array, variance: Array) -> dict[str, Array]:

@@ -37,15 +37,15 @@ class SampleBuffer:
                 buffer.append(values[:, :free].transpose(0, 1).cpu().contiguous().numpy())
             self.n += len(self.preacts[-1])
 
-    def along_x(self) -> dict[str, Array]:
-        """Statistics of each edge along the samples in order of x, `[s, i, o]` each.
+    def along_x(self, n: int) -> dict[str, Array]:
+        """Statistics of each edge along the first n samples in order of x, `[s, i, o]` each.
 
         `roughness`: sum of |phi(x_{q+1}) - phi(x_q)| over max phi - min phi: total variation over range, 1 for a
             monotone edge, about the number of its swings otherwise.
         `monotone`: 1 where phi rises or falls all the way, but for rounding, else 0.
         Both are NaN for an edge that is flat or not finite.
         """
-        x, y = np.concatenate(self.preacts), np.concatenate(self.postacts)
+        x, y = np.concatenate(self.preacts)[:n], np.concatenate(self.postacts)[:n]
         _, s, i = x.shape
         stats = {name: np.empty(y.shape[1:]) for name in ("roughness", "monotone")}
         for block in blocks(s, i, y[:, 0, 0].size, MAX_BLOCK):
@@ -54,25 +54,25 @@ class SampleBuffer:
                 stats[name][block] = value
         return stats
 
-    def layer_quantiles(self) -> dict[str, dict[str, Array]]:
+    def layer_quantiles(self, n: int) -> dict[str, dict[str, Array]]:
         """5, 25, 50, 75 and 95 % quantiles of `preacts` and `postacts` over samples and nodes or edges, `[s]` each."""
-        return {"preacts": _pooled_quantiles(self.preacts), "postacts": _pooled_quantiles(self.postacts)}
+        return {"preacts": _pooled_quantiles(self.preacts, n), "postacts": _pooled_quantiles(self.postacts, n)}
 
-    def node_quantiles(self) -> dict[str, Array]:
+    def node_quantiles(self, n: int) -> dict[str, Array]:
         """Quantiles of each node entering, `[s, i]`."""
-        return quantiles_of(_joined(self.preacts), 0)
+        return quantiles_of(_joined(self.preacts, n), 0)
 
-    def edge_quantiles(self) -> dict[str, Array]:
+    def edge_quantiles(self, n: int) -> dict[str, Array]:
         """Quantiles of each edge, `[s, i, o]`."""
-        return quantiles_of(_joined(self.postacts), 0)
+        return quantiles_of(_joined(self.postacts, n), 0)
 
 
-def _joined(chunks: Sequence[Array]) -> Array:
-    return np.concatenate(chunks).astype(np.float64)
+def _joined(chunks: Sequence[Array], n: int) -> Array:
+    return np.concatenate(chunks)[:n].astype(np.float64)
 
 
-def _pooled_quantiles(chunks: Sequence[Array]) -> dict[str, Array]:
-    values = _joined(chunks).swapaxes(0, 1)  # [s, n, ...]
+def _pooled_quantiles(chunks: Sequence[Array], n: int) -> dict[str, Array]:
+    values = _joined(chunks, n).swapaxes(0, 1)  # [s, n, ...]
     return quantiles_of(values.reshape(len(values), -1), 1)
 
 

@@ -21,6 +21,7 @@ UNDEFINED_REASONS = {
     ".z": "its law has no randomness",
     ".z_std": "its law has no randomness",
     ".correlation.": "there is no pair of nodes that vary",
+    ".node_distance": "there is no pair of nodes that vary, or the values entering are one variable",
     ".edge_distance": "no two edges come out of one input, or all are 0",
 }
 

@@ -15,10 +15,12 @@ import numpy as np
 
 from kancli.stats.law_distance import chance_probabilities
 from kancli.stats.network_stats import LayerStats, NetworkStats, format_non_finite, non_finite
+from kancli.stats.propagation import MIN_LAYERS
 from kancli.stats.running_moments import Array
 from kancli.stats.summary import summary_statistics
 
 MIN_RATIO = 1e-300  # smaller ratios, 0 among them, count as this, so that their log is finite
+ONE_INPUT = "one input: all nodes are functions of it, alike under any weights"
 Bounds = tuple[float | None, float | None]  # warn and fail from here on; None for never
 
 
@@ -138,9 +140,16 @@ def verdict_inputs(stats: NetworkStats) -> dict[str, VerdictInput]:
 
     no_gradient = None if gradient else "measured with stats=full"
     has_pairs = any(layer.n_out > 1 for layer in layers[:-1])
+    has_choice = any(layer.n_out > 1 and layer.n_in > 1 for layer in layers[:-1])
     return {
         "signal_vanishes": VerdictInput(signal, low_is_bad=True, ratio=True),
         "signal_explodes": VerdictInput(signal, ratio=True),
+        "signal_contracts": VerdictInput(
+            {"a layer": np.exp(stats.network["propagation"]["signal_high"])},
+            low_is_bad=True,
+            ratio=True,
+            missing=None if len(layers) >= MIN_LAYERS else f"fewer than {MIN_LAYERS} layers",
+        ),
         "gradient_vanishes": VerdictInput(gradient, low_is_bad=True, ratio=True, missing=no_gradient),
         "gradient_explodes": VerdictInput(gradient, ratio=True, missing=no_gradient),
         "off_grid": VerdictInput(by_layer(lambda layer: layer["off_grid"])),
@@ -148,9 +157,9 @@ def verdict_inputs(stats: NetworkStats) -> dict[str, VerdictInput]:
         "linear": VerdictInput(by_layer(lambda layer: layer["nonlinearity"]["max"]), low_is_bad=True),
         "rough": VerdictInput(by_layer(lambda layer: layer["roughness"]["mean"])),
         "nodes_degenerate": VerdictInput(
-            by_layer(lambda layer: layer["edge_distance"], layers[:-1]),
+            by_layer(lambda layer: layer["node_distance"], layers[:-1]),
             low_is_bad=True,
-            missing=None if has_pairs else "no hidden layer of several nodes",
+            missing="no hidden layer of several nodes" if not has_pairs else None if has_choice else ONE_INPUT,
         ),
         "dead_edges": VerdictInput(by_layer(lambda layer: layer["flat_edges"])),
         "off_law": VerdictInput(_chances(layers), low_is_bad=True, missing="no law with randomness"),
@@ -164,8 +173,12 @@ def _signal(layers: Sequence[LayerStats]) -> dict[str, Array]:
 
 
 def _gradient(layers: Sequence[LayerStats]) -> dict[str, Array]:
-    """rms gradient with respect to the values entering each layer over that with respect to the outputs."""
-    growth = list(itertools.accumulate((layer.layer["gradient_gain"] for layer in reversed(layers)), np.multiply))
+    """Norm of the gradient with respect to the values entering each layer over that with respect to the outputs.
+
+    Norms, root mean square times sqrt(nodes): an orthogonal map between layers of any two widths keeps them.
+    """
+    gains = (layer.layer["gradient_gain"] * math.sqrt(layer.n_in / layer.n_out) for layer in reversed(layers))
+    growth = list(itertools.accumulate(gains, np.multiply))
     return {f"input of layer {number}": ratio for number, ratio in enumerate(reversed(growth))}
 
 

@@ -153,7 +153,7 @@ def test_failed_verdict_with_strict_is_exit_code_4(kan_run):
     assert outcome.code == 4
     (line,) = outcome.err.splitlines()
     assert "nodes_degenerate 0.0" in line
-    assert "bound 0.05" in line
+    assert "bound 0.04" in line
     run = outcome.json("run.json")
     assert (run["status"], run["failed_verdicts"]) == ("complete", ["nodes_degenerate"])
     assert kan_run("init=symmetric", "strict=true", "verdicts.nodes_degenerate=[0.05,null]").code == 0

@@ -8,7 +8,7 @@ import pytest
 from kancli.config.validation import validate
 from kancli.runs.console import number, share, show
 from kancli.runs.experiment import compute
-from kancli.runs.summary import summary
+from kancli.runs.summary import SPREADS, summary
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +36,21 @@ def test_the_table_has_the_numbers_of_the_statistics(result):
         names = ("scale_base", "coef", "preacts", "postacts", "output")
         assert [float(cell) for cell in means[1:6]] == pytest.approx([layer[name]["mean"] for name in names], rel=5e-3)
         assert [float(cell[1:]) for cell in stds[1:6]] == pytest.approx(
-            [layer[name]["std"] for name in names], rel=5e-3
+            [layer[name][std] for name, std in SPREADS.items()], rel=5e-3
         )
         assert float(means[6].rstrip("%")) == pytest.approx(100 * layer["off_grid"], abs=0.5)
         assert float(means[7].rstrip("%")) == pytest.approx(100 * layer["spline_share"], rel=0.05)
+
+
+def test_the_table_shows_the_collapse_of_the_nodes():
+    """Every node comes to a constant of its own: a std over samples and nodes together would stay near 0.003."""
+    config = {"width": [4, *[16] * 12, 2], "init": {"scheme": "efficient_kan"}, "dtype": "float64"}
+    stats = compute(validate(config)).stats
+    shown = re.findall(r"^\d+-\d+ .*?(\S+) *$", printed(stats, []), re.MULTILINE)
+    stds = [float(std.removeprefix("±")) for std in shown]
+    assert len(stds) == 13
+    assert stds[-1] < 1e-6 < 1e-3 < stds[1]
+    assert stats["layers"][-1]["output"]["std"] > 1000 * stds[-1]
 
 
 @pytest.mark.parametrize(
@@ -70,8 +81,8 @@ def test_a_network_of_any_size_fits_80_columns(result):
     stats = result.stats
     wide = {**stats, "layers": [{**layer, "n_in": 1000, "n_out": 1024} for layer in stats["layers"]]}
     for layer in wide["layers"]:
-        for name in ("scale_base", "coef", "preacts", "postacts", "output"):
-            layer[name] = {"mean": -1.234567e-05, "std": 1.234567e-10}
+        for name, std in SPREADS.items():
+            layer[name] = {"mean": -1.234567e-05, std: 1.234567e-10}
     table = printed(wide, []).splitlines()[1:-2]
     assert max(map(len, table)) <= 80
     assert not any("…" in line for line in table)

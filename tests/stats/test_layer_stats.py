@@ -93,6 +93,12 @@ def test_layer_statistics_against_plain_numpy(x, chunks, grid, k):
         for name, values in (("preacts", pre), ("postacts", post)):
             wanted = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95])
             assert [entry[name][each] for each in ("q05", "q25", "q50", "q75", "q95")] == pytest.approx(wanted)
+        for name, within, values in (
+            ("preacts", "node_std", pre),
+            ("postacts", "edge_std", post),
+            ("output", "node_std", out),
+        ):
+            assert entry[name][within] == pytest.approx(np.sqrt(values.var(0).mean()), rel=1e-9)
         assert entry["postacts"]["mean_abs"] == pytest.approx(np.abs(post).mean(), rel=1e-12)
         assert entry["gain"]["rms"] == pytest.approx(np.sqrt((out**2).mean() / (pre**2).mean()), rel=1e-9)
         assert entry["gain"]["variance"] == pytest.approx(out.var(0).mean() / pre.var(0).mean(), rel=1e-9)

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from kancli.inits import SCHEMES
@@ -16,6 +17,7 @@ from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
 from kancli.stats.law_distance import Declared
 from kancli.stats.options import Verdicts
+from kancli.stats.propagation import growth_slope, slope_margin
 from kancli.stats.verdicts import Verdict, judge
 
 BOUNDS = vars(Verdicts())
@@ -86,6 +88,26 @@ def test_a_bound_is_reached_by_what_equals_it(x):
     assert verdicts_of(half, x, signal_vanishes=(None, None))["signal_vanishes"].verdict == "pass"
 
 
+@pytest.mark.parametrize("width", [[64, 64, 64, 1], [1, 40], [3, 12, 2]])
+def test_gradients_are_compared_by_their_norms_whatever_the_widths(width):
+    """Against autograd: the norm of d(u.y)/dx over that of u, root mean square over samples and orthonormal u."""
+    model = KAN(
+        width, grid=5, k=3, base_fun=base_function("identity"), base_name="identity", bias=True, dtype=torch.float64
+    )
+    init_(model, SCHEMES["baseline"](std=0.0), seed=0)
+    x = torch.from_numpy(np.random.default_rng(1).uniform(-1, 1, size=(20, width[0])))
+    jacobian = torch.autograd.functional.jacobian(lambda x: model(x).sum(0), x)  # [c, n, i]
+    wanted = float(jacobian.square().sum(-1).mean().sqrt())
+    stats = stats_of(model, x)
+    assert stats.network["propagation"]["gradient_ratio"][0] == pytest.approx(wanted, rel=1e-9)
+    bounds = {**BOUNDS, "gradient_vanishes": (wanted * 1.001, None), "gradient_explodes": (wanted * 0.999, None)}
+    told = {verdict.name: verdict for verdict in judge(stats, bounds, ensemble=False)}
+    if len(width) == 2:
+        assert told["gradient_vanishes"].value == told["gradient_explodes"].value == pytest.approx(wanted, rel=1e-9)
+    defaults = {verdict.name: verdict.verdict for verdict in judge(stats, BOUNDS, ensemble=False)}
+    assert defaults["gradient_vanishes"] == defaults["gradient_explodes"] == "pass"
+
+
 def test_off_grid(x):
     model = model_of([2, 3])
     for shift, verdict in ((0, "pass"), (1.5, "warn"), (3, "fail")):
@@ -109,6 +131,66 @@ def test_degenerate_nodes(x):
         assert verdicts_of(model_of([2, 5, 1], scheme), x)["nodes_degenerate"].verdict == verdict
     told = verdicts_of(model_of([2, 1, 1]), x)["nodes_degenerate"]
     assert told == Verdict("nodes_degenerate", None, 0.05, None, "no hidden layer of several nodes")
+
+
+def share_failing(width, scheme, n_seeds):
+    model = model_of(width, scheme, members=n_seeds)
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(100, width[0]))).float()
+    stats = stats_of(model, x, full=False)
+    judged = [verdict for seed in range(n_seeds) for verdict in judge(stats.member(seed), BOUNDS, ensemble=False)]
+    return np.mean([verdict.verdict == "fail" for verdict in judged if verdict.name == "nodes_degenerate"])
+
+
+@pytest.mark.parametrize("n_in", [20, 64])
+def test_nodes_that_are_nearly_one_function_fail_for_many_inputs_too(n_in):
+    """The reference's symmetric case, whose nodes correlate by 0.99 at [20, 5, 1]; its default is far from it."""
+    assert share_failing([n_in, 5, 1], Reference(noise_scale_base=0.0), 50) > 0.95
+    assert share_failing([n_in, 5, 1], Reference(), 50) == 0
+
+
+def test_nodes_of_one_input_are_not_judged():
+    told = verdicts_of(model_of([1, 5, 1]), torch.linspace(-1, 1, 50)[:, None])["nodes_degenerate"]
+    assert (told.value, told.verdict) == (None, None)
+    assert told.detail == "one input: all nodes are functions of it, alike under any weights"
+
+
+@pytest.mark.parametrize("n_in", [8, 64])
+def test_the_distance_of_nodes_is_1_for_independent_weights_and_does_not_know_their_size(n_in):
+    """E of the squared correlation is 1 over the effective rank of the inputs, whether these correlate or not."""
+    generator = np.random.default_rng(0)
+    model = KAN([n_in, 100], grid=5, k=3, base_fun=base_function("identity"), dtype=torch.float64)
+    init_(model, Reference(noise_scale=0.0), seed=0)
+    weights = generator.normal(size=(n_in, 100)) * generator.uniform(0.1, 10, size=100)
+    with torch.no_grad():
+        model.layers[0].scale_base.copy_(torch.from_numpy(weights))
+    x = generator.normal(size=(4000, n_in))
+    for mixed in (x, x @ generator.normal(size=(n_in, n_in))):
+        found = stats_of(model, torch.from_numpy(mixed), full=False).layers[0].layer["node_distance"][0]
+        squared = np.corrcoef((mixed @ weights).T)[np.triu_indices(100, 1)] ** 2
+        rank = np.trace(np.cov(mixed.T)) ** 2 / (np.cov(mixed.T) ** 2).sum()
+        assert found == pytest.approx(math.sqrt((1 / squared.mean() - 1) / (rank - 1)), rel=1e-9)
+        assert found == pytest.approx(1, abs=0.15)
+
+
+def test_a_contraction_is_judged_by_its_rate_not_by_the_depth(x):
+    for depth in (3, 6, 12):
+        for slope, verdict in ((0.3, "fail"), (0.45, "warn"), (0.9, "pass")):
+            told = verdicts_of(linear_chain([2] * (depth + 1), slope), x, full=False)["signal_contracts"]
+            assert told.value == pytest.approx(slope, rel=1e-3)
+            assert (told.verdict, told.detail) == (verdict, "a layer")
+    told = verdicts_of(linear_chain([2, 2, 2], 0.1), x)["signal_contracts"]
+    assert told == Verdict("signal_contracts", None, 0.5, None, "fewer than 3 layers")
+
+
+def test_the_interval_of_a_slope_is_that_of_linear_regression():
+    """Against scipy; a ragged line has a wide interval, and a contraction that is not sure does not fail."""
+    sizes = np.exp(np.random.default_rng(0).normal(size=(20, 6)).cumsum(axis=1))
+    slope, margin = growth_slope(sizes), slope_margin(sizes)
+    for row, found, half in zip(sizes, slope, margin, strict=True):
+        line = scipy.stats.linregress(np.arange(6), np.log(row))
+        assert found == pytest.approx(line.slope, rel=1e-9)
+        assert half == pytest.approx(scipy.stats.t(4).ppf(0.975) * line.stderr, rel=1e-9)
+    assert np.isnan(slope_margin(sizes[:, :3])).all()
 
 
 def test_dead_edges(x):
