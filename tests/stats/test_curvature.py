@@ -94,6 +94,7 @@ def test_straight_edges_have_none_and_a_parabola_its_own():
 def test_members_mask_and_standardised_bases():
     model = model_of(members=3, masked=True)
     layer = model.layers[0]
+    assert layer.mask is not None
     layer.mask[:, 0, 1] = False
     found = edge_curvature(layer)
     assert (found[:, 0, 1] == 0).all()
