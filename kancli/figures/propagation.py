@@ -10,13 +10,24 @@ import numpy as np
 
 from kancli.figures.bounds import Bounds, draw_bounds
 from kancli.figures.data import DepthProfile, FigureData, NothingToDrawError, depth_profile
-from kancli.figures.panels import LEFT, TOP, label_panel, make_panels, mean_and_interval, plot_mean, set_log_scale
+from kancli.figures.diagram.canvas import text_width
+from kancli.figures.panels import (
+    HEIGHT,
+    LEFT,
+    TOP,
+    label_panel,
+    make_panels,
+    mean_and_interval,
+    plot_mean,
+    set_log_scale,
+)
 from kancli.figures.style import PALETTES, Palette, format_short
 from kancli.stats.glossary import quantities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     from kancli.figures.options import FigureOptions
 
@@ -25,7 +36,8 @@ STYLES = (
     ((0, (4, 2)), "s"),
     ((0, (1, 1.5)), "^"),
 )  # in turn with the colours, so that a line shows under another
-NAME_LENGTH, Y_LABEL_LENGTH = 44, 34
+Y_LABEL_LENGTH = 34
+NAME_SIZES, NAME_WIDTH = (7.5, 6.5, 5.5, 4.5), 3.3  # points, the largest that has room; inches
 
 
 def plot(data: FigureData, options: FigureOptions) -> Figure:
@@ -79,18 +91,34 @@ def plot_profiles(
     figure, (*panels, names) = make_panels(len(measured) + 1, palette, options.dpi, left=LEFT + 0.16)
     for axes, quantity in zip(panels, measured, strict=True):
         _draw(axes, quantity, profiles, bounds, palette)
-    names.set_axis_off()
     has_bands = any("low" in values for profile in profiles for values in profile.values.values())
     notes = [*remarks, *(["line: median of the seeds; band: 5 to 95 % of them"] if has_bands else [])]
-    names.legend(
-        panels[0].get_lines()[: len(profiles)],
-        [_entry(profile, measured) for profile in profiles],
-        title="\n".join([*(line for note in notes for line in textwrap.wrap(note, NAME_LENGTH)),
-                         f"slope of the log a layer: {', '.join(measured)}"]),
-        loc="upper left", bbox_to_anchor=(-0.2, 1.1), fontsize=7.5, title_fontsize=8, frameon=False,
-        labelcolor=palette.ink, handlelength=3, alignment="left",
-    ).get_title().set_color(palette.ink)  # fmt: skip
+    _draw_names(names, panels[0].get_lines()[: len(profiles)], profiles, measured, notes, palette)
     return figure
+
+
+def _draw_names(
+    axes: Axes,
+    lines: Sequence[Line2D],
+    profiles: Sequence[DepthProfile],
+    measured: Sequence[str],
+    notes: Sequence[str],
+    palette: Palette,
+) -> None:
+    """Fill a panel with the names and slopes of the lines, and the notes above them."""
+    slopes = f"slope of the log a layer: {', '.join(measured)}"
+    for size in NAME_SIZES:
+        length = int(NAME_WIDTH / text_width("x", size))
+        entries = ["\n".join(textwrap.wrap(_entry(profile, measured), length)) for profile in profiles]
+        title = "\n".join(line for note in (*notes, slopes) for line in textwrap.wrap(note, length))
+        n_lines = sum(text.count("\n") + 1 for text in (*entries, title))
+        if size * (1.3 * n_lines + 0.5 * len(entries)) / 72 < HEIGHT - 0.2:
+            break
+    axes.set_axis_off()
+    legend = axes.legend(lines, entries, title=title, loc="upper left", bbox_to_anchor=(-0.2, 1.1), alignment="left",
+                         fontsize=size, title_fontsize=size, labelcolor=palette.ink, handlelength=3,
+                         frameon=False)  # fmt: skip
+    legend.get_title().set_color(palette.ink)
 
 
 def _measured(profiles: Sequence[DepthProfile]) -> list[str]:
@@ -129,4 +157,4 @@ def _entry(profile: DepthProfile, measured: Sequence[str]) -> str:
     """The name of a line and its slopes."""
     slopes = [profile.slopes.get(quantity) for quantity in measured]
     texts = ["–" if slope is None else format_short(slope) for slope in slopes]
-    return "\n".join(textwrap.wrap(f"{profile.name or 'all seeds'}: {', '.join(texts)}", NAME_LENGTH))
+    return f"{profile.name or 'all seeds'}: {', '.join(texts)}"

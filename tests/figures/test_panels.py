@@ -404,6 +404,19 @@ def test_panels_of_a_sweep_do_not_overlap():
         assert_nothing_overlaps(plot_sweep(named))
 
 
+@pytest.mark.parametrize("style", ["light", "dark"])
+@pytest.mark.parametrize("count", [1, 16])
+def test_names_of_profiles_fit_the_figure(count, style):
+    values = {"signal": {"middle": np.ones(9)}, "gradient": {"middle": np.ones(9) / 2}}
+    name = "width=32-32-32-32-32-32-32-32-32 init=pykan_0_2_8 noise_scale=0.25"
+    profiles = [DepthProfile(f"{name} grid={number}", values, {"signal": -0.5}) for number in range(count)]
+    remarks = ["16 of 40 combinations: the 8 of smallest and the 8 of largest output std"]
+    figure = propagation.plot_profiles(profiles, FigureOptions(style=style), {}, remarks)
+    assert_nothing_overlaps(figure)
+    (size,) = {text.get_fontsize() for text in figure.axes[-1].get_legend().get_texts()}
+    assert size >= 4
+
+
 def test_missing_data_is_named_with_the_option_that_records_it():
     plain = make_data(width=[2, 3, 1])
     with pytest.raises(NothingToDrawError, match="take stats=full"):
