@@ -62,7 +62,8 @@ def test_propagation_draws_the_judged_ratios_by_layer(single):
     drawn_signal, bound = drawn(signal)
     np.testing.assert_allclose(drawn_signal, np.stack([range(4), growth], -1), rtol=1e-9)
     assert bound[:, 1].tolist() == [1.5, 1.5]
-    back = np.cumprod([1, *(layer["gradient_gain"] for layer in reversed(layers))])[::-1]
+    gains = [layer["gradient_gain"] * math.sqrt(layer["n_in"] / layer["n_out"]) for layer in reversed(layers)]
+    back = np.cumprod([1, *gains])[::-1]
     np.testing.assert_allclose(drawn(gradient)[0], np.stack([range(4), back], -1), rtol=1e-9)
     shares, *bounds = drawn(off)
     assert shares[:, 1].tolist() == [layer["off_grid"] for layer in layers]
