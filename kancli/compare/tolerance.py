@@ -190,6 +190,11 @@ def _check_complete(baseline: Record, now: Record) -> None:
     """
     needed = {STATISTICS, *_repeating_stages(now)} - {"inputs"}  # inputs may not be kept
     if lacking := [name for name in now.ladder if name in needed and name not in baseline.ladder]:
+        if baseline.ladder.get("config") != now.ladder["config"]:  # see `Scheme.revision`
+            raise InconclusiveError(
+                f"{baseline.name}: recorded before its scheme changed: it lacks {lacking[0]};"
+                " review the change in CHANGELOG.md, then bless the run again"
+            )
         raise InconclusiveError(f"{baseline.name}: damaged: its ladder lacks {lacking[0]}")
     layers, new = baseline.stats["layers"], now.stats["layers"]
     has_all = len(layers) == len(new) and all(_has_statistics(layer) for layer in layers)

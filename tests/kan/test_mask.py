@@ -131,6 +131,22 @@ def test_a_mask_changes_the_identity_of_its_runs_alone(presets):
     assert of["init=pykan_0_2_8 sparse_init=true"] != "c188459912c2ec36032ff54569217b5fc5da6d65a342252f7b0d45865915bade"
 
 
+def test_a_baseline_from_before_the_mask_is_inconclusive(kan_run):
+    """Not damaged: its config's hash and its tensors are those of the scheme as it was."""
+    run = kan_run(*SPARSE, "figures=none")
+    assert kan_run("bless", str(run.folder), "-o", "old.json").code == 0
+    assert kan_run("check", "old.json").code == 0
+    path = run.cwd / "old.json"
+    content = json.loads(path.read_text())
+    del content["sha256"]
+    content["ladder"] = {name: value for name, value in content["ladder"].items() if "mask" not in name}
+    content["ladder"]["config"] = "0" * 64
+    path.write_text(json.dumps(content))
+    answer = kan_run("check", "old.json")
+    assert answer.code == 5
+    assert "old.json: inconclusive: recorded before its scheme changed: it lacks layer 0 mask" in answer.out
+
+
 def test_a_scheme_with_a_mask_needs_a_layer_with_one():
     from kancli.inits import SCHEMES
     from kancli.inits.initialise import init_
