@@ -26,6 +26,7 @@ from kancli.stats.running_moments import Array, blocks, total
 MAX_WEIGHTS = 2**18  # weights of edges processed at a time
 MAX_POSITIONS = 2**15  # samples of inputs processed at a time: they fit a core's own cache
 MIN_VARIANCE = 1e-12  # of the mean square: a smaller variance is mostly rounding
+ROUNDING = 1e-14  # of the squares that are added: the error of a spline's variance, a difference of mean squares
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class EdgeMoments:
     spline_variance: Array  # of the spline branch
     branch_covariance: Array  # of base and spline branch
     x_covariance: Array  # of the edge and its input
+    rounding: Array  # bound of the rounding error of `variance`
     node_square: Array  # [s, i, 1]: mean square of the sum of all edges out of the input
 
     @property
@@ -165,7 +167,11 @@ class BasisMoments:
             square = square + (2 if r else 1) * _weigh(pairs, bases[..., None, : pairs.shape[-1], r])
         with_b, with_x, mean = (_weigh(coef, cross[..., None, :, factor]) for factor in range(3))
         spline = square - mean**2
-        spline = np.where(spline <= MIN_VARIANCE * square, 0.0, spline)
+        is_rounding = spline <= MIN_VARIANCE * square
+        # The terms of the square may cancel: the coefficients' own squares bound them.
+        terms = (self.k + 1) * _weigh(coef**2, bases[..., None, :, 0])
+        rounding = ROUNDING * terms + np.where(is_rounding, MIN_VARIANCE * square, 0.0)
+        spline = np.where(is_rounding, 0.0, spline)
         b_mean, x_mean = (products[..., factor, 2, None] for factor in range(2))
         b_variance = np.maximum(products[..., 0, 0, None] - b_mean**2, 0.0)
         base = scale_base**2 * b_variance
@@ -175,7 +181,7 @@ class BasisMoments:
         mean = mean + offset + scale_base * (b_mean + self.shift[:, inputs, :1])
         # Rounding errors are relative to the branches, whose sum may nearly cancel.
         variance = np.where(variance <= MIN_VARIANCE * (base + square), 0.0, variance)
-        return mean, variance, base, spline, covariance, x_covariance
+        return mean, variance, base, spline, covariance, x_covariance, rounding
 
 
 def _weigh(weights: Array, moments: Array) -> Array:

@@ -107,7 +107,8 @@ EDGES = {
     "coef_mean": "mean over the bases",
     "coef_std": "std over the bases, divided by their number",
     "postact_mean": "mean over samples",
-    "postact_std": "std over samples, divided by their number",
+    "postact_std": "std over samples, divided by their number; 0 below 1e-6 of the branches' rms, null where rounding"
+    " leaves it less than two digits",
     "postact_rms": "sqrt(E[phi²])",
     "curvature": "integral of phi''(x)² over the grid (full)",
     "postact_mean_abs": "E[|phi|] (full)",
@@ -115,7 +116,7 @@ EDGES = {
     "postact_max": "maximum over samples (full)",
     "postact.q05 q25 q50 q75 q95": "quantiles over the first stats.quantiles.n samples (full)",
     "spline_share": "variance of the spline branch over the sum of both branches' variances",
-    "nonlinearity": "1 - R² of the best straight line on the samples",
+    "nonlinearity": "1 - R² of the best straight line on the samples; null below ten times its rounding error",
     "slope": "slope of that line: cov(x, phi) / var x",
     "intercept": "intercept of that line",
     "roughness": "total variation over range along the first stats.first.n samples, as for the layer",
@@ -132,8 +133,8 @@ NETWORK = {
     "propagation.gradient": "slope of the log norm, gradient.values times sqrt(nodes), against depth, from the outputs"
     " back (full)",
     "propagation.gradient_ratio": "that norm at the inputs over that at the outputs (full)",
-    "propagation.gradient_by_layer": "that norm at the nodes of each layer, the inputs first, over that at the outputs: a"
-    " list (full)",
+    "propagation.gradient_by_layer": "that norm at the nodes of each layer, the inputs first, over that at the outputs:"
+    " a list (full)",
     "jacobian.median": "median of the singular values of dy/dx over the first stats.ntk.n samples (full)",
     "jacobian.min": "smallest singular value (full)",
     "jacobian.max": "largest singular value (full)",

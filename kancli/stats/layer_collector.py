@@ -15,12 +15,15 @@ from torch import Tensor
 from kancli.kan.layer import KANLayer, LayerTrace
 from kancli.stats.curvature import edge_curvature
 from kancli.stats.edge_moments import BasisMoments, EdgeMoments
-from kancli.stats.network_stats import EdgeRanges
+from kancli.stats.network_stats import BELOW_ROUNDING, EdgeRanges
 from kancli.stats.nodes import NodeValues
 from kancli.stats.non_finite import NonFiniteCounts, with_member_axis
 from kancli.stats.running_moments import Array, total
 from kancli.stats.sorted_samples import SampleBuffer
 
+MIN_PRECISION = 10  # a nonlinearity is at least this times its rounding error, or unknown
+MIN_NONLINEARITY = 1e-8  # what is smaller is known to be small
+MAX_ROUNDING = 0.02  # of a variance, 1 % of the std
 BLOCK_SAMPLES = 64  # samples whose postacts are converted to float64 at a time
 
 
@@ -111,10 +114,22 @@ class LayerCollector:
 
     @cached_property
     def nonlinearity(self) -> Array:
-        """1 - R^2 of each edge's best straight line on the samples, `[s, i, o]`; NaN for edges that do not vary."""
+        """1 - R^2 of each edge's best straight line on the samples, `[s, i, o]`; NaN for edges that do not vary, or
+        whose number is below the rounding of their variance."""
         explained = self.edge_moments.x_covariance**2 / self.preacts.moments.variance[..., None]
         unexplained = np.maximum(1 - explained / self.edge_moments.variance, 0.0)
-        return np.where(self.varies, unexplained, np.nan)
+        floor = MIN_PRECISION * self.rounding
+        return np.where(self.varies & ((unexplained > floor) | (floor < MIN_NONLINEARITY)), unexplained, np.nan)
+
+    @cached_property
+    def rounding(self) -> Array:
+        """Bound of the relative rounding error of each edge's variance, `[s, i, o]`; 0 where it does not vary."""
+        return np.where(self.varies, self.edge_moments.rounding / self.edge_moments.variance, 0.0)
+
+    @cached_property
+    def known_variance(self) -> Array:
+        """`variance`, NaN where rounding leaves less than two digits."""
+        return np.where(self.rounding <= MAX_ROUNDING, self.variance, np.nan)
 
     @cached_property
     def curvature(self) -> Array:
@@ -139,7 +154,16 @@ class LayerCollector:
         no_overflow = np.logical_and.reduce(
             [np.isfinite(variance.reshape(len(variance), -1)).all(axis=1) for variance in variances]
         )
+        unknown = np.zeros(len(no_overflow), dtype=bool)
+        if self.options.moments:
+            unknown = (self.varies & np.isnan(self.nonlinearity)).any(axis=(1, 2))
         return [
-            "some values are not finite" if message else "nothing varies" if is_finite else "overflow in float64"
-            for message, is_finite in zip(self.non_finite.messages(), no_overflow, strict=True)
+            "some values are not finite"
+            if message
+            else "overflow in float64"
+            if not is_finite
+            else BELOW_ROUNDING
+            if is_unknown
+            else "nothing varies"
+            for message, is_finite, is_unknown in zip(self.non_finite.messages(), no_overflow, unknown, strict=True)
         ]

@@ -42,7 +42,7 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
         "preacts": preacts,
         "postacts": {
             **pool(samples.edge_moments.mean, samples.variance),
-            "edge_std": np.sqrt(_by_member(samples.variance).mean(axis=1)),
+            "edge_std": np.sqrt(_by_member(samples.known_variance).mean(axis=1)),
         },
         "output": output,
         "gain": {"rms": _ratio(output["rms"], preacts["rms"]), "variance": _ratio(*gain_variance)},
@@ -92,7 +92,7 @@ def edge_statistics(samples: LayerCollector) -> dict[str, Any]:
     slope = np.where(x_variance == 0, np.nan, moments.x_covariance) / x_variance
     stats: dict[str, Any] = {
         "postact_mean": moments.mean,
-        "postact_std": np.sqrt(samples.variance),
+        "postact_std": np.sqrt(samples.known_variance),
         "postact_rms": np.sqrt(moments.square),
         "spline_share": moments.spline_variance / (moments.base_variance + moments.spline_variance),
         "nonlinearity": samples.nonlinearity,
@@ -116,8 +116,11 @@ def _flat_edges(samples: LayerCollector) -> Array:
     is_on = edges_that_are_on(samples.layer)
     n_on = _by_member(is_on).sum(axis=1)
     rms = np.sqrt(square / n_on)
-    is_flat = is_on & (np.sqrt(samples.variance) <= samples.options.flat * rms[:, None, None])
-    return np.where(np.isfinite(rms), _by_member(is_flat).sum(axis=1) / n_on, np.nan)
+    bound = (samples.options.flat * rms[:, None, None]) ** 2
+    error = samples.rounding * samples.variance
+    least, is_flat, greatest = (is_on & (samples.variance + sign * error <= bound) for sign in (1, 0, -1))
+    is_known = np.isfinite(rms) & (least == greatest).all(axis=(1, 2))
+    return np.where(is_known, _by_member(is_flat).sum(axis=1) / n_on, np.nan)
 
 
 def _branch_shares(samples: LayerCollector) -> dict[str, Any]:

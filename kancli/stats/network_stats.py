@@ -14,6 +14,8 @@ import numpy as np
 
 from kancli.stats.running_moments import Array
 
+BELOW_ROUNDING = "below the rounding of float64: the samples vary too little for their mean"  # an undefined number
+
 
 @dataclass(frozen=True)
 class LayerStats:

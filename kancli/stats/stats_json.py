@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kancli.stats.columns import flat
-from kancli.stats.network_stats import LayerStats, NetworkStats
+from kancli.stats.network_stats import BELOW_ROUNDING, LayerStats, NetworkStats
 from kancli.stats.summary import summary_statistics
 from kancli.stats.verdicts import Verdict
 
@@ -112,7 +112,7 @@ def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any
 
 
 def _reason(path: str, undefined: str) -> str:
-    if undefined != "nothing varies":
+    if undefined not in ("nothing varies", BELOW_ROUNDING):
         return undefined
     return next(
         (reason for name, reason in UNDEFINED_REASONS.items() if f"{name}." in f"{path}." or name in path), undefined

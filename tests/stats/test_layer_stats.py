@@ -185,6 +185,38 @@ def test_the_linear_case_is_linear(x):
             assert edge["intercept"] == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize("std", [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7])
+@pytest.mark.parametrize("mean", [0.3, 0.6, -0.9])
+def test_numbers_of_samples_that_hardly_vary_are_right_or_unknown(mean, std):
+    """Against values centred before they are squared; what is below the rounding of the sums is null, with the reason.
+
+    The nonlinearity of a narrow range is tiny: rounding must not make it look curved.
+    """
+    x = mean + std * torch.from_numpy(np.random.default_rng(0).normal(size=(400, 2)))
+    model = model_of([2, 5], noise_scale=1.0)
+    told = reported(model, x)
+    (layer,) = told["layers"]
+    post = model.trace(x)[0].postacts.numpy()
+    n_known = {"postact_std": 0, "nonlinearity": 0}
+    for (i, j), edge in edges(layer).items():
+        phi, along = post[:, i, j] - post[:, i, j].mean(), x[:, i].numpy() - float(x[:, i].mean())
+        residual = phi - along * (phi @ along) / (along @ along)
+        wanted = {"postact_std": phi.std(), "nonlinearity": (residual @ residual) / (phi @ phi)}
+        for name, value in wanted.items():
+            if name == "postact_std" and value < 2e-6 * np.sqrt((post[:, i, j] ** 2).mean()):
+                continue  # counts as 0: below 1e-6 of the branches' size
+            if edge[name] is not None:
+                n_known[name] += 1
+                assert edge[name] == pytest.approx(value, rel=0.15, abs=2e-8 if name == "nonlinearity" else 0)
+    if std >= 1e-4:
+        assert n_known["postact_std"] == 10
+    if std >= 1e-2:
+        assert n_known["nonlinearity"] == 10
+    if n_known["nonlinearity"] < 10:
+        reason = "below the rounding of float64: the samples vary too little for their mean"
+        assert told["reasons"]["layers.0.edges.nonlinearity"] == reason
+
+
 def test_identity_edges_pass_the_signal_on_as_it_is(x):
     """One input, one output, phi(x) = x: every gain is 1, far from 0 too."""
     model = model_of([1, 1, 1, 1], "identity", noise_scale=0, noise_scale_base=0)
