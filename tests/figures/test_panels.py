@@ -415,7 +415,7 @@ def test_names_of_profiles_fit_the_figure(count, style):
     figure = propagation.plot_profiles(profiles, FigureOptions(style=style), {}, remarks)
     assert_nothing_overlaps(figure)
     (size,) = {text.get_fontsize() for text in figure.axes[-1].get_legend().get_texts()}
-    assert size >= 4
+    assert float(size) >= 4
 
 
 def test_missing_data_is_named_with_the_option_that_records_it():
