@@ -167,9 +167,9 @@ def test_a_job_that_was_run_before_counts_once(kan_run, tmp_path):
 
 @pytest.mark.slow
 def test_an_objective_without_a_value_is_no_number(kan_run):
-    done = kan_run(*SEARCH, "objective=layer0_edge_distance", "width=2-1")
+    done = kan_run(*SEARCH, "objective=nodes_degenerate", "width=2-1")
     assert done.code == 6
-    assert "objective=layer0_edge_distance: has no value in this run" in done.err
+    assert "objective=nodes_degenerate: has no value in this run" in done.err
 
 
 @pytest.mark.slow
