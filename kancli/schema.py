@@ -125,13 +125,14 @@ ALL = "all"
 
 @dataclasses.dataclass(frozen=True)
 class Several(Generic[T]):
-    """A list of at least `at_least` entries of one kind."""
+    """A list of at least `at_least` and at most `at_most` entries of one kind."""
 
     kind: Kind
     at_least: int = 0
     example: str = ""
     bare: bool = False  # accept a bare name as a one-element list
     all_entries: tuple[Any, ...] = ()  # what the word `all` stands for
+    at_most: int | None = None
 
     def check(self, value: Any) -> tuple[Any, ...]:
         if self.all_entries and value == ALL:
@@ -140,6 +141,8 @@ class Several(Generic[T]):
             value = [value]
         if isinstance(value, str) or not isinstance(value, Sequence) or len(value) < self.at_least:
             raise FaultError(self.describe())
+        if self.at_most is not None and len(value) > self.at_most:
+            raise FaultError(f"{self.describe()}; given: {len(value)}")
         return tuple(self._entry(position, entry) for position, entry in enumerate(value))
 
     def _entry(self, position: int, entry: Any) -> Any:
@@ -150,6 +153,8 @@ class Several(Generic[T]):
 
     def describe(self) -> str:
         count = f", {self.at_least} or more" if self.at_least else ""
+        if self.at_most is not None:
+            count = f" of {self.at_least} to {self.at_most}"
         return f"list{count}" + (f", such as {self.example}" if self.example else "")
 
 

@@ -14,6 +14,7 @@ from kancli.schema import show
 # Numbers that only YAML 1.1 knows: 010 is 8, 0x10 is 16, 1:30 is 90. The command line refuses them.
 ODD_NUMBER = re.compile(r"[-+]?(0[0-7_]*[0-7][0-7_]*|0b[01_]+|0x[\da-fA-F_]+|[\d_]+(:[0-5]?\d)+(\.[\d_]*)?)")
 MAY_HOLD_ODD_NUMBER = re.compile(r"(?<![\w.])0[\dbx_]|\d:\d")
+MAX_BYTES = 32 << 10  # of one file; a typed word may have 8,000 characters
 PACKAGE_LINE = re.compile(r"^#\s*@package\s+(\S+)\s*$", re.MULTILINE)
 
 
@@ -116,7 +117,7 @@ def _load(path: Path) -> Preset:
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _read_text(path)
         content = OmegaConf.to_container(OmegaConf.create(text)) if text.strip() else {}
         faults = list(_odd_numbers(text, path))
     except AssertionError:  # raised by OmegaConf if the file holds a single value
@@ -141,6 +142,20 @@ def _load(path: Path) -> Preset:
         defaults if isinstance(defaults, list) else [defaults],
         {str(name): value for name, value in content.items()},
     )
+
+
+def _read_text(path: Path) -> str:
+    """Read a file of at most `MAX_BYTES`: YAML and Hydra take a second for every 30 kB.
+
+    Raises:
+        ConfigError: it is larger.
+        OSError, ValueError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ConfigError([f"{path}: has more than {MAX_BYTES >> 10} KiB; allowed: fewer; split it"])
+    return content.decode("utf-8")
 
 
 def _odd_numbers(text: str, path: Path) -> Iterator[str]:

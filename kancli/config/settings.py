@@ -71,7 +71,9 @@ class Settings:
     """All settings of one run. Those that belong to its identity determine parameters and activations."""
 
     width: tuple[int, ...] = key(
-        (2, 5, 1), Several(Integer(1, 10**7), at_least=2, example="2-5-1 or [2,5,1]"), "nodes per layer, inputs first"
+        (2, 5, 1),
+        Several(Integer(1, 10**7), at_least=2, at_most=10_000, example="2-5-1 or [2,5,1]"),
+        "nodes per layer, inputs first",
     )
     k: int = key(3, Integer(0, 10), "order of the B-splines; G + k basis functions an edge")
     base_fun: str = key("silu", Choice(base_functions.NAMES), "residual function b(x)")

@@ -82,3 +82,24 @@ def test_numbers_of_yaml_1_1_are_refused(tmp_path, number):
         compose(["experiment=mine"], Presets([builtin_folder(), tmp_path]))
     file.write_text(f"figures.title: '{number}'  # a comment of {number}\nseed: 0\n")
     assert compose(["experiment=mine"], Presets([builtin_folder(), tmp_path])).settings.figures.title == number
+
+
+def deep(folder, nodes):
+    (folder / "experiment").mkdir(exist_ok=True)
+    (folder / "experiment/deep.yaml").write_text(f"width: [{','.join(['2'] * nodes)}]\n")
+    return Presets([builtin_folder(), folder])
+
+
+def test_the_width_of_a_file_is_bounded(tmp_path):
+    assert len(compose(["experiment=deep"], deep(tmp_path, 10_000)).settings.width) == 10_000
+    with pytest.raises(ConfigError, match=r"allowed: list of 2 to 10000, such as .*; given: 10001"):
+        _ = compose(["experiment=deep"], deep(tmp_path, 10_001)).settings
+    with pytest.raises(ConfigError, match=r"deep\.yaml: has more than 32 KiB"):
+        compose(["experiment=deep"], deep(tmp_path, 100_000))
+
+
+def test_the_nodes_of_a_file_are_bounded(tmp_path):
+    (tmp_path / "width").mkdir()
+    (tmp_path / "width/huge.yaml").write_text("# @package _global_\nwidth: [2, 100000000, 1]\n")
+    with pytest.raises(ConfigError, match="entry 1 is 100000000, allowed: integer"):
+        _ = compose(["width=huge"], Presets([builtin_folder(), tmp_path])).settings
