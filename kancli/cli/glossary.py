@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 
 from kancli.schema import keys, show
-from kancli.stats.glossary import OVER_MEMBERS, SECTIONS
+from kancli.stats.glossary import OVER_MEMBERS, SECTIONS, scales
 from kancli.stats.options import Verdicts
 
 
@@ -16,7 +16,7 @@ def glossary() -> list[Table | str]:
     """All definitions, section by section, ready to print."""
     verdicts = {f"{name} {show(field.default)}": field.metadata["help"] for name, field in keys(Verdicts).items()}
     title = "verdicts [warn, fail]: the worst layer counts; over members, the mean"
-    return [OVER_MEMBERS, *section_tables({**SECTIONS, title: verdicts})]
+    return [OVER_MEMBERS, *section_tables({**SECTIONS, title: verdicts, "over members, by column": scales()})]
 
 
 def section_tables(sections: Mapping[str, Mapping[str, str]]) -> list[Table | str]:

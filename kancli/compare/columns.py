@@ -23,7 +23,7 @@ from kancli.runs.derived import write_derived
 from kancli.runs.reader import RunRecord, parse_override_words
 from kancli.schema import show
 from kancli.stats.options import WORST_FIRST
-from kancli.stats.summary import summary_statistics
+from kancli.stats.summary import scale_of, summary_statistics
 from kancli.sweeps.names import run_names
 from kancli.sweeps.reader import read_folder
 from kancli.sweeps.representatives import median_job
@@ -109,7 +109,8 @@ def summarise_columns(columns: Sequence[Column]) -> dict[str, list[dict[str, flo
 
 
 def _summarise(column: Column, name: str) -> dict[str, float]:
-    return {key: value.item() for key, value in summary_statistics(values_of(column.rows, name)).items()}
+    summary = summary_statistics(values_of(column.rows, name), scale_of(name))
+    return {key: value.item() for key, value in summary.items()}
 
 
 def as_document(columns: Sequence[Column]) -> list[dict[str, Any]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from kancli.schema import keys
 from kancli.stats.options import Verdicts
+from kancli.stats.scales import PATTERNS, Scale
 
 OVER_MEMBERS = (
     "For an ensemble, each number is summarised over the S members: mean, sd (divided by S - 1), low and high (the 95 %"
-    " interval of the mean by Student's t, Student 1908), and n (members with a value); for numbers of a layer or the"
-    " network also q05 to q95, min and max. null is an undefined value: `reasons` says why. (full): needs stats=full."
+    " interval of the mean by Student's t, Student 1908, on the scale of the statistic: see the end), and n (members"
+    " with a value); for numbers of a layer or the network also q05 to q95, min and max. null is an undefined value:"
+    " `reasons` says why. (full): needs stats=full."
 )
 
 TENSOR = {
@@ -158,6 +160,13 @@ SECTIONS = {
     "layers[l].edges: lists, one number per edge; also in edges.csv": EDGES,
     "whole network": NETWORK,
 }
+
+
+def scales() -> dict[str, str]:
+    """The summary over members, by the columns of members.csv that have it; `*` stands for any letters."""
+    columns = {scale: [name for name, own in PATTERNS.items() if own is scale] for scale in Scale}
+    columns[Scale.LINEAR].append("all others")
+    return {", ".join(names): scale.value for scale, names in columns.items()}
 
 
 def named(name: str) -> dict[str, dict[str, str]]:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kancli.schema import Bounds, Choice, FaultError, Integer, Optional, Real, key, keys
+from kancli.stats.scales import Scale
 
 
 @dataclass(frozen=True)
@@ -56,22 +58,31 @@ class Stats:
 
 
 def bounds(
-    warn: float | None, fail: float | None, help: str, *, falling: bool = False, says: str, origin: str, remedy: str
+    warn: float | None,
+    fail: float | None,
+    help: str,
+    *,
+    falling: bool = False,
+    scale: Scale = Scale.LINEAR,
+    says: str,
+    origin: str,
+    remedy: str,
 ) -> Any:
     """Declare the bounds of a verdict as a key.
 
     Args:
         help: the number that is judged, for `kan-run --help`.
         falling: whether lower numbers are worse.
+        scale: how the number is averaged over members.
         says: the property of the network that a warning names.
         origin: why the bounds are these numbers.
         remedy: keys that change the number.
     """
-    notes = {"says": says, "bounds": origin, "remedy": remedy}
+    notes = {"says": says, "bounds": origin, "remedy": remedy, "members": scale.value}
     return key((warn, fail), Bounds(falling=falling), help, notes=notes)
 
 
-WORST_FIRST = ("fail", "warn", "pass")  # what a verdict may say
+WORST_FIRST = ("fail", "warn", "undecided", "pass")  # what a verdict may say
 DECADES = "A convention, no measurement: a factor of 10 warns, one of 1000 fails."
 
 
@@ -84,6 +95,7 @@ class Verdicts:
         0.001,
         "std of a layer's nodes over that of the inputs, at most: 0.1 slows training, 0.001 loses the signal",
         falling=True,
+        scale=Scale.RATIO,
         says="The values shrink with depth: later layers see nearly the same number for every sample.",
         origin=DECADES,
         remedy="A larger gain or noise_scale, or init=lecun or glorot, which hold the variance; fewer layers.",
@@ -92,6 +104,7 @@ class Verdicts:
         10.0,
         1000.0,
         "the same, at least: values leave the grid, and may overflow",
+        scale=Scale.RATIO,
         says="The values grow with depth: they leave the grid, where splines are 0, and may overflow.",
         origin=DECADES,
         remedy="A smaller gain or noise_scale; init=lecun or glorot.",
@@ -102,6 +115,7 @@ class Verdicts:
         "factor a layer of the std of the nodes, at most, the upper end of its 95 % interval: of any depth, 0.5 leaves"
         " 0.001 after ten layers",
         falling=True,
+        scale=Scale.RATIO,
         says="Each layer shrinks the values by a factor, so that a deeper network of this kind loses the signal.",
         origin="A convention on the rate, so that the depth that was tried does not decide: at 0.5 ten layers leave"
         " 0.001, at 0.35 a tenth is left after two and 0.001 after seven. The number is the upper end of the 95 %"
@@ -115,6 +129,7 @@ class Verdicts:
         "norm of the gradient with respect to a layer's inputs over that with respect to the outputs, at most"
         " (stats=full)",
         falling=True,
+        scale=Scale.RATIO,
         says="The gradient shrinks on its way back: early layers hardly learn.",
         origin=DECADES,
         remedy="A larger gain or noise_scale, or init=glorot, which weighs signal against gradient; fewer layers.",
@@ -123,6 +138,7 @@ class Verdicts:
         10.0,
         1000.0,
         "the same, at least: no one learning rate suits all layers (stats=full)",
+        scale=Scale.RATIO,
         says="The gradient grows on its way back: no one learning rate suits all layers.",
         origin=DECADES,
         remedy="A smaller gain or noise_scale, or a coarser grid, whose splines are less steep; init=glorot.",
@@ -131,6 +147,7 @@ class Verdicts:
         0.5,
         0.9,
         "share of preacts outside the grid, where splines vanish; 0.32 for N(0, 1) on [-1, 1]",
+        scale=Scale.SHARE,
         says="Most values that enter the layer miss its grid; beyond it an edge is its base branch alone.",
         origin="A convention: half of the values warns, nine in ten fails. N(0, 1) on [-1, 1] has 0.32.",
         remedy="A wider grid.range, grid.adapt=samples, or inputs of a smaller inputs.std.",
@@ -140,6 +157,7 @@ class Verdicts:
         None,
         "share of the spline branches in both branches' variance, at most: at 1 % a KAN is close to an MLP",
         falling=True,
+        scale=Scale.RATIO,
         says="The splines add almost nothing to the edges: the network is close to an MLP with b(x).",
         origin="A convention: a hundredth of the variance, a tenth of the std. Training can grow the splines: no fail.",
         remedy="A larger noise_scale or gain; values within the grid (see off_grid).",
@@ -149,6 +167,7 @@ class Verdicts:
         None,
         "1 - R² of the best line of the most curved edge, at most: float32 resolves no less",
         falling=True,
+        scale=Scale.NONE,
         says="Every edge of the layer is a straight line on the samples: layers of them make one linear map.",
         origin="The size of float32's rounding, which is all that is left of smaller numbers. Training can bend lines:"
         " no fail.",
@@ -158,6 +177,7 @@ class Verdicts:
         2.0,
         None,
         "mean path over range of an edge: 1 is monotone, 2 rises and falls over the full range",
+        scale=Scale.NONE,
         says="The edges oscillate: on average they run through their range twice or more.",
         origin="The value of a function that rises and falls over its full range.",
         remedy="A smaller noise_scale against the base, or a coarser grid.",
@@ -168,6 +188,7 @@ class Verdicts:
         "distance of the nodes of a hidden layer, at most: 0 for one function, 1 for independent weights; 0.03 to 0.04"
         " in the reference's symmetric case, 0.09 in its default",
         falling=True,
+        scale=Scale.NONE,
         says="The nodes of a hidden layer are nearly one function of the samples, up to a factor.",
         origin="Quantiles over 1000 seeds of [n_in, 5, 1] with n_in from 2 to 256: in the reference's symmetric case"
         " half of the values lie below 0.04 at n_in = 2 and 99 % below 0.045 at 20; in its default 99 % lie above 0.042"
@@ -180,6 +201,7 @@ class Verdicts:
         0.1,
         0.5,
         "share of flat edges, which pass no signal",
+        scale=Scale.NONE,
         says="Edges give the same value for every sample.",
         origin="A convention: a tenth of the edges warns, half of them fails. An edge is flat by stats.flat.",
         remedy="Values within the grid (see off_grid), and scales other than 0.",
@@ -190,6 +212,7 @@ class Verdicts:
         "probability that some tensor of a run is as far from its law by chance, at most: of a million runs, 100 warn"
         " and 1 fails",
         falling=True,
+        scale=Scale.NONE,
         says="The parameters are not what the scheme's law gives.",
         origin="The share of runs with right draws that warn and fail. Exact for tensors of any size and any number of"
         " them: each entry becomes a normal deviate by its law's distribution function; mean and variance of these are"
@@ -198,6 +221,12 @@ class Verdicts:
         " tensors were large.",
         remedy="None in the config: look for what changed the parameters, or for a wrong law in a scheme of your own.",
     )
+
+
+@functools.cache
+def verdict_scales() -> dict[str, Scale]:
+    """The scale of each verdict's number."""
+    return {name: Scale(field.metadata["notes"]["members"]) for name, field in keys(Verdicts).items()}
 
 
 def recorded_bounds(config: Mapping[str, Any]) -> dict[str, tuple[float | None, float | None]]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kancli.stats.columns import flat
 from kancli.stats.network_stats import BELOW_ROUNDING, LayerStats, NetworkStats
-from kancli.stats.summary import summary_statistics
+from kancli.stats.summary import scale_of, summary_statistics
 from kancli.stats.verdicts import Verdict
 
 SCHEMA = 2
+NO_INTERVAL = "no interval of this statistic holds over few members, or it is 0 in some of them"
 NOT_MEASURED = "not measured at this level of stats"
 # Reasons why a number has no value although nothing is wrong, by a part of its path.
 UNDEFINED_REASONS = {
@@ -56,7 +57,7 @@ def as_json(stats: NetworkStats, verdicts: Sequence[Verdict], *, epsilon: float,
         if name not in stats.network:
             network[name], reasons[name] = None, NOT_MEASURED
             continue
-        entry = _over_members(stats.network[name], ensemble, quantiles=True)
+        entry = _over_members(stats.network[name], ensemble, f"{name}_", quantiles=True)
         network[name] = plain(entry, name, reasons, "some values are not finite, or 0")
     return {
         "schema": SCHEMA,
@@ -71,20 +72,29 @@ def as_json(stats: NetworkStats, verdicts: Sequence[Verdict], *, epsilon: float,
 def _layer(number: int, layer: LayerStats, ensemble: bool, reasons: dict[str, str]) -> dict[str, Any]:
     undefined = next((reason for reason in layer.undefined if reason != "nothing varies"), layer.undefined[0])
     entry: dict[str, Any] = {"layer": number, "n_in": layer.n_in, "n_out": layer.n_out}
-    entry |= _over_members(layer.layer, ensemble, quantiles=True)
-    entry["nodes"] = _over_members(layer.nodes, ensemble)
+    entry |= _over_members(layer.layer, ensemble, "", quantiles=True)
+    entry["nodes"] = _over_members(layer.nodes, ensemble, "")
     sources, targets = (index.ravel() for index in np.indices((layer.n_in, layer.n_out)))
-    entry["edges"] = {"in": sources, "out": targets, **_over_members(layer.edges, ensemble)}
+    entry["edges"] = {"in": sources, "out": targets, **_over_members(layer.edges, ensemble, "")}
     return plain(entry, f"layers.{number}", reasons, undefined)
 
 
-def _over_members(values: Any, ensemble: bool, quantiles: bool = False) -> Any:
-    """Reduce arrays `[s, ...]` to the values of the only member, or to their summary over members."""
-    if isinstance(values, dict):
-        return {name: _over_members(entry, ensemble, quantiles) for name, entry in values.items()}
-    if not isinstance(values, np.ndarray):
-        return values
-    return summary_statistics(values, quantiles=quantiles) if ensemble else values[0]
+def _over_members(values: Mapping[str, Any], ensemble: bool, prefix: str, *, quantiles: bool = False) -> dict[str, Any]:
+    """Reduce arrays `[s, ...]` to the values of the only member, or to their summary over members.
+
+    Args:
+        prefix: of the columns of the values.
+    """
+    reduced: dict[str, Any] = {}
+    for name, value in values.items():
+        column = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            reduced[name] = _over_members(value, ensemble, f"{column}_", quantiles=quantiles)
+        elif not isinstance(value, np.ndarray):
+            reduced[name] = value
+        else:
+            reduced[name] = summary_statistics(value, scale_of(column), quantiles=quantiles) if ensemble else value[0]
+    return reduced
 
 
 def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any:
@@ -96,7 +106,16 @@ def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any
         undefined: the reason, unless a number overflowed.
     """
     if isinstance(value, dict):
-        return {name: plain(entry, f"{path}.{name}", reasons, undefined) for name, entry in value.items()}
+        has_only_mean = "low" in value and np.isfinite(value["mean"]).all()
+        return {
+            name: plain(
+                entry,
+                f"{path}.{name}",
+                reasons,
+                NO_INTERVAL if has_only_mean and name in ("low", "high") else undefined,
+            )
+            for name, entry in value.items()
+        }
     if isinstance(value, float) and math.isfinite(value):  # the common case, ten times as fast as the general one
         return float(value)
     array = np.asarray(value)

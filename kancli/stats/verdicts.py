@@ -1,4 +1,4 @@
-"""Judge statistics against bounds from the config: pass, warn or fail.
+"""Judge statistics against bounds from the config: pass, warn, fail or undecided.
 
 Shapes: s members (1 for a single model).
 """
@@ -15,11 +15,12 @@ import numpy as np
 
 from kancli.stats.law_distance import chance_probabilities
 from kancli.stats.network_stats import LayerStats, NetworkStats, format_non_finite, non_finite
+from kancli.stats.options import verdict_scales
 from kancli.stats.propagation import MIN_LAYERS
 from kancli.stats.running_moments import Array
+from kancli.stats.scales import Scale
 from kancli.stats.summary import summary_statistics
 
-MIN_RATIO = 1e-300  # smaller ratios, 0 among them, count as this, so that their log is finite
 ONE_INPUT = "one input: all nodes are functions of it, alike under any weights"
 Bounds = tuple[float | None, float | None]  # warn and fail from here on; None for never
 
@@ -34,7 +35,7 @@ class Verdict:
     name: str  # a field of `kancli.stats.options.Verdicts`, or non_finite
     value: float | None  # the judged number, of the worst place; None where it has no value
     threshold: float | None  # the bound that decided: the worst one reached, else the next; None where there is none
-    verdict: str | None  # pass, warn or fail; None where there is no value
+    verdict: str | None  # pass, warn, fail or, of an ensemble, undecided; None where there is no value
     detail: str  # the worst place, or why there is no value
     low: float | None = None  # ends of the interval; None for a single model, or where fewer than two members count
     high: float | None = None
@@ -52,12 +53,11 @@ class Verdict:
 class VerdictInput:
     """Input of one verdict: its values by place, and the direction that is bad.
 
-    The worst place counts, by its mean over members.
+    The worst place of each member counts.
     """
 
     values: Mapping[str, Array]  # [s] by place, such as a layer
     low_is_bad: bool = False
-    ratio: bool = False  # average by the geometric mean: ratios of members differ by orders of magnitude
     missing: str | None = None  # why there are no values
 
 
@@ -65,7 +65,8 @@ class VerdictInput:
 def judge(stats: NetworkStats, bounds: Mapping[str, Bounds], *, ensemble: bool) -> list[Verdict]:
     """Judge statistics against bounds.
 
-    The value of an ensemble is the mean over its members, of ratios the geometric mean.
+    The value of an ensemble is the mean over its members on the verdict's scale, as that over runs with their seeds. It
+    is undecided where a bound lies within the interval of that mean.
 
     Args:
         bounds: by the name of a verdict, as in `kancli.stats.options.Verdicts`.
@@ -93,39 +94,55 @@ def _judge_finiteness(stats: NetworkStats, ensemble: bool) -> Verdict:
 def _judge(name: str, input: VerdictInput, bounds: Bounds, ensemble: bool, undefined: str) -> Verdict:
     warn, fail = bounds
     next_bound = fail if warn is None else warn
-    summaries = {place: _summary(values, input.ratio) for place, values in input.values.items()}
-    means = {place: summary["mean"] for place, summary in summaries.items() if np.isfinite(summary["mean"])}
-    if not means:
+    values, detail = _worst(input)
+    if values is None:
         return Verdict(name, None, next_bound, None, input.missing or undefined)
-    place = (min if input.low_is_bad else max)(means, key=means.__getitem__)
-    value = means[place]
+    summary = _summary(values, verdict_scales()[name])
+    value = summary["mean"]
 
-    def reaches(bound: float | None) -> bool:
+    def reaches(value: float, bound: float | None) -> bool:
         return bound is not None and (value <= bound if input.low_is_bad else value >= bound)
 
-    if reaches(fail):
-        verdict = Verdict(name, value, fail, "fail", place)
-    elif reaches(warn):
-        verdict = Verdict(name, value, warn, "warn", place)
+    if reaches(value, fail):
+        verdict = Verdict(name, value, fail, "fail", detail)
+    elif reaches(value, warn):
+        verdict = Verdict(name, value, warn, "warn", detail)
     else:
-        verdict = Verdict(name, value, next_bound, "pass", place)
+        verdict = Verdict(name, value, next_bound, "pass", detail)
     if not ensemble:
         return verdict
-    summary = summaries[place]
     low, high = (summary[end] if math.isfinite(summary[end]) else None for end in ("low", "high"))
-    return replace(verdict, low=low, high=high, n=int(summary["n"]))
+    verdict = replace(verdict, low=low, high=high, n=int(summary["n"]))
+    if low is None or high is None:
+        return verdict
+    within = [bound for bound in (fail, warn) if reaches(low, bound) != reaches(high, bound)]
+    return replace(verdict, verdict="undecided", threshold=within[0]) if within else verdict
 
 
-def _summary(values: Array, ratio: bool) -> dict[str, float]:
+def _worst(input: VerdictInput) -> tuple[Array | None, str]:
+    """The value of each member at its worst place, `[s]`, NaN where it has none; and the place, of most members."""
+    if not input.values:
+        return None, ""
+    values = np.array(list(input.values.values()))  # [places, s]
+    limit = math.inf if input.low_is_bad else -math.inf
+    comparable = np.where(np.isfinite(values), values, limit)
+    worst = (np.argmin if input.low_is_bad else np.argmax)(comparable, axis=0)
+    found = np.take_along_axis(comparable, worst[None], axis=0)[0]
+    has_value = np.isfinite(found)
+    if not has_value.any():
+        return None, ""
+    counts = np.bincount(worst[has_value])
+    place, n = list(input.values)[counts.argmax()], int(has_value.sum())
+    detail = place if counts.max() == n else f"{place} in {counts.max()} of {n} members"
+    return np.where(has_value, found, math.nan), detail
+
+
+def _summary(values: Array, scale: Scale) -> dict[str, float]:
     if len(values) == 1:  # as `summary_statistics`, in a fiftieth of its time
         (value,) = values.tolist()
         finite = math.isfinite(value)
         return {"mean": value if finite else math.nan, "low": math.nan, "high": math.nan, "n": int(finite)}
-    if not ratio:
-        return {name: float(number) for name, number in summary_statistics(values).items()}
-    logs = np.log(np.where(np.isfinite(values), np.maximum(values, MIN_RATIO), np.nan))
-    summary = summary_statistics(logs)
-    return {name: float(number if name == "n" else np.exp(number)) for name, number in summary.items()}
+    return {name: float(number) for name, number in summary_statistics(values, scale).items()}
 
 
 def verdict_inputs(stats: NetworkStats) -> dict[str, VerdictInput]:
@@ -142,16 +159,15 @@ def verdict_inputs(stats: NetworkStats) -> dict[str, VerdictInput]:
     has_pairs = any(layer.n_out > 1 for layer in layers[:-1])
     has_choice = any(layer.n_out > 1 and layer.n_in > 1 for layer in layers[:-1])
     return {
-        "signal_vanishes": VerdictInput(signal, low_is_bad=True, ratio=True),
-        "signal_explodes": VerdictInput(signal, ratio=True),
+        "signal_vanishes": VerdictInput(signal, low_is_bad=True),
+        "signal_explodes": VerdictInput(signal),
         "signal_contracts": VerdictInput(
             {"a layer": np.exp(stats.network["propagation"]["signal_high"])},
             low_is_bad=True,
-            ratio=True,
             missing=None if len(layers) >= MIN_LAYERS else f"fewer than {MIN_LAYERS} layers",
         ),
-        "gradient_vanishes": VerdictInput(gradient, low_is_bad=True, ratio=True, missing=no_gradient),
-        "gradient_explodes": VerdictInput(gradient, ratio=True, missing=no_gradient),
+        "gradient_vanishes": VerdictInput(gradient, low_is_bad=True, missing=no_gradient),
+        "gradient_explodes": VerdictInput(gradient, missing=no_gradient),
         "off_grid": VerdictInput(by_layer(lambda layer: layer["off_grid"])),
         "spline_inert": VerdictInput(by_layer(lambda layer: layer["spline_share"]), low_is_bad=True),
         "linear": VerdictInput(by_layer(lambda layer: layer["nonlinearity"]["max"]), low_is_bad=True),

@@ -25,7 +25,7 @@ from kancli.runs.json_files import pretty
 from kancli.runs.pool import run_in_worker
 from kancli.runs.reader import read_run
 from kancli.stats.glossary import meanings
-from kancli.stats.summary import summary_statistics
+from kancli.stats.summary import scale_of, summary_statistics
 from kancli.sweeps.depth_profiles import depth_profiles
 from kancli.sweeps.plan import Plan, has_plan, read_plan
 from kancli.sweeps.representatives import output_std_name
@@ -220,7 +220,7 @@ def format_table(rows: Sequence[Row], objective: Sequence[str] = ()) -> list[Tab
     table.add_column("FAIL, warn")
     for group in groups[:MAX_ROWS]:
         keys = [group[0].keys.get(key, "") for key in swept]
-        numbers = [_format_mean(values_of(group, pick(group))) for pick in picks.values()]
+        numbers = [_format_mean(group, pick(group)) for pick in picks.values()]
         table.add_row(*keys, _format_count(group), *numbers, ", ".join(_bad_verdicts(group)))
     n_more = len(groups) - MAX_ROWS
     return [table, f"... and {n_more} more: sweep.csv has them all"] if n_more > 0 else [table]
@@ -239,9 +239,10 @@ def _format_count(rows: Sequence[Row]) -> str:
     return str(len(rows)) if n_complete == len(rows) else f"{n_complete} of {len(rows)}"
 
 
-def _format_mean(values: np.ndarray) -> str:
-    """Mean and standard deviation over jobs."""
-    mean, sd = (float(summary_statistics(values)[name]) for name in ("mean", "sd"))
+def _format_mean(rows: Sequence[Row], name: str) -> str:
+    """Mean and standard deviation of a statistic over jobs."""
+    summary = summary_statistics(values_of(rows, name), scale_of(name))
+    mean, sd = float(summary["mean"]), float(summary["sd"])
     return (number(mean) if np.isfinite(mean) else "") + (f" ±{number(sd)}" if np.isfinite(sd) else "")
 
 

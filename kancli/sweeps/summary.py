@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from kancli.stats.options import WORST_FIRST
-from kancli.stats.summary import summary_statistics
+from kancli.stats.scales import Scale
+from kancli.stats.summary import scale_of, summary_statistics
 from kancli.sweeps.table import MISSING, SEED, Row
 
 Array = np.ndarray
@@ -42,14 +43,14 @@ def average_over_seeds(rows: Sequence[Row]) -> list[dict[str, Any]]:
     cells = []
     for keys, group in group_by_keys(rows).items():
         names = dict.fromkeys(name for row in group for name in row.statistics)
-        statistics = {name: _summarise_values(values_of(group, name)) for name in names}
+        statistics = {name: _summarise_values(values_of(group, name), scale_of(name)) for name in names}
         cells.append({"keys": dict(keys), "jobs": len(group), "statistics": statistics})
     return cells
 
 
-def _summarise_values(values: Array) -> dict[str, float | int | None]:
+def _summarise_values(values: Array, scale: Scale) -> dict[str, float | int | None]:
     """Summarise values as JSON has them: null for NaN."""
-    summary = summary_statistics(values)
+    summary = summary_statistics(values, scale)
     plain = {name: float(value) if np.isfinite(value) else None for name, value in summary.items()}
     return {**plain, "n": int(summary["n"])}
 

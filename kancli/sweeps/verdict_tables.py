@@ -9,7 +9,7 @@ import numpy as np
 
 from kancli.figures.data import NothingToDrawError, VerdictTable
 from kancli.stats.options import recorded_bounds
-from kancli.stats.summary import summary_statistics
+from kancli.stats.summary import scale_of, summary_statistics
 from kancli.sweeps.table import MISSING, SEED
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Run = tuple[Mapping[str, str], Sequence["Verdict"]]  # the swept keys as typed, and the verdicts
-
-RATIO_SUFFIXES = ("_vanishes", "_explodes")
 
 
 def verdict_tables(runs: Sequence[Run]) -> dict[str, VerdictTable]:
@@ -54,9 +52,8 @@ def _average(cells: Mapping[tuple[int, ...], list[Verdict]], shape: tuple[int, .
     numbers = {name: np.full(shape, np.nan) for name in ("mean", "low", "high")}
     for cell, verdicts in cells.items():
         if len(verdicts) > 1:
-            summary = _average_over_seeds(
-                verdicts[0].name, [verdict.value for verdict in verdicts if verdict.value is not None]
-            )
+            found = np.array([verdict.value for verdict in verdicts if verdict.value is not None], dtype=float)
+            summary = summary_statistics(found, scale_of(verdicts[0].name))
         else:  # an ensemble has an interval over its members
             (verdict,) = verdicts
             summary = {"mean": verdict.value, "low": verdict.low, "high": verdict.high}
@@ -65,14 +62,3 @@ def _average(cells: Mapping[tuple[int, ...], list[Verdict]], shape: tuple[int, .
     if np.isnan(numbers["low"]).all():
         return {"mean": numbers["mean"]}
     return numbers
-
-
-def _average_over_seeds(name: str, values: Sequence[float]) -> dict[str, Any]:
-    """Mean and 95 % interval; geometric for ratios, as over the members of a run.
-
-    Members are judged by the worst layer of their mean; this is the mean of the worst layer of each seed. The two
-    differ where the worst layer does.
-    """
-    is_ratio = name.endswith(RATIO_SUFFIXES) and min(values) > 0
-    summary = summary_statistics(np.log(values) if is_ratio else np.array(values))
-    return {end: np.exp(summary[end]) if is_ratio else summary[end] for end in ("mean", "low", "high")}

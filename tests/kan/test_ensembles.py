@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from kancli.kan.network import KAN
 from kancli.runs import experiment
 from kancli.runs.build import build_model
 from kancli.stats.columns import flat
-from kancli.stats.summary import summary_statistics
+from kancli.stats.scales import Scale
+from kancli.stats.summary import scale_of, summary_statistics
 
 CASES = {
     "default": {},
@@ -163,11 +165,18 @@ def test_the_summary_is_over_the_members():
         if np.isnan(values).all():
             assert summary("mean") is None
             continue
-        assert summary("mean") == pytest.approx(values.mean(), rel=1e-12, abs=1e-15), path
+        scale = scale_of(re.sub(r"^\.(layers\.\d+\.((nodes|edges)\.)?)?", "", name).replace(".", "_"))
+        is_ratio = scale is Scale.RATIO
+        mean = scipy_stats.gmean(values) if is_ratio else values.mean()
+        assert summary("mean") == pytest.approx(mean, rel=1e-12, abs=1e-15), path
         assert summary("sd") == pytest.approx(values.std(ddof=1), rel=1e-9, abs=1e-14 * abs(values).max()), path
         assert summary("n") == 6
-        if np.ptp(values):
-            low, high = scipy_stats.t.interval(0.95, 5, loc=values.mean(), scale=scipy_stats.sem(values))
+        if scale is Scale.NONE:
+            assert summary("low") is summary("high") is None, path
+        elif np.ptp(values) and (scale is Scale.LINEAR or (is_ratio and values.all())):  # others: stats/test_summary
+            members = np.log(values) if is_ratio else values
+            ends = scipy_stats.t.interval(0.95, 5, loc=members.mean(), scale=scipy_stats.sem(members))
+            low, high = np.exp(ends) if is_ratio else ends
             assert summary("low") == pytest.approx(low, rel=1e-9, abs=1e-13), path
             assert summary("high") == pytest.approx(high, rel=1e-9, abs=1e-13), path
         if f"{name}.q25{place}" in told:

@@ -230,7 +230,7 @@ def test_what_is_drawn_by_a_law_is_on_it_and_what_is_not_is_off(x, name):
 
 @pytest.mark.parametrize("name", ["default", "pykan_0_0_5", "pykan_0_2_8", "glorot_fine", "baseline"])
 def test_the_standard_error_of_the_mean_square_is_that_of_many_draws(name):
-    scheme = SCHEMES[name](**({"sparse_init": True} if name == "pykan_0_2_8" else {}))
+    scheme = SCHEMES[name]()
     model = model_of([4, 3], scheme, members=4000) if not scheme.has_bias else None
     if model is None:
         model = KAN([4, 3], grid=5, k=3, base_fun=base_function("silu"), base_name="silu", n_members=4000, bias=True)
@@ -262,7 +262,7 @@ def test_ratios_of_very_different_size_are_judged_by_their_geometric_mean(x):
     low, value, high = interval(told)
     assert value == pytest.approx(10 ** (-10 / 3), rel=1e-4)
     assert 0 < low < value < high
-    assert (told.n, told.verdict) == (3, "fail")
+    assert (told.n, told.verdict) == (3, "undecided"), "members from passing to failing"
 
 
 def test_why_there_is_no_verdict(x):
@@ -308,3 +308,38 @@ def test_only_a_mean_over_members_has_an_interval_in_json():
     assert list(single.as_json().items()) == list(fields.items())
     one_of_two = dataclasses.replace(single, n=1)
     assert list(one_of_two.as_json().items()) == [*fields.items(), ("low", None), ("high", None), ("n", 1)]
+
+
+def test_a_bound_within_the_interval_over_members_leaves_a_verdict_undecided(x):
+    model = KAN([2, 2], grid=5, k=3, base_fun=base_function("identity"), base_name="identity", n_members=4)
+    init_(model, Reference(noise_scale=0.0), seed=0)
+    with torch.no_grad():
+        for member, slope in enumerate((0.08, 0.09, 0.11, 0.14)):
+            model.layers[0].scale_base[member] = slope * torch.eye(2)
+    near = verdicts_of(model, x, ensemble=True)["signal_vanishes"]
+    low, value, high = interval(near)
+    assert low < 0.1 < value < high
+    assert (near.verdict, near.threshold) == ("undecided", 0.1)
+    for warn, fail, verdict, threshold in (
+        (0.2, 0.001, "warn", 0.2),
+        (0.01, 0.001, "pass", 0.01),
+        (0.3, 0.2, "fail", 0.2),
+        (0.3, 0.1, "undecided", 0.1),
+        (0.11, 0.1, "undecided", 0.1),
+        (None, 0.1, "undecided", 0.1),
+    ):
+        told = verdicts_of(model, x, ensemble=True, signal_vanishes=(warn, fail))["signal_vanishes"]
+        assert (told.verdict, told.threshold) == (verdict, threshold)
+
+
+def test_each_member_is_judged_by_its_own_worst_layer(x):
+    """The gains are 1/2 then 1 and 1 then 1/4: the geometric mean of the least signals, not the least of the means."""
+    model = KAN([2, 2, 2], grid=5, k=3, base_fun=base_function("identity"), base_name="identity", n_members=3)
+    init_(model, Reference(noise_scale=0.0), seed=0)
+    with torch.no_grad():
+        for member, slopes in enumerate(((0.5, 4.0), (1.0, 0.25), (2.0, 0.125))):
+            for layer, slope in zip(model.layers, slopes, strict=True):
+                layer.scale_base[member] = slope * torch.eye(2)
+    told = verdicts_of(model, x, ensemble=True)["signal_vanishes"]
+    assert told.value == pytest.approx((0.5 * 0.25 * 0.25) ** (1 / 3), rel=1e-4)
+    assert told.detail == "output of layer 1 in 2 of 3 members"
