@@ -102,8 +102,13 @@ def test_columns_and_verdicts_have_their_scale():
     assert scale_of("layer12_gain_variance") is scale_of("gain_variance") is Scale.RATIO
     assert scale_of("coef_std") is scale_of("coef_as_drawn_std") is scale_of("postacts_rms") is Scale.SIZE
     assert scale_of("scale_base_z_std") is scale_of("propagation_gradient") is scale_of("coef_q50") is Scale.LINEAR
-    assert scale_of("coef_as_drawn_q05") is scale_of("coef_max") is scale_of("roughness_max") is Scale.NONE
-    assert scale_of("preacts_q05") is Scale.LINEAR
+    assert (
+        scale_of("coef_as_drawn_q05")
+        is scale_of("preacts_q75")
+        is scale_of("coef_max")
+        is scale_of("roughness_max")
+        is Scale.NONE
+    )
     assert scale_of("signal_vanishes") is Scale.RATIO
     assert scale_of("off_grid") is Scale.SHARE
 
