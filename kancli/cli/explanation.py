@@ -19,6 +19,7 @@ from kancli.config.validation import layer_sizes
 from kancli.runs.console import number
 from kancli.schema import show
 
+STREAMS = "each tensor of each layer has a random stream of its own: layers of one shape get other numbers"
 TENSORS = ("scale_base", "scale_sp", "coef", "bias")
 
 
@@ -29,6 +30,8 @@ def explain(composed: ComposedConfig, presets: Presets) -> list[Table | str]:
         inspect.cleandoc(type(settings.init).__doc__ or ""),
         "",
         _law_table(settings),
+        *settings.init.remarks(layer_sizes(settings)[0]),
+        STREAMS,
         "",
         *budget_tables(settings),
         "",

@@ -23,10 +23,13 @@ class Grid:
     adapt: str = key(
         "none",
         Choice(("none", "samples", "pykan")),
-        "samples: fit the knots of each input to its samples; pykan: as pykan's grid update does, which fits the"
-        " coefficients at the samples alone",
+        "samples: lay the knots of each input over its samples and refit its splines, which keeps them only as far as"
+        " the new knots can (refit.residual); pykan: as pykan's grid update, with order statistics for quantiles and"
+        " a fit at the samples alone",
     )
-    eps: float = key(1.0, Real(0, 1), "with adapted knots: 1 for equal steps, 0 for quantiles of the samples")
+    eps: float = key(
+        1.0, Real(0, 1), "with adapted knots: 1 for equal steps, 0 for quantiles of the samples; pykan's is 0.02"
+    )
 
     @property
     def adapts(self) -> bool:

@@ -64,6 +64,10 @@ class Scheme(ABC):
         """Part of a run's identity if not 0: to be increased where the same knobs give other numbers than before."""
         return 0
 
+    def remarks(self, size: LayerSize) -> list[str]:
+        """Lines for `kan-run explain` on numbers that the laws of a layer use and no knob shows."""
+        return []
+
     @abstractmethod
     def laws(self, size: LayerSize) -> dict[str, Law]:
         """The law of each tensor of a layer: scale_base, scale_sp, coef, and bias if `has_bias`.

@@ -1,4 +1,7 @@
-"""Grid adaptation: per-input knots from the samples, and coefficients refitted so that the functions stay the same.
+"""Grid adaptation: per-input knots from the samples, and coefficients refitted to the old splines.
+
+A spline is kept only as far as the new knots can hold it: they spread over the samples' range, and where that is wider
+than the old grid, they are coarser. `RefitReport.residual` is what is lost.
 
 After `update_grid_from_samples` of pykan 0.2.8 (Liu et al., `kan/KANLayer.py`), by one of two rules. "samples":
 quantiles interpolate between samples, and the fit covers the whole new grid, so that every coefficient is determined.

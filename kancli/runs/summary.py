@@ -123,7 +123,9 @@ def remarks(stats: Mapping[str, Any]) -> list[str]:
     ):
         if (values := stats[name]) is not None:
             texts = (
-                f"{label} {', '.join(number(typical(values[key])) for key in keys)}" for label, keys in parts.items()
+                f"{label} {', '.join(number(typical(values[key])) for key in keys)}"
+                for label, keys in parts.items()
+                if any(typical(values[key]) is not None for key in keys)
             )
             lines.append(f"{title}: {'; '.join(texts)}")
     refits = [layer["refit"] for layer in stats["layers"] if "refit" in layer]

@@ -85,7 +85,8 @@ LAYER = {
 
 ADAPTED = {
     "refit.condition": "largest condition number of an input's collocation matrix",
-    "refit.residual": "rms change of the splines at the samples, over the rms of the splines",
+    "refit.residual": "rms change of the splines at the samples by the adaptation, over the rms of the splines: 0 if"
+    " they were kept; large where the samples' range is wider than the old grid, so that the new knots are coarser",
     "refit.kept": "number of inputs that kept their knots because new ones would coincide",
     "coef_as_drawn": "statistics of coef before the knots were adapted, as above",
 }
@@ -140,7 +141,8 @@ NETWORK = {
     "jacobian.median": "median of the singular values of dy/dx over the first stats.ntk.n samples (full)",
     "jacobian.min": "smallest singular value (full)",
     "jacobian.max": "largest singular value (full)",
-    "jacobian.condition": "median over samples of the largest over the smallest singular value (full)",
+    "jacobian.condition": "median over samples of the largest over the smallest singular value; null for one input or"
+    " one output, where there is one (full)",
     "ntk.eigenvalues": "eigenvalues, in descending order, of the empirical neural tangent kernel K = sum_c J_c J_cᵀ on"
     " the first stats.ntk.n samples, J_c the derivatives of output c with respect to coef, scale_base, scale_sp and"
     " bias (Jacot, Gabriel and Hongler 2018, arXiv 1806.07572) (full)",

@@ -52,7 +52,7 @@ def measure_gradients(model: KAN, x: Tensor) -> GradientStats:
     For the network:
 
     `jacobian`: `median`, `min` and `max` of the singular values of dy/dx `[c, n_0]` over all samples; and `condition`,
-        the median over samples of the largest over the smallest.
+        the median over samples of the largest over the smallest; NaN where there is one.
     `ntk`: the empirical neural tangent kernel summed over outputs, K = sum_c J_c J_c^T, J_c `[n, parameters]` the
         derivatives of output c by coef, scale_base, scale_sp and bias (Jacot, Gabriel and Hongler 2018): its
         `eigenvalues`, in descending order; `trace`; `trace_share`, the parts of the trace that come from the tensors of
@@ -218,7 +218,8 @@ def _shares(parts: dict[str, Array]) -> dict[str, Array]:
 
 
 def _jacobian_statistics(jacobian: Array) -> dict[str, Array]:
-    if min(jacobian.shape[-2:]) == 1:
+    is_vector = min(jacobian.shape[-2:]) == 1
+    if is_vector:
         values = np.sqrt((jacobian**2).sum(axis=(-2, -1)))[..., None]
     else:
         finite = np.isfinite(jacobian.sum(axis=(-2, -1)))[..., None]
@@ -229,7 +230,7 @@ def _jacobian_statistics(jacobian: Array) -> dict[str, Array]:
         "median": np.median(pooled, axis=-1),
         "min": pooled.min(axis=-1),
         "max": pooled.max(axis=-1),
-        "condition": np.median(values[..., 0] / values[..., -1], axis=-1),
+        "condition": np.median(values[..., 0] / (np.nan if is_vector else values[..., -1]), axis=-1),
     }
 
 

@@ -16,6 +16,7 @@ from kancli.stats.verdicts import Verdict
 
 SCHEMA = 2
 NO_INTERVAL = "no interval of this statistic holds over few members, or it is 0 in some of them"
+ONE_SINGULAR_VALUE = "the Jacobian of one input or one output has one singular value"
 NOT_MEASURED = "not measured at this level of stats"
 # Reasons why a number has no value although nothing is wrong, by a part of its path.
 UNDEFINED_REASONS = {
@@ -59,6 +60,8 @@ def as_json(stats: NetworkStats, verdicts: Sequence[Verdict], *, epsilon: float,
             continue
         entry = _over_members(stats.network[name], ensemble, f"{name}_", quantiles=True)
         network[name] = plain(entry, name, reasons, "some values are not finite, or 0")
+        if name == "jacobian" and 1 in (stats.layers[0].n_in, stats.layers[-1].n_out):
+            reasons |= {path: ONE_SINGULAR_VALUE for path in reasons if path.startswith("jacobian.condition")}
     return {
         "schema": SCHEMA,
         "epsilon": epsilon,

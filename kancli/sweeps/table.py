@@ -24,7 +24,7 @@ SEED = "seed"
 LAYER_COLUMNS = (
     "coef_mean", "coef_std", "scale_base_std", "preacts_std", "postacts_std", "output_mean", "output_std",
     "gain_variance", "off_grid", "spline_share", "nonlinearity_mean", "roughness_mean", "edge_distance", "flat_edges",
-    "gradient_gain",
+    "gradient_gain", "refit_residual",
 )  # fmt: skip
 NO_RECORD, DAMAGED = "missing", "damaged"  # statuses of jobs without a readable record
 MISSING = "–"  # in place of a swept key's value, where a job has none

@@ -106,3 +106,18 @@ def test_explain_answers_a_wrong_config(kan_run):
     outcome = kan_run("explain", "init=gloro")
     assert outcome.code == 2
     assert "init=gloro" in outcome.err
+
+
+def test_explain_shows_the_gain_in_use(kan_run):
+    """The std of U(-1, 1), of N(0, 1) and of U(0, 6), unless a gain is given."""
+    for words, gain in (
+        ([], "0.57735: the inputs' std"),
+        (["distribution=normal"], "1: the inputs' std"),
+        (["grid.range=[0,6]"], "1.73205: the inputs' std"),
+        (["gain=1.5"], "1.5: as given"),
+    ):
+        outcome = kan_run("explain", "init=glorot", *words)
+        assert outcome.code == 0
+        assert f"\ngain {gain}\n" in outcome.out
+        assert "exact, by quadrature" in outcome.out
+    assert "\ngain" not in kan_run("explain", "init=default").out

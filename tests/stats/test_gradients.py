@@ -106,7 +106,8 @@ def test_against_automatic_differentiation(x, case):
     singular = torch.linalg.svdvals(by_inputs).numpy()
     for name, wanted in (("median", np.median(singular)), ("min", singular.min()), ("max", singular.max())):
         assert found.jacobian[name][0] == pytest.approx(wanted, rel=1e-7)
-    assert found.jacobian["condition"][0] == pytest.approx(np.median(singular[:, 0] / singular[:, -1]), rel=1e-6)
+    condition = np.median(singular[:, 0] / singular[:, -1]) if singular.shape[1] > 1 else math.nan
+    assert found.jacobian["condition"][0] == pytest.approx(condition, rel=1e-6, nan_ok=True)
 
 
 def test_the_gradient_is_that_of_random_unit_cotangents(x):
@@ -204,3 +205,24 @@ def test_float32_models_are_measured_in_float64(x):
             mine.copy_(theirs)
     single, double = measure_gradients(model, x.float()), measure_gradients(exact, x.float().double())
     np.testing.assert_array_equal(single.ntk["eigenvalues"], double.ntk["eigenvalues"])
+
+
+@pytest.mark.parametrize(("width", "is_null"), [([2, 3, 1], True), ([1, 3, 2], True), ([2, 3, 2], False)])
+@pytest.mark.parametrize("members", [None, 3])
+def test_one_singular_value_has_no_condition(width, is_null, members):
+    model = KAN(width, grid=5, k=3, base_fun=base_function("silu"), base_name="silu", n_members=members)
+    init_(model, SCHEMES["default"](), seed=0)
+    x = torch.linspace(-1, 1, 10 * width[0]).reshape(10, width[0])
+    collector = Collector(model, level="full")
+    collector.update(model.trace(x))
+    stats, _ = collector.compute(measure_gradients(model, x))
+    content = as_json(stats, [], epsilon=0, ensemble=members is not None)
+    condition = content["jacobian"]["condition"]
+    found = condition if members is None else condition["mean"]
+    reasons = {path: reason for path, reason in content["reasons"].items() if path.startswith("jacobian.condition")}
+    if is_null:
+        assert found is None
+        assert set(reasons.values()) == {"the Jacobian of one input or one output has one singular value"}
+    else:
+        assert found > 1
+        assert not reasons
