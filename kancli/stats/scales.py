@@ -29,6 +29,7 @@ PATTERNS = {
     "ntk_trace_share_*": Scale.SHARE,
     "ntk_*": Scale.RATIO,
     "propagation_*_ratio": Scale.RATIO,
+    "propagation_*_by_layer": Scale.RATIO,
     "gain_*": Scale.RATIO,
     "gradient*": Scale.SIZE,
     "spline_share": Scale.RATIO,
