@@ -75,7 +75,8 @@ def _on_scale(
         geometric = np.where(agree, mean, np.exp(log_mean))
         margin = width * log_sd
         # A mean of logs that is minus infinite is that of a member at 0.
-        return geometric, *(np.where(geometric > 0, np.exp(log_mean + end), math.nan) for end in (-margin, margin))
+        low, high = (np.where(geometric > 0, np.exp(log_mean + end), math.nan) for end in (-margin, margin))
+        return geometric, low, high
     margin = width * sd
     if scale is Scale.LINEAR:
         return mean, mean - margin, mean + margin
