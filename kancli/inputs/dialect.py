@@ -1,4 +1,4 @@
-"""Recognise how a text file of numbers is written: encoding, comments, separator, header and index column.
+"""Recognise how a text file of numbers is written: encoding, comments and separator; `header` has the rest.
 
 What is not beyond doubt is refused with the key that settles it. Nothing here converts the rows: see `text`.
 """
@@ -9,12 +9,13 @@ import codecs
 import csv
 import io
 import itertools
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from kancli.inputs.cells import decimal_comma, parse_number
 from kancli.inputs.formats import SEPARATORS
+from kancli.inputs.header import fit_header, has_header, refuse_index
 from kancli.inputs.table import Source
 
 HEAD_ROWS = 100
@@ -29,9 +30,6 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-MISSING = {"", "na", "n/a", "nan", "null", "none", "nil", "inf", "infinity", "-", "--", "?", ".", "missing", "<na>"}
-INDEX_NAMES = {"index", "idx", "id", "row", "#", "level_0", "rownames", "row.names"}
-UNNAMED = re.compile(r"|unnamed: 0.*|__index_level_\d+__", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def recognise(source: Source) -> Dialect:
         notes.append(f"{n_comments} line{'s' * (n_comments > 1)} of comments left out")
     line, rows = _first_rows(source, text, separator)
     header = None
-    if _has_header(source, line, rows):
+    if has_header(source, line, rows):
         header = tuple(cell.strip() for cell in rows.pop(0))
         text = text.split("\n", line)[-1]
     if not rows:
@@ -89,9 +87,9 @@ def recognise(source: Source) -> Dialect:
     trailing = len(rows[0]) > 1 and not any(row[-1].strip() for row in rows)
     n_columns = len(rows[0]) - trailing
     if header is not None:
-        header = _fit_header(source, header, n_columns, line)
+        header = fit_header(source, header, n_columns, line)
     if source.options.columns is None:
-        _refuse_index(source, header, [row[:n_columns] for row in rows])
+        refuse_index(source, header, [row[:n_columns] for row in rows])
     if trailing:
         notes.append("empty last column left out")
     return Dialect(text, 0 if header is None else line, separator, header, n_columns, trailing, tuple(notes))
@@ -109,19 +107,6 @@ def _split(lines: Iterable[str], separator: str, *, keep_empty: bool = False) ->
         for cells in reader
         if any(cell.strip() for cell in cells) or (keep_empty and len(cells) > 1)
     )
-
-
-def parse_number(cell: str) -> float | None:
-    """The number that a cell holds, infinities and NaN too; None if it is another text."""
-    try:
-        return float(cell) if "_" not in cell else None
-    except ValueError:
-        return None
-
-
-def decimal_comma(cell: str) -> bool:
-    """Whether a cell is a number with a comma for its decimal point."""
-    return bool(re.fullmatch(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*", cell))
 
 
 def _decode(source: Source) -> tuple[str, list[str]]:
@@ -221,106 +206,3 @@ def _first_rows(source: Source, text: str, separator: str) -> tuple[int, list[li
         source.fail("holds no rows of numbers")
     (line, first), *rest = rows
     return line, [first, *(cells for _, cells in rest if any(map(str.strip, cells)))]
-
-
-def _has_header(source: Source, line: int, rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row is a header: it is one unless all its cells are data beyond doubt."""
-    if source.options.header is not None:
-        return source.options.header
-    first = [cell.strip() for cell in rows[0]]
-    while len(first) > 1 and not first[-1]:
-        first.pop()  # a trailing separator
-    doubt = _doubt(first, rows[1:])
-    if doubt is None:
-        return not all(_is_finite(cell) for cell in first)
-    odd = next((place for place, cell in enumerate(first) if _is_finite(cell) != _is_finite(first[0])), 0)
-    source.fail(
-        f"row {line}, column {odd + 1} is {first[odd]!r}: the row {doubt}; type inputs.header=true"
-        " if it names the columns, inputs.header=false if it holds numbers"
-    )
-
-
-def _doubt(first: Sequence[str], rest: Sequence[Sequence[str]]) -> str | None:
-    """Why the first row may be a header or numbers; None if it is clear."""
-    missing = [cell.lower() in MISSING for cell in first]
-    if all(missing):
-        return "has no names and no numbers"
-    if all(_is_finite(cell) for cell in first):
-        return _doubt_of_numbers(first, rest)
-    if any(cell and miss for cell, miss in zip(first, missing)):
-        return "has a name or number beside a missing value"
-    if any(cell[:1] and re.match(r"[+-]?\.?\d", cell) for cell in first):
-        return "is not all names and not all numbers"
-    return None
-
-
-def _doubt_of_numbers(first: Sequence[str], rest: Sequence[Sequence[str]]) -> str | None:
-    if not all(re.fullmatch(r"\d+", cell) for cell in first):
-        return None
-    whole = [int(cell) for cell in first]
-    below = [cell.strip() for row in rest for cell in row if cell.strip()]
-    decimals = [bool(re.search(r"[.,eE]", cell)) for cell in below]
-    consecutive = whole == list(range(whole[0], whole[0] + len(whole)))
-    if consecutive and (whole[0] == 0 or (len(whole) > 1 and any(decimals))):
-        return "counts its columns, as pandas writes it for an array without names"
-    if decimals and all(decimals) and len(set(whole)) == len(whole):
-        return "holds whole numbers, all others have decimals"
-    return None
-
-
-def _is_finite(cell: str) -> bool:
-    """Whether a cell is a finite number; a decimal comma is answered when the rows are read."""
-    value = parse_number(cell)
-    return decimal_comma(cell) or (value is not None and math.isfinite(value))
-
-
-def _fit_header(source: Source, header: tuple[str, ...], n_columns: int, line: int) -> tuple[str, ...]:
-    while len(header) > n_columns and not header[-1]:
-        header = header[:-1]
-    if len(header) != n_columns:
-        hint = ""
-        if len(header) == n_columns - 1:
-            hint = "; the first column of the rows may be an index, which a header of its own width would name"
-        source.fail(
-            f"row {line}, the header, has {len(header)} columns, the rows below {n_columns}; give each column"
-            f" one name{hint}"
-        )
-    return header
-
-
-def _refuse_index(source: Source, header: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
-    """Refuse a first column that numbers the rows, unless `inputs.columns` says what to read."""
-    if len(rows[0]) < 2:
-        return
-    cells = [row[0].strip() for row in rows if row]
-    counts = any(cells == [str(number + start) for number in range(len(cells))] for start in (0, 1))
-    names = list(map(str, range(2, len(rows[0]) + 1)))
-    if header is None or not any(header):
-        if not counts or len(cells) < 3:
-            return
-        reason = f"counts the rows: {', '.join(cells[:3])}, ..."
-    else:
-        name = header[0]
-        if not UNNAMED.fullmatch(name) and not (counts and name.lower() in INDEX_NAMES):
-            return
-        if all(header[1:]) and len(set(header)) == len(header):
-            names = list(header[1:])
-        title = f"({name})" if name else "has no name and"
-        reason = f"{title} {'counts the rows' if counts else 'holds ' + ', '.join(cells[:3])}"
-    leave, keep = f"[{','.join(map(_quoted, names))}]", f"[1,{','.join(map(_quoted, names))}]"
-    source.fail(
-        f"column 1 {reason}: an index, as pandas and R write it; type {_word('inputs.columns=' + leave)} to leave"
-        f" it out, {_word('inputs.columns=' + keep)} to take it as an input"
-    )
-
-
-def _quoted(name: str) -> str:
-    """A name in Hydra's grammar."""
-    if re.fullmatch(r"[A-Za-z0-9_.]+", name):
-        return name
-    return "'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _word(word: str) -> str:
-    """A word for the shell."""
-    return word if re.fullmatch(r"[\w.=\[\],]+", word) else f'"{word}"'

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kancli.inputs.dialect import Dialect, decimal_comma, parse_number, recognise
+from kancli.inputs.cells import decimal_comma, parse_number
+from kancli.inputs.dialect import Dialect, recognise
 from kancli.inputs.formats import SEPARATORS
 from kancli.inputs.table import Source, Table, fail_beyond, select_columns
 
