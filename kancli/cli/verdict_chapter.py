@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from kancli.schema import keys, show
+from kancli.stats.false_alarms import FAILING, KNOWN, SEEDS
 from kancli.stats.glossary import verdict_notes
 from kancli.stats.options import Verdicts
 from kancli.stats.scales import COVERAGE, COVERAGE_SIZES
@@ -33,7 +34,7 @@ def verdict_chapter(names: Sequence[str] | None = None) -> list[Table | str]:
         for heading, text in notes.items():
             table.add_row(heading, text)
         lines += ["", f"{name}  {bounds}".rstrip(), table]
-    return lines if names else [*lines, "", COVERED, _coverage_table()]
+    return lines if names else [*lines, "", COVERED, _coverage_table(), "", *_false_alarms()]
 
 
 def _coverage_table() -> Table:
@@ -41,6 +42,21 @@ def _coverage_table() -> Table:
     for scale, shares in COVERAGE.items():
         table.add_row(scale.value, *(f"{100 * share:.1f} %" for share in shares))
     return table
+
+
+def _false_alarms() -> list[Table | str]:
+    table = Table("scheme", "width", "fails", "share of seeds", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for (scheme, width), shares in FAILING.items():
+        for verdict, failing in shares.items():
+            known = ", as the scheme is known for" if KNOWN.get(scheme) == verdict else ""
+            table.add_row(scheme, width, verdict, f"{100 * failing:.1f} %{known}")
+    seeds = ", ".join(f"{n_seeds} seeds at {width}" for width, n_seeds in SEEDS.items())
+    return [
+        f"False alarms: the share of seeds for which a verdict fails, of every scheme's defaults ({seeds};"
+        " stats=full, 100 samples of N(0, 1)). No other verdict failed for any seed, of any scheme of kancli.",
+        "",
+        table,
+    ]
 
 
 def _bounds(warn: float | None, fail: float | None, falling: bool) -> str:
