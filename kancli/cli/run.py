@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that `kan-run` and `kan-run rerun` share."""
     parser.add_argument("-m", "--multirun", action="store_true", help="sweep over keys that have several values")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print all tables of a run, not its summary")
     parser.add_argument("--dry-run", action="store_true", help="with -m: print the plan of the sweep, and stop")
     parser.add_argument(
         "-c", "--cfg", choices=("job", "hydra", "all"), help="print the config that a run would have, and stop"
@@ -156,7 +157,7 @@ def _run(hydra: Hydra, draft: ComposedConfig, args: argparse.Namespace) -> int:
         from kancli.runs.build import device_of
     device_of(settings.device)
     try:
-        job = run_single(hydra, config, functools.partial(run_job, settings))
+        job = run_single(hydra, config, functools.partial(run_job, settings, verbose=args.verbose))
     except OSError as error:  # from creating the folder; `job` holds the errors of the task
         raise ConfigError([unwritable_message(config.hydra.run.dir, error)]) from None
     if args.json:

@@ -24,12 +24,13 @@ def task(config: DictConfig) -> float | tuple[float, ...] | None:
     return run_job(settings_of(plain_config(config)), config)
 
 
-def run_job(settings: Settings, config: DictConfig) -> float | tuple[float, ...] | None:
+def run_job(settings: Settings, config: DictConfig, *, verbose: bool = False) -> float | tuple[float, ...] | None:
     """Compute, record and print one job; return the objective, where the settings name one.
 
     Args:
         settings: the job's settings.
         config: the composed config that they came from, for the record.
+        verbose: print all tables.
 
     Raises:
         NonFiniteError: after everything was recorded, if a value of the forward pass is infinite or NaN.
@@ -41,12 +42,13 @@ def run_job(settings: Settings, config: DictConfig) -> float | tuple[float, ...]
 
     signals.raise_pending()
     hydra = HydraConfig.get()
+    is_sweep = hydra.mode is not None and hydra.mode.name == "MULTIRUN"
     stats = record_run(
         settings,
         Path(hydra.runtime.output_dir),
         _hydra_files(config, hydra),
         overrides=list(hydra.overrides.task),
-        brief=hydra.mode is not None and hydra.mode.name == "MULTIRUN",
+        style="line" if is_sweep else "verbose" if verbose else "short",
         progress=progress,
     )
     signals.raise_pending()

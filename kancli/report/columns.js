@@ -54,7 +54,7 @@ function keyColumns(names, rows) {
 function verdictLabels(view, row) {
   const labels = VERDICTS.slice(0, 2).flatMap((verdict) =>
     data.judged
-      .map((name, index) => [verdict, `${verdict} ${name}${view.share(row, index, verdict)}`, index])
+      .map((_, index) => [verdict, `${verdict}: ${data.statements[index]}${view.share(row, index, verdict)}`, index])
       .filter(([, , index]) => view.verdicts(row, index).includes(verdict)),
   );
   const passes = data.judged.some((_, index) => view.verdicts(row, index).includes("pass"));

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from kancli.stats.options import WORST_FIRST
+from kancli.stats.options import WORST_FIRST, statement
 from kancli.sweeps import summary
 from kancli.sweeps.table import SEED, Row
 
@@ -20,8 +20,8 @@ SUMMARY = ("mean", "sd", "low", "high", "n")
 def page_data(rows: Sequence[Row]) -> dict[str, Any]:
     """Return the data that the page's script reads.
 
-    `keys`, `statistics` and `judged` name the entries of the lists in `jobs` and `cells`. `shown` lists the statistics
-    that the page shows first.
+    `keys`, `statistics` and `judged` name the entries of the lists in `jobs` and `cells`, `statements` what is judged.
+    `shown` lists the statistics that the page shows first.
     """
     keys = list(dict.fromkeys(key for row in rows for key in row.keys))
     statistics = list(dict.fromkeys(name for row in rows for name in row.statistics))
@@ -33,6 +33,7 @@ def page_data(rows: Sequence[Row]) -> dict[str, Any]:
         "fixed": fixed,
         "statistics": statistics,
         "judged": judged,
+        "statements": [statement(name) for name in judged],
         "shown": statistics_of_interest(rows, statistics, judged),
         "jobs": [_job(row, keys, statistics, judged) for row in rows],
         "cells": [

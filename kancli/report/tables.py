@@ -12,7 +12,7 @@ from kancli.runs import console
 from kancli.runs.json_files import pretty
 from kancli.stats.columns import flat
 from kancli.stats.glossary import meanings
-from kancli.stats.options import WORST_FIRST
+from kancli.stats.options import WORST_FIRST, answer, statement
 from kancli.sweeps.summary import main_effects
 from kancli.sweeps.table import LAYER_COLUMNS, MISSING, Row
 
@@ -51,7 +51,7 @@ def results(data: Mapping[str, Any]) -> dict[str, Any]:
         "lines": lines,
         "n_more": max(len(data["cells"]) - MAX_CELLS, 0),
         "statuses": sorted({job["status"] for job in data["jobs"]}),
-        "bad_verdicts": [name for name in data["shown"] if name in data["judged"]],
+        "bad_verdicts": [(name, statement(name)) for name in data["shown"] if name in data["judged"]],
         "statistics": data["statistics"],
     }
 
@@ -76,7 +76,7 @@ def verdict_chips(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list
         counts: of jobs that fail, warn and pass, for each name.
     """
     chips = [
-        (verdict, f"{verdict} {name} {count[index]}/{sum(count)}")
+        (verdict, f"{verdict}: {statement(name)} {count[index]}/{sum(count)}")
         for index, verdict in enumerate(("fail", "warn"))
         for name, count in zip(names, counts, strict=True)
         if count[index]
@@ -128,7 +128,7 @@ def verdict_summary(rows: Sequence[Row], config: Mapping[str, Any] | None) -> di
     descriptions, bounds = meanings(), (config or {}).get("verdicts")
     lines = [
         {
-            "name": name,
+            "name": statement(name),
             "meaning": descriptions.get(name, UNKNOWN),
             "bounds": _format_bounds(bounds.get(name) if isinstance(bounds, Mapping) else None),
             "chips": [(verdict, f"{count[verdict]} {verdict}") for verdict in reversed(WORST_FIRST) if count[verdict]],
@@ -150,8 +150,9 @@ def run_verdicts(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     descriptions = meanings()
     lines = [
         {
-            "name": verdict.name,
+            "name": statement(verdict.name),
             "verdict": verdict.verdict,
+            "holds": answer(verdict.verdict),
             "value": format_number(verdict.value),
             "interval": _format_interval(verdict.low, verdict.high),
             "threshold": format_number(verdict.threshold),

@@ -54,6 +54,12 @@ def spread(entry: Mapping[str, Any], std: str = "std") -> str:
     return f"{number(typical(entry['mean']))}\n±{number(typical(entry[std]))}"
 
 
+def interval(value: Any) -> str:
+    """The 95 % interval of a mean over members, where it has one; empty for a plain number."""
+    has_interval = isinstance(value, Mapping) and value["low"] is not None
+    return f" [{number(value['low'])}, {number(value['high'])}]" if has_interval else ""
+
+
 def number(value: float | None) -> str:
     """A number to three digits; "-" for None."""
     if value is None:

@@ -33,9 +33,9 @@ from kancli.runs.experiment import compute
 from kancli.runs.folder import RunFolder
 from kancli.runs.hashes import stage_hashes
 from kancli.runs.input_file import InputFile, input_file_of
+from kancli.runs.print_run import Style, print_run
 from kancli.runs.result import Result
 from kancli.runs.stopwatch import Stopwatch
-from kancli.runs.summary import print_result
 from kancli.seeding import SEMANTICS
 from kancli.stats.network_stats import EdgeRanges
 from kancli.stats.verdicts import Verdict
@@ -49,7 +49,7 @@ def record_run(
     hydra_record: Mapping[str, str],
     *,
     overrides: Sequence[str],
-    brief: bool,
+    style: Style,
     progress: Callable[[str], AbstractContextManager[None]],
 ) -> dict[str, Any]:
     """Compute a run, write its folder, and print its summary and the folder's path.
@@ -58,7 +58,7 @@ def record_run(
         path: the folder to create.
         hydra_record: the files of `.hydra`, by name.
         overrides: as typed for this run.
-        brief: print one line instead of the tables.
+        style: how much to print.
         progress: context manager that shows a message while it is open.
 
     Returns:
@@ -79,7 +79,7 @@ def record_run(
             figure_seconds = record(result, folder)
         finish(folder, result, figure_seconds, total=time.perf_counter() - start)
     try:
-        print_result(result, path, brief)
+        print_run(result, path, overrides, style)
     except OSError:  # the reader of stdout has closed it; the run is recorded, and others may follow
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if (error := error_of(result)) is not None:

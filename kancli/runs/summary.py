@@ -1,57 +1,20 @@
-"""The summary that a run prints."""
+"""The tables that a run prints with -v: every statistic of its layers in short, and every verdict."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
-from kancli.config.identity import config_of
-from kancli.config.settings import Settings
-from kancli.inits.plugins import TARGET
-from kancli.runs.console import STYLES, maximum, number, share, show, spread, typical
-from kancli.runs.result import Result
-from kancli.schema import show as show_value
+from kancli.runs.console import STYLES, interval, maximum, number, share, spread, typical
+from kancli.stats.options import answer, statement
 from kancli.stats.verdicts import Verdict
 
 # The columns of a run's table, and the std that each shows: pooled over entries, or over samples for values, as a std
 # over nodes would hide that every node has come to a constant of its own.
 SPREADS = {"scale_base": "std", "coef": "std", "preacts": "node_std", "postacts": "edge_std", "output": "node_std"}
-
-
-def print_result(result: Result, path: Path, brief: bool) -> None:
-    """Print the summary of a run, in one line or as tables, and the path of its folder."""
-    folder = _relative(path)
-    if brief:
-        print(brief_line(folder, result.stats, result.verdicts), flush=True)
-        return
-    show(summary(result.stats, result.verdicts, _headline(result.settings)), sys.stdout)
-    seconds = ", ".join(f"{name} {result.seconds[name]:.2g} s" for name in ("model", "forward", "stats"))
-    print(f"stats={result.settings.stats.level}; {seconds}")
-    print(folder, flush=True)
-
-
-def _headline(settings: Settings) -> str:
-    width = "-".join(map(str, settings.width))
-    knobs = " ".join(f"{name}={show_value(value)}" for name, value in vars(settings.init).items())
-    inputs = type(settings.inputs).__name__.lower()
-    last = settings.seed + settings.n_seeds - 1
-    seeds = f"seed {last}" if settings.n_seeds == 1 else f"{settings.n_seeds} seeds {settings.seed} to {last}"
-    init = config_of(settings)["init"]
-    scheme = init.get("scheme") or init[TARGET]
-    return (
-        f"KAN {width}, grid {settings.grid.size}, k {settings.k}, base {settings.base_fun}, init {scheme} ({knobs}),"
-        f" {seeds}, inputs {inputs}"
-    )
-
-
-def _relative(path: Path) -> Path:
-    """The path relative to the current folder, if it lies below it."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headline: str) -> list[Table | str]:
@@ -80,9 +43,9 @@ def summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headline: str
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table:
-    """Every verdict with its value, the bound that decided, and the value's location."""
+    """The statement that each verdict judges, whether it holds, its value, the bound that decided, and its location."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
-    for name in ("verdict", "of"):
+    for name in ("statement", "holds"):
         table.add_column(name, no_wrap=True)
     for name in ("value", "bound"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -90,8 +53,8 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
     for verdict in verdicts:
         interval = "" if verdict.low is None else f" [{number(verdict.low)}, {number(verdict.high)}]"
         table.add_row(
-            verdict.verdict or "-",
-            verdict.name,
+            statement(verdict.name),
+            answer(verdict.verdict),
             number(verdict.value) + interval,
             number(verdict.threshold),
             verdict.detail,
@@ -107,7 +70,7 @@ def remarks(stats: Mapping[str, Any]) -> list[str]:
     if curved:
         lines.append(f"nonlinearity (1 - R² of the best line) of the activations: at most {max(curved):.3g}")
     slopes = [
-        f"{name} {number(typical(slope))}{_interval(slope)}"
+        f"{name} {number(typical(slope))}{interval(slope)}"
         for name in ("signal", "gradient")
         if (slope := stats["propagation"].get(name)) is not None and typical(slope) is not None
     ]
@@ -143,21 +106,3 @@ def remarks(stats: Mapping[str, Any]) -> list[str]:
             if count
         ]
     return lines
-
-
-def _interval(value: Any) -> str:
-    """The 95 % interval of a mean over members; empty for a plain number."""
-    return f" [{number(value['low'])}, {number(value['high'])}]" if isinstance(value, Mapping) else ""
-
-
-def brief_line(folder: object, stats: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
-    """A run in one line: its folder, the size of the signal by layer, and the verdicts that did not pass."""
-    parts = [str(folder)]
-    if stats["layers"]:
-        stds = " ".join(number(typical(layer["output"]["node_std"])) for layer in stats["layers"])
-        parts.append(f"output std by layer: {stds}")
-    for name, slope in (stats["propagation"] or {}).items():
-        if name in ("signal", "gradient") and len(stats["layers"]) > 1:
-            parts.append(f"{name} slope {number(typical(slope))}{_interval(slope)}")
-    parts += [f"{verdict.verdict}: {verdict.name}" for verdict in verdicts if verdict.verdict in STYLES]
-    return "  ".join(parts)

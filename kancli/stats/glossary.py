@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kancli.schema import keys
-from kancli.stats.options import Verdicts
+from kancli.stats.options import Verdicts, statement
 from kancli.stats.scales import PATTERNS, Scale
 
 OVER_MEMBERS = (
@@ -192,6 +192,7 @@ def statistics() -> list[str]:
 FULL = " (stats=full)"
 FULL_MARKS = (" (full)", FULL)  # how the text of a statistic that needs stats=full ends
 NON_FINITE = {
+    "statement": statement("non_finite"),
     "says": "A value is infinite or not a number; exit code 3.",
     "number": "number of members with such a value, and the place of the first",
     "bounds": "Any one fails.",
@@ -206,7 +207,7 @@ def verdict_notes() -> dict[str, dict[str, str]]:
     for name, field in keys(Verdicts).items():
         own = field.metadata["notes"]
         number = numbers[name] + (FULL if FULL in field.metadata["help"] else "")
-        notes[name] = {"says": own["says"], "number": number, **own}
+        notes[name] = {"statement": own["statement"], "says": own["says"], "number": number, **own}
     return notes
 
 

@@ -64,6 +64,7 @@ def bounds(
     *,
     falling: bool = False,
     scale: Scale = Scale.LINEAR,
+    statement: str,
     says: str,
     origin: str,
     remedy: str,
@@ -74,14 +75,17 @@ def bounds(
         help: the number that is judged, for `kan-run --help`.
         falling: whether lower numbers are worse.
         scale: how the number is averaged over members.
+        statement: the property that is judged, in a few words; where the verdict is pass it does not hold.
         says: the property of the network that a warning names.
         origin: why the bounds are these numbers.
         remedy: keys that change the number.
     """
-    notes = {"says": says, "bounds": origin, "remedy": remedy, "members": scale.value}
+    notes = {"statement": statement, "says": says, "bounds": origin, "remedy": remedy, "members": scale.value}
     return key((warn, fail), Bounds(falling=falling), help, notes=notes)
 
 
+NON_FINITE, NON_FINITE_STATEMENT = "non_finite", "values not finite"  # judged without bounds
+ANSWERS = {"pass": "no", "warn": "nearly", "fail": "yes", "undecided": "undecided"}  # is the statement true?
 WORST_FIRST = ("fail", "warn", "undecided", "pass")  # what a verdict may say
 DECADES = "A convention, no measurement: a factor of 10 warns, one of 1000 fails."
 
@@ -96,6 +100,7 @@ class Verdicts:
         "std of a layer's nodes over that of the inputs, at most: 0.1 slows training, 0.001 loses the signal",
         falling=True,
         scale=Scale.RATIO,
+        statement="signal vanishes",
         says="The values shrink with depth: later layers see nearly the same number for every sample.",
         origin=DECADES,
         remedy="A larger gain or noise_scale, or init=lecun or glorot, which hold the variance; fewer layers.",
@@ -105,6 +110,7 @@ class Verdicts:
         1000.0,
         "the same, at least: values leave the grid, and may overflow",
         scale=Scale.RATIO,
+        statement="signal explodes",
         says="The values grow with depth: they leave the grid, where splines are 0, and may overflow.",
         origin=DECADES,
         remedy="A smaller gain or noise_scale; init=lecun or glorot.",
@@ -116,6 +122,7 @@ class Verdicts:
         " 0.001 after ten layers",
         falling=True,
         scale=Scale.RATIO,
+        statement="signal contracts in every layer",
         says="Each layer shrinks the values by a factor, so that a deeper network of this kind loses the signal.",
         origin="A convention on the rate, so that the depth that was tried does not decide: at 0.5 ten layers leave"
         " 0.001, at 0.35 a tenth is left after two and 0.001 after seven. The number is the upper end of the 95 %"
@@ -130,6 +137,7 @@ class Verdicts:
         " (stats=full)",
         falling=True,
         scale=Scale.RATIO,
+        statement="gradient vanishes",
         says="The gradient shrinks on its way back: early layers hardly learn.",
         origin=DECADES,
         remedy="A larger gain or noise_scale, or init=glorot, which weighs signal against gradient; fewer layers.",
@@ -139,6 +147,7 @@ class Verdicts:
         1000.0,
         "the same, at least: no one learning rate suits all layers (stats=full)",
         scale=Scale.RATIO,
+        statement="gradient explodes",
         says="The gradient grows on its way back: no one learning rate suits all layers.",
         origin=DECADES,
         remedy="A smaller gain or noise_scale, or a coarser grid, whose splines are less steep; init=glorot.",
@@ -148,6 +157,7 @@ class Verdicts:
         0.9,
         "share of preacts outside the grid, where splines vanish; 0.32 for N(0, 1) on [-1, 1]",
         scale=Scale.SHARE,
+        statement="most values off the grid",
         says="Most values that enter the layer miss its grid; beyond it an edge is its base branch alone.",
         origin="A convention: half of the values warns, nine in ten fails. N(0, 1) on [-1, 1] has 0.32.",
         remedy="A wider grid.range, grid.adapt=samples, or inputs of a smaller inputs.std.",
@@ -158,6 +168,7 @@ class Verdicts:
         "share of the spline branches in both branches' variance, at most: at 1 % a KAN is close to an MLP",
         falling=True,
         scale=Scale.RATIO,
+        statement="splines inert",
         says="The splines add almost nothing to the edges: the network is close to an MLP with b(x).",
         origin="A convention: a hundredth of the variance, a tenth of the std. Training can grow the splines: no fail.",
         remedy="A larger noise_scale or gain; values within the grid (see off_grid).",
@@ -168,6 +179,7 @@ class Verdicts:
         "1 - R² of the best line of the most curved edge, at most: float32 resolves no less",
         falling=True,
         scale=Scale.NONE,
+        statement="all edges linear",
         says="Every edge of the layer is a straight line on the samples: layers of them make one linear map.",
         origin="The size of float32's rounding, which is all that is left of smaller numbers. Training can bend lines:"
         " no fail.",
@@ -178,6 +190,7 @@ class Verdicts:
         None,
         "mean path over range of an edge: 1 is monotone, 2 rises and falls over the full range",
         scale=Scale.NONE,
+        statement="edges rough",
         says="The edges oscillate: on average they run through their range twice or more.",
         origin="The value of a function that rises and falls over its full range.",
         remedy="A smaller noise_scale against the base, or a coarser grid.",
@@ -189,6 +202,7 @@ class Verdicts:
         " in the reference's symmetric case, 0.09 in its default",
         falling=True,
         scale=Scale.NONE,
+        statement="nodes alike",
         says="The nodes of a hidden layer are nearly one function of the samples, up to a factor.",
         origin="Quantiles over 1000 seeds of [n_in, 5, 1] with n_in from 2 to 256: in the reference's symmetric case"
         " half of the values lie below 0.04 at n_in = 2 and 99 % below 0.045 at 20; in its default 99 % lie above 0.042"
@@ -202,6 +216,7 @@ class Verdicts:
         0.5,
         "share of flat edges, which pass no signal",
         scale=Scale.NONE,
+        statement="edges dead",
         says="Edges give the same value for every sample.",
         origin="A convention: a tenth of the edges warns, half of them fails. An edge is flat by stats.flat.",
         remedy="Values within the grid (see off_grid), and scales other than 0.",
@@ -213,6 +228,7 @@ class Verdicts:
         " and 1 fails",
         falling=True,
         scale=Scale.NONE,
+        statement="parameters off their law",
         says="The parameters are not what the scheme's law gives.",
         origin="The share of runs with right draws that warn and fail. Exact for tensors of any size and any number of"
         " them: each entry becomes a normal deviate by its law's distribution function; mean and variance of these are"
@@ -238,3 +254,21 @@ def recorded_bounds(config: Mapping[str, Any]) -> dict[str, tuple[float | None, 
             with contextlib.suppress(FaultError):
                 found[name] = field.metadata["kind"].check(recorded.get(name))
     return found
+
+
+def falling(name: str) -> bool:
+    """Whether lower numbers of a verdict are worse."""
+    return keys(Verdicts)[name].metadata["kind"].falling
+
+
+def statement(name: str) -> str:
+    """The property that a verdict judges, in a few words: `all edges linear` for linear."""
+    if name == NON_FINITE:
+        return NON_FINITE_STATEMENT
+    field = keys(Verdicts).get(name)
+    return name if field is None else field.metadata["notes"]["statement"]  # a name of another version of kancli
+
+
+def answer(verdict: str | None) -> str:
+    """Whether the property holds, for a verdict: "no" where it passes."""
+    return ANSWERS.get(verdict or "", "-")

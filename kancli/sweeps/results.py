@@ -25,6 +25,7 @@ from kancli.runs.json_files import pretty
 from kancli.runs.pool import run_in_worker
 from kancli.runs.reader import read_run
 from kancli.stats.glossary import meanings
+from kancli.stats.options import statement
 from kancli.stats.summary import scale_of, summary_statistics
 from kancli.sweeps.depth_profiles import depth_profiles
 from kancli.sweeps.plan import Plan, has_plan, read_plan
@@ -253,4 +254,5 @@ def _bad_verdicts(rows: Sequence[Row]) -> list[str]:
         for verdict in row.verdicts:
             if verdict.verdict in names:
                 names[verdict.verdict][verdict.name] = None
-    return [*(name.upper() for name in names["fail"]), *(name for name in names["warn"] if name not in names["fail"])]
+    warned = (name for name in names["warn"] if name not in names["fail"])
+    return [*(statement(name).upper() for name in names["fail"]), *map(statement, warned)]

@@ -11,6 +11,11 @@ from kancli.runs.experiment import compute
 from kancli.runs.summary import SPREADS, summary
 
 
+@pytest.fixture(autouse=True)
+def width(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+
+
 @pytest.fixture(scope="module")
 def result():
     return compute(validate({"dtype": "float64"}))

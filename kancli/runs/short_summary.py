@@ -1,0 +1,77 @@
+"""What a run prints unless -v is given: the layers in plain words, the verdicts that warn or fail, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from kancli.runs.console import STYLES, number, share, typical
+from kancli.stats.glossary import verdict_notes
+from kancli.stats.options import NON_FINITE, falling, statement
+from kancli.stats.verdicts import Verdict
+
+CAPTION = (
+    "values: mean ± standard deviation of a node over the samples (rms over the nodes); off grid: share of the values"
+    " that enter outside the grid, where splines vanish; spline share: of the variance of the edges' two branches"
+)
+Line = Table | Text | Padding | str
+
+
+def short_summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headline: str) -> list[Line]:
+    """The lines of a run's summary, ready to print."""
+    layers = [] if not stats["layers"] else [*_layers(stats["layers"]), ""]
+    return [headline, "", *layers, *judgements(verdicts)]
+
+
+def _layers(layers: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """A row for each layer, and the meaning of the columns."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for name in ("layer", "nodes"):
+        table.add_column(name, no_wrap=True)
+    for name in ("values in", "values out", "off grid", "spline share"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for layer in layers:
+        table.add_row(
+            str(layer["layer"]),
+            f"{layer['n_in']} to {layer['n_out']}",
+            *(_mean_and_sd(layer[name]) for name in ("preacts", "output")),
+            share(typical(layer["off_grid"])),
+            share(typical(layer["spline_share"])),
+        )
+    of_members = "; all averaged over the networks" if isinstance(layers[0]["off_grid"], Mapping) else ""
+    return [table, CAPTION + of_members]
+
+
+def _mean_and_sd(entry: Mapping[str, Any]) -> str:
+    return f"{number(typical(entry['mean']))} ± {number(typical(entry['node_std']))}"
+
+
+def judgements(verdicts: Sequence[Verdict]) -> list[Line]:
+    """Each verdict that warns or fails, with its meaning and a remedy, and the number of the others."""
+    notes, lines = verdict_notes(), []
+    for verdict in verdicts:
+        if verdict.verdict in STYLES:
+            lines.append(Text(_finding(verdict), style=STYLES[verdict.verdict]))
+            about = notes[verdict.name]
+            lines.append(Padding(f"{about['says']} Remedy: {about['remedy']}", (0, 0, 0, 6), expand=False))
+    counts = {
+        "passed": sum(verdict.verdict == "pass" for verdict in verdicts),
+        "undecided": sum(verdict.verdict == "undecided" for verdict in verdicts),
+        "not measured": sum(verdict.verdict is None for verdict in verdicts),
+    }
+    found = [f"{count} {'check' if count == 1 else 'checks'} {what}" for what, count in counts.items() if count]
+    return [*lines, f"{', '.join(found)}; -v shows all"] if found else lines
+
+
+def _finding(verdict: Verdict) -> str:
+    """One line, such as `warn  splines inert: 0.0005, layer 0; warns at 0.01 or less`."""
+    line = f"{verdict.verdict}  {statement(verdict.name)}: "
+    if verdict.name == NON_FINITE:
+        return line + verdict.detail
+    side = "or less" if falling(verdict.name) else "or more"
+    return f"{line}{number(verdict.value)}, {verdict.detail}; {verdict.verdict}s at {number(verdict.threshold)} {side}"
