@@ -32,7 +32,7 @@ from kancli.runs.build import layer_options
 from kancli.runs.examine import examine
 from kancli.runs.figure_data import load_model
 from kancli.runs.reader import read_finished_run
-from kancli.schema import show
+from kancli.spelling import show
 
 if TYPE_CHECKING:
     from kancli.figures.diagram.canvas import Diagram

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kancli"
 # From the ground up. A room imports what is named beside it, and what stands in GROUND.
-GROUND = {"errors", "schema", "seeding", "synonyms", "_version"}
+GROUND = {"errors", "schema", "seeding", "spelling", "synonyms", "_version"}
 BELOW_CONFIG = ["kan", "inputs", "inits", "stats", "figures"]
 BELOW_NOTEBOOK = [*BELOW_CONFIG, "config", "runs"]
 BELOW_REPORTS = [*BELOW_NOTEBOOK, "sweeps"]

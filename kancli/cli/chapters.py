@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from kancli.cli.arguments import WIDTH
 from kancli.cli.verbs import VERBS
 from kancli.config.presets import Presets
 from kancli.config.validation import LegalKey, catalogue
 from kancli.figures.options import NAMES
-from kancli.schema import REQUIRED, show
+from kancli.schema import REQUIRED
+from kancli.spelling import show
 
 HEAD = """\
 kan-run: what does an initialisation do to a Kolmogorov-Arnold network?
@@ -142,7 +143,7 @@ def chapter(name: str, presets: Presets) -> str:
     if keys := [key for key in catalogue() if _chapter_of(key) == name]:
         title = "Keys" if parts else f"{name.upper()}: keys"
         parts.append(
-            "\n".join([f"{title}, their type, range and unit, [default], (where they apply)", "", *_keys(keys)])
+            "\n".join([f"{title}, their type, range and unit, [default], (where they apply)", "", *describe_keys(keys)])
         )
     if name in MORE:
         parts.append(MORE[name])
@@ -168,7 +169,7 @@ def _presets(group: str, presets: Presets) -> Iterator[str]:
         yield from (f"  {name:<{column}}{summary}" for name, summary in NAMES.items())
 
 
-def _keys(keys: Sequence[LegalKey]) -> Iterator[str]:
+def describe_keys(keys: Iterable[LegalKey]) -> Iterator[str]:
     """Two or more lines for each key."""
     for key in keys:
         default = "must be given" if key.default is REQUIRED else show(key.default)

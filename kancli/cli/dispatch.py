@@ -20,7 +20,7 @@ from kancli.errors import ConfigError, KanError, WriteError
 from kancli.runs import signals
 from kancli.runs.process_limit import fit_threads, process_limit
 from kancli.runs.terminal import OutputStream
-from kancli.schema import shorten
+from kancli.spelling import shorten
 from kancli.synonyms import suggest
 
 log = logging.getLogger("kancli")

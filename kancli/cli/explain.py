@@ -10,7 +10,7 @@ from kancli.cli.arguments import epilog
 from kancli.cli.spinner import progress
 from kancli.errors import ConfigError
 from kancli.runs import signals
-from kancli.schema import show
+from kancli.spelling import show
 from kancli.synonyms import nearest
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _lines_of(words: list[str], presets: Presets) -> tuple[list[Table | str], di
     if len(words) == 1 and words[0] in CHAPTERS:
         return CHAPTERS[words[0]]()
     overrides = [_with_group(word, presets) for word in words]
-    if len(words) == 1 and "=" not in overrides[0]:
+    if len(words) == 1 and overrides[0].replace(".", "").isidentifier():
         return _definition(words[0], presets)
     return _explanation(overrides, presets)
 
@@ -70,21 +70,27 @@ def _with_group(word: str, presets: Presets) -> str:
 
 
 def _definition(name: str, presets: Presets) -> tuple[list[Table | str], dict[str, Any]]:
-    """A verdict or the statistics of this name.
+    """A verdict, the statistics or the keys of this name.
 
     Raises:
         ConfigError: there is none.
     """
+    from kancli.cli.chapters import describe_keys
     from kancli.cli.glossary import section_tables
     from kancli.cli.verdict_chapter import verdict_chapter
+    from kancli.config.validation import catalogue
     from kancli.stats.glossary import named, statistics, verdict_notes
 
     if name in (notes := verdict_notes()):
         return verdict_chapter([name]), {name: notes[name]}
     if found := named(name):
         return section_tables(found), found
+    if found := {key.path: key for key in catalogue() if name in (key.path, key.path.partition(".")[0])}:
+        return list(describe_keys(found.values())), {path: key.help for path, key in found.items()}
     options = [*CHAPTERS, *presets.options("init"), *verdict_notes(), *statistics()]
-    raise ConfigError([f"explain {show(name)}: neither a preset, a verdict nor a statistic{nearest(name, options)}"])
+    raise ConfigError(
+        [f"explain {show(name)}: no preset, verdict, statistic or key of this name{nearest(name, options)}"]
+    )
 
 
 def _definitions() -> tuple[list[Table | str], dict[str, Any]]:

@@ -17,7 +17,7 @@ from kancli.config.presets import Presets
 from kancli.config.settings import Settings
 from kancli.config.validation import layer_sizes
 from kancli.runs.console import number
-from kancli.schema import show
+from kancli.spelling import show
 
 STREAMS = "each tensor of each layer has a random stream of its own: layers of one shape get other numbers"
 TENSORS = ("scale_base", "scale_sp", "coef", "bias")

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from rich import box
 from rich.table import Table
 
-from kancli.schema import keys, show
+from kancli.schema import keys
+from kancli.spelling import show
 from kancli.stats.glossary import OVER_MEMBERS, SECTIONS, scales
 from kancli.stats.options import Verdicts
 

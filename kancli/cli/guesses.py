@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kancli.cli.verbs import NOT_NEEDED
 from kancli.config.validation import HYDRA_FOLDERS, TOP_LEVEL, catalogue
-from kancli.schema import show
+from kancli.spelling import show
 from kancli.synonyms import suggest
 
 CONFIG_OPTIONS = ("--config", "--conf", "--cfg-file", "--config-file", "--config-name", "-cn", "--config-path", "-cp")

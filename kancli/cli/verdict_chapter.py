@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
-from kancli.schema import keys, show
+from kancli.schema import keys
+from kancli.spelling import show
 from kancli.stats.false_alarms import FAILING, KNOWN, SEEDS
 from kancli.stats.glossary import verdict_notes
 from kancli.stats.options import Verdicts

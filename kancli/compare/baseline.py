@@ -15,7 +15,7 @@ from kancli.runs.input_file import InputFile
 from kancli.runs.json_files import pretty, read_json, read_json_as
 from kancli.runs.reader import read_run
 from kancli.runs.stats_schema import parse_stats
-from kancli.schema import show
+from kancli.spelling import show
 from kancli.stats.verdicts import Verdict
 
 FORMAT = 1  # of a blessed file

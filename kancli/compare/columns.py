@@ -21,7 +21,7 @@ from kancli.config.nested import flatten
 from kancli.runs.console import STYLES, number
 from kancli.runs.derived import write_derived
 from kancli.runs.reader import RunRecord, parse_override_words
-from kancli.schema import show
+from kancli.spelling import show
 from kancli.stats.options import WORST_FIRST
 from kancli.stats.summary import scale_of, summary_statistics
 from kancli.sweeps.names import run_names

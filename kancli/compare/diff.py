@@ -9,7 +9,7 @@ from typing import Any
 
 from kancli.compare.baseline import Record, read
 from kancli.compare.tolerance import Deviation, Tolerance, compare_statistics, other_file_message, sort_stages
-from kancli.schema import show
+from kancli.spelling import show
 
 MAX_STATISTICS, MAX_STAGES = 20, 4  # on the terminal
 ZERO_TOLERANCE = Tolerance(0.0, 0.0, 0.0)

@@ -11,7 +11,7 @@ from typing import Any
 from kancli.inits import SCHEMES
 from kancli.inits.laws import Law
 from kancli.inits.scheme import LawError, LayerSize, Scheme
-from kancli.schema import show
+from kancli.spelling import show
 
 LARGEST = {"float32": (2 - 2.0**-23) * 2.0**127, "float64": (2 - 2.0**-52) * 2.0**1023}
 LARGE = {"float32": 1e20, "float64": 1e70}  # the checks of a law raise its numbers to the fourth power

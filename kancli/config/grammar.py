@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError
-from kancli.schema import show
+from kancli.spelling import show
 from kancli.synonyms import suggest
 
 if TYPE_CHECKING:

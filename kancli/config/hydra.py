@@ -37,7 +37,7 @@ from kancli.config.overrides import ResolvedOverrides, parse_and_resolve
 from kancli.config.presets import Presets
 from kancli.config.shorthands import SHORTHANDS
 from kancli.errors import ConfigError
-from kancli.schema import show, spell
+from kancli.spelling import show, spell
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override

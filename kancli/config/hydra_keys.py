@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kancli.config.nested import SWEEP_PARAMS, flatten
-from kancli.schema import shorten, show
+from kancli.spelling import shorten, show
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override

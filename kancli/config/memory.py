@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kancli.config.control_groups import MOUNTED, OWN, control_groups
-from kancli.schema import show_bytes
+from kancli.spelling import show_bytes
 
 # The largest number of elements in a tensor of one chunk of the forward pass.
 CHUNK_NUMBERS = 4_000_000

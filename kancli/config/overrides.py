@@ -16,7 +16,7 @@ from kancli.config.hydra_keys import find_faults, find_unsearched, typed_values
 from kancli.config.nested import SWEEP_PARAMS, flatten
 from kancli.config.shorthands import SHORTHANDS
 from kancli.config.validation import TOP_LEVEL
-from kancli.schema import show, spell
+from kancli.spelling import show, spell
 from kancli.synonyms import nearest
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kancli.errors import ConfigError
-from kancli.schema import show
+from kancli.spelling import show
 
 # Numbers that only YAML 1.1 knows: 010 is 8, 0x10 is 16, 1:30 is 90. The command line refuses them.
 ODD_NUMBER = re.compile(r"[-+]?(0[0-7_]*[0-7][0-7_]*|0b[01_]+|0x[\da-fA-F_]+|[\d_]+(:[0-5]?\d)+(\.[\d_]*)?)")

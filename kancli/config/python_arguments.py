@@ -13,7 +13,8 @@ from kancli.config.settings import Settings
 from kancli.config.validation import SECTIONS, VARIANTS
 from kancli.errors import ConfigError
 from kancli.figures.options import FigureOptions, name_faults
-from kancli.schema import keys, read, show
+from kancli.schema import keys, read
+from kancli.spelling import show
 from kancli.synonyms import nearest
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from kancli.config.overrides import SELECTORS
 from kancli.config.validation import TOP_LEVEL, catalogue
 from kancli.errors import ConfigError
 from kancli.inits.plugins import code_policy
-from kancli.schema import show
+from kancli.spelling import show
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override

@@ -21,8 +21,9 @@ from kancli.inits.plugins import TARGET, NoSchemeError, name_of, scheme_at
 from kancli.inits.scheme import LayerSize, Scheme
 from kancli.inits.scheme_checks import find_faults
 from kancli.inputs.samplers import SAMPLERS
-from kancli.schema import Kind, keys, read, show
+from kancli.schema import Kind, keys, read
 from kancli.seeding import MAX_SEED
+from kancli.spelling import show
 from kancli.stats.options import FirstSamples, Ntk, Quantiles, Stats, Verdicts
 from kancli.synonyms import ABSENT, SYNONYMS, nearest
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kancli.schema import Choice, Integer, Optional, Real, Several, Text, Truth, key, show
+from kancli.schema import Choice, Integer, Optional, Real, Several, Text, Truth, key
+from kancli.spelling import show
 
 # Each is a module of this package with `plot(data, options)`; its line stands in --help and in the report.
 NAMES = {

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kancli.inputs.table import MAX_BYTES, Source, Table, select_columns
-from kancli.schema import show_bytes
+from kancli.spelling import show_bytes
 
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kancli.schema import FaultError, Integer, Kind, show
+from kancli.schema import FaultError, Integer, Kind
 from kancli.seeding import stream
+from kancli.spelling import show
 
 MAX_SAMPLES = 10**9
 

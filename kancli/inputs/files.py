@@ -17,7 +17,7 @@ from typing import Any
 from kancli.errors import ConfigError
 from kancli.inputs.formats import ALLOWED, MAGIC
 from kancli.inputs.table import MAX_BYTES, OVERFLOW, ReadOptions, Source, Table, fail_beyond
-from kancli.schema import show_bytes
+from kancli.spelling import show_bytes
 
 HEAD_BYTES = 4096
 FIRST_BYTES = {".npy": b"\x93NUMPY", ".npz": b"PK", ".parquet": b"PAR1"}

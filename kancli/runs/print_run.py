@@ -16,7 +16,7 @@ from kancli.runs.reader import parse_override_words
 from kancli.runs.result import Result
 from kancli.runs.short_summary import short_summary
 from kancli.runs.summary import summary
-from kancli.schema import show as show_value
+from kancli.spelling import show as show_value
 from kancli.stats.options import statement
 from kancli.stats.verdicts import Verdict
 

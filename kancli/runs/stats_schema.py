@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from kancli.errors import ConfigError, one_line
-from kancli.schema import show
+from kancli.spelling import show
 from kancli.stats.stats_json import SCHEMA
 from kancli.stats.verdicts import Verdict
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kancli.config import memory
 from kancli.config.settings import Settings
 from kancli.config.validation import ITEM_BYTES
-from kancli.schema import show_bytes
+from kancli.spelling import show_bytes
 from kancli.sweeps.batches import kept_samples
 
 if TYPE_CHECKING:

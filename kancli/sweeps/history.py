@@ -16,7 +16,7 @@ import msgspec
 from kancli.errors import ConfigError
 from kancli.runs.json_files import read_json_as
 from kancli.runs.reader import read_run
-from kancli.schema import shorten
+from kancli.spelling import shorten
 from kancli.stats.options import WORST_FIRST
 from kancli.sweeps.plan import MULTIRUN, PLAN
 

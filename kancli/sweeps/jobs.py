@@ -15,8 +15,8 @@ from kancli.config.identity import config_of
 from kancli.config.overrides import resolve
 from kancli.config.shorthands import SHORTHANDS
 from kancli.errors import ConfigError
-from kancli.schema import spell
 from kancli.seeding import MAX_SEED
+from kancli.spelling import spell
 from kancli.sweeps.knobs import Knobs, all_knobs, drop_foreign_knobs, read_knobs
 from kancli.sweeps.objective import objective_faults
 

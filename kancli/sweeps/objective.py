@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kancli.errors import ConfigError, KanError
-from kancli.schema import shorten
+from kancli.spelling import shorten
 from kancli.stats.glossary import FULL_MARKS, LAYER, NETWORK, verdict_notes
 from kancli.sweeps.table import LAYER_COLUMNS
 from kancli.synonyms import nearest

@@ -21,8 +21,8 @@ from kancli.runs.json_files import convert, decode_json
 from kancli.runs.reader import RunRecord, read_run
 from kancli.runs.regular_files import read_bytes
 from kancli.runs.temporaries import remove_abandoned, replacement
-from kancli.schema import show
 from kancli.seeding import SEMANTICS
+from kancli.spelling import show
 from kancli.sweeps.plan_schema import PlanHead
 
 PLAN = "plan.jsonl"  # the head, then one line per job

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kancli.config.grammar import parse
 from kancli.config.overrides import ResolvedOverrides
 from kancli.errors import ConfigError
-from kancli.schema import show
+from kancli.spelling import show
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override

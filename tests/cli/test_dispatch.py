@@ -66,7 +66,7 @@ def test_every_form_of_override_reaches_a_verb(kan_run, word, row):
     assert row in [" ".join(line.split()) for line in outcome.out.splitlines()], outcome.err
 
 
-@pytest.mark.parametrize("word", ["~seed", "+grid.eps=x", "seed"])
+@pytest.mark.parametrize("word", ["~seed", "+grid.eps=x", "seed:1"])
 def test_a_wrong_override_has_one_answer_in_a_run_and_in_a_verb(kan_run, word):
     outcome = kan_run("explain", word)
     assert outcome.code == 2

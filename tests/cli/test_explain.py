@@ -69,6 +69,8 @@ def test_explain_takes_the_bare_name_of_a_preset(kan_run, words, same):
         ("effective_rank", "sum of eigenvalues"),
         ("ntk", "ntk.trace"),
         ("non_finite", "exit code 3"),
+        ("seed", "seed of all random streams"),
+        ("inputs", "inputs.std"),
     ],
 )
 def test_explain_defines_one_verdict_or_statistic(kan_run, name, part):
@@ -82,7 +84,7 @@ def test_explain_of_nothing_known(kan_run):
     outcome = kan_run("explain", "splin_inert")
     assert outcome.code == 2
     assert outcome.err == (
-        "kan-run: explain splin_inert: neither a preset, a verdict nor a statistic; did you mean spline_inert?\n"
+        "kan-run: explain splin_inert: no preset, verdict, statistic or key of this name; did you mean spline_inert?\n"
     )
 
 

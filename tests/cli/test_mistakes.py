@@ -12,7 +12,7 @@ MISTAKES = [
     (["init=null"], ["init=null", "linear"]),
     (["init=off"], ["init=off", "linear"]),
     (["init=linear", "gain=1.5"], ["gain=1.5"]),
-    (["width=[2]"], ["width=[2]", "2 or more"]),
+    (["width=[2]"], ["width=[2]", "list of 2 to "]),
     (["width=[]"], ["width=[]"]),
     (["width=[2,0,1]"], ["entry 1 is 0"]),
     (["width=[2,-5,1]"], ["entry 1 is -5"]),
