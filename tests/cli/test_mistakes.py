@@ -80,7 +80,7 @@ MISTAKES = [
     (["noise_scale=1e39"], ["noise_scale=1e+39", "outside the range of float32"]),
     (["noise_scale=1e308", "dtype=float64", "grid=1"], ["noise_scale=1e+308", "outside the range of float64"]),
     (["init=glorot", "gain=1e40"], ["gain=1e+40", "outside the range of float32"]),
-    (["inputs.std=1e39"], ["inputs.std=1e+39", "outside the range of float32"]),
+    (["inputs.std=1e39"], ["inputs.std=1e+39", "beyond the numbers of float32"]),
     (["-m", "noise_scale=1,1e39"], ["noise_scale=1e+39", "outside the range of float32"]),
     (["objective=nope"], ["objective=nope", "no statistic"]),
     (["-m", "seed=1,2", "hydra/sweeper=basic", "objective=nope"], ["objective=nope", "no statistic"]),
