@@ -154,16 +154,20 @@ class LayerCollector:
         no_overflow = np.logical_and.reduce(
             [np.isfinite(variance.reshape(len(variance), -1)).all(axis=1) for variance in variances]
         )
-        unknown = np.zeros(len(no_overflow), dtype=bool)
+        below_rounding = [False] * len(no_overflow)
         if self.options.moments:
-            unknown = (self.varies & np.isnan(self.nonlinearity)).any(axis=(1, 2))
+            below_rounding = [bool(edges.any()) for edges in self.varies & np.isnan(self.nonlinearity)]
         return [
-            "some values are not finite"
-            if message
-            else "overflow in float64"
-            if not is_finite
-            else BELOW_ROUNDING
-            if is_unknown
-            else "nothing varies"
-            for message, is_finite, is_unknown in zip(self.non_finite.messages(), no_overflow, unknown, strict=True)
+            _undefined_reason(message is None, is_finite, is_below)
+            for message, is_finite, is_below in zip(
+                self.non_finite.messages(), no_overflow.tolist(), below_rounding, strict=True
+            )
         ]
+
+
+def _undefined_reason(is_finite: bool, sums_are_finite: bool, below_rounding: bool) -> str:
+    if not is_finite:
+        return "some values are not finite"
+    if not sums_are_finite:
+        return "overflow in float64"
+    return BELOW_ROUNDING if below_rounding else "nothing varies"
