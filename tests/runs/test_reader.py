@@ -165,7 +165,9 @@ def test_draw_mends_a_figure(kan_run, kan_run_once):
     before = path.read_bytes()
     path.write_bytes(before[:-1])
     assert kan_run("report", folder).code == 2
-    assert kan_run("draw", folder).code == 0
+    assert kan_run("draw", folder).code == 2, "its content differs"
+    assert path.read_bytes() == before[:-1]
+    assert kan_run("draw", folder, "--overwrite").code == 0
     assert path.read_bytes() == before
     assert kan_run("report", folder).code == 0
 
