@@ -161,16 +161,16 @@ class BasisMoments:
 
     def _edges(self, inputs: slice, coef: Array, offset: Array, scale_base: Array) -> tuple[Array, ...]:
         bases, cross, products = (sums[:, inputs] / self.n for sums in (self.bases, self.cross, self.products))
-        square: Array = np.zeros(())
-        for r in range(min(self.k + 1, coef.shape[-1])):
+        own_squares = _weigh(coef**2, bases[..., None, :, 0])
+        square = own_squares
+        for r in range(1, min(self.k + 1, coef.shape[-1])):
             pairs = coef[..., : coef.shape[-1] - r] * coef[..., r:]
-            square = square + (2 if r else 1) * _weigh(pairs, bases[..., None, : pairs.shape[-1], r])
+            square = square + 2 * _weigh(pairs, bases[..., None, : pairs.shape[-1], r])
         with_b, with_x, mean = (_weigh(coef, cross[..., None, :, factor]) for factor in range(3))
         spline = square - mean**2
         is_rounding = spline <= MIN_VARIANCE * square
         # The terms of the square may cancel: the coefficients' own squares bound them.
-        terms = (self.k + 1) * _weigh(coef**2, bases[..., None, :, 0])
-        rounding = ROUNDING * terms + np.where(is_rounding, MIN_VARIANCE * square, 0.0)
+        rounding = ROUNDING * (self.k + 1) * own_squares + np.where(is_rounding, MIN_VARIANCE * square, 0.0)
         spline = np.where(is_rounding, 0.0, spline)
         b_mean, x_mean = (products[..., factor, 2, None] for factor in range(2))
         b_variance = np.maximum(products[..., 0, 0, None] - b_mean**2, 0.0)
