@@ -1,7 +1,6 @@
 """kan-run from the outside: what a run prints, writes and returns."""
 
 import csv
-import json
 import math
 
 import numpy as np
@@ -203,25 +202,8 @@ def _no_space(*_, **__):
 
 
 @pytest.mark.slow
-def test_hydras_own_outputs_are_disabled(kan_run, tmp_path):
-    outcome = kan_run(
-        "hydra.output_subdir=foo", "hydra/job_logging=default", "hydra.job.chdir=true", "hydra.run.dir=run"
-    )
-    assert outcome.code == 0, outcome.err
-    assert files(outcome.folder) == FILES
-    assert outcome.out.splitlines()[-1] == "run"
-
-
-@pytest.mark.slow
 def test_titles_and_names_are_plain_text(kan_run):
     assert kan_run("figures.title='$\\frac{1$'", "figures.in_vars=['$x_$',b]").code == 0
-
-
-@pytest.mark.slow
-def test_glob_sweeps_over_presets(kan_run, tmp_path):
-    outcome = kan_run("-m", "init=glob(*symmetric)", "figures=none")
-    assert outcome.code == 0, outcome.err
-    assert "2 of 2 runs complete" in outcome.out
 
 
 @pytest.mark.slow
@@ -249,45 +231,9 @@ def test_run_json_records_provenance(kan_run):
     assert set(run["sha256"]["files"]) == FILES - {"run.json"}
 
 
-def test_hydra_folder_records_overrides_and_config(kan_run):
-    folder = kan_run("width=2-5-1", "grid=7", "noise_scale=0.5").folder
-    assert (folder / ".hydra" / "overrides.yaml").read_text() == "- width=2-5-1\n- grid=7\n- noise_scale=0.5\n"
-    assert "noise_scale: 0.5" in (folder / ".hydra" / "config.yaml").read_text()
-    assert (folder / ".hydra" / "hydra.yaml").read_text().startswith("hydra:\n")
-
-
-@pytest.mark.slow
-def test_hydra_run_dir_is_not_reused(kan_run):
-    outcome = kan_run("hydra.run.dir=here/it is")
-    assert outcome.code == 0
-    assert outcome.out.splitlines()[-1] == "here/it is"
-    before = files(outcome.folder)
-    again = kan_run("hydra.run.dir=here/it is", "seed=1")
-    assert again.code == 2
-    assert "is not empty" in again.err
-    assert files(outcome.folder) == before
-    assert outcome.json("run.json")["seed"] == 0
-
-
 @pytest.mark.slow
 def test_two_runs_have_two_folders(kan_run):
     assert kan_run("figures=none").folder != kan_run("figures=none").folder
-
-
-@pytest.mark.slow
-def test_runs_repeat_to_the_byte(kan_run):
-    first, second = kan_run("init=noisy"), kan_run("init=noisy")
-    for name in ("stats.json", "params.safetensors", "activations.safetensors", "edges.csv", "figures/network.png"):
-        assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
-
-
-@pytest.mark.slow
-def test_more_samples_keep_the_first_ones(kan_run):
-    few, many = (kan_run(f"inputs.n={n}", "figures=none") for n in (100, 200))
-    inputs = [load_file(run.folder / "activations.safetensors")["inputs"] for run in (few, many)]
-    assert torch.equal(inputs[0], inputs[1][:100])
-    params = [(run.folder / "params.safetensors").read_bytes() for run in (few, many)]
-    assert params[0] == params[1]
 
 
 @pytest.mark.slow
@@ -296,20 +242,6 @@ def test_activations_can_be_limited_or_left_out(kan_run):
     assert load_file(outcome.folder / "activations.safetensors")["layers.1.postacts"].shape == (7, 5, 1)
     outcome = kan_run("activations.n=0", "figures=none")
     assert not (outcome.folder / "activations.safetensors").exists()
-
-
-@pytest.mark.slow
-def test_chunks_do_not_change_the_statistics(kan_run, monkeypatch):
-    one_chunk = kan_run("inputs.n=1000", "dtype=float64", "figures=none")
-    monkeypatch.setattr("kancli.config.memory.CHUNK_NUMBERS", 1000)
-    chunks = kan_run("inputs.n=1000", "dtype=float64", "figures=none")
-    for a, b in zip(one_chunk.json("stats.json")["layers"], chunks.json("stats.json")["layers"], strict=True):
-        assert a["postacts"] == pytest.approx(b["postacts"], rel=1e-10)
-        assert a["spline_share"] == pytest.approx(b["spline_share"], rel=1e-10)
-        assert a["off_grid"] == b["off_grid"]
-    tensors = [load_file(run.folder / "activations.safetensors") for run in (one_chunk, chunks)]
-    for name in tensors[0]:
-        torch.testing.assert_close(tensors[0][name], tensors[1][name])
 
 
 def test_figures_and_statistics_can_be_left_out(kan_run):
@@ -347,118 +279,3 @@ def test_stdout_is_plain_without_a_terminal(kan_run):
     outcome = kan_run()
     assert "\x1b" not in outcome.out
     assert max(map(len, outcome.out.splitlines())) <= 80
-
-
-def test_version_and_cfg(kan_run, tmp_path):
-    assert kan_run("--version").out == f"kan-run {__version__}\n"
-    outcome = kan_run("--cfg", "job", "grid=7", "init=linear")
-    assert outcome.code == 0
-    assert "size: 7" in outcome.out
-    assert "base_fun: identity" in outcome.out
-    assert list(tmp_path.iterdir()) == []
-    assert kan_run("--cfg", "job", "k=-1").code == 2
-
-
-@pytest.mark.slow
-def test_sweep_of_the_six_reference_cases(kan_run, tmp_path):
-    outcome = kan_run("-m", "experiment=reference")
-    assert outcome.code == 0, outcome.err
-    folders = sorted(tmp_path.glob("multirun/*/*/[0-5]"))
-    assert len(folders) == 6
-    knobs = []
-    for folder in folders:
-        run = json.loads((folder / "run.json").read_text())
-        assert run["status"] == "complete"
-        assert (folder / "figures" / "network.png").is_file()
-        init = run["config"]["init"]
-        knobs.append((init["noise_scale"], init["noise_scale_base"], run["config"]["base_fun"]))
-    assert knobs == list(CASES.values())
-    assert "6 of 6 runs complete" in outcome.out
-
-
-@pytest.mark.slow
-def test_sweeps_mix_presets_values_and_ranges(kan_run, tmp_path):
-    outcome = kan_run(
-        "-m", "init=linear,default", "grid=coarse,7", "width=[2,1],2-3-1", "seed=range(2)", "figures=none"
-    )
-    assert outcome.code == 0, outcome.err
-    configs = [json.loads(path.read_text())["config"] for path in tmp_path.glob("multirun/*/*/*/run.json")]
-    seen = {(c["base_fun"], c["grid"]["size"], tuple(c["width"]), c["seed"]) for c in configs}
-    assert len(seen) == len(configs) == 16
-    assert seen == {
-        (base, grid, width, seed)
-        for base in ("identity", "silu") for grid in (3, 7) for width in ((2, 1), (2, 3, 1)) for seed in (0, 1)
-    }  # fmt: skip
-
-
-@pytest.mark.slow
-def test_sweep_job_equals_the_single_run(kan_run, tmp_path):
-    kan_run("-m", "seed=0,3", "init=noisy", "figures=default")
-    single = kan_run("seed=3", "init=noisy")
-    (job,) = tmp_path.glob("multirun/*/*/1")
-    for name in ("params.safetensors", "activations.safetensors", "stats.json", "figures/network.png"):
-        assert (job / name).read_bytes() == (single.folder / name).read_bytes()
-
-
-@pytest.mark.slow
-def test_failed_job_does_not_stop_the_others(kan_run, tmp_path):
-    outcome = kan_run("-m", "noise_scale=1e30,0.1", "base_fun=square", "figures=none")
-    assert outcome.code == 6
-    assert "noise_scale=1e+30" in outcome.err
-    assert "1 of 2 runs complete" in outcome.out
-    statuses = [json.loads(path.read_text())["status"] for path in sorted(tmp_path.glob("multirun/*/*/*/run.json"))]
-    assert statuses == ["failed", "complete"]
-
-
-def test_invalid_job_stops_a_sweep_before_it_starts(kan_run, tmp_path):
-    outcome = kan_run("-m", "grid=3,0", "init=linear,nosy")
-    assert outcome.code == 2
-    assert "grid=0" in outcome.err
-    assert "did you mean noisy?" in outcome.err
-    assert len(outcome.err.splitlines()) == 2
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("argv", [["-c", "job"], ["--cfg", "job"], ["--cfg=job"]])
-def test_cfg_prints_the_config(kan_run, argv):
-    answer = kan_run(*argv, "grid=7")
-    assert answer.code == 0, answer.err
-    assert "size: 7" in answer.out
-
-
-@pytest.mark.parametrize("argv", [["-cd", "own"], ["--config-dir", "own"], ["--config-dir=own"], ["-cd=own"]])
-def test_config_dir_in_any_spelling(kan_run, tmp_path, argv):
-    (tmp_path / "own/init").mkdir(parents=True)
-    (tmp_path / "own/init/mine.yaml").write_text("scheme: default\nnoise_scale: 0.5\n")
-    assert "noise_scale: 0.5" in kan_run(*argv, "init=mine", "--cfg", "job").out
-
-
-@pytest.mark.parametrize("word", ["-cd", "--config-dir", "--config-dir="])
-def test_config_dir_needs_a_folder(kan_run, word):
-    answer = kan_run("init=linear", word)
-    assert answer.code == 2
-    assert "name a folder" in answer.err
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "case",
-    [
-        ["width=bottleneck", "inputs.n=20000", "activations.n=20000", "init=pykan_0_2_8"],
-        ["width=64-128-10", "init=glorot", "stats=full", "activations.n=100"],
-        ["n_seeds=70", "width=8-8-1", "init=lecun_norm"],
-        ["n_seeds=3", "width=8-8-1", "grid.adapt=samples"],
-    ],
-    ids=" ".join,
-)
-def test_results_do_not_depend_on_the_number_of_threads(kan_run, case):
-    before, records = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 4):
-            torch.set_num_threads(threads)
-            record = kan_run(*case, "figures=none").json("run.json")
-            assert record["threads"] == threads
-            records.append((record["ladder"], record["sha256"]["tensors"]))
-    finally:
-        torch.set_num_threads(before)
-    assert records[0] == records[1] == records[2]
