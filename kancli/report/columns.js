@@ -3,11 +3,8 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
-const SYMBOLS = {
-  pass: "✓", warn: "!", fail: "✗",
-  complete: "✓", failed: "✗", damaged: "✗", running: "…", interrupted: "◐", missing: "○",
-};
-const VERDICTS = ["fail", "warn", "pass"]; // worst first, as counted in data.cells
+const SYMBOLS = data.symbols; // of verdicts and of statuses
+const VERDICTS = data.verdicts; // worst first, as counted in data.cells
 
 function element(name, attributes = {}, ...children) {
   const node = document.createElement(name);
@@ -50,9 +47,9 @@ function keyColumns(names, rows) {
   });
 }
 
-/** Pairs of verdict and text: of each statistic that fails or warns, or "all pass". */
+/** Pairs of verdict and text: of each statistic that does not pass, or "all pass". */
 function verdictLabels(view, row) {
-  const labels = VERDICTS.slice(0, 2).flatMap((verdict) =>
+  const labels = VERDICTS.filter((verdict) => verdict !== "pass").flatMap((verdict) =>
     data.judged
       .map((_, index) => [verdict, `${verdict}: ${data.statements[index]}${view.share(row, index, verdict)}`, index])
       .filter(([, , index]) => view.verdicts(row, index).includes(verdict)),
@@ -61,10 +58,10 @@ function verdictLabels(view, row) {
   return labels.length || !passes ? labels : [["pass", "all pass"]];
 }
 
-/** The column of verdicts, which sorts by the number of failures, then of warnings. */
+/** The column of verdicts, which sorts by the number of failures, then of warnings, then of undecided ones. */
 function verdictColumn(view) {
   const labels = (row) => verdictLabels(view, row);
-  const weights = { fail: 1000, warn: 1, pass: 0 };
+  const weights = { fail: 1e6, warn: 1e3, undecided: 1, pass: 0 };
   return {
     name: "verdicts",
     kind: "verdicts",
@@ -127,7 +124,7 @@ const CELLS = {
   verdicts: (cell, index) => VERDICTS.filter((_, which) => cell.words[index][which]),
   share: (cell, index, verdict) => {
     const counts = cell.words[index];
-    return ` ${counts[VERDICTS.indexOf(verdict)]}/${counts[0] + counts[1] + counts[2]}`;
+    return ` ${counts[VERDICTS.indexOf(verdict)]}/${counts.reduce((sum, count) => sum + count, 0)}`;
   },
   columns: (statistics) => [
     ...keyColumns(data.fixed, data.cells),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from kancli.stats.options import WORST_FIRST, statement
+from kancli.stats.options import BAD, WORST_FIRST, statement
 from kancli.sweeps import summary
 from kancli.sweeps.table import SEED, Row
 
@@ -20,8 +20,9 @@ SUMMARY = ("mean", "sd", "low", "high", "n")
 def page_data(rows: Sequence[Row]) -> dict[str, Any]:
     """Return the data that the page's script reads.
 
-    `keys`, `statistics` and `judged` name the entries of the lists in `jobs` and `cells`, `statements` what is judged.
-    `shown` lists the statistics that the page shows first.
+    `keys`, `statistics` and `judged` name the entries of the lists in `jobs` and `cells`, `statements` what is judged;
+    `verdicts` is the order of the counts in the `words` of `cells`. `shown` lists the statistics that the page shows
+    first.
     """
     keys = list(dict.fromkeys(key for row in rows for key in row.keys))
     statistics = list(dict.fromkeys(name for row in rows for name in row.statistics))
@@ -34,6 +35,7 @@ def page_data(rows: Sequence[Row]) -> dict[str, Any]:
         "statistics": statistics,
         "judged": judged,
         "statements": [statement(name) for name in judged],
+        "verdicts": WORST_FIRST,
         "shown": statistics_of_interest(rows, statistics, judged),
         "jobs": [_job(row, keys, statistics, judged) for row in rows],
         "cells": [
@@ -47,7 +49,7 @@ def statistics_of_interest(rows: Sequence[Row], statistics: Sequence[str], judge
     """Return the last layer's output std, the propagation slopes, and each statistic that warns or fails in a job."""
     outputs = [name for name in statistics if name.endswith("_output_std")][-1:]
     slopes = [name for name in SLOPES if any(row.statistics.get(name) is not None for row in rows)]
-    bad = {verdict.name for row in rows for verdict in row.verdicts if verdict.verdict in ("fail", "warn")}
+    bad = {verdict.name for row in rows for verdict in row.verdicts if verdict.verdict in BAD}
     return [*outputs, *slopes, *(name for name in judged if name in bad)]
 
 

@@ -19,7 +19,7 @@ from kancli.report.environment import environment
 from kancli.sweeps.reader import RunsFolder
 
 FOLDER = Path(__file__).parent
-VERDICT_SYMBOLS = {"pass": "✓", "warn": "!", "fail": "✗"}
+VERDICT_SYMBOLS = {"pass": "✓", "undecided": "?", "warn": "!", "fail": "✗"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def render_page(runs: RunsFolder) -> bytes:
         ConfigError: a file of the folder is damaged.
     """
     templates = _templates()
-    data = page_data(runs.rows)
+    data = {**page_data(runs.rows), "symbols": {**VERDICT_SYMBOLS, **sections.STATUS_SYMBOLS}}
     contents = {
         section.title: templates.get_template(section.template).render(section.content)
         for section in (_run_sections(runs) if runs.is_run else _sweep_sections(runs, data))

@@ -66,11 +66,13 @@ function filterTest(view) {
 
 function matchesVerdict(row, view) {
   if (!state.verdict) return true;
-  const verdicts = data.judged.map((_, index) => view.verdicts(row, index));
+  const verdicts = data.judged.map((_, index) => view.verdicts(row, index).filter(Boolean));
   const isBad = (list) => list.includes("fail") || list.includes("warn");
-  if (state.verdict === "fail") return verdicts.some((list) => list.includes("fail"));
+  if (["fail", "undecided"].includes(state.verdict)) return verdicts.some((list) => list.includes(state.verdict));
   if (state.verdict === "warn") return verdicts.some(isBad);
-  if (state.verdict === "pass") return verdicts.some((list) => list.some(Boolean)) && !verdicts.some(isBad);
+  if (state.verdict === "pass") {
+    return verdicts.flat().length > 0 && verdicts.flat().every((verdict) => verdict === "pass");
+  }
   const index = data.judged.indexOf(state.verdict.replace(/^not:/, ""));
   return index >= 0 && isBad(verdicts[index]);
 }

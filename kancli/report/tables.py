@@ -70,16 +70,16 @@ def _format_interval(low: float | None, high: float | None) -> str:
 
 
 def verdict_chips(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[tuple[str, str]]:
-    """Return verdict and text for each statistic that fails or warns, with its number of jobs.
+    """Return verdict and text for each statistic that does not pass, with its number of jobs.
 
     Args:
-        counts: of jobs that fail, warn and pass, for each name.
+        counts: of jobs by verdict, in the order of `WORST_FIRST`, for each name.
     """
     chips = [
         (verdict, f"{verdict}: {statement(name)} {count[index]}/{sum(count)}")
-        for index, verdict in enumerate(("fail", "warn"))
+        for index, verdict in enumerate(WORST_FIRST)
         for name, count in zip(names, counts, strict=True)
-        if count[index]
+        if count[index] and verdict != "pass"
     ]
     return chips or ([("pass", "all pass")] if any(map(sum, counts)) else [])
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from kancli.runs.terminal import clean, unfiltered
 
 UNWRAPPED = 10_000  # columns without a terminal: lines are left whole, for grep and the like
-STYLES = {"warn": "yellow", "fail": "bold red"}
+STYLES = {"undecided": "dim", "warn": "yellow", "fail": "bold red"}  # of the verdicts that are not pass
 
 
 class PipeConsole(Console):

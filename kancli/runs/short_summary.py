@@ -12,7 +12,7 @@ from rich.text import Text
 
 from kancli.runs.console import STYLES, number, share, typical
 from kancli.stats.glossary import verdict_notes
-from kancli.stats.options import NON_FINITE, falling, statement
+from kancli.stats.options import BAD, NON_FINITE, falling, statement
 from kancli.stats.verdicts import Verdict
 
 CAPTION = (
@@ -55,7 +55,7 @@ def judgements(verdicts: Sequence[Verdict]) -> list[Line]:
     """Each verdict that warns or fails, with its meaning and a remedy, and the number of the others."""
     notes, lines = verdict_notes(), []
     for verdict in verdicts:
-        if verdict.verdict in STYLES:
+        if verdict.verdict in BAD:
             lines.append(Text(_finding(verdict), style=STYLES[verdict.verdict]))
             about = notes[verdict.name]
             lines.append(Padding(f"{about['says']} Remedy: {about['remedy']}", (0, 0, 0, 6), expand=False))

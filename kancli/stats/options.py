@@ -87,6 +87,7 @@ def bounds(
 NON_FINITE, NON_FINITE_STATEMENT = "non_finite", "values not finite"  # judged without bounds
 ANSWERS = {"pass": "no", "warn": "nearly", "fail": "yes", "undecided": "undecided"}  # is the statement true?
 WORST_FIRST = ("fail", "warn", "undecided", "pass")  # what a verdict may say
+BAD = ("fail", "warn")  # the statement is true, or nearly
 DECADES = "A convention, no measurement: a factor of 10 warns, one of 1000 fails."
 
 

@@ -81,6 +81,22 @@ def test_address_restores_a_view(shared_sweep, browser, fragment, jobs):
 
 
 @pytest.mark.slow
+def test_undecided_verdicts_are_shown_and_filtered(kan_run, browser):
+    done = kan_run("-m", "noise_scale=0.3,1", "n_seeds=3", "seed=0,100", "hydra.sweep.dir=sweep")
+    assert done.code == 0, done.err
+    data = report(kan_run).data
+    inert = data["judged"].index("spline_inert")
+    assert [job["words"][inert] for job in data["jobs"]] == ["undecided", "undecided", "pass", "pass"]
+    for fragment, jobs in {"undecided": [0, 1], "pass": [2, 3], "warn": [], "": [0, 1, 2, 3]}.items():
+        browser.open(done.cwd / "sweep/report.html", f"#view=jobs&verdict={fragment}")
+        assert column(browser, 0) == list(map(str, jobs))
+    assert column(browser, 4) == ["? undecided: splines inert"] * 2 + ["✓ all pass"] * 2
+    browser.open(done.cwd / "sweep/report.html", "#view=cells&sort=verdicts&order=descending")
+    assert column(browser, 2) == ["? undecided: splines inert 2/2", "✓ all pass"]
+    assert browser.errors == []
+
+
+@pytest.mark.slow
 def test_columns_can_be_chosen_and_commands_copied(shared_sweep, browser):
     data = Page(shared_sweep / "report.html").data
     browser.open(shared_sweep / "report.html", "#view=jobs&columns=all")

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from kancli.report.data import relative_url
+from kancli.report.page import VERDICT_SYMBOLS
+from kancli.stats.options import WORST_FIRST
 from kancli.sweeps.plan import read_plan
 from tests.report.conftest import HOSTILE, HOSTILE_KEY
 from tests.report.parser import report
@@ -43,7 +45,7 @@ def test_data_equals_the_files_of_the_jobs(kan_run, sweep):
         for name, values in zip(data["statistics"], cell["values"], strict=True):
             assert dict(zip(("mean", "sd", "low", "high", "n"), values, strict=True)) == expected["statistics"][name]
     inert = data["judged"].index("spline_inert")
-    assert [cell["words"][inert] for cell in data["cells"]] == [[0, 3, 0], [0, 0, 3]] * 2
+    assert [cell["words"][inert] for cell in data["cells"]] == [[0, 3, 0, 0], [0, 0, 0, 3]] * 2
     assert data["shown"][:2] == ["layer1_output_std", "propagation_signal"]
     assert "spline_inert" in data["shown"]
     for text in (
@@ -58,6 +60,18 @@ def test_data_equals_the_files_of_the_jobs(kan_run, sweep):
         assert text in page.text
     assert "Failures" not in page.text
     assert f"{summary['effects']['init']['layer1_output_std']['share']:.0%}".replace("%", " %") in page.text
+
+
+def test_undecided_verdicts_have_a_symbol(kan_run):
+    """The splines' share over three members is 0.006, from 0.002 to 0.015, at noise_scale=0.3; the bound is 0.01."""
+    assert list(VERDICT_SYMBOLS) == list(WORST_FIRST)[::-1]
+    assert kan_run("-m", "noise_scale=0.3,1", "n_seeds=3", "hydra.sweep.dir=sweep").code == 0
+    page = report(kan_run)
+    inert = page.data["judged"].index("spline_inert")
+    assert [cell["words"][inert] for cell in page.data["cells"]] == [[0, 0, 1, 0], [0, 0, 0, 1]]
+    assert page.data["symbols"]["undecided"] == "?"
+    assert "? undecided: splines inert 1/1" in page.text
+    assert "? undecided" in report(kan_run, "sweep/0").text
 
 
 def test_the_page_of_a_run_is_titled_by_what_was_run(kan_run):

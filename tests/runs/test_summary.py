@@ -6,9 +6,11 @@ import re
 import pytest
 
 from kancli.config.validation import validate
-from kancli.runs.console import number, share, show
+from kancli.runs.console import STYLES, number, share, show
 from kancli.runs.experiment import compute
-from kancli.runs.summary import SPREADS, summary
+from kancli.runs.summary import SPREADS, summary, verdict_table
+from kancli.stats.options import WORST_FIRST
+from kancli.stats.verdicts import Verdict
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +47,13 @@ def test_the_table_has_the_numbers_of_the_statistics(result):
         )
         assert float(means[6].rstrip("%")) == pytest.approx(100 * layer["off_grid"], abs=0.5)
         assert float(means[7].rstrip("%")) == pytest.approx(100 * layer["spline_share"], rel=0.05)
+
+
+def test_all_verdicts_but_pass_have_a_colour():
+    assert set(STYLES) == set(WORST_FIRST) - {"pass"}
+    verdicts = [Verdict("rough", 1.0, 2.0, word, "layer 0") for word in ("undecided", "pass", "warn", "fail")]
+    styles = [row.style for row in verdict_table(verdicts).rows]
+    assert styles == ["dim", None, "yellow", "bold red"]
 
 
 def test_the_table_shows_the_collapse_of_the_nodes():
