@@ -10,8 +10,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from kancli.figures.style import Palette, format_plain
-from kancli.schema import keys
-from kancli.stats.options import Verdicts
+from kancli.stats.options import falling
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,11 +19,6 @@ Bounds = tuple[float | None, float | None]  # warn and fail, as in the config
 MAX_GROWTH = 2.5  # of an axis, to show a bound
 OUTLINE_SIDE = 0.88  # of a cell
 WORDS = ("warns", "fails")
-
-
-def is_falling(name: str) -> bool:
-    """Whether low numbers of a verdict are worse."""
-    return name in keys(Verdicts) and keys(Verdicts)[name].metadata["kind"].falling
 
 
 def draw_bounds(axes: Axes, bounds: Mapping[str, Bounds], palette: Palette) -> None:
@@ -48,7 +42,9 @@ def draw_bounds(axes: Axes, bounds: Mapping[str, Bounds], palette: Palette) -> N
             if place is None or max(high, place) - min(low, place) > MAX_GROWTH * (high - low):
                 far.append(f"{'↑' if place is not None and place > low else '↓'} {label}")
                 continue
-            _draw_line(axes, bound, label, colour, palette)
+            # The label of the worse bound lies beyond it: the two stay apart wherever the lines are.
+            below = falling(name) == (word == "fails")
+            _draw_line(axes, bound, label, colour, palette, below=below)
             margin = 0.06 * (max(high, place) - min(low, place))
             ends = [min(ends[0], place - margin), max(ends[1], place + margin)]
     axes.set_ylim(*(10**end for end in ends) if is_log else ends)
@@ -57,11 +53,12 @@ def draw_bounds(axes: Axes, bounds: Mapping[str, Bounds], palette: Palette) -> N
         axes.text(1, 1.01, ", ".join(far), **style)
 
 
-def _draw_line(axes: Axes, bound: float, label: str, colour: str, palette: Palette) -> None:
+def _draw_line(axes: Axes, bound: float, label: str, colour: str, palette: Palette, *, below: bool) -> None:
     axes.axhline(bound, color=colour, linewidth=1.0, linestyle=(0, (5, 2)), zorder=1.5)
     box = {"facecolor": palette.paper, "edgecolor": "none", "alpha": 0.7, "pad": 0.5}
     place = {"xy": (1, bound), "xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
-    axes.annotate(label, xytext=(-2, 2), ha="right", va="bottom", fontsize=7, color=colour, bbox=box, **place)
+    side = {"xytext": (-2, -2), "va": "top"} if below else {"xytext": (-2, 2), "va": "bottom"}
+    axes.annotate(label, ha="right", fontsize=7, color=colour, bbox=box, **side, **place)
 
 
 def outline_cells(axes: Axes, name: str, values: np.ndarray, bounds: Bounds, palette: Palette) -> None:
@@ -77,11 +74,11 @@ def _reaches(name: str, values: np.ndarray, bound: float | None) -> np.ndarray:
     if bound is None:
         return np.zeros(values.shape, dtype=bool)
     with np.errstate(invalid="ignore"):
-        return values <= bound if is_falling(name) else values >= bound
+        return values <= bound if falling(name) else values >= bound
 
 
 def _sign(name: str) -> str:
-    return "≤" if is_falling(name) else "≥"
+    return "≤" if falling(name) else "≥"
 
 
 def format_bounds(name: str, bounds: Bounds) -> str:

@@ -259,7 +259,7 @@ def recorded_bounds(config: Mapping[str, Any]) -> dict[str, tuple[float | None, 
 
 def falling(name: str) -> bool:
     """Whether lower numbers of a verdict are worse."""
-    return keys(Verdicts)[name].metadata["kind"].falling
+    return name in keys(Verdicts) and keys(Verdicts)[name].metadata["kind"].falling
 
 
 def statement(name: str) -> str:
