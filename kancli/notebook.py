@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import copy
 import math
-import pickle
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,6 +23,7 @@ from kancli.inits.plugins import TARGET
 from kancli.inputs.dataset import create_dataset
 from kancli.kan import network
 from kancli.kan.layer import LOAD_HINT, LayerTrace
+from kancli.kan.pickling import check_picklable
 from kancli.kan.samples import check_members, check_samples
 from kancli.kan.tracing import keeps_values
 from kancli.runs.build import layer_options
@@ -212,13 +210,7 @@ class KAN(network.KAN):
         Raises:
             PicklingError: pickle finds the base function by no name.
         """
-        base_fun = self.layers[0].base_fun
-        if isinstance(base_fun, FunctionType) and not _is_importable(base_fun) and not _pickles_functions():
-            raise pickle.PicklingError(
-                f"base_fun={base_fun.__qualname__}: pickle saves functions by their name in a module; name one of"
-                " kan-run's (base_fun='identity'), define it with def at the top of a module, or save"
-                " model.state_dict()"
-            )
+        check_picklable(self.layers[0].base_fun)
         return super().__reduce_ex__(protocol)
 
     def __copy__(self) -> KAN:
@@ -285,21 +277,3 @@ class KAN(network.KAN):
 
 def _is_autocast(device: str) -> bool:
     return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-
-
-def _is_importable(function: FunctionType) -> bool:
-    """Whether pickle can find a function by its module and name."""
-    found: Any = sys.modules.get(function.__module__)
-    for name in function.__qualname__.split("."):
-        found = getattr(found, name, None)
-    return found is function
-
-
-def _pickles_functions() -> bool:
-    """Whether the pickler at work is cloudpickle's or dill's, which save functions by their code."""
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] in ("cloudpickle", "dill"):
-            return True
-        frame = frame.f_back
-    return False
