@@ -16,6 +16,7 @@ from kancli.cli.spinner import progress
 from kancli.cli.verbs import VERBS
 from kancli.errors import ConfigError
 from kancli.runs import signals
+from kancli.schema import show
 
 if TYPE_CHECKING:
     from kancli.config.compose import ComposedConfig
@@ -133,8 +134,12 @@ def _show(hydra: Hydra, args: argparse.Namespace) -> int:
 
     if args.info:
         hydra.show_info(args.info, CONFIG_NAME, args.overrides)
-    else:
+        return 0
+    try:
         hydra.show_cfg(CONFIG_NAME, args.overrides, args.cfg, args.package, args.resolve)
+    except (SystemExit, IndexError):  # of Hydra and OmegaConf
+        hint = "no such part of the config; type for example -p init or -p grid.size"
+        raise ConfigError([f"-p {show(args.package)}: {hint}"]) from None
     return 0
 
 

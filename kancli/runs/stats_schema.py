@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,7 +16,10 @@ from kancli.stats.verdicts import Verdict
 
 MAX_NAMES = 4  # nodes.preact.q05.mean
 Values = int | float | None | list[int | float | None]
-Entry: Any = reduce(lambda inner, _: Values | dict[str, inner], range(MAX_NAMES), Values)  # values below some names
+if TYPE_CHECKING:
+    Entry = Any
+else:
+    Entry = reduce(lambda inner, _: Values | dict[str, inner], range(MAX_NAMES), Values)  # values below some names
 
 
 class Stats(msgspec.Struct, frozen=True):

@@ -65,3 +65,12 @@ def test_hydra_run_dir_is_not_reused(kan_run):
     assert "is not empty" in again.err
     assert files(outcome.folder) == before
     assert outcome.json("run.json")["seed"] == 0
+
+
+@pytest.mark.parametrize("part", ["nope", "seed.x", "[", "a=tag(b,1)"])
+def test_a_part_that_the_config_lacks_is_answered(kan_run, tmp_path, part):
+    answer = kan_run("--cfg", "job", "-p", part)
+    assert answer.code == 2
+    assert f"-p {part}: no such part of the config" in answer.err
+    assert len(answer.err.splitlines()) <= 2
+    assert not list(tmp_path.iterdir())
