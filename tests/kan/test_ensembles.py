@@ -198,9 +198,9 @@ def test_a_summary_leaves_out_what_is_not_finite():
 
 @pytest.mark.slow
 def test_the_folder_of_an_ensemble(kan_run):
-    outcome = kan_run("n_seeds=4", "seed=7", "width=2-3-1", "init=pykan_0_0_5", "inputs.n=20")
+    outcome = kan_run("-v", "n_seeds=4", "seed=7", "width=2-3-1", "init=pykan_0_0_5", "inputs.n=20")
     assert outcome.code == 0, outcome.err
-    assert "4 seeds 7 to 10" in " ".join(outcome.out.split())
+    assert "4 networks, seeds 7 to 10" in " ".join(outcome.out.split())
     params = load_file(outcome.folder / "params.safetensors")
     shapes = {name: tuple(tensor.shape) for name, tensor in params.items()}
     assert shapes["layers.0.coef"] == (4, 2, 3, 8)

@@ -170,13 +170,13 @@ def test_ties_are_parted_by_a_larger_eps():
 @pytest.mark.slow
 def test_a_run_tells_which_inputs_kept_their_knots(kan_run):
     Path("x.csv").write_text("".join(f"{n % 2},{n}\n" for n in range(20)))
-    outcome = kan_run("inputs=x.csv", "grid.adapt=samples", "grid.eps=0")
+    outcome = kan_run("-v", "inputs=x.csv", "grid.adapt=samples", "grid.eps=0")
     assert outcome.code == 0, outcome.err
     assert "1 inputs of layer 0 kept their knots" in " ".join(outcome.out.split())
 
 
 def test_a_run_with_adapted_knots(kan_run):
-    outcome = kan_run("grid.adapt=samples", "grid.eps=0.5", "grid=8", "noise_scale=1")
+    outcome = kan_run("-v", "grid.adapt=samples", "grid.eps=0.5", "grid=8", "noise_scale=1")
     assert outcome.code == 0, outcome.err
     assert "knots adapted to the samples" in " ".join(outcome.out.split())
     tensors = load_file(outcome.folder / "params.safetensors")
