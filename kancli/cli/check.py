@@ -62,6 +62,8 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         results = []
         for result in check.check_all(paths, jobs=args.jobs):
             results.append(result)
+            if result.warning is not None:
+                log.warning("%s", result.warning)
             print("\n".join(check_output.format_lines(result)), flush=True)
     if args.junit is not None:
         check.write(args.junit, check_output.as_junit(results).decode())

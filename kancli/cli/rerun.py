@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ from kancli.config.grammar import literal, parse
 from kancli.config.nested import flatten
 from kancli.config.overrides import SELECTORS, resolve
 from kancli.config.presets import Presets
-from kancli.config.recorded import check_config
+from kancli.config.recorded import check_config, with_legal_bounds
 from kancli.errors import ConfigError
 from kancli.inits.plugins import TARGET
 from kancli.runs.input_file import locate
 from kancli.runs.reader import read_run
 
 ALIASES = plain_run.ALIASES
+
+log = logging.getLogger("kancli")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +65,9 @@ def overrides_of(words: Sequence[str], presets: Presets) -> list[str]:
     config = locate(record.config, record.inputs, folder)
     config.pop("overwrite", None)  # holds for the folder that was named then
     check_config(config, folder / "run.json")
+    config, refused = with_legal_bounds(config)
+    if refused:
+        log.warning("%s: %s: used instead", folder, "; ".join(refused.values()))
     replaced = set(_replaced([word for word in overrides if "=" in word], presets))
     recorded = [f"{key}={literal(value)}" for key, value in _ordered(config) if not _is_replaced(key, replaced)]
     if any(word.startswith(f"init.{TARGET}=") for word in recorded):

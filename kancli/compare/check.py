@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from kancli.compare import baseline
 from kancli.compare.baseline import Record
 from kancli.compare.tolerance import Comparison, compare
 from kancli.config.identity import config_of, identity
+from kancli.config.recorded import with_legal_bounds
 from kancli.config.validation import validate
 from kancli.errors import DRIFT, INCONCLUSIVE, ConfigError, InconclusiveError, KanError, check_utf8
 from kancli.runs import experiment
@@ -27,6 +29,8 @@ from kancli.seeding import SEMANTICS
 if TYPE_CHECKING:
     from kancli.config.settings import Settings
 
+log = logging.getLogger("kancli")
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -35,6 +39,7 @@ class CheckResult:
     name: str
     comparison: Comparison | None
     reason: str | None = None
+    warning: str | None = None  # what of the baseline is not compared
 
     @property
     def answer(self) -> str:
@@ -88,15 +93,31 @@ def check(path: Path) -> CheckResult:
                 f"{path}: recorded with semantics {record.semantics}; allowed: {SEMANTICS}, that of this kancli;"
                 " review the change in CHANGELOG.md, then bless the run again"
             )
-        comparison = compare(record, repeat(record, known=record.config))
+        legal, warning = with_legal_verdicts(record)
+        comparison = compare(legal, repeat(legal, known=record.config))
         if record.is_edited and comparison.answer != "drift":
             raise InconclusiveError(
                 f"{path}: edited since it was blessed: its content does not fit its sha256; bless the run again,"
                 " or remove the key sha256 to compare what the file says"
             )
-        return CheckResult(str(path), comparison)
+        return CheckResult(str(path), comparison, warning=None if warning is None else f"{warning}: not compared")
     except KanError as error:
         return CheckResult(str(path), None, str(error))
+
+
+def with_legal_verdicts(record: Record) -> tuple[Record, str | None]:
+    """A record with legal bounds, see `with_legal_bounds`, without the verdicts that others had.
+
+    Returns:
+        The record, and a line on the replaced bounds; None where all are legal.
+    """
+    config, refused = with_legal_bounds(record.config)
+    if not refused:
+        return record, None
+    stats = {**record.stats, "verdicts": [entry for entry in record.stats["verdicts"] if entry["name"] not in refused]}
+    verdicts = [verdict for verdict in record.verdicts if verdict.name not in refused]
+    legal = dataclasses.replace(record, config=config, stats=stats, verdicts=verdicts)
+    return legal, f"{record.name}: {'; '.join(refused.values())}"
 
 
 def repeat(record: Record, *, known: Mapping[str, Any] | None = None) -> Record:
@@ -157,7 +178,10 @@ def update(target: Path) -> None:
         raise ConfigError(
             [f"bless --update {target}: allowed: blessed files; for a folder: kan-run bless {target} -o FILE"]
         )
-    write(target, baseline.format_blessed(repeat(record), target.parent))
+    legal, warning = with_legal_verdicts(record)
+    if warning is not None:
+        log.warning("%s: used instead", warning)
+    write(target, baseline.format_blessed(repeat(legal), target.parent))
 
 
 def write(target: Path, content: str) -> None:

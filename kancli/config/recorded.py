@@ -13,7 +13,9 @@ from kancli.config.overrides import SELECTORS
 from kancli.config.validation import TOP_LEVEL, catalogue
 from kancli.errors import ConfigError
 from kancli.inits.plugins import code_policy
+from kancli.schema import keys
 from kancli.spelling import show
+from kancli.stats.options import Verdicts, recorded_bounds
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -60,6 +62,28 @@ def check_config(config: Mapping[str, Any], source: Path) -> None:
             faults.append(f"{source}: damaged: {path}={show(value)}: a record holds values, not interpolations")
     if faults:
         raise ConfigError(faults[:3])
+
+
+def with_legal_bounds(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """A recorded config in which defaults replace the bounds of verdicts that this kancli refuses.
+
+    Bounds are no part of what a run computed. Where they are refused, an older kancli judged another number by them.
+
+    Returns:
+        The config, and a text for each replaced pair by the name of its verdict.
+    """
+    recorded = config.get("verdicts")
+    if not isinstance(recorded, Mapping):
+        return dict(config), {}
+    legal = recorded_bounds(config)
+    defaults = {
+        name: list(field.default) for name, field in keys(Verdicts).items() if name in recorded and name not in legal
+    }
+    texts = {
+        name: f"verdicts.{name}={show(recorded[name])} is not legal in this kancli, its default is {show(default)}"
+        for name, default in defaults.items()
+    }
+    return {**config, "verdicts": {**recorded, **defaults}}, texts
 
 
 def launcher_words(planned: Sequence[str], typed: Sequence[str], presets: Presets, source: Path) -> list[str]:

@@ -9,6 +9,8 @@ import pytest
 from kancli.compare import baseline
 from kancli.config import identity
 from kancli.runs import result
+from kancli.runs.hashes import hash_of_json
+from tests.runs.records import edit_record, reseal
 
 
 def test_a_blessed_file_is_small_sorted_and_plain(kan_run, tmp_path):
@@ -67,6 +69,51 @@ def test_a_baseline_matches_after_a_key_is_added(kan_run, kept, tmp_path, monkey
     checked = kan_run("check", folder, name)
     assert checked.out.splitlines() == [f"{path}: match (exact: same environment)" for path in (folder, name)]
     assert checked.code == 0
+
+
+OLD_BOUNDS = "verdicts.off_law=[5,6] is not legal in this kancli, its default is [0.0001,1e-06]"
+
+
+def judge_by_standard_errors(content):
+    """As an older kancli, whose off_law was a distance in standard errors, not a probability."""
+    content["config"]["verdicts"]["off_law"] = [5.0, 6.0]
+    (verdict,) = (verdict for verdict in content["stats"]["verdicts"] if verdict["name"] == "off_law")
+    verdict |= {"value": 2.0, "threshold": 5.0}
+
+
+def test_a_verdict_of_other_bounds_is_not_compared(kan_run, kept, tmp_path):
+    name = kept(judge_by_standard_errors)
+    checked = kan_run("check", name)
+    assert (checked.code, checked.out) == (0, f"{name}: match (exact: same environment)\n")
+    assert checked.err == f"kan-run: {name}: {OLD_BOUNDS}: not compared\n"
+
+    def change(content):
+        judge_by_standard_errors(content)
+        content["stats"]["layers"][0]["output"]["rms"] *= 1.01
+
+    assert kan_run("check", kept(change)).code == 4, "the other statistics are compared"
+    updated = kan_run("bless", "--update", name)
+    assert (updated.code, updated.err) == (0, f"kan-run: {name}: {OLD_BOUNDS}: used instead\n")
+    assert json.loads((tmp_path / name).read_text())["config"]["verdicts"]["off_law"] == [1e-4, 1e-6]
+    checked = kan_run("check", name)
+    assert (checked.code, checked.err) == (0, "")
+
+
+def test_every_verb_reads_a_run_of_other_bounds(kan_run, kan_run_once, tmp_path):
+    old = kan_run_once("width=2-3-1", "figures=default").folder
+    content = {"config": json.loads((old / "run.json").read_text())["config"]}
+    content["stats"] = json.loads((old / "stats.json").read_text())
+    judge_by_standard_errors(content)
+    (old / "stats.json").write_text(json.dumps(content["stats"]))
+    ladder = json.loads((old / "run.json").read_text())["ladder"] | {"statistics": hash_of_json(content["stats"])}
+    edit_record(old, config=content["config"], ladder=ladder)
+    reseal(old)
+    folder = str(old)
+    again = kan_run("rerun", folder, "hydra.run.dir=again")
+    assert (again.code, again.err) == (0, f"kan-run: {folder}: {OLD_BOUNDS}: used instead\n")
+    assert json.loads((tmp_path / "again/run.json").read_text())["config"]["verdicts"]["off_law"] == [1e-4, 1e-6]
+    for words in (["check", folder], ["draw", folder], ["compare", folder, "again"], ["report", folder]):
+        assert kan_run(*words).code == 0, words
 
 
 @pytest.mark.parametrize(

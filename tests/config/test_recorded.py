@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kancli.config.recorded import check_config, check_job_words, launcher_words
+from kancli.config.recorded import check_config, check_job_words, launcher_words, with_legal_bounds
 from kancli.errors import ConfigError
 from kancli.inits.plugins import CodePolicy, use_policy
 
@@ -27,6 +27,18 @@ from kancli.inits.plugins import CodePolicy, use_policy
 def test_a_recorded_config_has_plain_values_of_known_keys(tmp_path, config):
     with pytest.raises(ConfigError, match=r"run\.json: damaged: "):
         check_config(config, tmp_path / "run.json")
+
+
+def test_defaults_replace_bounds_that_are_not_legal():
+    legal = {"verdicts": {"rough": [3.0, None], "linear": [None, None]}, "seed": 1}
+    assert with_legal_bounds(legal) == (legal, {})
+    assert with_legal_bounds({"seed": 1}) == ({"seed": 1}, {}), "a key that the record lacks is no fault"
+    config, texts = with_legal_bounds({"verdicts": {"rough": [3.0, None], "linear": "much", "dead_edges": [0.9, 0.1]}})
+    assert config == {"verdicts": {"rough": [3.0, None], "linear": [1e-6, None], "dead_edges": [0.1, 0.5]}}
+    assert set(texts) == {"linear", "dead_edges"}
+    assert texts["linear"].startswith("verdicts.linear=much is not legal")
+    damaged = {"verdicts": 7}
+    assert with_legal_bounds(damaged) == (damaged, {}), "no section: validation names it"
 
 
 @pytest.mark.parametrize(
