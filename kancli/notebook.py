@@ -23,6 +23,7 @@ from kancli.inits.plugins import TARGET
 from kancli.inputs.dataset import create_dataset
 from kancli.kan import network
 from kancli.kan.layer import LOAD_HINT, LayerTrace
+from kancli.kan.modes import standard_modes
 from kancli.kan.pickling import check_picklable
 from kancli.kan.samples import check_members, check_samples
 from kancli.kan.tracing import keeps_values
@@ -97,9 +98,10 @@ class KAN(network.KAN):
         options = layer_options(settings)
         if callable(base_fun):
             options |= {"base_fun": base_fun, "base_name": None}
-        super().__init__(settings.width, **options, device=as_device(device))
-        self.settings = settings
-        init_(self, settings.init, seed=settings.seed)
+        with standard_modes():
+            super().__init__(settings.width, **options, device=as_device(device))
+            self.settings = settings
+            init_(self, settings.init, seed=settings.seed)
 
     @classmethod
     def load(cls, run: str | Path) -> KAN:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from kancli.cli.arguments import load_verb
-from kancli.cli.document import run_silently
 from kancli.cli.guesses import unknown_option_message
 from kancli.cli.verbs import VERBS
 from kancli.config.presets import Presets, preset_folders
@@ -15,9 +15,14 @@ from kancli.errors import ConfigError
 from kancli.inits.plugins import CodePolicy, use_policy
 from kancli.runs.reader import RecordedRun, read_run
 
+_one_at_a_time = threading.RLock()  # Hydra's state, and what a config may name, belong to the whole process
+
 
 def run(words: Sequence[str] | str = (), *, config_dir: str | None = None, allow_code: bool = False) -> RecordedRun:
     """Do one run, as `kan-run WORDS` does, and return it. Nothing is printed on stdout.
+
+    Threads may call it: their runs follow one another. The program's random states and settings stay as they are,
+    those of torch and of Hydra too.
 
     Args:
         words: overrides, `["init=glorot", "width=2-8-8-1"]`; a text is split as a shell would.
@@ -43,6 +48,10 @@ def run(words: Sequence[str] | str = (), *, config_dir: str | None = None, allow
         raise ConfigError([f"{' '.join(words)}: kancli.run does one run; its words are KEY=VALUE"])
     presets = Presets(preset_folders(config_dir))
     args.json = True
-    with use_policy(CodePolicy(presets.own, allow_code)):
-        run_silently(module.run, args, presets)
+    with _one_at_a_time, use_policy(CodePolicy(presets.own, allow_code)):
+        from kancli.config.hydra import callers_hydra
+        from kancli.kan.modes import standard_modes
+
+        with callers_hydra(), standard_modes():
+            module.run(args, presets)
     return read_run(Path(args.document["folder"]))

@@ -15,8 +15,6 @@ from kancli.errors import KanError
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
 
-    Run = Callable[[argparse.Namespace, Presets], int]  # of a verb's module
-
 
 def print_document(
     run: Callable[[argparse.Namespace, Presets], int], args: argparse.Namespace, presets: Presets
@@ -25,21 +23,16 @@ def print_document(
 
     An error is in the document too, as `error` and `exit_code`.
     """
+    args.document = {}
     try:
-        code = run_silently(run, args, presets)
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+            code = run(args, presets)
     except KanError as error:
         known = args.document if isinstance(args.document, dict) else {}
         _print({**known, "error": str(error), "exit_code": error.exit_code})
         raise
     _print(args.document)
     return code
-
-
-def run_silently(run: Run, args: argparse.Namespace, presets: Presets) -> int:
-    """Run a verb without its output on stdout; return its exit code."""
-    args.document = {}
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        return run(args, presets)
 
 
 def _print(document: Any) -> None:

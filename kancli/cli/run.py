@@ -161,11 +161,12 @@ def _run(hydra: Hydra, draft: ComposedConfig, args: argparse.Namespace) -> int:
     with progress("loading"), signals.deferred_signals():
         from kancli.runs.build import device_of
     device_of(settings.device)
+    style = "none" if args.json else "verbose" if args.verbose else "short"
     try:
-        job = run_single(hydra, config, functools.partial(run_job, settings, verbose=args.verbose))
+        job = run_single(hydra, config, functools.partial(run_job, settings, style=style))
     except OSError as error:  # from creating the folder; `job` holds the errors of the task
         raise ConfigError([unwritable_message(config.hydra.run.dir, error)]) from None
-    if args.json:
+    if args.json and (Path(config.hydra.run.dir) / "run.json").exists():  # else the job's error says why
         args.document = document_of_run(Path(config.hydra.run.dir))
     with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints a line of its own before it raises
         job.return_value  # noqa: B018

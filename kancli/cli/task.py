@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from kancli.config.settings import Settings
+    from kancli.runs.print_run import Style
 
 
 def task(config: DictConfig) -> float | tuple[float, ...] | None:
@@ -24,13 +25,13 @@ def task(config: DictConfig) -> float | tuple[float, ...] | None:
     return run_job(settings_of(plain_config(config)), config)
 
 
-def run_job(settings: Settings, config: DictConfig, *, verbose: bool = False) -> float | tuple[float, ...] | None:
+def run_job(settings: Settings, config: DictConfig, *, style: Style = "short") -> float | tuple[float, ...] | None:
     """Compute, record and print one job; return the objective, where the settings name one.
 
     Args:
         settings: the job's settings.
         config: the composed config that they came from, for the record.
-        verbose: print all tables.
+        style: how much to print of a single run; a job of a sweep has one line.
 
     Raises:
         NonFiniteError: after everything was recorded, if a value of the forward pass is infinite or NaN.
@@ -48,7 +49,7 @@ def run_job(settings: Settings, config: DictConfig, *, verbose: bool = False) ->
         Path(hydra.runtime.output_dir),
         _hydra_files(config, hydra),
         overrides=list(hydra.overrides.task),
-        style="line" if is_sweep else "verbose" if verbose else "short",
+        style="line" if is_sweep else style,
         progress=progress,
     )
     signals.raise_pending()

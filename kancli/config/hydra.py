@@ -27,6 +27,7 @@ from hydra.core.utils import JobReturn, run_job
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 
 from kancli.config.allowed_code import check_code, check_search_path
@@ -165,6 +166,18 @@ def create_hydra(presets: Presets, loader: type[KanConfigLoader] = KanConfigLoad
     GlobalHydra.instance().clear()
     GlobalHydra.instance().initialize(hydra)
     return hydra
+
+
+@contextlib.contextmanager
+def callers_hydra() -> Iterator[None]:
+    """Context manager: Hydra's global state, which the caller may use for a config of its own, is the same after."""
+    owner, base, resolvers = GlobalHydra.instance(), version.VersionBase.instance(), dict(BaseContainer._resolvers)
+    hydra, version_base = owner.hydra, base.version_base
+    try:
+        yield
+    finally:
+        owner.hydra, base.version_base = hydra, version_base
+        BaseContainer._resolvers = resolvers
 
 
 def compose_run(hydra: Hydra, draft: ComposedConfig) -> tuple[DictConfig, Settings]:

@@ -64,7 +64,7 @@ def derivative_of(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Te
 
     def derivative(x: Tensor) -> Tensor:
         with torch.enable_grad():
-            leaf = x.detach().requires_grad_()
+            leaf = x.detach().clone().requires_grad_()  # a clone, as x may be from inference mode
             value = function(leaf)
             if not value.requires_grad:  # a constant
                 return torch.zeros_like(x)

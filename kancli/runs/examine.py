@@ -11,6 +11,7 @@ from torch import Tensor
 from kancli.config.settings import Settings
 from kancli.errors import ConfigError
 from kancli.inits.initialise import init_
+from kancli.kan.modes import standard_modes
 from kancli.kan.network import KAN
 from kancli.runs.experiment import declared_laws
 from kancli.runs.forward import forward_and_measure
@@ -39,9 +40,10 @@ def examine(model: KAN, settings: Settings, x: Tensor, *, level: str = "basic") 
         figures=dataclasses.replace(settings.figures, names=()),
         grid=dataclasses.replace(settings.grid, adapt="none"),  # the knots are the model's
     )
-    laws = declared_laws(model, settings.init) if _is_as_drawn(model, settings) else [{} for _ in model.layers]
     watch = Stopwatch()
-    return make_result(settings, model, forward_and_measure(settings, model, x, laws, watch, keep=None), watch)
+    with standard_modes():
+        laws = declared_laws(model, settings.init) if _is_as_drawn(model, settings) else [{} for _ in model.layers]
+        return make_result(settings, model, forward_and_measure(settings, model, x, laws, watch, keep=None), watch)
 
 
 def _is_as_drawn(model: KAN, settings: Settings) -> bool:

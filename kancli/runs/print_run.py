@@ -20,7 +20,7 @@ from kancli.spelling import show as show_value
 from kancli.stats.options import statement
 from kancli.stats.verdicts import Verdict
 
-Style = Literal["short", "verbose", "line"]
+Style = Literal["short", "verbose", "line", "none"]
 
 
 def print_run(result: Result, path: Path, overrides: Sequence[str], style: Style) -> None:
@@ -28,8 +28,10 @@ def print_run(result: Result, path: Path, overrides: Sequence[str], style: Style
 
     Args:
         overrides: as typed for this run.
-        style: "short", "verbose" for all tables, or "line" for one line.
+        style: "short", "verbose" for all tables, "line" for one line, or "none" for nothing at all.
     """
+    if style == "none":
+        return
     folder = _relative(path)
     if style == "line":
         print(brief_line(folder, result.stats, result.verdicts), flush=True)

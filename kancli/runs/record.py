@@ -70,7 +70,7 @@ def record_run(
     """
     start = time.perf_counter()
     inputs = input_file_of(settings, path)
-    initial = initial_record(config_of(settings), identity(settings), overrides, sys.argv, inputs)
+    initial = initial_record(config_of(settings), identity(settings), overrides, process_argv(), inputs)
     folder = RunFolder.create(path, hydra_record, initial, overwrite=settings.overwrite)
     with record_failure(folder):
         log_start(initial["identity"], settings)
@@ -113,6 +113,12 @@ def log_start(identity: str, settings: Settings) -> None:
     log.info("identity %s", identity)
     if isinstance(settings.inputs, File):
         log.info("inputs %s: %s", settings.inputs.path, settings.inputs.table().describe())
+
+
+def process_argv() -> list[str]:
+    """The command line of this process as text that JSON can hold; empty in a program that embeds Python."""
+    words = getattr(sys, "argv", [])
+    return [str(word).encode(errors="backslashreplace").decode() for word in words]
 
 
 @contextlib.contextmanager
