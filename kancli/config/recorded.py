@@ -13,7 +13,6 @@ from kancli.config.overrides import SELECTORS
 from kancli.config.validation import TOP_LEVEL, catalogue
 from kancli.errors import ConfigError
 from kancli.inits.plugins import code_policy
-from kancli.schema import keys
 from kancli.spelling import show
 from kancli.stats.options import Verdicts, recorded_bounds
 
@@ -77,7 +76,7 @@ def with_legal_bounds(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         return dict(config), {}
     legal = recorded_bounds(config)
     defaults = {
-        name: list(field.default) for name, field in keys(Verdicts).items() if name in recorded and name not in legal
+        name: list(bounds) for name, bounds in vars(Verdicts()).items() if name in recorded and name not in legal
     }
     texts = {
         name: f"verdicts.{name}={show(recorded[name])} is not legal in this kancli, its default is {show(default)}"

@@ -8,7 +8,6 @@ from typing import IO, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
-from rich.table import Table
 
 from kancli.runs.terminal import clean, unfiltered
 
@@ -77,7 +76,7 @@ def share(value: float | None) -> str:
     return f"{100 * value:.2g} %" if value == 0 or value >= 5e-5 else "<0.01 %"
 
 
-def show(lines: Sequence[Table | str], file: IO[str]) -> None:
+def show(lines: Sequence[RenderableType], file: IO[str]) -> None:
     """Print tables and lines of text."""
     out = console(file)
     for line in lines:

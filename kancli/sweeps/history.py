@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -92,7 +92,7 @@ def _run(folder: Path) -> tuple[str, str, str | None]:
     run = read_run(folder)
     has_verdicts = run.record.status == "complete" and run.has("stats.json")
     verdicts = {verdict.verdict for verdict in run.verdicts} if has_verdicts else set()
-    return _join(run.record.overrides), run.record.status, _worst(dict.fromkeys(verdicts, 1))
+    return _join(run.record.overrides), run.record.status, _worst(verdicts)
 
 
 def _sweep(folder: Path) -> tuple[str, str, str | None]:
@@ -101,15 +101,16 @@ def _sweep(folder: Path) -> tuple[str, str, str | None]:
     summary = read_json_as(folder / "summary.json", SweepSummary)
     typed = summary.sweeps[0].get("typed") if summary.sweeps else None
     n_complete = summary.status.get("complete", 0)
-    return _join(typed or []), f"{n_complete} of {summary.jobs}", _worst(summary.verdicts)
+    verdicts = [verdict for verdict, count in summary.verdicts.items() if count]
+    return _join(typed or []), f"{n_complete} of {summary.jobs}", _worst(verdicts)
 
 
 def _join(words: Any) -> str:
     return " ".join(map(str, words)) if isinstance(words, list) else ""
 
 
-def _worst(verdicts: Mapping[str | None, int]) -> str | None:
-    return next((word for word in WORST_FIRST if verdicts.get(word)), None)
+def _worst(verdicts: Collection[str | None]) -> str | None:
+    return next((word for word in WORST_FIRST if word in verdicts), None)
 
 
 def resolve_latest(word: str) -> str:

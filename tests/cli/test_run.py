@@ -69,7 +69,7 @@ def test_kan_run_without_words_is_the_default_case(kan_run):
     outcome = kan_run()
     config = outcome.json("run.json")["config"]
     assert (config["width"], config["grid"]["size"], config["k"], config["seed"]) == ([2, 5, 1], 5, 3, 0)
-    assert config["inputs"] == {"kind": "normal", "n": 100, "mean": 0.0, "std": 1.0}
+    assert config["inputs"] == {"kind": "normal", "n": 100, "mean": 0.0, "std": 1.0, "seed": None}
     spelt = kan_run("width=[2,5,1]", "grid=5", "k=3", "seed=0", "init=default")
     assert spelt.json("run.json")["identity"] == outcome.json("run.json")["identity"]
     tensors = [run.json("run.json")["sha256"]["tensors"] for run in (outcome, spelt)]

@@ -5,9 +5,9 @@
 
 import json
 
-import jax
+import jax  # pyright: ignore[reportMissingImports]
 import numpy as np
-from jaxkan.models.KAN import KAN
+from jaxkan.models.KAN import KAN  # pyright: ignore[reportMissingImports]
 
 POWERS = {"pow_b1": 1.75, "pow_b2": 1.75, "pow_r1": 0.25, "pow_r2": 0.25}
 MORE_POWERS = {"const_b": 2.0, "pow_b1": 0.5, "pow_b2": 1.0, "const_r": 0.5, "pow_r1": 0.75, "pow_r2": 0.25}

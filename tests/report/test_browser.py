@@ -66,7 +66,7 @@ def test_table_sorts_and_filters(kan_run, browser, sweep):
         ("#view=jobs&sort=seed&order=descending", [2, 5, 8, 11, 1, 4, 7, 10, 0, 3, 6, 9]),
         ("#view=jobs&sort=init&filter=noise_scale%3D3", [3, 4, 5, 9, 10, 11]),
         ("#view=jobs&filter=noise_scale%3D0", []),  # key=value must match a whole value
-        ("#view=jobs&filter=spline_inert+linear", [6, 7, 8]),
+        ("#view=jobs&filter=splines+inert+linear", [6, 7, 8]),
         ("#view=jobs&verdict=warn&filter=default", [0, 1, 2, 4, 5]),
         ("#view=jobs&verdict=not:spline_inert", [0, 1, 2, 6, 7, 8]),
         ("#view=jobs&status=failed", []),

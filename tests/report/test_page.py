@@ -202,8 +202,8 @@ def test_page_of_a_single_run(kan_run):
     stats = done.json("stats.json")
     values = dict(zip(page.data["statistics"], page.data["jobs"][0]["values"], strict=True))
     assert values["layer0_coef_std"] == stats["layers"][0]["coef"]["std"]["mean"]
-    (rough,) = (verdict for verdict in stats["verdicts"] if verdict["name"] == "rough")
-    assert f"{rough['value']:.3g} [{rough['low']:.3g}, {rough['high']:.3g}]" in page.text
+    (inert,) = (verdict for verdict in stats["verdicts"] if verdict["name"] == "spline_inert")
+    assert f"{inert['value']:.3g} [{inert['low']:.3g}, {inert['high']:.3g}]" in page.text
     assert f"{stats['layers'][1]['output']['std']['mean']:.3g}" in page.text
     assert base64.b64encode((done.folder / "figures/network.png").read_bytes()).decode() in page.source
     assert "kan-run init=linear noise_scale=0.5 n_seeds=3" in page.text

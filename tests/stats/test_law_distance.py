@@ -154,6 +154,7 @@ def test_right_draws_warn_as_often_as_the_bound_says(name):
 def test_a_tensor_of_five_uniform_numbers_warns_once_in_ten_thousand():
     """Where five standard errors of the mean and std would warn about twice as often as ten thousand runs allow."""
     warn, _ = Verdicts().off_law
+    assert warn is not None
     values = np.random.default_rng(0).uniform(-1, 1, (400_000, 5))
     z, z_std = distances(Uniform(-1, 1), values, eps=2.0**-52)
     furthest = np.maximum(abs(z), abs(z_std))
