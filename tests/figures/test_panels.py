@@ -213,14 +213,14 @@ def verdict(name, value):
     return Verdict(name, value, threshold=None, verdict=None, detail="")
 
 
-def sweep_runs(**swept):
-    """The runs of a sweep whose number is noise + 10 grid + seed / 10."""
+def sweep_runs(name="rough", **swept):
+    """The runs of a sweep whose number of a verdict is noise + 10 grid + seed / 10."""
     runs = [dict(zip(swept, values)) for values in itertools.product(*swept.values())]
     return [
         (
             {name: str(value) for name, value in run.items()},
             [
-                verdict("rough", run.get("noise_scale", 0) + 10 * run.get("grid", 0) + run.get("seed", 0) / 10),
+                verdict(name, run.get("noise_scale", 0) + 10 * run.get("grid", 0) + run.get("seed", 0) / 10),
                 verdict("linear", None),
             ],
         )
@@ -233,16 +233,18 @@ def plot_sweep(runs):
 
 
 def test_a_statistic_against_one_key_with_bands_over_seeds():
-    data = sweep_runs(noise_scale=[3, 1, 2], seed=range(5))
+    """Of a ratio: the geometric mean, and Student's t of the logs."""
+    data = sweep_runs("signal_explodes", noise_scale=[3, 1, 2], seed=range(5))
     (axes,) = plot_sweep(data).axes
     (line,) = drawn(axes)
-    np.testing.assert_allclose(line, [[1, 1.2], [2, 2.2], [3, 3.2]])
+    logs = np.log(np.add.outer([1, 2, 3], [0, 0.1, 0.2, 0.3, 0.4]))
+    np.testing.assert_allclose(line, np.stack([[1, 2, 3], np.exp(logs.mean(1))], axis=1))
     ends = np.asarray(axes.collections[0].get_paths()[0].vertices)
-    reach = stats.t.ppf(0.975, 4) * np.std([0, 0.1, 0.2, 0.3, 0.4], ddof=1) / math.sqrt(5)
+    margin = stats.t.ppf(0.975, 4) * np.std(logs[1], ddof=1) / math.sqrt(5)
     at = ends[ends[:, 0] == 2, 1]
-    assert (at.min(), at.max()) == pytest.approx((2.2 - reach, 2.2 + reach))
+    assert (at.min(), at.max()) == pytest.approx(tuple(np.exp(logs[1].mean() + np.array([-margin, margin]))))
     assert axes.get_xlabel() == "noise_scale"
-    assert axes.get_ylabel().replace("\n", " ") == meanings()["rough"], "the quantity, not the verdict's name"
+    assert axes.get_ylabel().replace("\n", " ") == meanings()["signal_explodes"], "the quantity, not the verdict's name"
 
 
 BOUNDS = {"rough": (2.0, 2.5), "signal_vanishes": (0.1, 0.001)}
