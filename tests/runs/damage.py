@@ -189,7 +189,7 @@ def try_one(rng, whole, scratch):
     if code == 0 and not is_sealed and verifies(argv[0], name):
         faults.append("believed")
     if seconds > MAX_SECONDS:
-        faults.append(f"{seconds:.1f} s")
+        faults.append(f"{seconds:.1f} s of CPU time")
     if set(scratch.parent.iterdir()) != outside:
         faults.append("wrote outside")
     if "\x1b" in out:
