@@ -40,6 +40,7 @@ class CheckResult:
     comparison: Comparison | None
     reason: str | None = None
     warning: str | None = None  # what of the baseline is not compared
+    hint: str | None = None  # what may explain the drift
 
     @property
     def answer(self) -> str:
@@ -94,15 +95,35 @@ def check(path: Path) -> CheckResult:
                 " review the change in CHANGELOG.md, then bless the run again"
             )
         legal, warning = with_legal_verdicts(record)
-        comparison = compare(legal, repeat(legal, known=record.config))
+        now = repeat(legal, known=record.config)
+        comparison = compare(legal, now)
         if record.is_edited and comparison.answer != "drift":
             raise InconclusiveError(
                 f"{path}: edited since it was blessed: its content does not fit its sha256; bless the run again,"
                 " or remove the key sha256 to compare what the file says"
             )
-        return CheckResult(str(path), comparison, warning=None if warning is None else f"{warning}: not compared")
+        return CheckResult(
+            str(path),
+            comparison,
+            warning=None if warning is None else f"{warning}: not compared",
+            hint=_hint(comparison, record, now),
+        )
     except KanError as error:
         return CheckResult(str(path), None, str(error))
+
+
+def _hint(comparison: Comparison, record: Record, now: Record) -> str | None:
+    """A line for statistics that differ though all that they describe is the same, where kancli is another one."""
+    then, today = _kancli(record), _kancli(now)
+    if comparison.answer != "drift" or comparison.first != "statistics" or then == today:
+        return None
+    return f"recorded by kancli {then}, this is {today}: if CHANGELOG.md explains the change, bless the run again"
+
+
+def _kancli(record: Record) -> str:
+    """The version of kancli that made a record, and its commit where it is known."""
+    versions, git = (record.environment.get(name) or {} for name in ("versions", "git"))
+    return f"{versions.get('kancli', 'unknown')} {str(git.get('commit', ''))[:7]}".strip()
 
 
 def with_legal_verdicts(record: Record) -> tuple[Record, str | None]:

@@ -26,6 +26,8 @@ def format_lines(result: CheckResult) -> list[str]:
         lines.append(f"  first difference: {comparison.cause or comparison.first}{equal}")
     if comparison.answer == "drift":
         lines += [f"  {_format_deviation(row)}" for row in comparison.deviations[:MAX_STATISTICS]]
+    if result.hint is not None:
+        lines.append(f"  {result.hint}")
     return lines
 
 
@@ -85,5 +87,6 @@ def _plain(result: CheckResult) -> dict[str, Any]:
             "equal": list(comparison.equal),
             "reason": comparison.cause,
             "rows": [row.plain() for row in comparison.deviations],
+            "hint": result.hint,
         }
     return content

@@ -48,5 +48,7 @@ def examine(model: KAN, settings: Settings, x: Tensor, *, level: str = "basic") 
 
 def _is_as_drawn(model: KAN, settings: Settings) -> bool:
     """Whether the parameters are those that the scheme draws for the seed."""
+    if settings.init.has_mask and any(layer.mask is None for layer in model.layers):
+        return False  # of a run before the scheme had its mask
     drawn, now = init_(copy.deepcopy(model), settings.init, seed=settings.seed).state_dict(), model.state_dict()
     return all(torch.equal(drawn[name], tensor) for name, tensor in now.items())

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from kancli.config.compose import settings_of
+from kancli.config.recorded import with_legal_bounds
 from kancli.config.settings import Settings
 from kancli.errors import ConfigError
 from kancli.runs.files import unwritable_message
@@ -69,12 +70,13 @@ class Plan:
         return {**self.head["base"], **job.changes}
 
     def settings(self, job: Job) -> Settings:
-        """The settings of a job.
+        """The settings of a job; of bounds that this kancli refuses, the defaults, see `with_legal_bounds`.
 
         Raises:
             ConfigError: they are no longer valid, such as when an input file is gone.
         """
-        return settings_of(self._with_input_path(self.config(job)))
+        config, _ = with_legal_bounds(self.config(job))
+        return settings_of(self._with_input_path(config))
 
     def _with_input_path(self, config: dict[str, Any]) -> dict[str, Any]:
         """The config with a path of the file of samples that holds in the current folder.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kancli.config.grammar import literal, parse
 from kancli.config.hydra import BASIC_LAUNCHER, compose_sweep, create_hydra
 from kancli.config.overrides import parse_and_resolve
-from kancli.config.recorded import check_job_words, launcher_words
+from kancli.config.recorded import check_job_words, launcher_words, with_legal_bounds
 from kancli.config.validation import validate
 from kancli.errors import ConfigError
 from kancli.runs.pool import reuse_pools
@@ -58,6 +58,7 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
             settings = plan.settings(plan.jobs[number])
             runs[number] = dataclasses.replace(settings, sweep=dataclasses.replace(settings.sweep, **changes))
         print(f"kan-run: {len(numbers)} of {len(plan.jobs)} jobs to do", file=sys.stderr)
+        _print_refused_bounds(plan, numbers)
         _print_faults(plan, {number: states[number].fault for number in numbers})
         hydra = create_hydra(presets)
         words = launcher_words(plan.head["typed"], typed, presets, folder / PLAN)
@@ -75,6 +76,15 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
 
         with reuse_pools():
             return run_and_finish(plan, run)
+
+
+def _print_refused_bounds(plan: Plan, numbers: Sequence[int]) -> None:
+    """Print which bounds of verdicts, planned by an earlier kancli, are replaced in the jobs to do."""
+    texts = dict.fromkeys(
+        text for number in numbers for text in with_legal_bounds(plan.config(plan.jobs[number]))[1].values()
+    )
+    for text in list(texts)[:MAX_FAULTS]:
+        print(f"kan-run: {plan.folder}: {text}: used instead", file=sys.stderr)
 
 
 def _print_faults(plan: Plan, faults: Mapping[int, str | None]) -> None:

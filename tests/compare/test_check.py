@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kancli import seeding
+from kancli import __version__, seeding
 from kancli.config import identity
 
 CASES = {
@@ -121,6 +121,22 @@ def test_a_changed_statistic_is_named(kan_run, kept):
     _, first, row = checked.out.splitlines()
     assert first == "  first difference: statistics (equal up to output)"
     assert row.startswith("  layers.1.output.rms: ")
+
+
+def test_a_statistic_of_another_kancli_has_a_hint(kan_run, kept):
+    def change(content):
+        content["ladder"]["statistics"] = "0" * 64
+        content["stats"]["layers"][1]["output"]["rms"] *= 1 + 1e-15
+        content["environment"] |= {"git": {"commit": "0123456789", "dirty": False}}
+
+    name = kept(change)
+    checked = kan_run("check", name)
+    assert checked.code == 4
+    *_, hint = checked.out.splitlines()
+    assert hint.startswith(f"  recorded by kancli {__version__} 0123456, this is {__version__} ")
+    assert hint.endswith("if CHANGELOG.md explains the change, bless the run again")
+    (document,) = json.loads(kan_run("check", name, "--json").out)
+    assert f"  {document['hint']}" == hint
 
 
 def test_a_key_that_is_gone_drifts(kan_run, kept, monkeypatch):

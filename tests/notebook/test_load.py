@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from kancli import KAN
 from kancli.errors import ConfigError
+from tests.runs.records import reseal
 
 RUNS = {
     "default": [],
@@ -72,3 +73,23 @@ def test_what_is_no_run_is_answered(kan_run, tmp_path):
     (run.folder / "params.safetensors").unlink()
     with pytest.raises(ConfigError, match=r"params\.safetensors"):
         KAN.load(run.folder)
+
+
+def test_a_run_before_its_scheme_had_a_mask_can_be_measured(kan_run):
+    words = ["init=pykan_0_2_8", "width=4-5-1"]
+    run = kan_run(*words, "sparse_init=true", "figures=none")
+    path = run.folder / "params.safetensors"
+    params = load_file(path)
+    masks = {name: params.pop(name) for name in list(params) if name.endswith("mask")}
+    for name, mask in masks.items():  # as it was: scales of 0, which train
+        for scale in ("scale_base", "scale_sp"):
+            params[name.replace("mask", scale)] *= mask
+    before = KAN.load(run.folder)
+    save_file(params, path)
+    reseal(run.folder)
+    model, x = KAN.load(run.folder), torch.linspace(-1, 1, 40).reshape(10, 4)
+    assert all(layer.mask is None for layer in model.layers)
+    assert torch.equal(model(x), before(x))
+    (law,) = (verdict for verdict in model.verdicts(x) if verdict["name"] == "off_law")
+    assert (law["value"], law["verdict"]) == (None, None)
+    assert model.stats(x)["layers"][1]["output"] == before.stats(x)["layers"][1]["output"]

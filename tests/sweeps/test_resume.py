@@ -193,3 +193,21 @@ def test_what_is_not_the_complete_record_of_a_job_is_made_again(kan_run, tmp_pat
     assert "3 of 3 runs complete" in done.out
     assert record(tmp_path / "sweep/1")["seed"] == 1
     assert (tmp_path / "sweep/0/run.json").read_bytes() == untouched
+
+
+def test_bounds_that_an_earlier_kancli_took_are_replaced(kan_run, tmp_path):
+    kan_run("-m", "seed=0,1", "figures=none", "hydra.sweep.dir=sweep")
+    plan = read_plan(tmp_path / "sweep")
+    head = {
+        **plan.head,
+        "base": {**plan.head["base"], "verdicts": {**plan.head["base"]["verdicts"], "off_law": [5, 6]}},
+    }
+    jobs = [json.loads(line) for line in (tmp_path / "sweep/plan.jsonl").read_text().splitlines()[1:]]
+    write_plan(tmp_path / "sweep/plan.jsonl", head, jobs)
+    shutil.rmtree(tmp_path / "sweep/1")
+    done = kan_run("resume", "sweep")
+    assert done.code == 0, done.err
+    assert "kan-run: sweep: verdicts.off_law=[5,6] is not legal in this kancli, its default is" in done.err
+    assert done.err.count("[0.0001,1e-06]: used instead\n") == 1
+    assert record(tmp_path / "sweep/1")["config"]["verdicts"]["off_law"] == [1e-4, 1e-6]
+    assert kan_run("resume", "sweep").err.count("used instead") == 0
