@@ -48,7 +48,7 @@ def test_the_readmes_scheme_runs(kan_run, own):
     layer = outcome.json("stats.json")["layers"][0]
     assert layer["coef"]["declared_std"] == pytest.approx(3 / 20)
     assert outcome.json("run.json")["config"]["init"] == {"_target_": "mine.Shrinking", "spread": 3.0}
-    assert "init mine.Shrinking (spread=3)" in " ".join(outcome.out.split())
+    assert "init=shrinking spread=3" in " ".join(outcome.out.split())
 
 
 @pytest.mark.slow
