@@ -36,7 +36,7 @@ def run_job(settings: Settings, config: DictConfig, *, style: Style = "short") -
     Raises:
         NonFiniteError: after everything was recorded, if a value of the forward pass is infinite or NaN.
         ConfigError: after everything was recorded, if there is no such statistic as the objective.
-        KanError: the same, if it has no value.
+        NonFiniteError: the same, if it has no value.
     """
     with signals.deferred_signals():
         from kancli.runs.record import record_run

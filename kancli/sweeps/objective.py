@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from kancli.errors import ConfigError, KanError
+from kancli.errors import ConfigError, NonFiniteError
 from kancli.spelling import shorten
 from kancli.stats.glossary import FULL_MARKS, LAYER, NETWORK, verdict_notes
 from kancli.sweeps.table import LAYER_COLUMNS
@@ -105,7 +105,7 @@ def objective_of(statistics: Mapping[str, float | None], names: Sequence[str]) -
 
     Raises:
         ConfigError: the run has no such statistic.
-        KanError: a statistic has no value in this run.
+        NonFiniteError: a statistic has no value in this run.
     """
     values = []
     for name in names:
@@ -115,6 +115,6 @@ def objective_of(statistics: Mapping[str, float | None], names: Sequence[str]) -
                  f"{nearest(name, statistics)}"]
             )  # fmt: skip
         if (value := statistics[name]) is None:
-            raise KanError(f"objective={name}: has no value in this run")
+            raise NonFiniteError(f"objective={name}: has no value in this run; all was saved")
         values.append(value)
     return values[0] if len(values) == 1 else tuple(values)

@@ -3,7 +3,7 @@
 import pytest
 
 from kancli.config.compose import compose
-from kancli.errors import ConfigError, KanError
+from kancli.errors import ConfigError, NonFiniteError
 from kancli.sweeps.objective import check_names, objective_faults, objective_of
 from kancli.sweeps.table import select_statistics
 
@@ -70,5 +70,5 @@ def test_values_of_a_run():
     assert objective_of(statistics, ["linear", "rough"]) == (0.5, 1.5)
     with pytest.raises(ConfigError, match="no such statistic of this run"):
         objective_of(statistics, ["ntk_trace_share_bias"])
-    with pytest.raises(KanError, match="has no value in this run"):
+    with pytest.raises(NonFiniteError, match="has no value in this run"):
         objective_of(statistics, ["layer0_edge_distance"])
