@@ -239,7 +239,7 @@ class KAN(network.KAN):
     ) -> Diagram:
         """The network diagram over the samples of the last forward pass.
 
-        Where pyplot is in use, the diagram becomes its current figure, for `plt.savefig` and `plt.show`.
+        The diagram becomes pyplot's current figure, for `plt.savefig` and `plt.show`.
 
         Args:
             beta, metric: an edge's opacity is tanh(beta * score), the score mean |postact| or "std".

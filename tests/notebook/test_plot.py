@@ -1,6 +1,10 @@
 """Arguments of `plot()` and `KAN()`, held against the declarations of the command line."""
 
 import io
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -8,6 +12,7 @@ import pytest
 import torch
 from matplotlib.text import Text
 
+import kancli
 from kancli import KAN
 from kancli.errors import ConfigError
 
@@ -103,6 +108,44 @@ def test_pyplot_saves_the_diagram(model):
     assert (pyplot.imread(io.BytesIO(buffer.getvalue()))[..., :3] < 1).any()
     assert all(figure._repr_png_() for figure in figures)
     pyplot.close("all")
+
+
+RECORDING_BACKEND = """
+from matplotlib.backend_bases import FigureManagerBase, Gcf
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+class FigureManager(FigureManagerBase):
+    @classmethod
+    def pyplot_show(cls, *args, **kwargs):
+        print("shown:", *(manager.canvas.figure.get_label() for manager in Gcf.get_all_fig_managers()))
+
+class FigureCanvas(FigureCanvasAgg):
+    manager_class = FigureManager
+"""
+SCRIPT = """
+import torch
+{before}
+from kancli import KAN
+model = KAN(width=[2, 5, 1], init="linear")
+model(torch.zeros(9, 2))
+figure = model.plot()
+figure.set_label("the diagram")
+import matplotlib.pyplot as plt
+assert plt.gcf() is figure
+plt.show()
+"""
+
+
+@pytest.mark.parametrize("before", ["", "import matplotlib.pyplot as plt"])
+def test_a_script_shows_the_diagram(tmp_path, before):
+    (tmp_path / "recording.py").write_text(RECORDING_BACKEND)
+    path = os.pathsep.join([str(tmp_path), str(Path(kancli.__file__).parents[1])])
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(before=before)],
+        env={**os.environ, "MPLBACKEND": "module://recording", "PYTHONPATH": path},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("shown: the diagram\n", "")
 
 
 @pytest.mark.parametrize(
