@@ -52,6 +52,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "plot": ("figures", "draw"),
     "plots": ("figures", "draw"),
     "knots": ("grid",),
+    "noise": ("noise_scale",),
     # values
     "gpu": ("cuda",),
     "double": ("float64",),
@@ -86,7 +87,7 @@ ABSENT = {
     "bases": "all bases are B-splines of order k; base_fun is the residual function b(x)",
     "basis": "all bases are B-splines of order k; base_fun is the residual function b(x)",
     **dict.fromkeys(
-        ("lr", "learning_rate", "epochs", "steps", "optimizer", "loss"),
+        ("lr", "learning_rate", "epochs", "steps", "optimizer", "loss", "task", "train"),
         "a run ends before training; it draws the parameters and measures the network",
     ),
 }
@@ -112,4 +113,6 @@ def suggest(given: object, options: Iterable[str], cutoff: float = 0.6) -> str |
     for meaning in SYNONYMS.get(word, ()):
         if meaning in legal:
             return meaning
+    if (swapped := next((option for option in legal if sorted(option) == sorted(word)), None)) is not None:
+        return swapped
     return next(iter(difflib.get_close_matches(word, legal, n=1, cutoff=cutoff)), None)

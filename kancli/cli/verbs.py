@@ -31,5 +31,7 @@ VERBS = {
 # Words that people type for what has no verb.
 NOT_NEEDED = {
     "run": "a run needs none: kan-run init=linear",
+    "train": "a run ends before training; it draws the parameters and measures the network",
+    "version": "type kan-run --version",
     "sweep": "a sweep has the option -m: kan-run -m init=default,linear",
 }

@@ -106,6 +106,10 @@ def _guess(word: str, presets: Presets | None) -> str:
         name = os.path.splitext(os.path.basename(word))[0]
         return f"put the file at DIR/experiment/{name}.yaml and type --config-dir DIR experiment={name}"
     groups = sorted(presets.groups(), key=lambda group: group != "init") if presets else []
+    if word in groups:
+        return f"type {word}=VALUE; kan-run help {word} lists the values"
+    if re.fullmatch(r"latest(-sweep)?(~\d+)?", word):
+        return f"it stands for the folder of a run, after a verb: kan-run open {word}"
     for cutoff in (1.0, 0.8):
         for group in groups:
             if presets and (option := suggest(word, presets.options(group), cutoff)) is not None:
