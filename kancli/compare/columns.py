@@ -22,7 +22,7 @@ from kancli.runs.console import STYLES, number
 from kancli.runs.derived import write_derived
 from kancli.runs.reader import RunRecord, parse_override_words
 from kancli.spelling import show
-from kancli.stats.options import WORST_FIRST
+from kancli.stats.options import WORST_FIRST, statement
 from kancli.stats.summary import scale_of, summary_statistics
 from kancli.sweeps.names import run_names
 from kancli.sweeps.reader import read_folder
@@ -39,6 +39,8 @@ log = logging.getLogger("kancli")
 COLUMNS_PER_TABLE, COLUMNS_WITH_SPREADS = 5, 3  # of one table on a terminal of 80 characters
 LAYER_COLUMNS = ("_output_std", "_off_grid", "_spline_share")  # statistics of layers that the terminal shows
 MISSING = "-"
+CAPTION = "a check's number is that of its worst layer: kan-run explain verdicts defines it"
+SPREAD = "mean ± standard deviation over the runs of a column, and a check's worst result among them"
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,10 @@ def as_document(columns: Sequence[Column]) -> list[dict[str, Any]]:
 
 
 def format_tables(columns: Sequence[Column]) -> list[Table | str]:
-    """Format columns for the terminal, a few to a table: the keys that differ, every verdict, some statistics."""
+    """Format columns for the terminal, a few to a table: the keys that differ, every verdict, some statistics.
+
+    A caption explains the numbers. A verdict is named by its statement, a statistic as in compare.csv.
+    """
     keys, summaries = differing_keys(columns), summarise_columns(columns)
     has_seeds = any(len(column.rows) + column.n_failed > 1 for column in columns)
     per_table = COLUMNS_WITH_SPREADS if has_seeds else COLUMNS_PER_TABLE
@@ -156,10 +161,10 @@ def format_tables(columns: Sequence[Column]) -> list[Table | str]:
             table.add_row("runs", *map(_format_count, columns[part]))
         for name, cells in summaries.items():
             if not name.startswith("layer") or name.endswith(LAYER_COLUMNS):
-                table.add_row(name, *(_format_cell(column.verdict(name), cell)
+                table.add_row(statement(name), *(_format_cell(column.verdict(name), cell)
                                       for column, cell in zip(columns[part], cells[part], strict=True)))  # fmt: skip
         tables.append(table)
-    return tables
+    return [*tables, f"{SPREAD}; {CAPTION}" if has_seeds else CAPTION]
 
 
 def _format_count(column: Column) -> str:

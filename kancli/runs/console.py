@@ -77,7 +77,13 @@ def share(value: float | None) -> str:
 
 
 def show(lines: Sequence[RenderableType], file: IO[str]) -> None:
-    """Print tables and lines of text."""
+    """Print tables and lines of text; without a terminal, no blanks at the end of a line."""
     out = console(file)
-    for line in lines:
-        out.print(line)
+    if file.isatty():
+        for line in lines:
+            out.print(line)
+        return
+    with out.capture() as captured:
+        for line in lines:
+            out.print(line)
+    file.write("".join(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n")))

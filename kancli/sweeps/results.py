@@ -224,8 +224,17 @@ def format_table(rows: Sequence[Row], objective: Sequence[str] = ()) -> list[Tab
         numbers = [_format_mean(group, pick(group)) for pick in picks.values()]
         table.add_row(*keys, _format_count(group), *numbers, ", ".join(_bad_verdicts(group)))
     n_more = len(groups) - MAX_ROWS
-    return [table, f"... and {n_more} more: sweep.csv has them all"] if n_more > 0 else [table]
+    more = [f"... and {n_more} more: sweep.csv has them all"] if n_more > 0 else []
+    has_seeds = any(len(group) > 1 for group in groups)
+    return [table, *more, f"{CAPTION}; {SPREAD}" if has_seeds else CAPTION]
 
+
+# What a newcomer asks about the table on the terminal, and about its means over seeds.
+CAPTION = (
+    "output std: standard deviation of the outputs over the samples; signal slope: change per layer of the log of the"
+    " nodes' std; FAIL, warn: the checks that do not pass"
+)
+SPREAD = "mean ± standard deviation over the seeds of a row, and a check that fails or warns for one of them"
 
 # Columns of the table on the terminal, and the statistic in each.
 STATISTICS: dict[str, Callable[[Sequence[Row]], str]] = {

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from rich.table import Table
 
 from kancli.compare.columns import format_tables, read_columns
 from tests.runs.records import edit_record
@@ -46,8 +47,8 @@ def test_two_runs_are_compared(kan_run, runs, tmp_path):
     assert ["base_fun", "identity", "silu"] in lines
     assert ["init.noise_scale", "0", "1"] in lines
     assert not any(line[:1] in (["width"], ["seed"], ["init.scheme"]) for line in lines)  # they are the same
-    assert ["nodes_degenerate", "0", "fail", "0.308"] in lines
-    assert ["gradient_vanishes"] not in [line[:1] for line in lines]  # measured in neither
+    assert ["nodes", "alike", "0", "fail", "0.308"] in lines
+    assert ["gradient", "vanishes"] not in [line[:2] for line in lines]  # measured in neither
     assert done.out.splitlines()[-2:] == ["linear/compare.csv", "linear/figures/compare.png"]
     row = table_of(tmp_path / "linear")["propagation_signal"]
     assert {name: float(value) for name, value in row.items()} == {
@@ -92,6 +93,20 @@ def test_presets_are_run_first(kan_run, tmp_path):
     assert float(row["init=pykan_0_0_5"]) == signal(alone.folder)
 
 
+def test_the_terminal_states_what_is_judged_and_what_a_spread_is(runs):
+    *_, caption = lines = format_tables(read_columns([runs / "sweep", runs / "noisy"]))
+    labels = [cell for line in lines if isinstance(line, Table) for cell in line.columns[0].cells]
+    assert "splines inert" in labels
+    assert not {"spline_inert", "linear", "rough"} & set(labels)
+    assert "± standard deviation over the runs of a column" in str(caption)
+    *_, caption = format_tables(read_columns([runs / "linear", runs / "noisy"]))
+    assert "±" not in str(caption)
+
+
+def count_tables(columns):
+    return sum(isinstance(line, Table) for line in format_tables(columns))
+
+
 def test_many_columns_make_several_tables(runs, tmp_path):
     for name in ("linear", "noisy"):
         for place in ("one", "two"):
@@ -99,8 +114,8 @@ def test_many_columns_make_several_tables(runs, tmp_path):
     folders = [top / name for top in (runs, tmp_path / "one", tmp_path / "two") for name in ("linear", "noisy")]
     columns = read_columns(folders)
     assert [column.name for column in columns[:2]] == ["linear init=linear", "noisy init=noisy"]
-    assert len(format_tables(columns)) == 2
-    assert len(format_tables(read_columns([runs / "sweep"]))) == 1
+    assert count_tables(columns) == 2
+    assert count_tables(read_columns([runs / "sweep"])) == 1
 
 
 @pytest.mark.slow

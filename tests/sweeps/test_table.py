@@ -53,6 +53,7 @@ def test_the_table_equals_the_jobs_own_records(kan_run, tmp_path):
     )
     assert "seed" not in summary["effects"]
     assert "default" in done.out
+    assert "mean ± standard deviation over the seeds of a row" in done.out
     assert len(list(read_rows(read_plan(tmp_path / "sweep")))) == 12
 
 
