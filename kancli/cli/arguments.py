@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
+
+from kancli.errors import ConfigError
 
 WIDTH = 88
 
@@ -25,11 +28,18 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
         return f"{', '.join(action.option_strings)} {value}"
 
 
+class ArgumentParser(argparse.ArgumentParser):
+    """A parser whose errors are answered as all others, in one line and in the document of --json."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError([f"{message}; {self.prog} -h shows what is allowed"])
+
+
 def load_verb(verb: str | None) -> tuple[ModuleType, argparse.ArgumentParser]:
     """The module of a verb, or of a run without a verb, and its parser."""
     prog = f"kan-run {verb}" if verb else "kan-run"
     module = import_module(f"kancli.cli.{verb or 'run'}")
-    parser = argparse.ArgumentParser(prog, allow_abbrev=False, formatter_class=HelpFormatter)
+    parser = ArgumentParser(prog, allow_abbrev=False, formatter_class=HelpFormatter)
     module.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return module, parser

@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from kancli import errors
 from kancli.cli.arguments import load_verb
@@ -26,6 +27,7 @@ from kancli.synonyms import suggest
 log = logging.getLogger("kancli")
 
 ALLOW_CODE = "allow_code"
+JSON = "--json"
 LONG_WORD = re.compile(r"(?!/)\S*=\S{200,}")  # an echo of what was typed
 SIMILAR = 0.8  # ratio of difflib: `chek` is like check; the preset `coarse` is not like compare
 
@@ -39,13 +41,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     fit_threads()
     gc.disable()  # importing torch makes millions of objects and no garbage: saves 0.3 s; sweeps enable it again
+    known: dict[str, Any] = {}  # of the document of --json, at an error
     with _streams() as output:
         try:
             with signals.signal_handlers():
-                code = _dispatch(argv)
+                code = _dispatch(argv, known)
             output.flush()
         except BaseException as error:
-            code = _answer(error)
+            message, code = _answer(error)
+            _print_error(message, code)
+            if JSON in argv:
+                from kancli.cli.document import print_error_document
+
+                print_error_document(known, message, code)
         return _answer_lost_output(output, code)
 
 
@@ -57,24 +65,22 @@ def _answer_lost_output(output: OutputStream, code: int) -> int:
     return _print_error(str(WriteError("standard output", output.error)), code or WriteError.exit_code)
 
 
-def _answer(error: BaseException) -> int:
-    """Print the error that ended the program, and return the exit code."""
+def _answer(error: BaseException) -> tuple[str, int]:
+    """The message on the error that ended the program, and the exit code. Raises it if it is none to answer."""
     if (number := signals.pending_signal(error)) is not None:
-        return _print_error(f"interrupted by {signal.Signals(number).name}", errors.SIGNALLED + number)
+        return f"interrupted by {signal.Signals(number).name}", errors.SIGNALLED + number
     if isinstance(error, KanError):
-        return _print_error(str(error), error.exit_code)
+        return str(error), error.exit_code
     if isinstance(error, RuntimeError) and str(error) == "can't start new thread":  # CPython's, without a class
-        return _print_error(
-            f"{error}: {process_limit() or 'the limit on processes is reached'}; raise it", errors.USAGE
-        )
+        return f"{error}: {process_limit() or 'the limit on processes is reached'}; raise it", errors.USAGE
     library = type(error).__module__.split(".")[0]
     if library == "yaml":  # a user's file for a part of Hydra
-        return _print_error(" ".join(str(error).split()), errors.USAGE)
+        return " ".join(str(error).split()), errors.USAGE
     if library in ("hydra", "omegaconf"):  # an override or a file that Hydra refuses
-        return _print_error(str(error).strip().splitlines()[0], errors.USAGE)
+        return str(error).strip().splitlines()[0], errors.USAGE
     if not isinstance(error, Exception) or os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
-    return _print_error(f"internal error: {errors.one_line(error)}; HYDRA_FULL_ERROR=1 shows where", errors.INTERNAL)
+    return f"internal error: {errors.one_line(error)}; HYDRA_FULL_ERROR=1 shows where", errors.INTERNAL
 
 
 def _print_error(message: str, code: int) -> int:
@@ -96,7 +102,7 @@ def _check_utf8(argv: Sequence[str]) -> None:
         errors.check_utf8(word)
 
 
-def _dispatch(argv: list[str]) -> int:
+def _dispatch(argv: list[str], known: dict[str, Any]) -> int:
     _check_utf8(argv)
     try:
         os.getcwd()
@@ -105,17 +111,26 @@ def _dispatch(argv: list[str]) -> int:
     config_dir, allow_code, words = _split_trust(argv)
     verb, words = _split_verb(words)
     if any(word in ("-h", "--help") for word in words):
-        print(_help(verb, words, Presets(preset_folders(config_dir))))
-        return 0
+        return _print_text(_help(verb, words, Presets(preset_folders(config_dir))), words)
     if "--version" in words:
         from kancli._version import __version__
 
-        print(f"kan-run {__version__}")
-        return 0
-    return _call(verb, words, Presets(preset_folders(config_dir)), allow_code)
+        return _print_text(f"kan-run {__version__}", words)
+    return _call(verb, words, Presets(preset_folders(config_dir)), allow_code, known)
 
 
-def _call(verb: str | None, words: Sequence[str], presets: Presets, allow_code: bool) -> int:
+def _print_text(text: str, words: Sequence[str]) -> int:
+    """Print a text, or a document that holds it; return the exit code."""
+    if JSON in words:
+        from kancli.cli.document import print_json
+
+        print_json({"text": text})
+    else:
+        print(text)
+    return 0
+
+
+def _call(verb: str | None, words: Sequence[str], presets: Presets, allow_code: bool, known: dict[str, Any]) -> int:
     """Parse the words of a verb, or of a run without one, and do what they say; return the exit code."""
     module, parser = load_verb(verb)
     aliases = getattr(module, "ALIASES", {})
@@ -134,7 +149,7 @@ def _call(verb: str | None, words: Sequence[str], presets: Presets, allow_code: 
             return module.run(args, presets)
         from kancli.cli.document import print_document
 
-        return print_document(module.run, args, presets)
+        return print_document(module.run, args, presets, known)
 
 
 def _path_of(word: str) -> str:

@@ -6,36 +6,39 @@ import argparse
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from kancli.errors import KanError
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
 
 
 def print_document(
-    run: Callable[[argparse.Namespace, Presets], int], args: argparse.Namespace, presets: Presets
+    run: Callable[[argparse.Namespace, Presets], int], args: argparse.Namespace, presets: Presets, known: dict[str, Any]
 ) -> int:
     """Run a verb silently and print the document that it leaves in `args.document`; return its exit code.
 
-    An error is in the document too, as `error` and `exit_code`.
+    Args:
+        known: gets what the document holds already when the verb raises an exception, for `print_error_document`.
     """
     args.document = {}
     try:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             code = run(args, presets)
-    except KanError as error:
-        known = args.document if isinstance(args.document, dict) else {}
-        _print({**known, "error": str(error), "exit_code": error.exit_code})
+    except BaseException:
+        known |= args.document if isinstance(args.document, dict) else {}
         raise
-    _print(args.document)
+    print_json(args.document)
     return code
 
 
-def _print(document: Any) -> None:
+def print_error_document(known: Mapping[str, Any], message: str, code: int) -> None:
+    """Print the document of an error: what was known before, `error` and `exit_code`."""
+    print_json({**known, "error": message, "exit_code": code})
+
+
+def print_json(document: Any) -> None:
     print(json.dumps(document, indent=2, ensure_ascii=False), flush=True)
 
 

@@ -9,6 +9,7 @@ import gc
 import io
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ log = logging.getLogger("kancli")
 
 # Replaced before parsing, so that the run's record has the words in the order in which they were typed.
 ALIASES = {"--deterministic": "deterministic=true"}
+
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")  # what Hydra describes
 
 EXIT_CODES = {
     0: "fine",
@@ -63,7 +66,8 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     if args.shell_completion:
         from kancli.config.hydra import CompletionLoader, create_hydra
 
-        return _complete(create_hydra(presets, CompletionLoader), args)
+        with _shown_text(args):
+            return _complete(create_hydra(presets, CompletionLoader), args)
     if args.multirun and (args.cfg or args.info):
         raise ConfigError(["-m: --cfg and --info show one run: leave -m out and give one value each"])
     if args.multirun:
@@ -82,7 +86,8 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
 
     hydra = create_hydra(presets)
     if args.cfg or args.info:
-        return _show(hydra, args)
+        with _shown_text(args):
+            return _show(hydra, args)
     return _run(hydra, draft, args)
 
 
@@ -100,6 +105,15 @@ def _compose_without_hydra(args: argparse.Namespace, presets: Presets) -> Compos
     if (swept := draft.resolved.swept_by_experiment) and not (args.cfg or args.info):
         raise ConfigError([f"{' '.join(args.overrides)}: this experiment is a sweep over {', '.join(swept)}; add -m"])
     return draft
+
+
+@contextlib.contextmanager
+def _shown_text(args: argparse.Namespace) -> Iterator[None]:
+    """Context manager: what Hydra prints is the document of --json too."""
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        yield
+    args.document = {"text": shown.getvalue()}
+    print(shown.getvalue(), end="")
 
 
 def _complete(hydra: Hydra, args: argparse.Namespace) -> int:
@@ -133,6 +147,8 @@ def _show(hydra: Hydra, args: argparse.Namespace) -> int:
     from kancli.config.compose import CONFIG_NAME
 
     if args.info:
+        if args.info not in INFO:
+            raise ConfigError([f"--info {args.info}: allowed: one of {', '.join(INFO)}"])
         hydra.show_info(args.info, CONFIG_NAME, args.overrides)
         return 0
     try:

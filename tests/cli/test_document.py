@@ -83,3 +83,57 @@ def test_the_law_as_a_document(kan_run):
     assert layer["laws"]["scale_base"]["mean"] == 0.5
     assert layer["laws"]["coef"]["std"] == pytest.approx(0.1 / 5)
     assert document["values"]["width"] == {"value": [4, 3], "origin": "command line"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["chek"],
+        ["--bogus"],
+        ["-p"],
+        ["resume", "m", "--only"],
+        ["allow_code=maybe"],
+        ["--config-dir"],
+        ["draw", "latest~5"],
+        ["ls", "nope"],
+        ["--info", "nope"],
+        ["\udcff"],
+        ["hydra/launcher=nope", "-m", "seed=1,2"],
+        ["hydra.run.dir=/dev/null/x", "figures=none"],
+    ],
+    ids=repr,
+)
+def test_any_mistake_is_in_the_document(kan_run, tmp_path, words):
+    outcome = kan_run(*words, "--json")
+    document = json.loads(outcome.out)
+    assert document == {"error": outcome.err.replace("kan-run: ", "").rstrip("\n"), "exit_code": 2}
+    assert outcome.code == 2
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words", [["--cfg", "job"], ["--info", "defaults"], ["-h"], ["draw", "-h"], ["--version"], ["-sc", "install=bash"]]
+)
+def test_texts_are_in_the_document(kan_run, words):
+    text = kan_run(*words).out
+    assert len(text) > 10
+    assert json.loads(kan_run(*words, "--json").out)["text"].strip() == text.strip()
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "code"),
+    [
+        (KeyboardInterrupt(), "interrupted by SIGINT", 130),
+        (ZeroDivisionError("x"), "internal error: ZeroDivisionError: x; HYDRA_FULL_ERROR=1 shows where", 1),
+    ],
+)
+def test_what_ends_a_verb_is_in_the_document_with_what_was_known(kan_run, monkeypatch, error, message, code):
+    def run(args, presets):
+        args.document = {"folder": "a"}
+        print("half a table")
+        raise error
+
+    monkeypatch.setattr("kancli.cli.ls.run", run)
+    outcome = kan_run("ls", "--json")
+    assert json.loads(outcome.out) == {"folder": "a", "error": message, "exit_code": code}
+    assert (outcome.code, outcome.err) == (code, f"kan-run: {message}\n")
