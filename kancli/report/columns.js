@@ -1,5 +1,5 @@
-// Columns of the table of results. Each has a name, a sort key, the text that the filter searches, and the content of its
-// cells. Content is text or DOM nodes, never HTML, so nothing in the data becomes markup.
+// Columns of the table of results. Each has a name, perhaps a label that is shown instead, a sort key, the text that the
+// filter searches, and the content of its cells. Content is text or DOM nodes, never HTML, so nothing in the data becomes markup.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
@@ -71,11 +71,17 @@ function verdictColumn(view) {
   };
 }
 
+/** A column headed by the statement that is judged, if the statistic is the number of a verdict. */
+function statisticColumn(name, key, content) {
+  const judged = data.judged.indexOf(name);
+  return { ...numberColumn(name, key, content), label: judged < 0 ? name : data.statements[judged] };
+}
+
 function jobValue(name) {
   const index = data.statistics.indexOf(name);
   const judged = data.judged.indexOf(name);
   const value = (job) => job.values[index];
-  return numberColumn(name, value, (job) => {
+  return statisticColumn(name, value, (job) => {
     const verdict = judged < 0 ? null : job.words[judged];
     return [verdict === null ? formatNumber(value(job)) : chip(verdict, formatNumber(value(job)))];
   });
@@ -83,7 +89,7 @@ function jobValue(name) {
 
 function cellValue(name) {
   const index = data.statistics.indexOf(name);
-  return numberColumn(name, (cell) => cell.values[index]?.[0] ?? null, (cell) => {
+  return statisticColumn(name, (cell) => cell.values[index]?.[0] ?? null, (cell) => {
     const [mean, sd, low, high] = cell.values[index] ?? [null, null, null, null];
     const text = formatNumber(mean) + (sd === null ? "" : ` ± ${formatNumber(sd)}`);
     return low === null ? [text] : [text, element("small", {}, `[${formatNumber(low)}, ${formatNumber(high)}]`)];

@@ -94,12 +94,13 @@ function sortRows(rows, column) {
 // ---- rendering ----
 
 function header(column) {
-  const parts = column.name.split("_").flatMap((part, index) => (index ? ["_", element("wbr"), part] : [part]));
+  const label = column.label ?? column.name;
+  const parts = label.split("_").flatMap((part, index) => (index ? ["_", element("wbr"), part] : [part]));
   const attributes = {
     scope: "col",
     class: column.kind,
     "aria-sort": column.name === state.sort ? state.order : "none",
-    "data-name": column.name.replaceAll("_", "_\u200b"), // printed instead of the button
+    "data-name": label.replaceAll("_", "_\u200b"), // printed instead of the button
   };
   return element("th", attributes, element("button", { type: "button", "data-sort": column.name }, ...parts));
 }

@@ -45,14 +45,15 @@ def results(data: Mapping[str, Any]) -> dict[str, Any]:
         }
         for cell in data["cells"][:MAX_CELLS]
     ]
-    columns = [*(data["fixed"] or [""]), "jobs complete", "verdicts", *data["shown"]]
+    columns = [*(data["fixed"] or [""]), "jobs complete", "verdicts", *map(statement, data["shown"])]
     return {
         "columns": columns,
         "lines": lines,
         "n_more": max(len(data["cells"]) - MAX_CELLS, 0),
         "statuses": sorted({job["status"] for job in data["jobs"]}),
         "bad_verdicts": [(name, statement(name)) for name in data["shown"] if name in data["judged"]],
-        "statistics": data["statistics"],
+        "statistics": [(name, statement(name)) for name in data["statistics"]],
+        "has_seeds": len(data["cells"]) < len(data["jobs"]),
     }
 
 
@@ -103,7 +104,7 @@ def _effects_table(key: str, effects: Mapping[str, Mapping[str, Any]]) -> dict[s
     listed, n_more = values[:MAX_VALUES], max(len(values) - MAX_VALUES, 0)
     lines = [
         {
-            "name": name,
+            "name": statement(name),
             "share": None if effect["share"] is None else 100 * effect["share"],  # in percent
             "reason": effect.get("reason"),
             "means": [format_number(effect["means"].get(value)) for value in listed] + [""] * bool(n_more),
@@ -161,7 +162,7 @@ def run_verdicts(verdicts: Sequence[Verdict]) -> dict[str, Any]:
         }
         for verdict in verdicts
     ]
-    return {"lines": lines}
+    return {"lines": lines, "has_intervals": any(line["interval"] for line in lines)}
 
 
 def layers(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -175,7 +176,7 @@ def layers(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if any(value is not None for value in values):
             lines.append([name, *map(format_number, values)])
     columns = ["statistic", *(f"layer {layer['layer']}: {layer['n_in']} to {layer['n_out']}" for layer in layers)]
-    return {"columns": columns, "lines": lines}
+    return {"columns": columns, "lines": lines, "has_members": isinstance(layers[0]["off_grid"], Mapping)}
 
 
 def format_config(values: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from kancli.report.page import render_page
+from kancli.stats.options import statement
 from kancli.sweeps.plan import read_plan
 from kancli.sweeps.reader import RunsFolder
 from kancli.sweeps.table import read_rows
@@ -101,12 +102,13 @@ def test_columns_can_be_chosen_and_commands_copied(shared_sweep, browser):
     data = Page(shared_sweep / "report.html").data
     browser.open(shared_sweep / "report.html", "#view=jobs&columns=all")
     headers = browser.evaluate("[...document.querySelectorAll('.results thead th')].map(header => header.innerText)")
-    assert set(data["statistics"]) < set(headers)
+    assert set(map(statement, data["statistics"])) < set(headers)
+    assert "splines inert" in headers
     browser.open(shared_sweep / "report.html", "#view=jobs")
     browser.evaluate("document.querySelector('.columns').open = true")
     browser.click("input[value=linear][name=column]")
     headers = browser.evaluate("[...document.querySelectorAll('.results thead th')].map(header => header.innerText)")
-    assert headers[6:-2] == [*data["shown"], "linear"]
+    assert headers[6:-2] == [*map(statement, data["shown"]), "all edges linear"]
     index = data["statistics"].index("linear")
     assert column(browser, len(headers) - 3)[0] == f"✓ {data['jobs'][0]['values'][index]:.3g}"
     browser.evaluate("navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); }")

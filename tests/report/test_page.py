@@ -56,6 +56,7 @@ def test_data_equals_the_files_of_the_jobs(kan_run, sweep):
         "Identical in the 12 jobs",
         "least share of the spline branches in both branches' variance",
         "kan-run -m init=default,linear",
+        "mean ± standard deviation over the jobs of a row",
     ):
         assert text in page.text
     assert "Failures" not in page.text
@@ -205,6 +206,8 @@ def test_page_of_a_single_run(kan_run):
     (inert,) = (verdict for verdict in stats["verdicts"] if verdict["name"] == "spline_inert")
     assert f"{inert['value']:.3g} [{inert['low']:.3g}, {inert['high']:.3g}]" in page.text
     assert f"{stats['layers'][1]['output']['std']['mean']:.3g}" in page.text
+    assert "value [95 % interval]" in page.text
+    assert "Means over the networks" in page.text
     assert base64.b64encode((done.folder / "figures/network.png").read_bytes()).decode() in page.source
     assert "kan-run init=linear noise_scale=0.5 n_seeds=3" in page.text
     assert "as recorded" in page.text
