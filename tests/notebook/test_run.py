@@ -86,7 +86,8 @@ def test_threads_get_the_numbers_of_single_runs(kan_run, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_program_keeps_its_own_hydra(kan_run, tmp_path):
+def test_a_program_keeps_its_own_hydra(kan_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(GlobalHydra.instance(), "hydra", None)  # the command line of other tests left one
     (tmp_path / "app.yaml").write_text("a: 1\n")
     with initialize_config_dir(str(tmp_path), version_base="1.2"):
         before = VersionBase.instance().version_base
