@@ -24,7 +24,7 @@ def print_document(
     """
     args.document = {}
     try:
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        with open(os.devnull, "w", errors="replace") as nowhere, contextlib.redirect_stdout(nowhere):
             code = run(args, presets)
     except BaseException:
         known |= args.document if isinstance(args.document, dict) else {}

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from kancli.cli.arguments import epilog
@@ -53,13 +54,15 @@ def _visible(path: Path) -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
-        raise ConfigError([f"open {path}: no such folder; kan-run ls lists runs and sweeps"])
+        raise ConfigError([f"open {quote(str(path))}: no such folder; kan-run ls lists runs and sweeps"])
     for name in NAMES:
         if (path / name).is_file():
             return path / name
     pictures = sorted(path.glob("figures/*.*"))
     if not pictures:
-        raise ConfigError([f"open {path}: holds no page and no picture; type kan-run report {path}"])
+        raise ConfigError(
+            [f"open {quote(str(path))}: holds no page and no picture; type kan-run report {quote(str(path))}"]
+        )
     return pictures[0]
 
 

@@ -13,28 +13,28 @@ from typing import Any, TypeVar
 import msgspec
 
 from kancli.errors import ConfigError, one_line
-from kancli.runs.regular_files import read_bytes
+from kancli.runs.regular_files import MAX_BYTES, read_bytes
 
 T = TypeVar("T")
 MAX_DEPTH = 64
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Read a JSON object from a run's folder.
 
     Raises:
         ConfigError: as for `read_json_as`.
     """
-    return read_json_as(path, dict[str, Any])
+    return read_json_as(path, dict[str, Any], max_bytes)
 
 
-def read_json_as(path: Path, kind: type[T]) -> T:
+def read_json_as(path: Path, kind: type[T], max_bytes: int = MAX_BYTES) -> T:
     """Read a JSON file from a run's folder, and check its type.
 
     Raises:
         ConfigError: it is missing, damaged, of another type, too large, or no regular file.
     """
-    return decode_json(path, read_bytes(path), kind, unique=True)
+    return decode_json(path, read_bytes(path, max_bytes), kind, unique=True)
 
 
 def decode_json(path: Path | str, content: bytes, kind: type[T], *, unique: bool = False) -> T:

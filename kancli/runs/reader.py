@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kancli.runs.stats_schema import Stats
     from kancli.stats.verdicts import Verdict
 
+MAX_RECORD_BYTES = 2**26  # of run.json, which has 1 kB for each layer, and 10,000 layers at most
 ENDED = ("complete", "failed")  # statuses of a run that computed all it could
 
 
@@ -165,7 +166,7 @@ def read_run(folder: Path) -> RecordedRun:
         ConfigError: run.json is missing or damaged.
     """
     path = folder / "run.json"
-    content = read_json(path)
+    content = read_json(path, MAX_RECORD_BYTES)
     record = convert(path, content, RunRecord)
     if not is_sealed(content):
         raise ConfigError([f"{folder}: damaged: run.json is not what the run wrote"])

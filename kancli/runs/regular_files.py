@@ -33,7 +33,7 @@ def open_regular(path: Path, max_bytes: int | None = None) -> Iterator[BinaryIO]
     try:
         with open(_open_checked(path, max_bytes), "rb") as file:
             yield file
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ConfigError([f"{path}: no such file; give the folder of a run"]) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -70,7 +71,8 @@ def _walk(folder: Path, depth: int) -> Iterator[Entry]:
     is_sweep = PLAN in children or MULTIRUN in children
     record = next((children[name] for name in (PLAN, MULTIRUN, "run.json") if name in children), None)
     if record is not None:
-        yield Entry(folder, is_sweep, record.stat(follow_symlinks=False).st_mtime)
+        with contextlib.suppress(FileNotFoundError):  # removed since
+            yield Entry(folder, is_sweep, record.stat(follow_symlinks=False).st_mtime)
     elif depth:
         for name, child in children.items():
             if child.is_dir(follow_symlinks=False) and not name.startswith("."):

@@ -1,12 +1,15 @@
 """The list of runs and sweeps, and the words that stand for the newest of them."""
 
+import contextlib
 import json
 import os
 
 import pytest
 
 from kancli.errors import ConfigError
+from kancli.sweeps import history as history_module
 from kancli.sweeps.history import resolve_latest
+from tests.sweeps.conftest import process
 
 
 def make(tmp_path, name, seconds, content="{}", file="run.json"):
@@ -74,7 +77,7 @@ def test_ls_lists_runs_and_sweeps_newest_first(kan_run):
         ),
         (first, "run", "init=glorot figures=none", "complete", rows[2]["verdict"]),
     ]
-    lines = [line for line in kan_run("ls").out.splitlines()[2:] if not line.startswith(" ")]  # none that was folded
+    lines = [line for line in kan_run("ls").out.splitlines()[2:] if line.strip() == line != ""]  # none that was folded
     assert [row["folder"] in line for row, line in zip(rows, lines, strict=True)] == [True] * 3
     assert json.loads(kan_run("ls", "multirun", "--json").out) == rows[1:2]
 
@@ -84,6 +87,51 @@ def test_ls_names_a_damaged_run(kan_run, tmp_path):
     (row,) = json.loads(kan_run("ls", "--json").out)
     assert row["status"] == "damaged"
     assert "outputs/broken/run.json" in row["what"]
+
+
+def test_ls_of_runs_that_vanish_meanwhile(kan_run, tmp_path, monkeypatch):
+    gone = make(tmp_path, "outputs/gone", 100)
+    make(tmp_path, "outputs/broken", 90, "{")
+    scandir = os.scandir
+
+    def scan_then_remove(folder):
+        found = scandir(folder)
+        if str(folder) == "outputs/gone":
+            entries = list(found)
+            (gone / "run.json").unlink()
+            return contextlib.nullcontext(entries)
+        return found
+
+    monkeypatch.setattr(history_module.os, "scandir", scan_then_remove)
+    outcome = kan_run("ls", "--json")
+    assert outcome.code == 0, outcome.err
+    assert [row["folder"] for row in json.loads(outcome.out)] == ["outputs/broken"]
+
+
+def test_ls_of_a_record_of_a_gigabyte_reads_none_of_it(kan_run, tmp_path):
+    with open(make(tmp_path, "outputs/huge", 100) / "run.json", "wb") as file:
+        file.truncate(2**30)
+    (row,) = json.loads(kan_run("ls", "--json").out)
+    assert (row["status"], row["what"]) == ("damaged", "outputs/huge/run.json: damaged: larger than 64 MB")
+
+
+def test_ls_of_a_name_that_is_not_utf8(tmp_path):
+    folder = os.fsencode(tmp_path / "outputs") + b"/\xff"
+    os.makedirs(folder)
+    with open(folder + b"/run.json", "w") as file:
+        file.write("{}")
+    done = process(tmp_path, "ls", "--json")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert row["folder"] == "outputs/?"
+
+
+@pytest.mark.parametrize("verb", ["draw", "report", "check", "rerun"])
+def test_a_file_in_place_of_a_run(kan_run, tmp_path, verb):
+    (tmp_path / "latest").write_text("x")
+    outcome = kan_run(verb, "latest")
+    assert outcome.code in (2, 5)
+    assert "Errno" not in outcome.err + outcome.out
 
 
 def test_ls_of_nothing(kan_run):
@@ -133,4 +181,6 @@ def test_open_of_nothing(kan_run):
     folder = kan_run("stats=none", "figures=none").out.splitlines()[-1]
     assert "kan-run report" in kan_run("open").err
     assert "no such folder" in kan_run("open", "nope").err
+    kan_run("stats=none", "figures=none", "hydra.run.dir=a b")
+    assert kan_run("open", "a b").err.endswith("type kan-run report 'a b'\n")
     assert "name one folder" in kan_run("open", folder, folder).err
