@@ -176,7 +176,11 @@ def layers(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if any(value is not None for value in values):
             lines.append([name, *map(format_number, values)])
     columns = ["statistic", *(f"layer {layer['layer']}: {layer['n_in']} to {layer['n_out']}" for layer in layers)]
-    return {"columns": columns, "lines": lines, "has_members": isinstance(layers[0]["off_grid"], Mapping)}
+    return {
+        "columns": columns,
+        "lines": lines,
+        "has_members": any(isinstance(layer["off_grid"], Mapping) for layer in layers),
+    }
 
 
 def format_config(values: Mapping[str, Any]) -> str:
