@@ -27,17 +27,29 @@ def extended_knots(grid_range: tuple[float, float], grid: int, k: int) -> Tensor
     Returns:
         `[G + 1 + 2k]`, float64, increasing. The ends of the range are exact.
     """
-    return _knots_at(torch.arange(-k, grid + k + 1, dtype=torch.float64), grid_range, grid)
+    return _knots_at(torch.arange(-k, grid + k + 1, dtype=torch.float64), grid_range, grid, k, torch.float64)
 
 
-def _knots_at(numbers: Tensor, grid_range: tuple[float, float], grid: int) -> Tensor:
-    """The knots of some numbers, 0 for the left end of the range and G for its right, float64."""
+def _knots_at(numbers: Tensor, grid_range: tuple[float, float], grid: int, k: int, dtype: torch.dtype) -> Tensor:
+    """The knots of some numbers, 0 for the left end of the range and G for its right, rounded to `dtype`.
+
+    Args:
+        numbers: whole numbers from -k to G + k, float64.
+    """
     low, high = grid_range
+    if _is_exact(grid_range, grid, k, dtype):  # only the division rounds, and rounds as float64 and then `dtype` do
+        return numbers.to(dtype).mul(high - low).add_(grid * low).div_(grid)
     knots = (grid - numbers).mul_(low).add_(numbers * high).div_(grid)
     for number, end in ((0, low), (grid, high)):
         if end * grid / grid != end:  # rounding would move the end of the range
             knots.masked_fill_(numbers == number, end)
-    return knots
+    return knots.to(dtype)
+
+
+def _is_exact(grid_range: tuple[float, float], grid: int, k: int, dtype: torch.dtype) -> bool:
+    """Whether `dtype` holds every knot times G exactly, which takes ends that are multiples of 1/64."""
+    n_units = 64 * (grid + k) * max(map(abs, grid_range))
+    return n_units < 1 / torch.finfo(dtype).eps and all(64 * end % 1 == 0 for end in grid_range)
 
 
 @dataclass(frozen=True)
@@ -133,10 +145,9 @@ def _local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, 
     step = (high - low) / grid
     # In float64: at G = 200 a float32 position would be off by 1e-5 of an interval.
     position = x.double().sub(low).div_(step)  # [..., i], 0 at the left end of the range, G at its right
-    interval = _interval(x.detach(), position.detach(), grid_range, grid)
-    interval = interval.clamp(-k, grid + k - 1)
+    interval = _interval(x.detach(), position.detach(), grid_range, grid, k)
     # Beyond the outermost intervals u is 0 or 1, where the bases that exist are exactly 0.
-    u = (position - interval).clamp(0, 1).to(x.dtype)
+    u = _clamp((position - interval).to(x.dtype), 0, 1)
     values = _values(u, max(k - derivative, 0))
     if k < derivative:  # the derivative of a step
         values = [0 * value for value in values] * (k + 1)
@@ -149,15 +160,28 @@ def _local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, 
     return LocalBasis(values, first, grid + k)
 
 
-def _interval(x: Tensor, position: Tensor, grid_range: tuple[float, float], grid: int) -> Tensor:
+def _interval(x: Tensor, position: Tensor, grid_range: tuple[float, float], grid: int, k: int) -> Tensor:
     """Number of the last knot at or before x, 0 for the grid's first; at the grid's right end, of the one before.
+    Samples beyond the knots count as in the first or last of the intervals, -k or G + k - 1.
 
     The division behind `position` may round a sample on a knot to either side, so it only finds the nearest knot, and
     a comparison with that knot of `extended_knots`, in the dtype of x, decides.
     """
-    nearest = position.round()
-    knot = _knots_at(nearest, grid_range, grid).to(x.dtype)
-    return nearest.add_((x < knot) | (x == grid_range[1]), alpha=-1)
+    nearest = _clamp(position.round(), -k, grid + k)  # finite, as its distance from x must not be inf - inf
+    knots = _knots_at(nearest, grid_range, grid, k, x.dtype)
+    is_before = knots.sub_(x).sign_().relu_()  # 1 for a sample before its knot, else 0
+    return _clamp(nearest.sub_(is_before.add_(x == grid_range[1])), -k, grid + k - 1)
+
+
+# Fresh memory costs more than the sums, but vmap has no rule for these operations in place.
+def _clamp(x: Tensor, low: float, high: float) -> Tensor:
+    """Clamp a tensor that has no other use."""
+    return x.clamp(low, high) if is_transformed() else x.clamp_(low, high)
+
+
+def _add_product(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """x + a b, for an x that has no other use."""
+    return torch.addcmul(x, a, b) if is_transformed() else x.addcmul_(a, b)
 
 
 def basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Tensor:
@@ -237,7 +261,7 @@ def _values(u: Tensor, k: int) -> list[Tensor]:
     for order in range(2, k + 1):
         raised, saved = [], None
         for r, value in enumerate(values):
-            raised.append(right[r] * value if saved is None else torch.addcmul(saved, right[r], value))
+            raised.append(right[r] * value if saved is None else _add_product(saved, right[r], value))
             saved = left[order - 1 - r] * value
         values = [*raised, saved]
     return values
