@@ -205,8 +205,8 @@ class Verdicts:
         scale=Scale.NONE,
         statement="nodes alike",
         says="The nodes of a hidden layer are nearly one function of the samples, up to a factor.",
-        origin="A round number below 0.043, which 99 % of the default's [2, 5, 1] exceed; 0.7 % fail. Quantiles over 1000"
-        " seeds of [n_in, 5, 1]: in the default 99 % lie above 0.058 at n_in = 4, 0.066 at 8 and 0.073 at 16. In the"
+        origin="A round number below 0.043, which 99 % of the default's [2, 5, 1] exceed; 0.7 % fail. Quantiles over"
+        " 1000 seeds of [n_in, 5, 1]: in the default 99 % lie above 0.058 at n_in = 4, 0.066 at 8, 0.073 at 16. In the"
         " symmetric case the median is 0.040 at n_in = 2, so that half of the seeds fail, 0.032 at 20, where 99 % lie"
         " below 0.041, 0.037 at 64, 0.044 at 128 and 0.056 at 256, which passes: this law does not scale the splines"
         " down with n_in, so many of them do part the nodes. lecun and glorot lie above 0.69 (200 seeds, n_in = 2, 20,"
