@@ -48,6 +48,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "out": ("hydra.run.dir",),
     "outdir": ("hydra.run.dir",),
     "output": ("hydra.run.dir",),
+    "outputs": ("hydra.run.dir",),
     "output_dir": ("hydra.run.dir",),
     "plot": ("figures", "draw"),
     "plots": ("figures", "draw"),

@@ -8,10 +8,12 @@ from typing import IO, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
 
 from kancli.runs.terminal import clean, unfiltered
 
 UNWRAPPED = 10_000  # columns without a terminal: lines are left whole, for grep and the like
+MIN_TABLE = 80  # columns: a narrower terminal wraps the lines of a table, where rich would cut numbers and folders
 STYLES = {"undecided": "dim", "warn": "yellow", "fail": "bold red"}  # of the verdicts that are not pass
 
 
@@ -78,12 +80,13 @@ def share(value: float | None) -> str:
 
 def show(lines: Sequence[RenderableType], file: IO[str]) -> None:
     """Print tables and lines of text; without a terminal, no blanks at the end of a line."""
-    out = console(file)
-    if file.isatty():
-        for line in lines:
-            out.print(line)
-        return
-    with out.capture() as captured:
-        for line in lines:
-            out.print(line)
-    file.write("".join(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n")))
+    out, wide = console(file), console(file)
+    wide.width = max(wide.width, MIN_TABLE)
+    for line in lines:
+        chosen = wide if isinstance(line, Table) else out
+        if file.isatty():
+            chosen.print(line)
+            continue
+        with chosen.capture() as captured:
+            chosen.print(line)
+        file.write("".join(f"{text.rstrip()}\n" for text in captured.get().removesuffix("\n").split("\n")))

@@ -30,6 +30,7 @@ GUESSES = [
     (["lineer"], "did you mean init=linear?"),
     (["cubic"], "did you mean k=cubic?"),
     (["run"], "kan-run init=linear"),
+    (["outputs=here"], "did you mean hydra.run.dir?"),
     (["drwa", "latest"], "did you mean draw?"),
     (["init"], "kan-run help init"),
     (["latest~1"], "kan-run open latest~1"),

@@ -3,8 +3,10 @@
 import errno
 import io
 import os
+import re
 
 import pytest
+from rich.table import Table
 
 from kancli.runs.console import show
 from kancli.runs.terminal import OutputStream, clean
@@ -47,3 +49,15 @@ def test_output_on_a_full_disk_is_dropped_and_its_error_kept():
         assert stream.error is not None
         assert stream.error.errno == errno.ENOSPC
         print("more", file=stream, flush=True)
+
+
+def test_a_narrow_terminal_cuts_no_cell(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    table = Table("when", "folder")
+    table.add_row("2026-01-01 00:00", "outputs/2026-01-01/00-00-00-0123abcd")
+    out = io.StringIO()
+    show([table, 30 * "text "], out)
+    row, *text = [line for line in out.getvalue().splitlines() if re.search("[0-9]|text", line)]
+    assert "outputs/2026-01-01/00-00-00-0123abcd" in row
+    assert all(len(line) <= 40 for line in text)
+    assert not re.search(r"\s$", out.getvalue().removesuffix("\n"), re.MULTILINE)
