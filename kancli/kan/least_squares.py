@@ -21,7 +21,7 @@ class PseudoInverse:
     """The minimum-norm least-squares solver of a collocation matrix A `[n, K]`."""
 
     matrix: Tensor  # [K, n], float64
-    condition: float  # largest over smallest singular value that is not truncated
+    condition: float  # largest over smallest singular value that is not truncated; 1 for A = 0
     rank: int
 
     def solve(self, y: Tensor) -> Tensor:
@@ -42,7 +42,8 @@ def pseudo_inverse(collocation: Tensor) -> PseudoInverse:
         kept = s > s[0] * max(matrix.shape) * torch.finfo(torch.float64).eps
         inverse = torch.where(kept, 1 / torch.where(kept, s, 1.0), 0.0)
         solution = (vh.T * inverse) @ u.T
-    return PseudoInverse(solution, float(s[0] / s[kept][-1]), int(kept.sum()))
+    rank = int(kept.sum())
+    return PseudoInverse(solution, float(s[0] / s[rank - 1]) if rank else 1.0, rank)
 
 
 @functools.lru_cache(maxsize=64)

@@ -58,6 +58,12 @@ def test_rank_and_condition():
     torch.testing.assert_close(plain.matrix, torch.linalg.pinv(rows))
 
 
+def test_points_off_the_knots_fit_nothing():
+    solver = pseudo_inverse(torch.zeros(2, 5))
+    assert (solver.rank, solver.condition) == (0, 1.0)
+    assert torch.equal(solver.solve(torch.ones(3, 2)), torch.zeros(3, 5, dtype=torch.float64))
+
+
 def test_bits_do_not_depend_on_threads():
     noise = torch.rand(500, 201, generator=torch.Generator().manual_seed(0))
     threads = torch.get_num_threads()

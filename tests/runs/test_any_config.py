@@ -52,7 +52,11 @@ VALID_OVERRIDES = some.one_of(
     some.sampled_from(["float32", "float64"]).map("dtype={}".format),
     some.floats(0, 1e30).map("noise_scale={!r}".format),
     some.floats(0, 10).map("gain={!r}".format),
-    some.sampled_from(["none", "samples"]).map("grid.adapt={}".format),
+    some.sampled_from(["none", "samples", "pykan"]).map("grid.adapt={}".format),
+    some.sampled_from(["grid", "uniform", "normal"]).map("distribution={}".format),
+    some.just("sparse_init=true"),
+    some.just("stream=source"),
+    some.integers(0, 9).map("inputs.seed={}".format),
     some.tuples(some.floats(-9, 0), some.floats(1, 9)).map(lambda ends: f"grid.range=[{ends[0]!r},{ends[1]!r}]"),
 )
 ODD_OVERRIDES = some.builds(
@@ -94,6 +98,7 @@ def _chdir(folder):
 @settings(max_examples=30)
 @given(some.lists(VALID_OVERRIDES | ODD_OVERRIDES, max_size=6))
 @example(["noise_scale=1e30", "dtype=float32", "width=[2,2,2]"])
+@example(["grid.range=[2.1,2.2]", "grid.adapt=pykan", "inputs=uniform", "inputs.n=1"])  # no sample on the knots
 def test_any_overrides_run_or_give_an_error_message(words):
     code, err, paths, records = run_in_empty_folder([*words, "figures=none"])
     assert code in (0, 2, 3), (code, err)
