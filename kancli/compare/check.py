@@ -206,12 +206,13 @@ def update(target: Path) -> None:
 
 
 def write(target: Path, content: str) -> None:
-    """Write a file that the user named.
+    """Write a file that the user named, and create its folder.
 
     Raises:
         ConfigError: it cannot be written.
     """
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         write_named(target, content.encode())
     except OSError as error:
         raise ConfigError([f"{target}: cannot be written: {error.strerror}"]) from None

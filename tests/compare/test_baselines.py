@@ -15,8 +15,8 @@ from tests.runs.records import edit_record, reseal
 
 def test_a_blessed_file_is_small_sorted_and_plain(kan_run, tmp_path):
     folder = kan_run("figures=none").out.splitlines()[-1]
-    kan_run("bless", folder, "-o", "kept.json")
-    text = (tmp_path / "kept.json").read_text()
+    assert kan_run("bless", folder, "-o", "new/baselines/kept.json").out == "new/baselines/kept.json\n"
+    text = (tmp_path / "new/baselines/kept.json").read_text()
     content = json.loads(text)
     assert len(text) < 14_000
     assert list(content) == sorted(content)
