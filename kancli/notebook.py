@@ -62,6 +62,7 @@ class KAN(network.KAN):
     """
 
     settings: Settings
+    given_init: Mapping[str, Any] | None = None  # the preset and the knobs as given; None for the model of a run
     last_inputs: Tensor | None = None  # samples of the last forward pass, [(s,) n, n_0], for `plot`
 
     def __init__(
@@ -82,6 +83,7 @@ class KAN(network.KAN):
     ) -> None:
         check_names(knobs)
         given = {"noise_scale": noise_scale, "noise_scale_base": noise_scale_base, **knobs}
+        given = {name: value for name, value in given.items() if value is not None}
         preset = preset_values(width=width, grid=grid, k=k, init=init)
         base_name = preset.get("base_fun", "silu") if base_fun is None else base_fun
         settings = settings_of(
@@ -92,7 +94,7 @@ class KAN(network.KAN):
                 "base_fun": "silu" if callable(base_fun) else base_name,
                 "dtype": str(dtype or torch.get_default_dtype()).removeprefix("torch."),
                 "grid": {"size": grid, **preset.get("grid", {}), "range": as_list(grid_range)},
-                "init": preset["init"] | {name: value for name, value in given.items() if value is not None},
+                "init": preset["init"] | given,
             }
         )
         options = layer_options(settings)
@@ -100,7 +102,7 @@ class KAN(network.KAN):
             options |= {"base_fun": base_fun, "base_name": None}
         with standard_modes():
             super().__init__(settings.width, **options, device=as_device(device))
-            self.settings = settings
+            self.settings, self.given_init = settings, {"init": init, **given}
             init_(self, settings.init, seed=settings.seed)
 
     @classmethod
@@ -142,15 +144,14 @@ class KAN(network.KAN):
         return self.stats(x, level)["verdicts"]
 
     def __repr__(self) -> str:
-        settings = self.settings
-        init = config_of(settings)["init"]
-        scheme = init.pop("scheme", None) or init.pop(TARGET)
-        knobs = "".join(f", {name}={show(value)}" for name, value in init.items())
+        settings, init = self.settings, self.given_init
+        if init is None:
+            recorded = config_of(settings)["init"]
+            init = {"init": recorded.pop("scheme", None) or recorded.pop(TARGET), **recorded}
+        named = "".join(f", {name}={show(value)}" for name, value in init.items())
         members = "" if self.n_members is None else f", members={self.n_members}"
-        return (
-            f"KAN(width={list(self.width)}, grid={settings.grid.size}, k={settings.k}, init={scheme}{knobs},"
-            f" seed={settings.seed}{members})"
-        )
+        grid = settings.grid.size
+        return f"KAN(width={list(self.width)}, grid={grid}, k={settings.k}{named}, seed={settings.seed}{members})"
 
     def forward(self, x: Tensor) -> Tensor:
         """x `[..., n_0]` to y `[..., n_L]`, over the last axis as `torch.nn.Linear`; keeps the samples for `plot`.

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kancli.runs.console import STYLES, number, share, typical
-from kancli.stats.glossary import verdict_notes
+from kancli.stats.glossary import quantities, verdict_notes
 from kancli.stats.options import BAD, NON_FINITE, falling, statement
 from kancli.stats.verdicts import Verdict
 
@@ -69,9 +69,10 @@ def judgements(verdicts: Sequence[Verdict]) -> list[Line]:
 
 
 def _finding(verdict: Verdict) -> str:
-    """One line, such as `warn  splines inert: 0.0005, layer 0; warns at 0.01 or less`."""
+    """One line, such as `warn  splines inert: 0.05 %, layer 0; warns at 1 % or less`."""
     line = f"{verdict.verdict}  {statement(verdict.name)}: "
     if verdict.name == NON_FINITE:
         return line + verdict.detail
     side = "or less" if falling(verdict.name) else "or more"
-    return f"{line}{number(verdict.value)}, {verdict.detail}; {verdict.verdict}s at {number(verdict.threshold)} {side}"
+    form = share if quantities()[verdict.name].startswith("share of") else number
+    return f"{line}{form(verdict.value)}, {verdict.detail}; {verdict.verdict}s at {form(verdict.threshold)} {side}"

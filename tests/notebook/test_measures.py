@@ -71,13 +71,14 @@ def test_a_loaded_run_has_the_statistics_of_the_run(kan_run):
     model = KAN.load(run.folder)
     verdicts = {verdict["name"]: verdict["verdict"] for verdict in model.verdicts(torch.randn(100, 2))}
     assert verdicts.keys() == {verdict.name for verdict in run.verdicts}
+    assert "init=default, noise_scale=0.1" in repr(model)
     assert "members=3" in repr(model)
 
 
 @pytest.mark.parametrize("change", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 def test_repr_gives_what_the_model_was_made_by(change):
-    model = change(KAN([2, 5, 1], grid=7, k=2, init="linear", seed=3))
-    assert repr(model) == "KAN(width=[2, 5, 1], grid=7, k=2, init=default, noise_scale=0, noise_scale_base=0, seed=3)"
+    model = change(KAN([2, 5, 1], grid=7, k=2, init="linear", seed=3, noise_scale=1.0))
+    assert repr(model) == "KAN(width=[2, 5, 1], grid=7, k=2, init=linear, noise_scale=1, seed=3)"
 
 
 @pytest.mark.parametrize("name", ["folder", "mask", "mode", "varscale", "var_names"])

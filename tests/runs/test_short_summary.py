@@ -56,7 +56,7 @@ def test_only_verdicts_that_warn_or_fail_are_printed(result):
         verdict("gradient_explodes", None, None),
     ]
     lines = printed(result.stats, verdicts, "400").splitlines()
-    start = lines.index("warn  most values off the grid: 0.6, layer 2; warns at 0.5 or more")
+    start = lines.index("warn  most values off the grid: 60 %, layer 2; warns at 50 % or more")
     assert "Remedy: A wider grid.range" in lines[start + 1]
     assert lines[start + 2] == "fail  signal vanishes: 0.0005, layer 2; fails at 0.001 or less"
     assert lines[start + 4] == "1 check passed, 1 check undecided, 2 checks not measured; -v shows all"
