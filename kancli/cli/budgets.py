@@ -11,11 +11,11 @@ from rich.table import Table
 from kancli.config.settings import Settings
 from kancli.config.validation import layer_sizes
 from kancli.kan.basis_statistics import STANDARD_EPS
-from kancli.kan.quadrature import base_moments, basis_rule
+from kancli.kan.quadrature import UNIT_INTERVAL, base_moments, basis_rule
 
 
 class Budget(NamedTuple):
-    """Expected mean squares of one layer, over the draws and over inputs x ~ U(-1, 1)."""
+    """Expected mean squares of one layer, over the draws and over inputs x of `input_distribution`."""
 
     base: float
     """Share of the base branches in E[y²], with y the value of a node."""
@@ -23,6 +23,15 @@ class Budget(NamedTuple):
     """Share of the spline branches in E[y²]."""
     backward: float
     """Sum over the layer's outputs of E[(dy/dx)²] for one input x."""
+
+
+INPUTS = {"uniform": "U(-1, 1)", "normal": "N(0, 1)"}
+
+
+def input_distribution(settings: Settings) -> str:
+    """The inputs that a budget is for: those of the scheme's law, else uniform over the grid."""
+    default = "uniform" if settings.grid.range == UNIT_INTERVAL else "grid"
+    return getattr(settings.init, "distribution", None) or default
 
 
 def budgets(settings: Settings) -> Iterator[Budget]:
@@ -34,10 +43,11 @@ def budgets(settings: Settings) -> Iterator[Budget]:
     The coefficients must have mean 0, so that base and spline do not correlate. Where a scheme standardises the
     bases, B_m is the standardised one.
     """
-    base = base_moments(settings.base_fun, "uniform")
+    distribution = input_distribution(settings)
+    base = base_moments(settings.base_fun, distribution, settings.grid.range)
     for size in layer_sizes(settings):
         laws = settings.init.laws(size)
-        weight, values, slopes = basis_rule(size.grid_range, size.grid, size.k, "uniform")
+        weight, values, slopes = basis_rule(size.grid_range, size.grid, size.k, distribution)
         if settings.init.standardises:
             mean = weight @ values
             spread = (weight @ values**2 - mean**2 + STANDARD_EPS) ** 0.5
@@ -70,8 +80,10 @@ def budget_tables(settings: Settings) -> list[Table | str]:
     for layer, budget in enumerate(budgets(settings)):
         numbers = (budget.base + budget.spline, *budget)
         table.add_row(str(layer), *(f"{number:.4g}" for number in numbers))
+    low, high = settings.grid.range
+    inputs = INPUTS.get(input_distribution(settings), f"U({low:g}, {high:g})")
     return [
         table,
         "E[y²]: mean square of a node's value; backward: sum over a layer's outputs of (dy/dx)² for one input; both in "
-        f"expectation over the draws, with x ~ U(-1, 1) entering each layer, base {settings.base_fun}",
+        f"expectation over the draws, with x ~ {inputs} entering each layer, base {settings.base_fun}",
     ]

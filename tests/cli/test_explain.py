@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from scipy.stats import qmc
+from scipy.stats import norm, qmc
 
-from kancli.cli.budgets import budgets
+from kancli.cli.budgets import budget_tables, budgets, input_distribution
 from kancli.config.validation import validate
 from kancli.inits import SCHEMES
+from kancli.runs.build import build_model
 from tests.inits.test_families import BUDGETS, model_of
 
 
@@ -26,7 +27,9 @@ def test_published_budgets(name):
 def test_budgets_are_the_means_of_an_ensemble(name, base):
     settings = validate({"width": [6, 9], "init": {"scheme": name}, "base_fun": base})
     (budget,) = budgets(settings)
-    x = torch.from_numpy(2 * qmc.Sobol(6, seed=0).random(256) - 1).requires_grad_()
+    places = qmc.Sobol(6, seed=0).random(256)
+    samples = norm.ppf(places) if input_distribution(settings) == "normal" else 2 * places - 1
+    x = torch.from_numpy(samples).requires_grad_()
     squares, slopes = [], []
     for seed in range(40):
         model = model_of((6, 9), settings.init, seed, base=base)
@@ -37,6 +40,25 @@ def test_budgets_are_the_means_of_an_ensemble(name, base):
         slopes.append(float(slope.square().mean()))
     for sample, expected in ((squares, budget.base + budget.spline), (slopes, budget.backward)):
         assert np.mean(sample) == pytest.approx(expected, abs=4.5 * np.std(sample) / 40**0.5 + 0.02 * expected)
+
+
+@pytest.mark.parametrize(
+    ("config", "inputs", "sample"),
+    [
+        ({"grid": {"range": [0, 5]}}, "x ~ U(0, 5)", lambda x: 5 * x),
+        ({"init": {"scheme": "lecun"}, "grid": {"range": [-3, 1]}}, "x ~ U(-3, 1)", lambda x: 4 * x - 3),
+        ({"init": {"scheme": "glorot", "distribution": "normal"}}, "x ~ N(0, 1)", norm.ppf),
+    ],
+)
+def test_budgets_are_for_the_inputs_of_the_law(config, inputs, sample):
+    settings = validate({"width": [4, 6], **config})
+    (budget,) = budgets(settings)
+    assert inputs in budget_tables(settings)[1]
+    x = torch.from_numpy(sample(qmc.Sobol(4, seed=0).random(512))).float()
+    members = build_model(validate({"width": [4, 6], "n_seeds": 200, **config}))
+    squares = members(x).detach().double().square().mean(dim=(1, 2)).numpy()
+    expected = budget.base + budget.spline
+    assert np.mean(squares) == pytest.approx(expected, abs=4.5 * np.std(squares) / 200**0.5 + 0.01 * expected)
 
 
 def test_explain_prints_the_law_and_writes_nothing(kan_run, tmp_path):
