@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError, check_utf8, one_line
-from kancli.figures.data import DepthProfile, depth_profile
 from kancli.runs.reader import RecordedRun, RunRecord, parse_override_words, read_run
 from kancli.stats.columns import flat
 from kancli.sweeps.plan import Job, Plan
 
 if TYPE_CHECKING:
+    from kancli.figures.data import DepthProfile
     from kancli.stats.verdicts import Verdict
 
 SEED = "seed"
@@ -185,6 +185,8 @@ def _read_statistics(
     Raises:
         ConfigError: its stats.json is missing or damaged.
     """
+    from kancli.figures.data import depth_profile  # with numpy: a mistake in a sweep is answered without it
+
     verdicts = run.verdicts
     try:
         statistics = select_statistics(run.stats)

@@ -27,11 +27,11 @@ SPELLINGS = [
     (["+k=2"], {"k": 2}),
     (["++seed=3"], {"seed": 3}),
     (["init=linear", "noise_scale=1.0"], {"base_fun": "identity"}),
-    (["inputs=uniform", "inputs.n=7"], {"inputs": {"kind": "uniform", "n": 7, "low": -1, "high": 1}}),
+    (["inputs=uniform", "inputs.n=7"], {"inputs": {"kind": "uniform", "n": 7, "low": -1, "high": 1, "seed": None}}),
     (["figures=none"], {}),
     (["figures=[network]"], {}),
-    (["experiment=off_grid"], {"inputs": {"kind": "normal", "n": 1000, "mean": 0, "std": 2}}),
-    (["+experiment=off_grid", "inputs.n=5"], {"inputs": {"kind": "normal", "n": 5, "mean": 0, "std": 2}}),
+    (["experiment=off_grid"], {"inputs": {"kind": "normal", "n": 1000, "mean": 0, "std": 2, "seed": None}}),
+    (["+experiment=off_grid", "inputs.n=5"], {"inputs": {"kind": "normal", "n": 5, "mean": 0, "std": 2, "seed": None}}),
     (["experiment=off_grid", "inputs=uniform", "inputs.std=1"], None),
 ]
 
