@@ -49,7 +49,7 @@ class Diagram(Figure):
                 for number in pyplot.get_fignums():
                     if isinstance(pyplot.figure(number), Diagram):
                         pyplot.close(number)
-            pyplot.figure(FigureClass=lambda **_: self)
+            pyplot.figure(FigureClass=lambda **_: self)  # pyright: ignore[reportArgumentType]
 
     def _ipython_display_(self) -> None:
         """Leave pyplot, which would display the figure a second time at the end of a notebook's cell."""
