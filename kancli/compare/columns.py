@@ -22,7 +22,7 @@ from kancli.runs.console import STYLES, number
 from kancli.runs.derived import write_derived
 from kancli.runs.reader import RunRecord, parse_override_words
 from kancli.spelling import show
-from kancli.stats.options import WORST_FIRST, statement
+from kancli.stats.options import statement, worst
 from kancli.stats.summary import scale_of, summary_statistics
 from kancli.sweeps.names import run_names
 from kancli.sweeps.reader import read_folder
@@ -63,7 +63,7 @@ class Column:
     def verdict(self, name: str) -> str | None:
         """The worst verdict of this name among the runs."""
         verdicts = {verdict.verdict for row in self.rows for verdict in row.verdicts if verdict.name == name}
-        return next((word for word in WORST_FIRST if word in verdicts), None)
+        return worst(verdicts)
 
 
 def read_columns(folders: Sequence[Path]) -> list[Column]:

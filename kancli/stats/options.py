@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -258,6 +258,11 @@ def recorded_bounds(config: Mapping[str, Any]) -> dict[str, tuple[float | None, 
             with contextlib.suppress(FaultError):
                 found[name] = field.metadata["kind"].check(recorded.get(name))
     return found
+
+
+def worst(verdicts: Container[str | None]) -> str | None:
+    """The worst of some verdicts; None where none was decided."""
+    return next((word for word in WORST_FIRST if word in verdicts), None)
 
 
 def falling(name: str) -> bool:

@@ -18,7 +18,7 @@ from kancli.errors import ConfigError
 from kancli.runs.json_files import read_json_as
 from kancli.runs.reader import read_run
 from kancli.spelling import shorten
-from kancli.stats.options import WORST_FIRST
+from kancli.stats.options import worst
 from kancli.sweeps.plan import MULTIRUN, PLAN
 
 ROOTS = ("outputs", "multirun")  # where runs and sweeps go unless a folder is named
@@ -112,7 +112,7 @@ def _join(words: Any) -> str:
 
 
 def _worst(verdicts: Collection[str | None]) -> str | None:
-    return next((word for word in WORST_FIRST if word in verdicts), None)
+    return worst(verdicts)
 
 
 def resolve_latest(word: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kancli.stats.options import WORST_FIRST
+from kancli.stats.options import WORST_FIRST, worst
 from kancli.stats.scales import Scale
 from kancli.stats.summary import scale_of, summary_statistics
 from kancli.sweeps.table import MISSING, SEED, Row
@@ -103,8 +103,8 @@ def count_statuses(rows: Sequence[Row]) -> dict[str, int]:
 def count_verdicts(rows: Sequence[Row]) -> dict[str, int]:
     """Count the jobs by their worst verdict, the worst first."""
     found = [{verdict.verdict for verdict in row.verdicts} for row in rows]
-    worst = [next((word for word in WORST_FIRST if word in names), None) for names in found]
-    return {word: count for word in WORST_FIRST if (count := worst.count(word))}
+    counts = Counter(worst(names) for names in found)
+    return {word: counts[word] for word in WORST_FIRST if counts[word]}
 
 
 def summarise(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
