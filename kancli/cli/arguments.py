@@ -45,6 +45,22 @@ def load_verb(verb: str | None) -> tuple[ModuleType, argparse.ArgumentParser]:
     return module, parser
 
 
+def parse_words(verb: str | None, words: Sequence[str]) -> tuple[ModuleType, argparse.Namespace]:
+    """The module of a verb, or of a run without one, and its parsed arguments.
+
+    Raises:
+        ConfigError: an option is unknown.
+    """
+    module, parser = load_verb(verb)
+    aliases = getattr(module, "ALIASES", {})
+    args, unknown = parser.parse_known_intermixed_args([aliases.get(word, word) for word in words])
+    if unknown:
+        from kancli.cli.guesses import unknown_option_message
+
+        raise ConfigError([unknown_option_message(verb, unknown[0], words)])
+    return module, args
+
+
 def epilog(examples: Mapping[str, str], exit_codes: Mapping[int, str]) -> str:
     """The end of a verb's help: examples with their meaning, and exit codes."""
     column = min(max(map(len, examples)), 44) + 2

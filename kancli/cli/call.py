@@ -7,8 +7,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from kancli.cli.arguments import load_verb
-from kancli.cli.guesses import unknown_option_message
+from kancli.cli.arguments import parse_words
 from kancli.cli.verbs import VERBS
 from kancli.config.presets import Presets, preset_folders
 from kancli.errors import ConfigError
@@ -40,10 +39,7 @@ def run(words: Sequence[str] | str = (), *, config_dir: str | None = None, allow
     words = shlex.split(words) if isinstance(words, str) else [str(word) for word in words]
     if words and words[0] in VERBS:
         raise ConfigError([f"{words[0]}: kancli.run takes the words of a run; type kan-run {' '.join(words)}"])
-    module, parser = load_verb(None)
-    args, unknown = parser.parse_known_intermixed_args(words)
-    if unknown:
-        raise ConfigError([unknown_option_message(None, unknown[0], words)])
+    module, args = parse_words(None, words)
     if args.multirun or args.dry_run or args.cfg or args.info or args.shell_completion:
         raise ConfigError([f"{' '.join(words)}: kancli.run does one run; its words are KEY=VALUE"])
     presets = Presets(preset_folders(config_dir))

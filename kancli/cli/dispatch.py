@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kancli import errors
-from kancli.cli.arguments import load_verb
+from kancli.cli.arguments import parse_words
 from kancli.cli.verbs import NOT_NEEDED, VERBS
 from kancli.config.presets import Presets, preset_folders
 from kancli.errors import ConfigError, KanError, WriteError
@@ -132,13 +132,7 @@ def _print_text(text: str, words: Sequence[str]) -> int:
 
 def _call(verb: str | None, words: Sequence[str], presets: Presets, allow_code: bool, known: dict[str, Any]) -> int:
     """Parse the words of a verb, or of a run without one, and do what they say; return the exit code."""
-    module, parser = load_verb(verb)
-    aliases = getattr(module, "ALIASES", {})
-    args, unknown = parser.parse_known_intermixed_args([aliases.get(word, word) for word in words])
-    if unknown:
-        from kancli.cli.guesses import unknown_option_message
-
-        raise ConfigError([unknown_option_message(verb, unknown[0], words)])
+    module, args = parse_words(verb, words)
     if verb is not None and "words" in args:
         args.words = [_path_of(word) for word in args.words]
 

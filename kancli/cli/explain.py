@@ -65,7 +65,7 @@ def _lines_of(words: list[str], presets: Presets) -> tuple[list[Table | str], di
 
 def _with_group(word: str, presets: Presets) -> str:
     """A word, as GROUP=WORD where it is the name of a preset; of those of init first."""
-    groups = sorted(presets.groups(), key=lambda group: group != "init")
+    groups = presets.groups_init_first()
     return next((f"{group}={word}" for group in groups if word in presets.options(group)), word)
 
 

@@ -11,7 +11,7 @@ from kancli.schema import keys
 from kancli.spelling import show
 from kancli.stats.false_alarms import FAILING, KNOWN, SEEDS
 from kancli.stats.glossary import verdict_notes
-from kancli.stats.options import Verdicts
+from kancli.stats.options import Verdicts, falling
 from kancli.stats.scales import COVERAGE, COVERAGE_SIZES
 
 INTRODUCTION = (
@@ -30,7 +30,7 @@ def verdict_chapter(names: Sequence[str] | None = None) -> list[Table | str]:
     lines: list[Table | str] = [INTRODUCTION]
     fields, all_notes = keys(Verdicts), verdict_notes()
     for name, notes in ((name, all_notes[name]) for name in names or all_notes):
-        bounds = _bounds(*fields[name].default, fields[name].metadata["kind"].falling) if name in fields else ""
+        bounds = _bounds(*fields[name].default, falling(name)) if name in fields else ""
         table = Table("", "", box=box.SIMPLE, show_header=False, show_edge=False)
         for heading, text in notes.items():
             table.add_row(heading, text)

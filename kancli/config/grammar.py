@@ -105,7 +105,7 @@ def _guess(word: str, presets: Presets | None) -> str:
     if word.lower().endswith((".yaml", ".yml")):
         name = os.path.splitext(os.path.basename(word))[0]
         return f"put the file at DIR/experiment/{name}.yaml and type --config-dir DIR experiment={name}"
-    groups = sorted(presets.groups(), key=lambda group: group != "init") if presets else []
+    groups = presets.groups_init_first() if presets else []
     if word in groups:
         return f"type {word}=VALUE; kan-run help {word} lists the values"
     if re.fullmatch(r"latest(-sweep)?(~\d+)?", word):

@@ -81,6 +81,10 @@ class Presets:
         """The names of the groups, in the order of the defaults list."""
         return list(self.defaults())
 
+    def groups_init_first(self) -> list[str]:
+        """The groups in the order in which a word that stands alone is looked for: most are the names of schemes."""
+        return sorted(self.groups(), key=lambda group: group != "init")
+
     def options(self, group: str) -> list[str]:
         """The names of the presets of a group, sorted."""
         if group not in self._options:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kancli.schema import keys
-from kancli.stats.options import Verdicts, statement
+from kancli.stats.options import Verdicts, falling, statement
 from kancli.stats.scales import PATTERNS, Scale
 
 OVER_MEMBERS = (
@@ -220,7 +220,7 @@ def quantities() -> dict[str, str]:
 
 def meanings() -> dict[str, str]:
     """The meaning of each verdict's number."""
-    worst = {name: "least" if field.metadata["kind"].falling else "greatest" for name, field in keys(Verdicts).items()}
+    worst = {name: "least" if falling(name) else "greatest" for name in keys(Verdicts)}
     return {
         "non_finite": "values that are not finite",
         **{name: f"{worst[name]} {quantity}" for name, quantity in quantities().items()},

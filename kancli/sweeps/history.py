@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import shlex
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -94,7 +94,7 @@ def _run(folder: Path) -> tuple[str, str, str | None]:
     run = read_run(folder)
     has_verdicts = run.record.status == "complete" and run.has("stats.json")
     verdicts = {verdict.verdict for verdict in run.verdicts} if has_verdicts else set()
-    return _join(run.record.overrides), run.record.status, _worst(verdicts)
+    return _join(run.record.overrides), run.record.status, worst(verdicts)
 
 
 def _sweep(folder: Path) -> tuple[str, str, str | None]:
@@ -104,15 +104,11 @@ def _sweep(folder: Path) -> tuple[str, str, str | None]:
     typed = summary.sweeps[0].get("typed") if summary.sweeps else None
     n_complete = summary.status.get("complete", 0)
     verdicts = [verdict for verdict, count in summary.verdicts.items() if count]
-    return _join(typed or []), f"{n_complete} of {summary.jobs}", _worst(verdicts)
+    return _join(typed or []), f"{n_complete} of {summary.jobs}", worst(verdicts)
 
 
 def _join(words: Any) -> str:
     return " ".join(map(str, words)) if isinstance(words, list) else ""
-
-
-def _worst(verdicts: Collection[str | None]) -> str | None:
-    return worst(verdicts)
 
 
 def resolve_latest(word: str) -> str:
