@@ -17,8 +17,9 @@ from kancli.runs.experiment import declared_laws
 from kancli.runs.forward import forward_and_measure
 from kancli.runs.result import Result, make_result
 from kancli.runs.stopwatch import Stopwatch
+from kancli.stats.options import LEVELS
 
-LEVELS = ("basic", "full")
+MEASURED = LEVELS[1:]
 
 
 def examine(model: KAN, settings: Settings, x: Tensor, *, level: str = "basic") -> Result:
@@ -32,8 +33,8 @@ def examine(model: KAN, settings: Settings, x: Tensor, *, level: str = "basic") 
     Raises:
         ConfigError: there is no such level.
     """
-    if level not in LEVELS:
-        raise ConfigError([f"level={level}: allowed: one of {', '.join(LEVELS)}"])
+    if level not in MEASURED:
+        raise ConfigError([f"level={level}: allowed: one of {', '.join(MEASURED)}"])
     settings = dataclasses.replace(
         settings,
         stats=dataclasses.replace(settings.stats, level=level),

@@ -15,6 +15,8 @@ from typing import Any
 from kancli.schema import Bounds, Choice, FaultError, Integer, Optional, Real, key, keys
 from kancli.stats.scales import Scale
 
+LEVELS = ("none", "basic", "full")  # of detail, each with all that the one before has
+
 
 @dataclass(frozen=True)
 class FirstSamples:
@@ -43,7 +45,7 @@ class Ntk:
 class Stats:
     """Which statistics are computed."""
 
-    level: str = key("basic", Choice(("none", "basic", "full")), "how many statistics to compute")
+    level: str = key("basic", Choice(LEVELS), "how many statistics to compute")
     flat: float = key(1e-6, Real(0, 1), "an edge is flat below this share of its layer's rms", unit="std / rms")
     first: FirstSamples = dataclasses.field(default_factory=FirstSamples)
     quantiles: Quantiles = dataclasses.field(default_factory=Quantiles)

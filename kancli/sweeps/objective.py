@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from kancli.errors import ConfigError, NonFiniteError
 from kancli.spelling import shorten
 from kancli.stats.glossary import FULL_MARKS, LAYER, NETWORK, verdict_notes
+from kancli.stats.options import LEVELS
 from kancli.sweeps.table import LAYER_COLUMNS
 from kancli.synonyms import nearest
 
 if TYPE_CHECKING:
     from kancli.config.settings import Settings
 
-LEVELS = ("none", "basic", "full")
 LISTS = {"ntk_eigenvalues"}  # no numbers, so no columns
 DEEPEST = 10_000  # layers, where the width is not known yet
 
