@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "kancli"
 # From the ground up. A room imports what is named beside it, and what stands in GROUND.
 GROUND = {"errors", "schema", "seeding", "spelling", "synonyms", "_version"}
-BELOW_CONFIG = ["kan", "inputs", "inits", "stats", "figures"]
+BELOW_CONFIG = ["kan", "inputs", "inits", "stats", "tasks", "training", "figures"]
 BELOW_NOTEBOOK = [*BELOW_CONFIG, "config", "runs"]
 BELOW_REPORTS = [*BELOW_NOTEBOOK, "sweeps"]
 MAY_IMPORT = {
@@ -16,7 +16,9 @@ MAY_IMPORT = {
     "inputs": [],
     "inits": ["kan"],
     "stats": ["kan"],
-    "figures": ["kan", "inits", "stats"],
+    "tasks": ["kan", "inputs"],
+    "training": ["kan", "tasks", "stats"],
+    "figures": ["kan", "inits", "stats", "training"],
     "config": BELOW_CONFIG,
     "runs": [*BELOW_CONFIG, "config"],
     "sweeps": BELOW_NOTEBOOK,

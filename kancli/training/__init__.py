@@ -1,0 +1,1 @@
+"""Parameters after some steps of an optimiser."""
