@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from kancli.errors import ConfigError, InconclusiveError
-from kancli.runs.hashes import hash_of_json
+from kancli.runs.hashes import hash_of_json, hash_of_statistics
 from kancli.runs.input_file import InputFile
 from kancli.runs.json_files import pretty, read_json, read_json_as
 from kancli.runs.reader import read_run
@@ -45,7 +45,7 @@ class Record:
     @property
     def has_whole_stats(self) -> bool:
         """Whether the statistics are those of the hash in the ladder, with all nodes and edges."""
-        return hash_of_json(self.stats) == self.ladder.get("statistics")
+        return hash_of_statistics(self.stats) == self.ladder.get("statistics")
 
 
 class BlessedFile(msgspec.Struct, frozen=True):

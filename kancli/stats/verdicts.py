@@ -15,7 +15,7 @@ import numpy as np
 
 from kancli.stats.law_distance import chance_probabilities
 from kancli.stats.network_stats import LayerStats, NetworkStats, format_non_finite, non_finite
-from kancli.stats.options import verdict_scales
+from kancli.stats.options import statement, verdict_scales
 from kancli.stats.propagation import MIN_LAYERS
 from kancli.stats.running_moments import Array
 from kancli.stats.scales import Scale
@@ -42,8 +42,8 @@ class Verdict:
     n: int | None = None  # members that have a value; None for a single model
 
     def as_json(self) -> dict[str, Any]:
-        """The entry in stats.json: `low`, `high` and `n` only for the mean of an ensemble."""
-        entry = asdict(self)
+        """The entry in stats.json, with its statement: `low`, `high` and `n` only for the mean of an ensemble."""
+        entry = {"name": self.name, "statement": statement(self.name), **asdict(self)}
         if self.n is None:
             del entry["low"], entry["high"], entry["n"]
         return entry

@@ -18,7 +18,7 @@ def record(stats=None, config=None, verdicts=(), **environment):
     whole = {name: {**value, **environment.pop(name, {})} if isinstance(value, dict) else environment.pop(name, value)
              for name, value in ENVIRONMENT.items()}  # fmt: skip
     return Record("r", 2, config or {"device": "cpu", "inputs": {"n": 100}}, whole, {"statistics": str(stats)},
-                  stats or {"layers": []}, verdicts)  # fmt: skip
+                  {"layers": [], "verdicts": [], **(stats or {})}, verdicts)  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -304,7 +304,14 @@ def test_what_is_not_measured_has_no_verdict(x):
 
 def test_only_a_mean_over_members_has_an_interval_in_json():
     single = Verdict("rough", 1.5, 2.0, "pass", "layer 0")
-    fields = {"name": "rough", "value": 1.5, "threshold": 2.0, "verdict": "pass", "detail": "layer 0"}
+    fields = {
+        "name": "rough",
+        "statement": "edges rough",
+        "value": 1.5,
+        "threshold": 2.0,
+        "verdict": "pass",
+        "detail": "layer 0",
+    }
     assert list(single.as_json().items()) == list(fields.items())
     one_of_two = dataclasses.replace(single, n=1)
     assert list(one_of_two.as_json().items()) == [*fields.items(), ("low", None), ("high", None), ("n", 1)]
