@@ -239,14 +239,16 @@ def key(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def section(declared: type, *, identity: bool = True) -> Any:
+def section(declared: type, *, identity: bool = True, omit_default: bool = False) -> Any:
     """Declare a dataclass field as a section of keys, with their defaults.
 
     Args:
         declared: the dataclass that declares the keys.
         identity: whether its values are part of a run's identity.
+        omit_default: leave the section out of the identity where all its values are the defaults.
     """
-    return dataclasses.field(default_factory=declared, metadata={"identity": identity})
+    metadata = {"identity": identity, "omit_default": omit_default}
+    return dataclasses.field(default_factory=declared, metadata=metadata)
 
 
 def keys(declared: type) -> dict[str, dataclasses.Field[Any]]:

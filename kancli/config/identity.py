@@ -45,7 +45,8 @@ def _in_identity(field: dataclasses.Field[Any]) -> bool:
 
 
 def _is_omitted(field: dataclasses.Field[Any], section: Any) -> bool:
-    return field.metadata.get("omit_default", False) and getattr(section, field.name) == field.default
+    default = field.default_factory() if _is_section(field) else field.default
+    return field.metadata.get("omit_default", False) and getattr(section, field.name) == default
 
 
 def affects_identity(path: str) -> bool:

@@ -12,6 +12,7 @@ from kancli.kan import base_functions
 from kancli.schema import Choice, Integer, Interval, Optional, Real, Several, Text, Truth, key, section
 from kancli.seeding import MAX_SEED
 from kancli.stats.options import Stats, Verdicts
+from kancli.training.options import Train
 
 
 @dataclass(frozen=True)
@@ -111,5 +112,6 @@ class Settings:
     figures: FigureOptions = section(FigureOptions, identity=False)
     stats: Stats = section(Stats, identity=False)
     verdicts: Verdicts = section(Verdicts, identity=False)
+    train: Train = section(Train, omit_default=True)
     activations: Activations = section(Activations, identity=False)
     sweep: Sweep = section(Sweep, identity=False)

@@ -26,6 +26,7 @@ from kancli.seeding import MAX_SEED
 from kancli.spelling import show
 from kancli.stats.options import FirstSamples, Ntk, Quantiles, Stats, Verdicts
 from kancli.synonyms import ABSENT, SYNONYMS, nearest
+from kancli.training.options import Train
 
 ITEM_BYTES = {"float32": 4, "float64": 8}
 MANTISSA = {"float32": 24, "float64": 53}
@@ -38,6 +39,7 @@ SECTIONS: dict[str, type] = {
     "figures": FigureOptions,
     "stats": Stats,
     "verdicts": Verdicts,
+    "train": Train,
     "activations": Activations,
     "sweep": Sweep,
 }

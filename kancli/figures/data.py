@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kancli.inits.laws import Law
     from kancli.kan.network import KAN
     from kancli.stats.network_stats import EdgeRanges
+    from kancli.training.curves import Curves
 
 
 class NothingToDrawError(ValueError):
@@ -37,6 +38,7 @@ class FigureData:
     laws: Sequence[Mapping[str, Law]] = ()  # by layer and tensor; tensors without a law are absent
     n_members: int = 1  # of the full ensemble
     bounds: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)  # of the verdicts, by name
+    training: TrainingData | None = None
 
     @cached_property
     def first_member(self) -> KAN:
@@ -71,6 +73,25 @@ class FigureData:
     def preacts(self, layer_index: int) -> Tensor | None:
         """The preactivations of a layer that were kept, `[n, i]`."""
         return self.activations.get("inputs" if layer_index == 0 else f"layers.{layer_index}.preacts")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Target and prediction of the first member at some points."""
+
+    x: Array  # [n, n_0]
+    target: Array  # [n, n_L]
+    prediction: Array  # [n, n_L]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What training adds to a run's figures."""
+
+    label: str  # of the task
+    curves: Curves
+    fit: Fit
+    trained: FigureData  # the network after training
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,11 @@ NAMES = {
     "propagation": "signal, gradient and off-grid share by layer, with their bounds",
     "symmetry": "correlations between the nodes of each layer",
     "spectrum": "eigenvalues of the NTK, singular values of the Jacobian",
+    "training": "losses and relative error by step",
+    "fit": "target, network and error",
+    "network_trained": "the network after training",
 }
+OF_TRAINING = ("training", "fit", "network_trained")  # of a run that trains; they come with any other figure
 FORMATS = ("png", "svg", "pdf")
 
 
@@ -26,7 +30,7 @@ class FigureOptions:
     names: tuple[str, ...] = key(
         ("network",),
         Several(Choice(tuple(NAMES)), example="[network]", all_entries=tuple(NAMES)),
-        "the figures to draw",
+        "the figures to draw; with training also training, fit and network_trained, unless one of them is named",
     )
     metric: str = key("mean_abs", Choice(("mean_abs", "std")), "score of an edge: mean |postact|, or its std")
     beta: float = key(3.0, Real(0, low_open=True), "an edge's opacity is tanh(beta * score)")
@@ -41,6 +45,17 @@ class FigureOptions:
     format: tuple[str, ...] = key(("png",), Several(Choice(FORMATS), 1, "[png,svg,pdf]", bare=True), "file formats")
     style: str = key("light", Choice(("light", "dark")), "colours")
     dpi: int = key(150, Integer(20, 1200), "resolution of the PNG files", unit="dots per inch")
+
+    def drawn(self, *, trained: bool) -> tuple[str, ...]:
+        """The names of the figures of a run.
+
+        Args:
+            trained: whether the run trains.
+        """
+        if not trained:
+            return tuple(name for name in self.names if name not in OF_TRAINING)
+        is_chosen = not self.names or any(name in OF_TRAINING for name in self.names)
+        return self.names if is_chosen else (*self.names, *OF_TRAINING)
 
 
 def name_faults(options: FigureOptions, n_inputs: int, n_outputs: int) -> list[str]:

@@ -38,13 +38,13 @@ def plot(name: str, data: FigureData, options: FigureOptions) -> Figure:
 
 
 def render_files(data: FigureData, options: FigureOptions) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Yield the name of each figure in `options.names`, and the contents of its files by path in a run's folder.
+    """Yield the name of each figure of a run, and the contents of its files by path in the run's folder.
 
     Skips a figure whose data the run lacks, with a warning.
     """
     from kancli.figures.data import NothingToDrawError
 
-    for name in options.names:
+    for name in options.drawn(trained=data.training is not None):
         try:
             figure = plot(name, data, options)
         except NothingToDrawError as error:

@@ -12,7 +12,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kancli.schema import Bounds, Choice, FaultError, Integer, Optional, Real, key, keys
+from kancli.schema import Bounds, Choice, FaultError, Integer, Optional, Real, Truth, key, keys
 from kancli.stats.scales import Scale
 
 LEVELS = ("none", "basic", "full")  # of detail, each with all that the one before has
@@ -46,6 +46,7 @@ class Stats:
     """Which statistics are computed."""
 
     level: str = key("basic", Choice(LEVELS), "how many statistics to compute")
+    after: bool = key(False, Truth(), "with training: measure the trained network too")
     flat: float = key(1e-6, Real(0, 1), "an edge is flat below this share of its layer's rms", unit="std / rms")
     first: FirstSamples = dataclasses.field(default_factory=FirstSamples)
     quantiles: Quantiles = dataclasses.field(default_factory=Quantiles)
@@ -243,6 +244,39 @@ class Verdicts:
         " tensors were large.",
         remedy="None in the config: look for what changed the parameters, or for a wrong law in a scheme of your own.",
     )
+    diverges: tuple[float | None, float | None] = bounds(
+        0.001,
+        0.5,
+        "share of the networks whose training ended in values that are not finite, or in 1000 times the first loss",
+        scale=Scale.NONE,
+        statement="training diverges",
+        says="The loss explodes: the steps are too large for these parameters.",
+        origin="One network in a thousand warns, half of them fail.",
+        remedy="A smaller train.lr, or parameters of smaller size.",
+    )
+    stalls: tuple[float | None, float | None] = bounds(
+        0.5,
+        0.95,
+        "last training loss over the first",
+        scale=Scale.RATIO,
+        statement="training stalls",
+        says="The loss hardly falls: the parameters learn little from these steps.",
+        origin="A convention: a loss that does not fall by half warns, one that does not fall by a twentieth fails.",
+        remedy="More train.steps or a larger train.lr; an init whose gradients do not vanish (stats=full).",
+    )
+    memorises: tuple[float | None, float | None] = bounds(
+        10.0,
+        100.0,
+        "last test loss over the last training loss",
+        scale=Scale.RATIO,
+        statement="network memorises its samples",
+        says="The network fits the training samples far better than others of the same kind.",
+        origin="A convention: a factor of 10 warns, one of 100 fails.",
+        remedy="More samples (task.n), a coarser grid, or train.lamb above 0.",
+    )
+
+
+OF_TRAINING = ("diverges", "stalls", "memorises")  # verdicts that only a run with training has
 
 
 @functools.cache

@@ -76,8 +76,19 @@ def judge(stats: NetworkStats, bounds: Mapping[str, Bounds], *, ensemble: bool) 
         return [finite]
     reasons = [reason for layer in stats.layers for reason in layer.undefined]
     reason = next((reason for reason in reasons if reason != "nothing varies"), "nothing varies")
-    inputs = verdict_inputs(stats).items()
-    return [finite, *(_judge(name, input, bounds[name], ensemble, reason) for name, input in inputs)]
+    return [finite, *judge_inputs(verdict_inputs(stats), bounds, ensemble=ensemble, undefined=reason)]
+
+
+@np.errstate(all="ignore")
+def judge_inputs(
+    inputs: Mapping[str, VerdictInput], bounds: Mapping[str, Bounds], *, ensemble: bool, undefined: str
+) -> list[Verdict]:
+    """Judge numbers by the names of their verdicts, as `judge` does.
+
+    Args:
+        undefined: why a number has no value where its input does not say.
+    """
+    return [_judge(name, input, bounds[name], ensemble, undefined) for name, input in inputs.items()]
 
 
 def _judge_finiteness(stats: NetworkStats, ensemble: bool) -> Verdict:

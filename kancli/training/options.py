@@ -10,9 +10,10 @@ from typing import Any
 
 from kancli.schema import Choice, FaultError, Integer, Optional, Real, Several, key
 
+AUTO = "auto"
 OPTIMIZERS = ("adam", "adamw", "sgd", "lbfgs")
 LEARNING_RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2, "lbfgs": 1.0}
-STEPS = {"adam": 2000, "adamw": 2000, "sgd": 2000, "lbfgs": 50}
+STEPS, EQUATION_STEPS, LBFGS_STEPS = 2000, 5000, 50
 ROWS = 200  # of training.csv, about
 PARAMETERS = ("coef", "scale_base", "scale_sp", "bias")
 
@@ -40,6 +41,19 @@ def read_refinements(text: str) -> list[tuple[int, int]]:
 
 
 @dataclass(frozen=True)
+class AutoOrTruth:
+    """auto, true or false."""
+
+    def check(self, value: Any) -> str | bool:
+        if value != AUTO and not isinstance(value, bool):
+            raise FaultError(self.describe())
+        return value
+
+    def describe(self) -> str:
+        return "auto, true or false"
+
+
+@dataclass(frozen=True)
 class Train:
     """How the drawn parameters are trained; without a task nothing is."""
 
@@ -51,7 +65,7 @@ class Train:
         Optional(Real(low=0, low_open=True)),
         "learning rate; null: 0.001 for adam and adamw, 0.01 for sgd, 1 for lbfgs",
     )
-    steps: int | None = key(None, Optional(Integer(1, 10**9)), "steps; null: 2000, or 50 for lbfgs")
+    steps: int | None = key(None, Optional(Integer(1, 10**9)), "steps; null: 2000, for an equation 5000, with lbfgs 50")
     batch: int | None = key(None, Optional(Integer(1, 10**9)), "training samples a step, drawn anew; null: all of them")
     every: int | None = key(
         None, Optional(Integer(1, 10**9)), "steps between two rows of training.csv; null: about 200 rows"
@@ -70,9 +84,9 @@ class Train:
         None, Optional(Integer(1, 10**9)), "steps between two adaptations of the knots to the samples; null: never"
     )
     lamb: float = key(0.0, Real(low=0), "weight of pykan's regularisation in the loss")
-    compile: str = key(
-        "auto",
-        Choice(("auto", "true", "false")),
+    compile: str | bool = key(
+        AUTO,
+        AutoOrTruth(),
         "compiled kernels; auto: where they are installed and save time",
         identity=False,
     )
@@ -80,16 +94,17 @@ class Train:
         60.0, Real(low=0), "time between two saved states, which kan-run resume goes on from", unit="s", identity=False
     )
 
-    def resolved(self, *, task: bool) -> Train:
+    def resolved(self, *, task: bool, equation: bool = False) -> Train:
         """The same keys, without auto and null for optimiser, learning rate, steps and rows.
 
         Args:
             task: whether there is something to learn.
+            equation: whether that is a differential equation.
         """
         optimizer = self.optimizer if self.optimizer != "auto" else "adam" if task else "none"
         if optimizer == "none":
             return dataclasses.replace(self, optimizer=optimizer)
-        steps = self.steps or STEPS[optimizer]
+        steps = self.steps or (LBFGS_STEPS if optimizer == "lbfgs" else EQUATION_STEPS if equation else STEPS)
         return dataclasses.replace(
             self,
             optimizer=optimizer,

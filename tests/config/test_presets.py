@@ -9,7 +9,7 @@ from kancli.config.presets import Presets, builtin_folder
 from kancli.errors import ConfigError
 
 FILES = sorted(path.relative_to(builtin_folder()) for path in builtin_folder().rglob("*.yaml"))
-GROUPS = ("width", "grid", "k", "init", "inputs", "figures", "stats", "experiment")
+GROUPS = ("width", "grid", "k", "init", "inputs", "figures", "stats", "train", "experiment")
 
 
 def test_every_file_is_a_preset():

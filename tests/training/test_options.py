@@ -10,6 +10,7 @@ def test_auto_and_null_stand_for_adam_with_a_task():
     train = Train().resolved(task=True)
     assert (train.optimizer, train.lr, train.steps, train.every) == ("adam", 1e-3, 2000, 10)
     assert Train().resolved(task=False).optimizer == "none"
+    assert Train().resolved(task=True, equation=True).steps == 5000
 
 
 def test_what_is_given_stays():

@@ -1,0 +1,67 @@
+"""The curves of training: losses and errors of each member by step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Array = np.ndarray
+
+ERRORS = ("train_loss", "test_loss", "rel_l2")  # columns of training.csv
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Losses and errors by row and member, float64. What was not measured is NaN, and so is what follows the end of a
+    member that stopped.
+
+    A loss is that of the parameters before the update of its step; the last row is that of the final parameters.
+    """
+
+    steps: Array  # [r]  whole numbers, increasing from 0
+    seconds: Array  # [r]  since the start of training
+    errors: Mapping[str, Array]  # [r, s] by the names in ERRORS
+
+    def last(self, name: str) -> Array:
+        """The last finite value of each member, `[s]`; NaN where there is none."""
+        return _last_finite(self.errors[name])
+
+    def first(self, name: str) -> Array:
+        """The values before the first step, `[s]`."""
+        return self.errors[name][0]
+
+    def steps_to(self, share: float) -> Array:
+        """The step of the first row whose training loss is at most a share of the first, `[s]`; NaN without one."""
+        loss = self.errors["train_loss"]
+        reached = loss <= share * loss[0]  # [r, s]
+        return np.where(reached.any(0), self.steps[reached.argmax(0)].astype(float), math.nan)
+
+    def rows(self, seeds: Sequence[int]) -> Iterator[dict[str, float | int | None]]:
+        """The rows of training.csv: all of the first member, then those of the next; None for NaN.
+
+        Args:
+            seeds: of the members.
+        """
+        for member, seed in enumerate(seeds):
+            for row, (step, seconds) in enumerate(zip(self.steps.tolist(), self.seconds.tolist(), strict=True)):
+                values = {name: float(self.errors[name][row, member]) for name in ERRORS}
+                if row and math.isnan(values["train_loss"]):
+                    continue  # of a member that has stopped
+                numbers = {name: value if math.isfinite(value) else None for name, value in values.items()}
+                yield {"member": member, "seed": seed, "step": step, **numbers, "seconds": round(seconds, 6)}
+
+    def member(self, index: int) -> Curves:
+        """The curves of one member."""
+        return Curves(
+            self.steps, self.seconds, {name: values[:, index : index + 1] for name, values in self.errors.items()}
+        )
+
+
+def _last_finite(values: Array) -> Array:
+    """The last finite entry of each column of `[r, s]`; NaN where there is none."""
+    finite = np.isfinite(values)
+    last = len(values) - 1 - finite[::-1].argmax(0)
+    return np.where(finite.any(0), values[last, np.arange(values.shape[1])], math.nan)
