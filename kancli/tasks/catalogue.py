@@ -1,0 +1,83 @@
+"""The functions that tasks are named after: formula, domain and source. Imports neither numpy nor torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kancli.tasks.expression import Formula, parse
+
+# Smallest magnitude of an input of a Feynman task, as in the study that chose them.
+FEYNMAN_GAP = 1e-6
+
+
+@dataclass(frozen=True)
+class KnownFunction:
+    """A function on a box with the same limits for every input.
+
+    Args:
+        text: its formula.
+        low, high: limits of each input.
+        gap: inputs of a smaller magnitude are moved to this one, with their sign.
+        singular: whether it has a pole on the box.
+    """
+
+    text: str
+    low: float = -1.0
+    high: float = 1.0
+    gap: float = 0.0
+    singular: bool = False
+
+    @property
+    def formula(self) -> Formula:
+        return parse(self.text)
+
+
+_F3 = "i1(x)+exp(i1e(y))+sin(x*y)"
+_F4 = f"{_F3}+erfinv(y)"
+
+# f1 to f5: Rigas, Verma, Alexandridis, Wang, "Initialization Schemes for Kolmogorov-Arnold Networks: An Empirical
+# Study", arXiv 2509.03417. step(0) = 1, so f5 changes its sign at x = 0.5; beyond xy = 1, which the box does not
+# hold, it goes on with erf(x)/(xy).
+# hello: pykan's first example. The others: hard functions of github.com/srigas/kan_grid, benchmarks/custom_funcs.py.
+FUNCTIONS = {
+    "f1": KnownFunction("x*y"),
+    "f2": KnownFunction("exp(sin(pi*x)+y^2)"),
+    "f3": KnownFunction(_F3),
+    "f4": KnownFunction(f"fresnel_s({_F4})*fresnel_c({_F4})"),
+    "f5": KnownFunction("y*(1-2*step(x-0.5))+x*y*erf(x)"),
+    "hello": KnownFunction("exp(sin(pi*x)+y^2)"),
+    "runge": KnownFunction("1/(1+25*x^2)"),
+    "tanh50": KnownFunction("tanh(50*x)"),
+    "chirp": KnownFunction("sin(10*pi*x^2)", low=0.0),
+    "cone": KnownFunction("sqrt(x^2+y^2+0.01)", low=0.0),
+}
+
+
+def _feynman(text: str, *, singular: bool = False) -> KnownFunction:
+    return KnownFunction(text, low=-1.0 + FEYNMAN_GAP, gap=FEYNMAN_GAP, singular=singular)
+
+
+# The dimensionless formulas that arXiv 2509.03417 takes, by the labels of Udrescu, Tegmark, "AI Feynman", Science
+# Advances 6 (2020). Those with a pole on the box have errors that a few samples decide.
+FEYNMAN = {
+    "I.6.20": _feynman("exp(-x^2/(2*y^2))/sqrt(2*pi*y^2)", singular=True),
+    "I.6.20b": _feynman("exp(-(x-y)^2/(2*z^2))/sqrt(2*pi*z^2)", singular=True),
+    "I.12.11": _feynman("1+x*sin(y)"),
+    "I.13.12": _feynman("x*(1/y-1)", singular=True),
+    "I.16.6": _feynman("(x+y)/(1+x*y)"),
+    "I.18.4": _feynman("(1+x*y)/(1+x)", singular=True),
+    "I.26.2": _feynman("arcsin(x*sin(y))"),
+    "I.27.6": _feynman("1/(1+x*y)", singular=True),
+    "I.29.16": _feynman("sqrt(1+x^2-2*x*cos(y-z))"),
+    "I.30.3": _feynman("sin(x*y/2)^2/sin(y/2)^2"),
+    "I.40.1": _feynman("x*exp(-y)"),
+    "I.50.26": _feynman("cos(x)+y*cos(x)^2"),
+    "II.2.42": _feynman("(x-1)*y"),
+    "II.6.15a": _feynman("z*sqrt(x^2+y^2)/(4*pi)"),
+    "II.11.7": _feynman("x*(1+y*cos(z))"),
+    "II.11.27": _feynman("x*y/(1-x*y/3)"),
+    "II.35.18": _feynman("x/(exp(y)+exp(-y))"),
+    "II.36.38": _feynman("x+y*z"),
+    "III.10.19": _feynman("sqrt(1+x^2+y^2)"),
+    "III.17.37": _feynman("y*(1+x*cos(z))"),
+}

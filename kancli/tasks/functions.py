@@ -1,0 +1,111 @@
+"""Tasks that are functions of uniform samples: those of the catalogue, and a typed formula.
+
+Imports neither numpy nor torch.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+from kancli.errors import ConfigError
+from kancli.schema import REQUIRED, Choice, Integer, Real, key
+from kancli.seeding import MAX_SEED
+from kancli.tasks.catalogue import FEYNMAN, FUNCTIONS, KnownFunction
+from kancli.tasks.expression import FormulaKind
+from kancli.tasks.task import Regression, Task
+
+COUNT = Integer(1, 10**9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sampled(Task):
+    """A function of one output on a box, learned from uniform samples."""
+
+    seed: int = key(42, Integer(0, MAX_SEED), "seed of the data, which all members and jobs share")
+    n: int = key(4000, COUNT, "training samples")
+    test_n: int = key(1000, COUNT, "test samples")
+    noise: float = key(0.0, Real(low=0), "standard deviation of the normal noise on the training targets")
+
+    @property
+    @abstractmethod
+    def function(self) -> KnownFunction:
+        """The function and its box."""
+
+    @property
+    def n_in(self) -> int:
+        return self.function.formula.n_in
+
+    @property
+    def n_out(self) -> int:
+        return 1
+
+    @property
+    def singular(self) -> bool:
+        return self.function.singular
+
+    def data(self) -> Regression:
+        """Uniform samples from the streams "task/train" and "task/test", and a regular mesh.
+
+        Raises:
+            ConfigError: a value of the function is not finite; the message names the place.
+        """
+        from kancli.tasks.sampling import regression
+
+        return regression(self.function, n=self.n, test_n=self.test_n, noise=self.noise, seed=self.seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function(_Sampled):
+    """A function of the catalogue."""
+
+    name: str = key(REQUIRED, Choice(tuple(FUNCTIONS)), "which function")
+
+    @property
+    def function(self) -> KnownFunction:
+        return FUNCTIONS[self.name]
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}: {self.function.text}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feynman(_Sampled):
+    """A dimensionless formula of physics, by its label in AI Feynman."""
+
+    name: str = key(REQUIRED, Choice(tuple(FEYNMAN)), "label of the formula")
+
+    @property
+    def function(self) -> KnownFunction:
+        return FEYNMAN[self.name]
+
+    @property
+    def label(self) -> str:
+        return f"feynman_{self.name}: {self.function.text}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expression(_Sampled):
+    """A typed formula."""
+
+    formula: str = key(REQUIRED, FormulaKind(), "formula in x0, x1, ... or x, y, z", typed="task")
+    low: float = key(-1.0, Real(), "least value of each input")
+    high: float = key(1.0, Real(), "greatest value of each input")
+
+    @property
+    def function(self) -> KnownFunction:
+        return KnownFunction(self.formula, low=self.low, high=self.high)
+
+    @property
+    def label(self) -> str:
+        return self.formula
+
+    def faults(self, width: tuple[int, ...], dtype: str = "float32") -> list[str]:
+        if not self.low < self.high:
+            return [f"task.low={self.low:g} task.high={self.high:g}: allowed: low < high"]
+        try:
+            self.data()
+        except ConfigError as error:
+            return error.faults
+        return super().faults(width, dtype)

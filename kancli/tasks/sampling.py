@@ -1,0 +1,68 @@
+"""Samples of a function for training, testing and measuring."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from kancli.errors import ConfigError
+from kancli.seeding import stream
+from kancli.tasks.catalogue import KnownFunction
+from kancli.tasks.evaluate import evaluate
+from kancli.tasks.task import Regression, Samples
+
+# Points a side of the mesh for the relative error, by number of inputs; with more inputs there is none.
+MESH_SIDES = {1: 1000, 2: 200, 3: 30, 4: 10, 5: 10}
+
+
+def regression(function: KnownFunction, *, n: int, test_n: int, noise: float, seed: int) -> Regression:
+    """The data of a function: uniform training and test samples, and a mesh with its ends.
+
+    Args:
+        n, test_n: numbers of training and test samples.
+        noise: standard deviation of the noise on the training targets.
+        seed: of the private streams "task/train", "task/test" and "task/noise".
+
+    Raises:
+        ConfigError: a value of the function is not finite; the message names the place.
+    """
+    train = _samples(function, _uniform(function, n, seed, "train"))
+    if noise:
+        draws = stream(seed, "task/noise").standard_normal((n, 1))
+        train = Samples(train.x, train.y + noise * torch.from_numpy(draws))
+    test = _samples(function, _uniform(function, test_n, seed, "test"))
+    side = MESH_SIDES.get(function.formula.n_in)
+    mesh = (
+        None
+        if side is None
+        else _samples(function, regular_mesh(function.low, function.high, [side] * function.formula.n_in))
+    )
+    return Regression(train, test, mesh)
+
+
+def _uniform(function: KnownFunction, n: int, seed: int, part: str) -> Tensor:
+    """U[low, high) samples `[n, n_in]`, away from 0 by the function's gap."""
+    unit = torch.from_numpy(stream(seed, f"task/{part}").random((n, function.formula.n_in)))
+    x = function.low + (function.high - function.low) * unit
+    return torch.where(x.abs() < function.gap, torch.copysign(torch.full_like(x, function.gap), x), x)
+
+
+def regular_mesh(low: float, high: float, sides: list[int]) -> Tensor:
+    """A regular mesh over [low, high] in every dimension, ends included, `[product of sides, len(sides)]`, float64."""
+    axes = [torch.linspace(low, high, side, dtype=torch.float64) for side in sides]
+    return torch.cartesian_prod(*axes).reshape(-1, len(sides))
+
+
+def _samples(function: KnownFunction, x: Tensor) -> Samples:
+    y = evaluate(function.formula, x)
+    finite = y.isfinite().squeeze(-1)
+    if not finite.all():
+        row = int((~finite).nonzero()[0])
+        place = ", ".join(f"x{number}={value:g}" for number, value in enumerate(x[row].tolist()))
+        raise ConfigError(
+            [
+                f"task={function.text}: is {float(y[row]):g} at {place}; its values must be finite from"
+                f" task.low={function.low:g} to task.high={function.high:g}; change these, or the formula"
+            ]
+        )
+    return Samples(x, y)
