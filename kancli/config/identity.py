@@ -45,7 +45,7 @@ def _in_identity(field: dataclasses.Field[Any]) -> bool:
 
 
 def _is_omitted(field: dataclasses.Field[Any], section: Any) -> bool:
-    default = field.default_factory() if _is_section(field) else field.default
+    default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
     return field.metadata.get("omit_default", False) and getattr(section, field.name) == default
 
 
