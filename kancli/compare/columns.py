@@ -24,7 +24,7 @@ from kancli.runs.reader import RunRecord, parse_override_words
 from kancli.spelling import show
 from kancli.stats.options import statement, worst
 from kancli.stats.summary import scale_of, summary_statistics
-from kancli.sweeps.names import run_names
+from kancli.sweeps.names import NamedBy, run_names
 from kancli.sweeps.reader import read_folder
 from kancli.sweeps.representatives import median_job
 from kancli.sweeps.results import encode_csv
@@ -72,7 +72,7 @@ def read_columns(folders: Sequence[Path]) -> list[Column]:
     Raises:
         ConfigError: a folder holds no runs or is damaged, or there are too few columns or too many.
     """
-    columns, overrides = [], []
+    columns, named = [], []
     for folder in dict.fromkeys(path.resolve() for path in folders):
         runs = read_folder(folder)
         records = {row.folder: record for row, record in zip(runs.rows, runs.records, strict=True)}
@@ -83,10 +83,10 @@ def read_columns(folders: Sequence[Path]) -> list[Column]:
             if record is None:
                 log.warning("%s: no complete run; left out", _path(folder, rows[0]))
                 continue
-            overrides.append((runs.name, _naming_overrides(record, has_seeds=len(rows) > 1)))
+            named.append(NamedBy(runs.name, _naming_overrides(record, has_seeds=len(rows) > 1), record.config))
             columns.append(Column("", _path(folder, chosen), record.config, complete, len(rows) - len(complete)))
     check_count(len(columns))
-    names = run_names(overrides)
+    names = run_names(named)
     return [dataclasses.replace(column, name=name) for column, name in zip(columns, names, strict=True)]
 
 

@@ -16,7 +16,7 @@ from kancli.runs.figure_data import read_figure_data, settings_of_run
 from kancli.runs.reader import RecordedRun, read_drawable_run
 from kancli.stats.glossary import meanings
 from kancli.sweeps.depth_profiles import depth_profiles
-from kancli.sweeps.names import run_names
+from kancli.sweeps.names import NamedBy, run_names
 from kancli.sweeps.reader import is_sweep, read_folder
 from kancli.sweeps.representatives import MAX_SHOWN, select_representatives
 from kancli.sweeps.results import encode_profiles
@@ -106,7 +106,7 @@ def _runs_of_sweep(sweep: Path) -> tuple[list[NamedRun], list[Run], Sequence[str
 def _named_runs(folders: Sequence[Path]) -> tuple[list[NamedRun], list[Run], Sequence[str], Profiles]:
     """The same for the runs in these folders, named by what differs."""
     runs = [_read(folder) for folder in folders]
-    names = run_names([(run.folder.name, run.overrides) for run in runs])
+    names = run_names([NamedBy(run.folder.name, run.overrides, run.record.config) for run in runs])
     return list(zip(names, runs, strict=True)), [(run.overrides, run.verdicts) for run in runs], [], ([], [])
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kancli.errors import ConfigError, check_utf8, one_line
 from kancli.runs.reader import RecordedRun, RunRecord, parse_override_words, read_run
 from kancli.stats.columns import flat
+from kancli.sweeps.names import differing_overrides
 from kancli.sweeps.plan import Job, Plan
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ def read_runs_without_plan(sweep: Path, table_folder: Path | None = None) -> lis
     runs = [_read_and_verify(folder) for folder in folders]
     all_words = [[] if run is None else run.record.overrides for run, _ in runs]
     overrides = [parse_override_words(words) for words in all_words]
-    keys = dict.fromkeys(key for values in overrides for key in values)
-    swept = [key for key in keys if len({values.get(key) for values in overrides}) > 1]
+    configs = [run.record.config for run, _ in runs if run is not None]
+    swept = list(dict.fromkeys(key for differing in differing_overrides(overrides, configs) for key in differing))
     rows = []
     for number, (path, (run, damage), words) in enumerate(zip(folders, runs, all_words, strict=True)):
         folder = os.path.relpath(path, table_folder or sweep)

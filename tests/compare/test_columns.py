@@ -179,3 +179,12 @@ def test_figure_options_apply_when_presets_are_run(kan_run, runs, tmp_path):
     assert done.code == 0, done.err
     corner = np.asarray(Image.open(tmp_path / "made/figures/compare.png").convert("RGB"))[0, 0]
     assert corner.max() < 60
+
+
+def test_a_rerun_is_named_by_what_differs(kan_run, kan_run_once, tmp_path):
+    first = kan_run_once("width=2-3-1", "figures=none")
+    kan_run("rerun", str(first.folder), "noise_scale=0.7", "hydra.run.dir=again")
+    named = kan_run("compare", str(first.folder), "again", "-o", "out")
+    header = (tmp_path / "out/compare.csv").read_text().splitlines()[0]
+    assert header == f"statistic,{first.folder.name},again noise_scale=0.7"
+    assert "again noise_scale=0.7" in named.out.splitlines()[0]

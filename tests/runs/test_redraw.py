@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from kancli.sweeps.names import run_names
 from tests.runs.records import edit_record, reseal
 
 CASES = {
@@ -279,15 +278,6 @@ def test_letters_missing_from_the_font_give_one_warning(kan_run):
     run = kan_run("figures.in_vars=['日本',x]")
     assert (run.code, run.err.count("\n")) == (0, 1)
     assert "the font lacks some letters" in run.err
-
-
-def test_run_names_are_distinct():
-    def run(folder, **overrides):
-        return folder, overrides
-
-    assert run_names([run("0", init="a", seed="1"), run("1", init="b", seed="1")]) == ["init=a", "init=b"]
-    assert run_names([run("x"), run("y", grid="3")]) == ["x", "y grid=3"]
-    assert run_names([run("x", grid="3"), run("y", grid="3")]) == ["x", "y"]
 
 
 @pytest.mark.parametrize(
