@@ -94,9 +94,12 @@ PLAIN = some.recursive(
 )  # fmt: skip
 
 
+PARSER = OverridesParser.create()
+
+
 @given(PLAIN)
 def test_literals_of_values_parse_to_the_values(value):
-    (parsed,) = OverridesParser.create().parse_overrides([f"key={literal(value)}"])
+    (parsed,) = PARSER.parse_overrides([f"key={literal(value)}"])
 
     def plain(parsed_value):
         if isinstance(parsed_value, list):

@@ -44,6 +44,7 @@ def test_a_run_handles_each_value_once(kan_run, calls, words):
     assert calls == ONCE
 
 
+@pytest.mark.slow
 def test_explain_validates_once(kan_run, calls):
     assert kan_run("explain", "init=linear").code == 0
     assert calls["validate"] == 1

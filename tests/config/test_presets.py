@@ -90,6 +90,7 @@ def deep(folder, nodes):
     return Presets([builtin_folder(), folder])
 
 
+@pytest.mark.slow
 def test_the_width_of_a_file_is_bounded(tmp_path):
     assert len(compose(["experiment=deep"], deep(tmp_path, 10_000)).settings.width) == 10_000
     with pytest.raises(ConfigError, match=r"allowed: list of 2 to 10000, such as .*; given: 10001"):

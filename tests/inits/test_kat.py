@@ -48,6 +48,7 @@ def test_values_keep_their_mean_square(share, gain):
     assert np.mean(squares) == pytest.approx((gain or 1) ** 2, abs=4 * error + 0.01)
 
 
+@pytest.mark.slow
 def test_it_keeps_the_scale_of_the_inputs_over_depth(kan_run):
     """The gain is that of N(0, 1), so the rms of every layer stays near 1 where the values are near normal."""
     run = kan_run("init=kat", "width=[64,64,64,64,64]", "inputs.n=200", "n_seeds=5", "figures=none")

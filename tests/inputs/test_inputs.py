@@ -155,7 +155,9 @@ def test_errors_are_config_errors(tmp_path):
         File(path=str(tmp_path / "nothing.npy")).sample(2, seed=0)
 
 
-@pytest.mark.parametrize("kind", ["normal", "uniform", "sobol"])
+@pytest.mark.parametrize(
+    "kind", ["normal", *(pytest.param(name, marks=pytest.mark.slow) for name in ("uniform", "sobol"))]
+)
 def test_a_seed_of_the_samples_holds_for_all_members_and_runs(kan_run, kind):
     """They are the samples of a run with that seed; parameters keep to the run's own."""
     fixed = kan_run(f"inputs={kind}", "inputs.seed=7", "seed=3", "figures=none")

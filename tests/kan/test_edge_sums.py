@@ -38,7 +38,12 @@ FAMILIES = {
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+SLOW = "several chunks"
+
+
+@pytest.mark.parametrize(
+    "family", [pytest.param(name, marks=pytest.mark.slow) if name == SLOW else name for name in FAMILIES]
+)
 def test_each_run_is_what_it_is_alone(family):
     runs = [validate({**BASE, **given}) for given in FAMILIES[family]]
     assert len({shape_of(each) for each in runs}) == 1

@@ -109,6 +109,7 @@ def expected_mask(n_in, n_out):
     return [float(is_on) for row in nearest_edges(n_in, n_out) for is_on in row]
 
 
+@pytest.mark.slow
 def test_runs_with_and_without_a_mask_are_not_computed_together(kan_run):
     """Each job of a sweep has the numbers of the run alone."""
     sweep = kan_run("-m", "init=pykan_0_2_8", "sparse_init=true,false", "seed=0,1", "figures=none")

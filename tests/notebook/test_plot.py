@@ -136,6 +136,7 @@ plt.show()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["", "import matplotlib.pyplot as plt"])
 def test_a_script_shows_the_diagram(tmp_path, before):
     (tmp_path / "recording.py").write_text(RECORDING_BACKEND)

@@ -69,6 +69,7 @@ def test_a_run_leaves_the_process_as_it_was(kan_run, words, error):
     assert state_of_the_process() == before
 
 
+@pytest.mark.slow
 def test_threads_get_the_numbers_of_single_runs(kan_run, capfd):
     expected = {seed: kancli.run([*WORDS, f"seed={seed}"]).stats for seed in (1, 2)}
     stats, stream = {}, sys.stdout
@@ -117,9 +118,15 @@ MODES = {
 }
 
 
+@pytest.fixture(scope="module")
+def plain_run(tmp_path_factory):
+    """A run outside of any mode."""
+    return kancli.run([*WORDS, f"hydra.run.dir={tmp_path_factory.mktemp('plain') / 'run'}"])
+
+
 @pytest.mark.parametrize("mode", MODES)
-def test_modes_of_torch_change_no_number(kan_run, mode):
-    run = kancli.run(WORDS)
+def test_modes_of_torch_change_no_number(kan_run, plain_run, mode):
+    run = plain_run
     parameters = run.tensors("params.safetensors")
     x = run.tensors("activations.safetensors")["inputs"]
     with MODES[mode]():

@@ -140,7 +140,10 @@ def member(layers, index):
     ]
 
 
-@pytest.mark.parametrize("name", ["default", "pykan_0_2_8", "efficient_kan", "baseline", "glorot_fine"])
+ALIKE = [pytest.param(name, marks=pytest.mark.slow) for name in ("pykan_0_2_8", "baseline", "glorot_fine")]
+
+
+@pytest.mark.parametrize("name", ["default", "efficient_kan", *ALIKE])
 def test_right_draws_warn_as_often_as_the_bound_says(name):
     """5000 seeds of [2, 5, 1], each a run of its own; bounds of 1/2, 1/20 and 1/200."""
     scheme = SCHEMES[name]()

@@ -113,6 +113,7 @@ def test_columns_and_verdicts_have_their_scale():
     assert scale_of("off_grid") is Scale.SHARE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [["n_seeds=2500"], ["init=efficient_kan", "n_seeds=2500"]], ids=str)
 def test_intervals_of_ten_members_hold_the_mean_of_thousands(network):
     """Each statistic's values lie in the range of its scale, and its intervals cover at least 93 %, up to four standard

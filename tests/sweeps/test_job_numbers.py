@@ -22,7 +22,7 @@ def configs(folder):
     return [record(path)["config"] for path in sorted(folder.iterdir()) if (path / "run.json").exists()]
 
 
-@pytest.mark.parametrize("launcher", ["kancli", "basic"])
+@pytest.mark.parametrize("launcher", ["kancli", pytest.param("basic", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("in_file", [False, True])
 def test_values_hold_the_number_of_the_job(kan_run, tmp_path, own, launcher, in_file):
     words = own if in_file else ["seed=${hydra:job.num}", "figures.title='job ${hydra:job.num}'"]
@@ -55,6 +55,7 @@ def test_jobs_of_one_seed_apart_keep_their_own_number(kan_run, tmp_path, own):
     assert found == [(7, "job 0"), (8, "job 1")]
 
 
+@pytest.mark.slow
 def test_a_removed_job_is_resumed_with_its_number(kan_run, tmp_path, own):
     words = ["-m", *own, "noise_scale=0.1,0.2,0.3", "figures.names=[]", *SMALL, "hydra.sweep.dir=sweep"]
     assert kan_run(*words, "hydra/launcher=basic").code == 0
