@@ -1,0 +1,152 @@
+"""The whole ensemble in training: its parameters, the steps of the members that still run, changes of the knots.
+
+Shapes: s members, n samples, P trained numbers of a member.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from kancli.kan.network import KAN
+from kancli.tasks.task import Differential, Regression
+from kancli.training.grids import adapt_, refine_
+from kancli.training.lbfgs import LBFGSSteps
+from kancli.training.objectives import DifferentialObjective, Objective, RegressionObjective
+from kancli.training.optimisers import optimiser
+from kancli.training.options import Train
+from kancli.training.parameters import ParameterRows, copy_members_, ensemble_copy
+from kancli.training.regularisation import Penalty
+from kancli.training.steps import GradientSteps, Progress, find_stops
+
+
+class Engine:
+    """Steps of an ensemble.
+
+    Args:
+        model: a single model or an ensemble; it is read only.
+        train: resolved keys.
+        seeds: of the members, for mini-batches.
+    """
+
+    steps_at_a_time = 1
+
+    def __init__(
+        self,
+        model: KAN,
+        data: Regression | Differential,
+        train: Train,
+        seeds: list[int],
+        penalty: Penalty | None,
+    ) -> None:
+        self.ensemble = ensemble_copy(model)
+        self.data, self.train, self.seeds, self.penalty = data, train, seeds, penalty
+        self.progress = Progress(torch.full((self.n_members,), torch.nan, dtype=torch.float64))
+        self.start(list(range(self.n_members)))
+
+    @property
+    def n_members(self) -> int:
+        return self.ensemble.n_members or 1
+
+    @property
+    def members(self) -> list[int]:
+        """Numbers of the members that still run."""
+        return self.steps.members
+
+    @property
+    def grid(self) -> int:
+        return self.ensemble.layers[0].grid
+
+    @property
+    def kernel(self) -> str:
+        return self.steps.kernel
+
+    def start(self, members: list[int]) -> None:
+        """Begin to train some members from their parameters in the ensemble, with a fresh optimiser."""
+        train = self.train
+        name, lr = train.optimizer, train.lr or 0.0
+        shared = {"target": train.target, "store": self._store}
+        if name == "lbfgs":
+            self.steps = LBFGSSteps(self._objective, members, lr, self.progress, **shared)
+        else:
+            self.steps = GradientSteps(self._objective, members, optimiser(name, lr), self.progress, **shared)
+
+    def advance(self, step: int, count: int) -> Tensor:
+        """Make some steps; the losses before the first of them, of the members that ran then."""
+        return self.steps.advance(step, count)
+
+    def synchronised(self) -> KAN:
+        """The ensemble with the parameters of all members as they stand."""
+        for objective in self.steps.objectives():
+            self._store(objective)
+        return self.ensemble
+
+    def write_to(self, model: KAN) -> None:
+        """Copy parameters and knots into a model, in place."""
+        copy_members_(model, self.synchronised())
+
+    def last_losses(self, step: int) -> Tensor:
+        """The losses after all steps, `[s]`, NaN of members that had stopped; those that fail now stop."""
+        losses = torch.full((self.n_members,), torch.nan, dtype=torch.float64)
+        for objective in self.steps.objectives():
+            loss = objective.loss(step)
+            losses[objective.members] = loss.double().cpu()
+            stops = find_stops(objective, self.progress, step, loss, None, self.train.target)
+            self.progress.stops.update({objective.members[number]: stop for number, stop in stops.items()})
+        return losses
+
+    def refine(self, grid: int) -> list[float]:
+        """Finer grids for all members; the optimiser starts anew. Returns the change of each layer's splines."""
+        residuals = refine_(self.synchronised(), grid)
+        rba = self.rba()
+        self.start(self.members)
+        self.set_rba(rba)
+        return residuals
+
+    def adapt(self, eps: float) -> list[float]:
+        """Knots by the samples for the members that still run; the optimiser goes on."""
+        ensemble, members = self.synchronised(), torch.tensor(self.members)
+        for layer in ensemble.layers:
+            if not layer.per_input_knots:
+                layer.use_per_input_knots_()
+        part = ensemble_copy(ensemble, members)
+        x = self.data.train.x if isinstance(self.data, Regression) else self.data.collocation
+        residuals = adapt_(part, x.to(part.layers[0].coef), eps)
+        self._store_model(part, members)
+        self.steps.reload()
+        return residuals
+
+    def rba(self) -> dict[int, Tensor]:
+        """The residual-based weights of the members that have them, `[n, 1]`."""
+        return {
+            member: weights
+            for objective in self.steps.objectives()
+            if objective.rba is not None
+            for member, weights in zip(objective.members, objective.rba, strict=True)
+        }
+
+    def set_rba(self, weights: dict[int, Tensor]) -> None:
+        """Set what `rba` gave."""
+        for objective in self.steps.objectives():
+            if objective.rba is not None:
+                objective.rba = torch.stack([weights[member] for member in objective.members])
+
+    def _objective(self, members: list[int]) -> Objective:
+        model = ensemble_copy(self.ensemble, torch.tensor(members, dtype=torch.long))
+        rows = ParameterRows(model, self.train.only)
+        if isinstance(self.data, Differential):
+            return DifferentialObjective(rows, members, self.data)
+        return RegressionObjective(
+            rows, members, self.data, batch=self.train.batch, seeds=self.seeds, penalty=self.penalty
+        )
+
+    def _store(self, objective: Objective) -> None:
+        self._store_model(objective.model, torch.tensor(objective.members, dtype=torch.long))
+
+    @torch.no_grad()
+    def _store_model(self, model: KAN, members: Tensor) -> None:
+        for whole, layer in zip(self.ensemble.layers, model.layers, strict=True):
+            for name, tensor in layer.named_parameters(recurse=False):
+                getattr(whole, name)[members] = tensor
+            if layer.per_input_knots:
+                whole.knots[members] = layer.knots

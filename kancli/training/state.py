@@ -1,0 +1,87 @@
+"""The state of a training run as flat tensors and plain values, and back.
+
+Names of the tensors: `layers.{l}.{name}` as in params.safetensors, with a member axis; `members` that still run;
+`optimizer.{name}` `[s, P]` of those; `rba` `[s, n, 1]` of those; `first_loss` `[s]`; `rows.*` (`result`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kancli.training.engine import Engine
+from kancli.training.grids import resize_
+from kancli.training.result import Row, Stop, TrainingState, rows_as_tensors, rows_from_tensors
+
+VERSION = 1
+
+
+def pack(engine: Engine, rows: list[Row], step: int, seconds: float, refits: list[dict[str, Any]]) -> TrainingState:
+    """The state before the update of a step; its tensors are copies."""
+    ensemble, members = engine.synchronised(), engine.members
+    tensors: dict[str, Tensor] = {"members": torch.tensor(members, dtype=torch.int64)}
+    for number, layer in enumerate(ensemble.layers):
+        for name, tensor in (*layer.named_parameters(recurse=False), ("knots", layer.knots)):
+            tensors[f"layers.{number}.{name}"] = tensor.detach().clone()
+    tensors["first_loss"] = engine.progress.first_loss.clone()
+    if weights := engine.rba():
+        tensors["rba"] = torch.stack([weights[member] for member in members])
+    optimizer, plain = engine.steps.optimizer_state()
+    tensors |= {f"optimizer.{name}": tensor.clone() for name, tensor in optimizer.items()}
+    tensors |= rows_as_tensors(rows) if rows else {}
+    return TrainingState(
+        tensors,
+        {
+            "version": VERSION,
+            "optimizer": {"name": engine.train.optimizer, **plain},
+            "step": step,
+            "seconds": seconds,
+            "grid": engine.grid,
+            "kernel": engine.kernel,
+            "stops": {str(member): dataclasses.asdict(stop) for member, stop in engine.progress.stops.items()},
+            "refits": list(refits),
+        },
+    )
+
+
+def unpack_(engine: Engine, state: TrainingState) -> tuple[list[Row], list[dict[str, Any]]]:
+    """Set an engine to a state; returns its rows and the changes of the knots.
+
+    Raises:
+        ValueError: the state belongs to another model or optimiser.
+    """
+    tensors, plain = state.tensors, state.plain
+    _check(engine, state)
+    resize_(engine.ensemble, plain["grid"])
+    with torch.no_grad():
+        for number, layer in enumerate(engine.ensemble.layers):
+            for name, tensor in layer.named_parameters(recurse=False):
+                tensor.copy_(tensors[f"layers.{number}.{name}"])
+            layer.knots = tensors[f"layers.{number}.knots"].clone()
+    engine.progress.first_loss.copy_(tensors["first_loss"])
+    engine.progress.stops.update({int(member): Stop(**stop) for member, stop in plain["stops"].items()})
+    engine.start(tensors["members"].tolist())
+    if "rba" in tensors:
+        engine.set_rba(dict(zip(engine.members, tensors["rba"].clone(), strict=True)))
+    prefix = "optimizer."
+    engine.steps.set_optimizer_state(
+        {name.removeprefix(prefix): tensor.clone() for name, tensor in tensors.items() if name.startswith(prefix)},
+        plain["optimizer"],
+    )
+    return rows_from_tensors(tensors) if "rows.step" in tensors else [], list(plain["refits"])
+
+
+def _check(engine: Engine, state: TrainingState) -> None:
+    if state.plain["version"] != VERSION:
+        raise ValueError(f"a state of version {state.plain['version']}; this kancli reads version {VERSION}")
+    name = state.plain["optimizer"]["name"]
+    if name != engine.train.optimizer:
+        raise ValueError(f"a state of optimizer {name}, not {engine.train.optimizer}")
+    for number, layer in enumerate(engine.ensemble.layers):
+        for parameter, tensor in layer.named_parameters(recurse=False):
+            saved = state.tensors.get(f"layers.{number}.{parameter}")
+            if saved is None or saved.dtype != tensor.dtype or saved.shape[:3] != tensor.shape[:3]:
+                raise ValueError(f"layers.{number}.{parameter}: the state is of another model")

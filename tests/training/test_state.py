@@ -1,0 +1,77 @@
+"""Tests of resuming: a training that stopped goes on to the same bits."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from kancli.training.fit import fit_
+from kancli.training.options import Train
+from kancli.training.result import TrainingState
+from tests.training.networks import burgers, kan, regression
+
+CASES = {
+    "adam": (Train(optimizer="adam", lr=0.01, steps=14, every=3), regression()),
+    "batch": (Train(optimizer="adamw", lr=0.01, steps=14, every=3, batch=8), regression()),
+    "refine": (Train(optimizer="adam", lr=0.01, steps=14, every=3, refine="4:7,9:8"), regression()),
+    "adapt": (Train(optimizer="adam", lr=0.01, steps=14, every=3, adapt_every=4), regression()),
+    "lbfgs": (Train(optimizer="lbfgs", steps=6, every=2), regression()),
+    "rba": (Train(optimizer="adam", lr=0.01, steps=14, every=3), burgers(n=4)),
+    "target": (Train(optimizer="adam", lr=0.05, steps=14, every=3, target=0.4), regression()),
+}
+
+
+def through_files(state):
+    """A state as it comes back from disk."""
+    return TrainingState(load(save(state.tensors)), json.loads(json.dumps(state.plain)))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "lbfgs" else name for name in CASES]
+)
+@pytest.mark.parametrize("after", [1, 4, 5])
+def test_resuming_gives_the_bits_of_not_having_stopped(name, after):
+    train, data = CASES[name]
+    whole, parts = kan(n_members=2), kan(n_members=2)
+    wanted = fit_(whole, data, train)
+    asked = iter(range(after))
+    first = fit_(parts, data, train, should_stop=lambda: next(asked, None) is None)
+    assert first.ended == "interrupted"
+    fresh = kan(n_members=2, seed=99)
+    rest = fit_(fresh, data, train, state=through_files(first.state))
+    for mine, theirs in zip(fresh.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    for mine, theirs in zip(rest.rows, wanted.rows, strict=True):
+        assert mine.step == theirs.step
+        assert torch.equal(mine.train_loss, theirs.train_loss)
+        assert torch.equal(mine.rel_l2, theirs.rel_l2)
+    assert rest.stops == wanted.stops
+    assert [refit["step"] for refit in rest.refits] == [refit["step"] for refit in wanted.refits]
+
+
+def test_states_are_handed_on_while_training():
+    states = []
+    train = Train(optimizer="adam", steps=6, every=2, save_s=0)
+    fit_(kan(), regression(), train, on_state=states.append)
+    assert [state.step for state in states] == [1, 2, 3, 4, 5, 6]
+    rest = kan(seed=5)
+    fit_(rest, regression(), train, state=states[3])
+    whole = kan()
+    fit_(whole, regression(), train)
+    for mine, theirs in zip(rest.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+@pytest.mark.parametrize(
+    ("model", "train", "words"),
+    [
+        (kan((2, 5, 1)), Train(optimizer="adam", steps=3), "another model"),
+        (kan(bias=True), Train(optimizer="adam", steps=3), "another model"),
+        (kan(), Train(optimizer="sgd", steps=3), "a state of optimizer adam, not sgd"),
+    ],
+)
+def test_a_state_of_something_else_is_refused(model, train, words):
+    state = fit_(kan(), regression(), Train(optimizer="adam", steps=1)).state
+    with pytest.raises(ValueError, match=words):
+        fit_(model, regression(), train, state=state)
