@@ -78,10 +78,6 @@ def epilog(examples: Mapping[str, str], exit_codes: Mapping[int, str]) -> str:
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Add the options of a verb that writes files derived from finished runs."""
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="the folder to write to")
-    add_overwrite(parser)
-
-
-def add_overwrite(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there with other content")
 
 

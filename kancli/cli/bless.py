@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kancli.cli.arguments import epilog
+from kancli.cli.document import print_files
 from kancli.cli.spinner import progress
 from kancli.errors import ConfigError
 from kancli.runs import signals
@@ -50,9 +51,7 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         else:
             written = [args.output]
             check.bless(Path(args.words[0]), args.output)
-    args.document = {"files": list(map(str, written))}
-    for path in written:
-        print(path)
+    print_files(args, written)
     return 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kancli.cli.arguments import add_output, epilog
+from kancli.cli.document import print_files
 from kancli.cli.spinner import progress
 from kancli.errors import ConfigError
 from kancli.runs import signals
@@ -58,10 +59,8 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
             from kancli.runs.console import show
         columns = read_columns(folders)
         written = write(columns, overrides, presets, folders[0], target, overwrite=args.overwrite)
-    args.document = {"files": list(map(str, written)), "columns": as_document(columns)}
     show(format_tables(columns), sys.stdout)
-    for path in written:
-        print(path)
+    print_files(args, written, columns=as_document(columns))
     return code
 
 

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,13 @@ def print_error_document(known: Mapping[str, Any], message: str, code: int) -> N
 
 def print_json(document: Any) -> None:
     print(json.dumps(document, indent=2, ensure_ascii=False), flush=True)
+
+
+def print_files(args: argparse.Namespace, written: Sequence[Path], **more: Any) -> None:
+    """Print the paths of the files that a verb wrote; the document of --json has them as `files`, and `more`."""
+    args.document = {"files": list(map(str, written)), **more}
+    for path in written:
+        print(path)
 
 
 def document_of_run(folder: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kancli.cli.arguments import add_output, epilog, split_folders
+from kancli.cli.document import print_files
 from kancli.cli.spinner import progress
 from kancli.errors import ConfigError
 from kancli.runs import signals
@@ -54,7 +55,5 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
             written = draw_again(folders[0], overrides, presets, target=args.output, overwrite=args.overwrite)
         else:
             written = draw_runs(folders, overrides, presets, target=args.output, overwrite=args.overwrite)
-    args.document = {"files": list(map(str, written))}
-    for path in written:
-        print(path)
+    print_files(args, written)
     return 0

@@ -7,7 +7,8 @@ import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kancli.cli.arguments import add_overwrite, epilog
+from kancli.cli.arguments import add_output, epilog
+from kancli.cli.document import print_files
 from kancli.cli.spinner import progress
 from kancli.errors import ConfigError
 
@@ -16,17 +17,17 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "kan-run report DIR [--overwrite]"
+    parser.usage = "kan-run report DIR [-o DIR] [--overwrite]"
     parser.description = (
-        "Write a sweep, any folder of runs, or one run as one HTML page, DIR/report.html. The\n"
-        "page needs neither network nor server, and prints."
+        "Write a sweep, any folder of runs, or one run as one HTML page, report.html in that\n"
+        "folder or in the one of -o. The page needs neither network nor server, and prints."
     )
     parser.add_argument("words", nargs="*", metavar="DIR", help="the folder of a sweep, of runs, or of a run")
-    add_overwrite(parser)
+    add_output(parser)
     parser.epilog = epilog(
         {
             "kan-run report multirun/DATE/TIME-ID": "a sweep",
-            "kan-run report outputs/DATE/TIME-ID": "a run",
+            "kan-run report outputs/DATE/TIME-ID -o pages": "a run; the page goes to pages/",
         },
         {0: "fine; the path of the page is on stdout", 2: "wrong usage, or a folder without runs"},
     )
@@ -40,7 +41,6 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
 
     gc.enable()
     with progress("reading"):
-        path = write_report(Path(args.words[0]), overwrite=args.overwrite)
-    args.document = {"files": [str(path)]}
-    print(path)
+        path = write_report(Path(args.words[0]), target=args.output, overwrite=args.overwrite)
+    print_files(args, [path])
     return 0

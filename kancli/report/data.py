@@ -17,12 +17,15 @@ SLOPES = ("propagation_signal", "propagation_gradient")
 SUMMARY = ("mean", "sd", "low", "high", "n")
 
 
-def page_data(rows: Sequence[Row]) -> dict[str, Any]:
+def page_data(rows: Sequence[Row], base: str) -> dict[str, Any]:
     """Return the data that the page's script reads.
 
     `keys`, `statistics` and `judged` name the entries of the lists in `jobs` and `cells`, `statements` what is judged;
     `verdicts` is the order of the counts in the `words` of `cells`. `shown` lists the statistics that the page shows
     first.
+
+    Args:
+        base: the path from the folder of the page to that of the runs.
     """
     keys = list(dict.fromkeys(key for row in rows for key in row.keys))
     statistics = list(dict.fromkeys(name for row in rows for name in row.statistics))
@@ -37,7 +40,7 @@ def page_data(rows: Sequence[Row]) -> dict[str, Any]:
         "statements": [statement(name) for name in judged],
         "verdicts": WORST_FIRST,
         "shown": statistics_of_interest(rows, statistics, judged),
-        "jobs": [_job(row, keys, statistics, judged) for row in rows],
+        "jobs": [_job(row, base, keys, statistics, judged) for row in rows],
         "cells": [
             _cell(cell, group, fixed, statistics, judged)
             for cell, group in zip(summary.average_over_seeds(rows), groups, strict=True)
@@ -53,12 +56,12 @@ def statistics_of_interest(rows: Sequence[Row], statistics: Sequence[str], judge
     return [*outputs, *slopes, *(name for name in judged if name in bad)]
 
 
-def _job(row: Row, keys: Sequence[str], statistics: Sequence[str], judged: Sequence[str]) -> dict[str, Any]:
+def _job(row: Row, base: str, keys: Sequence[str], statistics: Sequence[str], judged: Sequence[str]) -> dict[str, Any]:
     verdicts = {verdict.name: verdict.verdict for verdict in row.verdicts}
     return {
         "job": row.number,
         "folder": row.folder,
-        "link": f"{relative_url(row.folder)}/",
+        "link": f"{relative_url(row.folder, base)}/",
         "status": row.status,
         "cause": row.cause,
         "replay": row.replay,
@@ -89,6 +92,11 @@ def finite_or_none(value: Any) -> float | None:
     return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def relative_url(path: str) -> str:
-    """Return the URL of a file or folder below the page, whatever characters are in its name."""
-    return "./" + quote(os.fsencode(path))
+def relative_url(path: str, base: str = ".") -> str:
+    """Return the URL of a file or folder, whatever characters are in its name.
+
+    Args:
+        path: below the folder of the runs.
+        base: the path from the folder of the page to that of the runs.
+    """
+    return f"{quote(os.fsencode(base))}/{quote(os.fsencode(path))}"

@@ -46,10 +46,13 @@ class Figure:
         return NAMES.get(self.name, "")
 
 
-def folder_figures(runs: RunsFolder) -> tuple[list[Figure], list[Link]]:
+def folder_figures(runs: RunsFolder, base: str) -> tuple[list[Figure], list[Link]]:
     """Read the PNG figures in a folder's `figures`, and list the SVG and PDF ones as links.
 
     Of a run they are those that it wrote.
+
+    Args:
+        base: the path from the folder of the page to that of the runs.
 
     Raises:
         ConfigError: a figure is damaged.
@@ -59,7 +62,7 @@ def folder_figures(runs: RunsFolder) -> tuple[list[Figure], list[Link]]:
     figures = [name for name in names if name.parent == Path("figures")]
     embedded = [make_figure(name.stem, _read_png(runs.folder, run, str(name)))
                 for name in figures if name.suffix == ".png"]  # fmt: skip
-    links = [Link(name.name, relative_url(str(name))) for name in figures if name.suffix in (".svg", ".pdf")]
+    links = [Link(name.name, relative_url(str(name), base)) for name in figures if name.suffix in (".svg", ".pdf")]
     return embedded, links
 
 
@@ -72,9 +75,9 @@ def _sort_key(path: Path) -> tuple[int, str]:
     return (FIRST.index(path.stem) if path.stem in FIRST else len(FIRST), path.name)
 
 
-def job_figures(runs: RunsFolder) -> tuple[list[Figure], list[Link], list[str]]:
+def job_figures(runs: RunsFolder, base: str) -> tuple[list[Figure], list[Link], list[str]]:
     """Read the network diagram of one job for each combination of swept keys, list those of the other jobs as links,
-    and say which jobs were chosen."""
+    and say which jobs were chosen. `base` as for `folder_figures`."""
     drawn = {row.number: (row, run) for row, run in runs.runs if run.has(NETWORK)}
     if not drawn:
         return [], [], []
@@ -85,14 +88,17 @@ def job_figures(runs: RunsFolder) -> tuple[list[Figure], list[Link], list[str]]:
         content = _read_png(runs.folder, drawn[row.number][1], NETWORK)
         bytes_left -= len(content)
         if bytes_left >= 0:
-            embedded[row.number] = make_figure(f"job {row.number}: {title}", content, _url(row))
-    links = [Link(" ".join([f"job {row.number}", *(f"{key}={value}" for key, value in row.keys.items())]), _url(row))
-             for row, _ in drawn.values() if row.number not in embedded]  # fmt: skip
+            embedded[row.number] = make_figure(f"job {row.number}: {title}", content, _url(row, base))
+    links = [
+        Link(" ".join([f"job {row.number}", *(f"{key}={value}" for key, value in row.keys.items())]), _url(row, base))
+        for row, _ in drawn.values()
+        if row.number not in embedded
+    ]
     return list(embedded.values()), links, selection.remarks
 
 
-def _url(row: Row) -> str:
-    return relative_url(f"{row.folder}/{NETWORK}")
+def _url(row: Row, base: str) -> str:
+    return relative_url(f"{row.folder}/{NETWORK}", base)
 
 
 def _read_png(folder: Path, run: RecordedRun | None, name: str) -> bytes:

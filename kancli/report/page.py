@@ -31,17 +31,20 @@ class Section:
     content: Mapping[str, Any] | None
 
 
-def render_page(runs: RunsFolder) -> bytes:
+def render_page(runs: RunsFolder, base: str = ".") -> bytes:
     """Render the page of a sweep, a folder of runs or a single run as UTF-8.
+
+    Args:
+        base: the path from the folder of the page to that of the runs, to which the page links.
 
     Raises:
         ConfigError: a file of the folder is damaged.
     """
     templates = _templates()
-    data = {**page_data(runs.rows), "symbols": {**VERDICT_SYMBOLS, **sections.STATUS_SYMBOLS}}
+    data = {**page_data(runs.rows, base), "symbols": {**VERDICT_SYMBOLS, **sections.STATUS_SYMBOLS}}
     contents = {
         section.title: templates.get_template(section.template).render(section.content)
-        for section in (_run_sections(runs) if runs.is_run else _sweep_sections(runs, data))
+        for section in (_run_sections(runs, base) if runs.is_run else _sweep_sections(runs, base, data))
         if section.content is not None
     }
     style = _read("report.css")
@@ -79,25 +82,25 @@ def _read(*names: str) -> str:
     return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
 
 
-def _sweep_sections(runs: RunsFolder, data: Mapping[str, Any]) -> list[Section]:
+def _sweep_sections(runs: RunsFolder, base: str, data: Mapping[str, Any]) -> list[Section]:
     return [
         Section("Plan", "plan.html", sections.plan(runs)),
-        Section("Failures", "failures.html", sections.failures(runs.rows)),
+        Section("Failures", "failures.html", sections.failures(runs.rows, base)),
         Section("Results", "results.html", tables.results(data)),
         Section("Main effects", "effects.html", tables.effects(runs.rows, data["shown"])),
-        Section("Figures", "figures.html", _figures(runs)),
+        Section("Figures", "figures.html", _figures(runs, base)),
         Section("Verdicts", "verdicts.html", tables.verdict_summary(runs.rows, _config(runs))),
         Section("Environment", "environment.html", _environment(runs)),
         Section("Replay", "replay.html", sections.replay(runs)),
     ]
 
 
-def _run_sections(runs: RunsFolder) -> list[Section]:
+def _run_sections(runs: RunsFolder, base: str) -> list[Section]:
     return [
-        Section("Failures", "failures.html", sections.failures(runs.rows)),
+        Section("Failures", "failures.html", sections.failures(runs.rows, base)),
         Section("Verdicts", "run_verdicts.html", _from_stats(runs, lambda: tables.run_verdicts(runs.rows[0].verdicts))),
         Section("Layers", "layers.html", _from_stats(runs, lambda: tables.layers(runs.stats["layers"]))),
-        Section("Figures", "figures.html", _figures(runs)),
+        Section("Figures", "figures.html", _figures(runs, base)),
         Section("Environment", "environment.html", _environment(runs)),
         Section("Replay", "replay.html", sections.replay(runs)),
     ]
@@ -117,9 +120,9 @@ def _from_stats(runs: RunsFolder, make: Callable[[], dict[str, Any]]) -> dict[st
         raise ConfigError([f"{runs.folder}/stats.json: damaged: {one_line(error)}"]) from None
 
 
-def _figures(runs: RunsFolder) -> dict[str, Any] | None:
-    figures, links = images.folder_figures(runs)
-    thumbnails, thumbnail_links, remarks = ([], [], []) if runs.is_run else images.job_figures(runs)
+def _figures(runs: RunsFolder, base: str) -> dict[str, Any] | None:
+    figures, links = images.folder_figures(runs, base)
+    thumbnails, thumbnail_links, remarks = ([], [], []) if runs.is_run else images.job_figures(runs, base)
     if not (figures or links or thumbnails or thumbnail_links):
         return None
     return {

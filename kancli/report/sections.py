@@ -9,6 +9,7 @@ from typing import Any
 from kancli.config.identity import affects_identity
 from kancli.report.data import relative_url
 from kancli.runs.reader import ENDED, parse_override_words
+from kancli.spelling import shorten
 from kancli.sweeps import summary, table
 from kancli.sweeps.reader import RunsFolder
 from kancli.sweeps.table import Row
@@ -19,15 +20,36 @@ MAX_ROWS = 100
 
 
 def title(runs: RunsFolder) -> str:
-    """What was run, by its width and the overrides that change results; of several runs, the name of their folder."""
-    record = runs.records[0] if runs.is_run else None
-    if record is None:
+    """What was run or swept: the width, if all runs have one, and the overrides that change results, as typed.
+
+    The folder's name where no record can be read, or where runs without a plan have no overrides that differ.
+    """
+    configs = [record.config for record in runs.records if record is not None]
+    overrides = {key: value for key, value in _typed(runs).items() if affects_identity(key) and not _is_hydra(key)}
+    if not configs or not (overrides or runs.is_run):
         return runs.name
-    overrides = {key: value for key, value in parse_override_words(record.overrides).items() if affects_identity(key)}
-    width = record.config.get("width")
-    network = f"KAN {'-'.join(map(str, width))}" if isinstance(width, list) else "KAN"
-    words = [f"{key}={value}" for key, value in overrides.items() if key != "width"]
-    return f"{network}, {' '.join(words) or 'all defaults'}"
+    widths = [config.get("width") for config in configs]
+    network = "KAN"
+    if isinstance(widths[0], list) and widths.count(widths[0]) == len(widths):
+        network = f"KAN {'-'.join(map(str, widths[0]))}"
+        overrides.pop("width", None)
+    words = [f"{key}={value}" for key, value in overrides.items()]
+    return f"{network}, {shorten(' '.join(words)) or 'all defaults'}"
+
+
+def _typed(runs: RunsFolder) -> dict[str, str]:
+    """The overrides of a run or of a sweep; of runs without a plan the values of each override that differs."""
+    if runs.is_run:
+        return {} if runs.records[0] is None else parse_override_words(runs.records[0].overrides)
+    if runs.head is None:
+        swept, typed = _differing_values(runs.rows), {}
+    else:
+        swept, typed = runs.head["swept"], parse_override_words(list(map(str, runs.head["typed"])))
+    return {**{key: ",".join(map(str, values)) for key, values in swept.items()}, **typed}
+
+
+def _is_hydra(key: str) -> bool:
+    return key.partition("/")[0].partition(".")[0] == "hydra"
 
 
 def status_counts(rows: Sequence[Row]) -> dict[str, int]:
@@ -40,16 +62,19 @@ def status_counts(rows: Sequence[Row]) -> dict[str, int]:
 def plan(runs: RunsFolder) -> dict[str, Any]:
     """Return the number of jobs in words, the values of each swept key, and the plan's notices."""
     if runs.head is None:
-        keys = dict.fromkeys(key for row in runs.rows for key in row.keys)
-        values = {key: list(dict.fromkeys(row.keys.get(key, "not given") for row in runs.rows)) for key in keys}
         intro = f"{len(runs.rows)} runs without a plan: every override that differs between them counts as swept."
-        return {"intro": intro, "swept": _swept(values), "notices": []}
+        return {"intro": intro, "swept": _swept(_differing_values(runs.rows)), "notices": []}
     swept, dropped = runs.head["swept"], runs.head["dropped"]
     factors = [str(len(values)) for values in swept.values()]
     product = f"{' × '.join(factors)} = " if len(factors) > 1 else ""
     duplicates = f"; {dropped} duplicates were dropped, which leaves {len(runs.rows)}" if dropped else ""
     intro = f"{product}{len(runs.rows) + dropped} jobs planned{duplicates}."
     return {"intro": intro, "swept": _swept(swept), "notices": list(map(str, runs.head["notices"]))}
+
+
+def _differing_values(rows: Sequence[Row]) -> dict[str, list[str]]:
+    keys = dict.fromkeys(key for row in rows for key in row.keys)
+    return {key: list(dict.fromkeys(row.keys.get(key, "not given") for row in rows)) for key in keys}
 
 
 def _swept(swept: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
@@ -65,14 +90,18 @@ def _swept(swept: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def failures(rows: Sequence[Row]) -> dict[str, Any] | None:
-    """Return the jobs that are not complete, with cause and command; None if all are complete."""
+def failures(rows: Sequence[Row], base: str) -> dict[str, Any] | None:
+    """Return the jobs that are not complete, with cause and command; None if all are complete.
+
+    Args:
+        base: the path from the folder of the page to that of the runs.
+    """
     failed = [row for row in rows if row.cause or row.status not in ("complete", table.NO_RECORD)]
     missing = [row.number for row in rows if row.status == table.NO_RECORD and not row.cause]
     if not failed and not missing:
         return None
     return {
-        "failed": [{"row": row, "url": f"{relative_url(row.folder)}/"} for row in failed[:MAX_ROWS]],
+        "failed": [{"row": row, "url": f"{relative_url(row.folder, base)}/"} for row in failed[:MAX_ROWS]],
         "n_more": max(len(failed) - MAX_ROWS, 0),
         "missing": _format_missing(missing),
     }

@@ -4,6 +4,7 @@ The same folder gives the same bytes. torch is not imported."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from kancli.report.page import render_page
@@ -13,16 +14,18 @@ from kancli.sweeps.reader import read_folder
 NAME = "report.html"
 
 
-def write_report(folder: Path, *, overwrite: bool) -> Path:
-    """Write the page into the folder that it reports on, and return its path.
+def write_report(folder: Path, *, target: Path | None, overwrite: bool) -> Path:
+    """Write the page, and return its path.
 
     Args:
+        target: the folder to write to; None for the one that the page reports on.
         overwrite: replace a page that differs.
 
     Raises:
         ConfigError: the folder holds no runs, a file is damaged, or a page would be replaced.
         WriteError: the page cannot be written.
     """
-    files = {NAME: render_page(read_folder(folder))}
-    (path,) = write_derived(folder, files, overwrite=overwrite, elsewhere="")
+    chosen = target or folder
+    files = {NAME: render_page(read_folder(folder), os.path.relpath(folder.resolve(), chosen.resolve()))}
+    (path,) = write_derived(chosen, files, overwrite=overwrite)
     return path

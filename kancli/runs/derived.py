@@ -9,24 +9,19 @@ from pathlib import Path
 from kancli.errors import ConfigError, WriteError
 from kancli.runs.files import unwritable_message, write_below
 
-ELSEWHERE = ", or -o DIR to write elsewhere"
 
-
-def write_derived(
-    folder: Path, files: Mapping[str, bytes], *, overwrite: bool, elsewhere: str = ELSEWHERE
-) -> list[Path]:
+def write_derived(folder: Path, files: Mapping[str, bytes], *, overwrite: bool) -> list[Path]:
     """Write files to a folder, which is created where it is missing; return their paths.
 
     Args:
         files: by name, relative to the folder.
         overwrite: replace files of these names whose content differs.
-        elsewhere: how the user writes to another folder, for the message; empty if there is no way.
 
     Raises:
         ConfigError: there is such a file, or the folder cannot be created; then nothing is written.
         WriteError: a file cannot be written.
     """
-    changed = changed_files(folder, files, overwrite=overwrite, elsewhere=elsewhere)
+    changed = changed_files(folder, files, overwrite=overwrite)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -39,9 +34,7 @@ def write_derived(
     return [folder / name for name in files]
 
 
-def changed_files(
-    folder: Path, files: Mapping[str, bytes], *, overwrite: bool, elsewhere: str = ELSEWHERE
-) -> dict[str, bytes]:
+def changed_files(folder: Path, files: Mapping[str, bytes], *, overwrite: bool) -> dict[str, bytes]:
     """The files that are missing in a folder, or have other content there.
 
     Raises:
@@ -53,7 +46,7 @@ def changed_files(
         more = f" and {len(replaced) - 1} more" if len(replaced) > 1 else ""
         raise ConfigError(
             [f"{folder / replaced[0]}{more}: there already, with other content; type --overwrite to replace"
-             f" {'them' if more else 'it'}{elsewhere}"]
+             f" {'them' if more else 'it'}, or -o DIR to write elsewhere"]
         )  # fmt: skip
     return changed
 

@@ -15,7 +15,7 @@ from kancli.report.page import VERDICT_SYMBOLS
 from kancli.stats.options import WORST_FIRST
 from kancli.sweeps.plan import read_plan
 from tests.report.conftest import HOSTILE, HOSTILE_KEY
-from tests.report.parser import report
+from tests.report.parser import Page, report
 from tests.runs.records import edit_record, reseal
 
 
@@ -89,10 +89,35 @@ def test_a_page_that_differs_is_replaced_only_with_overwrite(kan_run, tmp_path):
     (tmp_path / "run/report.html").write_text("mine")
     refused = kan_run("report", "run")
     assert refused.err == (
-        "kan-run: run/report.html: there already, with other content; type --overwrite to replace it\n"
+        "kan-run: run/report.html: there already, with other content; type --overwrite to replace it,"
+        " or -o DIR to write elsewhere\n"
     )
     assert (tmp_path / "run/report.html").read_text() == "mine"
     assert kan_run("report", "run", "--overwrite").code == 0
+
+
+def test_the_page_of_a_sweep_is_titled_by_what_was_swept(kan_run, sweep):
+    """As typed, without Hydra's own keys and the width, which goes before."""
+    page = report(kan_run)
+    assert "<h1>KAN 2-5-1, init=default,linear noise_scale=0.1,3 seed=range(3)</h1>" in page.source
+    assert "kan-run report of a sweep, sweep" in page.text
+    (sweep / "plan.jsonl").unlink()
+    listed = "init=default,linear noise_scale=0.1,3 seed=0,1,2"
+    assert f"<h1>KAN 2-5-1, {listed}</h1>" in report(kan_run).source
+
+
+def test_a_sweep_of_widths_is_titled_by_them(kan_run):
+    kan_run("-m", "width=2-1,2-3-1", "hydra.sweep.dir=sweep")
+    assert "<h1>KAN, width=2-1,2-3-1</h1>" in report(kan_run).source
+
+
+def test_a_page_in_another_folder_links_to_the_runs(kan_run, sweep, tmp_path):
+    written = kan_run("report", "sweep", "-o", "pages/new")
+    assert written.out == "pages/new/report.html\n"
+    assert not (sweep / "report.html").exists()
+    page = Page(tmp_path / written.out.strip())
+    assert [job["link"] for job in page.data["jobs"][:2]] == ["../../sweep/0/", "../../sweep/1/"]
+    assert all((tmp_path / "pages/new" / job["link"] / "run.json").exists() for job in page.data["jobs"])
 
 
 @pytest.mark.slow
