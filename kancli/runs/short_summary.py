@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kancli.runs.console import STYLES, number, share, typical
+from kancli.runs.summary import kept_knots
 from kancli.stats.glossary import quantities, verdict_notes
 from kancli.stats.options import BAD, NON_FINITE, falling, statement
 from kancli.stats.verdicts import Verdict
@@ -24,7 +25,7 @@ Line = Table | Text | Padding | str
 
 def short_summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headline: str) -> list[Line]:
     """The lines of a run's summary, ready to print."""
-    layers = [] if not stats["layers"] else [*_layers(stats["layers"]), ""]
+    layers = [] if not stats["layers"] else [*_layers(stats["layers"]), *kept_knots(stats["layers"]), ""]
     return [headline, "", *layers, *judgements(verdicts)]
 
 

@@ -98,11 +98,15 @@ def remarks(stats: Mapping[str, Any]) -> list[str]:
             f"knots adapted to the samples: the splines changed by at most {residual:.2g} of their size there,"
             f" condition {condition:.2g}"
         )
-        kept = {layer["layer"]: maximum(layer["refit"]["kept"]) for layer in stats["layers"] if "refit" in layer}
-        lines += [
-            f"{count:.0f} inputs of layer {layer} kept their knots: their samples would make new ones coincide"
-            " (a larger grid.eps parts ties)"
-            for layer, count in kept.items()
-            if count
-        ]
-    return lines
+    return [*lines, *kept_knots(stats["layers"])]
+
+
+def kept_knots(layers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence on each layer whose knots `grid.adapt` could not place at the samples of all inputs."""
+    kept = {layer["layer"]: maximum(layer["refit"]["kept"]) for layer in layers if "refit" in layer}
+    return [
+        f"{count:.0f} {'input' if count == 1 else 'inputs'} of layer {layer} kept the knots of before: at the samples,"
+        " new ones would coincide (a larger grid.eps parts ties)"
+        for layer, count in kept.items()
+        if count
+    ]

@@ -172,7 +172,7 @@ def test_a_run_tells_which_inputs_kept_their_knots(kan_run):
     Path("x.csv").write_text("".join(f"{n % 2},{n}\n" for n in range(20)))
     outcome = kan_run("-v", "inputs=x.csv", "grid.adapt=samples", "grid.eps=0")
     assert outcome.code == 0, outcome.err
-    assert "1 inputs of layer 0 kept their knots" in " ".join(outcome.out.split())
+    assert "1 input of layer 0 kept the knots of before" in " ".join(outcome.out.split())
 
 
 def test_a_run_with_adapted_knots(kan_run):

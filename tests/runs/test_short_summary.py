@@ -14,11 +14,6 @@ from kancli.stats.options import Verdicts, statement
 from kancli.stats.verdicts import Verdict
 
 
-@pytest.fixture(scope="module")
-def result():
-    return compute(validate({"dtype": "float64"}))
-
-
 def printed(stats, verdicts, width="80"):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", width)
@@ -103,6 +98,15 @@ def test_a_run_prints_its_picture_and_last_its_folder(kan_run):
     verbose = kan_run("inputs.n=20", "-v").out
     assert "all edges linear" in verbose
     assert verbose.splitlines()[-1].startswith("outputs/")
+
+
+def test_inputs_that_kept_their_knots_are_counted(kan_run, tmp_path):
+    """One column has two values: knots at its samples would coincide."""
+    (tmp_path / "d.csv").write_text("x,y\n" + "".join(f"{number / 20},{number % 2}\n" for number in range(20)))
+    line = "1 input of layer 0 kept the knots of before: at the samples, new ones would coincide"
+    for words in ([], ["-v"]):
+        assert line in kan_run("inputs=d.csv", "grid.adapt=samples", "grid.eps=0", "figures=none", *words).out
+    assert "the knots of before" not in kan_run("grid.adapt=samples", "figures=none").out
 
 
 def test_the_file_of_samples_is_named(kan_run, tmp_path):

@@ -18,11 +18,6 @@ def width(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
 
 
-@pytest.fixture(scope="module")
-def result():
-    return compute(validate({"dtype": "float64"}))
-
-
 def printed(stats, verdicts):
     out = io.StringIO()
     show(summary(stats, verdicts, "a headline"), out)
