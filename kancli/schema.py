@@ -239,6 +239,11 @@ def key(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def derived(default: Any) -> Any:
+    """Declare a dataclass field that validation computes from other settings: neither a key nor in the config."""
+    return dataclasses.field(default=default, repr=False, metadata={"derived": True})
+
+
 def section(declared: type, *, identity: bool = True, omit_default: bool = False) -> Any:
     """Declare a dataclass field as a section of keys, with their defaults.
 

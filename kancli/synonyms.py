@@ -14,8 +14,9 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "base": ("base_fun",),
     "base_activation": ("base_fun",),
     "residual": ("base_fun",),
-    "data": ("inputs.path",),
-    "dataset": ("inputs.path",),
+    **dict.fromkeys(("data", "dataset"), ("task", "inputs.path")),
+    **dict.fromkeys(("target", "function", "func", "formula", "expression"), ("task",)),
+    **dict.fromkeys(("equation", "pde", "problem", "benchmark"), ("task",)),
     "degree": ("k",),
     "order": ("k",),
     "spline_order": ("k",),
@@ -88,7 +89,7 @@ ABSENT = {
     "bases": "all bases are B-splines of order k; base_fun is the residual function b(x)",
     "basis": "all bases are B-splines of order k; base_fun is the residual function b(x)",
     **dict.fromkeys(
-        ("lr", "learning_rate", "epochs", "steps", "optimizer", "loss", "task", "train"),
+        ("lr", "learning_rate", "epochs", "steps", "optimizer", "loss", "train"),
         "a run ends before training; it draws the parameters and measures the network",
     ),
 }

@@ -109,11 +109,21 @@ VALUES = {
     "grid": "or a number of intervals: grid=7",
     "k": "or an order: k=2",
     "inputs": "or a file: inputs=data.csv",
+    "task": "or a file, task=data.csv, or a formula, task='sin(pi*x0)+x1^2'",
     "figures": "or figures: figures=network, 'figures=[network,symmetry]'",
     "experiment": "or a file of your own, of lines KEY: VALUE, in DIR/experiment/",
 }
 TEXTS = {"options": OPTIONS, "examples": EXAMPLES, "sweep": SWEEPS, "files": FILES, "exits": EXITS}
-MORE = {"stats": "kan-run explain stats defines each number.", "verdicts": "kan-run explain verdicts says more."}
+TASKS_MORE = """\
+width=in-8-8-out takes the numbers of inputs and outputs from the task. The samples of the
+forward pass are the task's training samples, where inputs= chooses no others. Singular
+tasks have a pole on their domain: a few samples decide their errors. kan-run explain f2
+gives the formula, domain and data of a task."""
+MORE = {
+    "stats": "kan-run explain stats defines each number.",
+    "verdicts": "kan-run explain verdicts says more.",
+    "task": TASKS_MORE,
+}
 RUN = "run"  # the chapter of the keys that belong to no group
 
 

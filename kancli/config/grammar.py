@@ -26,12 +26,15 @@ LIST_KEYS = (
     "figures.in_vars",
     "figures.out_vars",
     "inputs.columns",
+    "task.columns",
 )
 # Bounds of a word: Hydra's parser is recursive and takes a millisecond for each value in a list.
 MAX_CHARACTERS = 8000
 MAX_DIGITS = 1000
 MAX_DEPTH = 50
-PATH_KEYS = ("inputs", "inputs.path", "hydra.run.dir", "hydra.sweep.dir")
+FORMULA_KEYS = ("task", "task.formula")
+HYDRA_FUNCTION = re.compile(r"(choice|range|interval|glob|sort|shuffle|tag|extend_list|int|float|str|bool|json_str)\(")
+PATH_KEYS = ("inputs", "inputs.path", "task.path", "hydra.run.dir", "hydra.sweep.dir")
 
 
 def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override]:
@@ -56,6 +59,7 @@ def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override
         if fault := _bounds_message(text):
             faults.append(fault)
             continue
+        text = _quote_formulas(text)
         try:
             (override,) = parser.parse_overrides([text])
         except HydraException:
@@ -68,6 +72,24 @@ def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override
     if faults:
         raise ConfigError(faults)
     return parsed
+
+
+def _quote_formulas(text: str) -> str:
+    """A word with its formulas in quotes, which Hydra's grammar needs around brackets and powers.
+
+    task=exp(x)+y^2 is task='exp(x)+y^2', and task=f1,max(x,y) is task=f1,'max(x,y)'.
+    """
+    key, equals, value = text.partition("=")
+    if key.lstrip("+") not in FORMULA_KEYS or HYDRA_FUNCTION.match(value) or set(value) & set("'\"[]{}$\\"):
+        return text
+    parts, depth = [""], 0
+    for character in value:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return key + equals + ",".join(f"'{part}'" if set(part) & set("()^*+ ") else part for part in parts)
 
 
 def _bounds_message(text: str) -> str:

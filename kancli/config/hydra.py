@@ -135,9 +135,10 @@ class KanConfigLoader(ConfigLoaderImpl):
         )
         with open_dict(config.hydra.runtime.choices):
             values = dict(resolved.values)
-            for group, shorthand in SHORTHANDS.items():
-                if shorthand.key in values:
-                    config.hydra.runtime.choices[group] = spell(values[shorthand.key])
+            for group, shorthands in SHORTHANDS.items():
+                for shorthand in shorthands:
+                    if shorthand.key in values:
+                        config.hydra.runtime.choices[group] = spell(values[shorthand.key])
         return config
 
 

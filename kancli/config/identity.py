@@ -23,6 +23,8 @@ def config_of(settings: Settings, *, identity_only: bool = False) -> dict[str, A
     """
     config = _as_dict(settings, identity_only)
     for name, (selector, table) in VARIANTS.items():
+        if name not in config:  # a default that the identity leaves out
+            continue
         variant = type(getattr(settings, name))
         choices = [choice for choice, builtin in table.items() if variant is builtin]
         config[name] = ({selector: choices[0]} if choices else {TARGET: name_of(variant)}) | config[name]
@@ -31,7 +33,7 @@ def config_of(settings: Settings, *, identity_only: bool = False) -> dict[str, A
 
 def _as_dict(section: Any, identity_only: bool) -> dict[str, Any]:
     """`dataclasses.asdict` of nested sections of plain values, but five times as fast."""
-    fields = dataclasses.fields(section)
+    fields = [field for field in dataclasses.fields(section) if "derived" not in field.metadata]
     if identity_only:
         fields = [field for field in fields if _in_identity(field) and not _is_omitted(field, section)]
     values = ((field.name, getattr(section, field.name)) for field in fields)

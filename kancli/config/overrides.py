@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kancli.config.grammar import multirun_message, parse
 from kancli.config.hydra_keys import find_faults, find_unsearched, typed_values
 from kancli.config.nested import SWEEP_PARAMS, flatten
-from kancli.config.shorthands import SHORTHANDS
+from kancli.config.shorthands import SHORTHANDS, ValueShorthand
 from kancli.config.validation import TOP_LEVEL
 from kancli.spelling import show, spell
 from kancli.synonyms import nearest
@@ -30,6 +30,7 @@ EXPERIMENT = "experiment"
 SELECTORS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "init.scheme": lambda body: body.get("init", body).get("scheme"),
     "inputs.kind": lambda body: body.get("inputs", body).get("kind"),
+    "task.kind": lambda body: body.get("task", body).get("kind"),
 }
 
 
@@ -149,23 +150,33 @@ def apply_override(key: str, value: Any, presets: Presets, resolved: ResolvedOve
 
 
 def _apply_group(group: str, value: Any, presets: Presets, resolved: ResolvedOverrides) -> None:
-    shorthand = SHORTHANDS.get(group)
+    shorthands = SHORTHANDS.get(group, ())
     if isinstance(value, Mapping):
         for path, entry in flatten(value, group):
             apply_override(path, entry, presets, resolved)
     elif (option := _option(value, group, presets)) is not None:
-        if shorthand:
-            resolved.drop({shorthand.key})
+        resolved.drop({shorthand.key for shorthand in shorthands})
         _choose(group, option, presets, resolved)
-    elif shorthand and (shorthand_value := value if _is_interpolation(value) else shorthand.read(value)) is not None:
+    elif (found := _read_shorthand(value, shorthands)) is not None:
+        shorthand, shorthand_value = found
+        resolved.drop({other.key for other in shorthands if other is not shorthand})
         if shorthand.preset:
             resolved.choices[group] = shorthand.preset
         resolved.values.append((shorthand.key, shorthand_value))
     else:
         options = presets.options(group)
-        example = f", or {shorthand.example}" if shorthand else ""
-        allowed = f"{', '.join(options)}{example}{nearest(value, options)}"
+        examples = "".join(f", or {shorthand.example}" for shorthand in shorthands)
+        allowed = f"{', '.join(options)}{examples}{nearest(value, options)}"
         resolved.faults.append(f"{group}={show(value)}: allowed: {allowed}")
+
+
+def _read_shorthand(value: Any, shorthands: Sequence[ValueShorthand]) -> tuple[ValueShorthand, Any] | None:
+    """The first shorthand that accepts a value, and the value of its key."""
+    for shorthand in shorthands:
+        shorthand_value = value if _is_interpolation(value) else shorthand.read(value)
+        if shorthand_value is not None:
+            return shorthand, shorthand_value
+    return None
 
 
 def _is_interpolation(value: Any) -> bool:

@@ -12,6 +12,7 @@ from kancli.kan import base_functions
 from kancli.schema import Choice, Integer, Interval, Optional, Real, Several, Text, Truth, key, section
 from kancli.seeding import MAX_SEED
 from kancli.stats.options import Stats, Verdicts
+from kancli.tasks.task import NoTask, Task
 from kancli.training.options import Train
 
 
@@ -109,6 +110,7 @@ class Settings:
     grid: Grid = section(Grid)
     init: Scheme = section(SCHEMES["default"])
     inputs: Sampler = section(SAMPLERS["normal"])
+    task: Task = section(NoTask, omit_default=True)
     figures: FigureOptions = section(FigureOptions, identity=False)
     stats: Stats = section(Stats, identity=False)
     verdicts: Verdicts = section(Verdicts, identity=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any
 
 from kancli.figures.options import NAMES
 from kancli.inputs.formats import SUFFIXES
+
+NODES = r"(\d+|in|out)"  # in and out: the inputs and outputs of the task
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,19 @@ def _number(value: Any) -> Any:
 
 
 def _width(value: Any) -> Any:
-    if isinstance(value, str) and re.fullmatch(r"\d+(-\d+)+", value):
-        return [int(nodes) for nodes in value.split("-")]
+    if isinstance(value, str) and re.fullmatch(rf"{NODES}(-{NODES})+", value):
+        return [int(nodes) if nodes.isdecimal() else nodes for nodes in value.split("-")]
     return value if isinstance(value, list) else _number(value)
 
 
 def _path(value: Any) -> Any:
     return value if isinstance(value, str) and value.lower().endswith(SUFFIXES) else None
+
+
+def _formula(value: Any) -> Any:
+    """Text with an operator, a bracket or a variable: a mistyped name of a preset has none."""
+    is_formula = isinstance(value, str) and (set(value) & set("()*/^+- ") or re.fullmatch(r"x\d*|y|z", value))
+    return value if is_formula else None
 
 
 def _names(value: Any) -> Any:
@@ -43,18 +52,22 @@ def _names(value: Any) -> Any:
     return value if isinstance(value, list) else None
 
 
-SHORTHANDS = {
-    "width": ValueShorthand("width", _width, "nodes per layer such as 2-5-1"),
-    "grid": ValueShorthand("grid.size", _number, "a number of intervals such as 7"),
-    "k": ValueShorthand("k", _number, "an order such as 2"),
-    "inputs": ValueShorthand("inputs.path", _path, "a .csv, .npy, .npz or .parquet file", preset="file"),
-    "figures": ValueShorthand("figures.names", _names, "a figure or a list of them, such as [network]"),
+SHORTHANDS: dict[str, tuple[ValueShorthand, ...]] = {
+    "width": (ValueShorthand("width", _width, "nodes per layer such as 2-5-1"),),
+    "grid": (ValueShorthand("grid.size", _number, "a number of intervals such as 7"),),
+    "k": (ValueShorthand("k", _number, "an order such as 2"),),
+    "inputs": (ValueShorthand("inputs.path", _path, "a .csv, .npy, .npz or .parquet file", preset="file"),),
+    "task": (
+        ValueShorthand("task.path", _path, "a file such as data.csv", preset="data"),
+        ValueShorthand("task.formula", _formula, "a formula such as 'sin(pi*x0)+x1^2'", preset="expression"),
+    ),
+    "figures": (ValueShorthand("figures.names", _names, "a figure or a list of them, such as [network]"),),
 }
 
 
 def read_text(key: str, text: str) -> Any:
     """The value that text from an environment variable spells: a number, or nodes such as 2-5-1; else the text."""
-    for shorthand in SHORTHANDS.values():
+    for shorthand in itertools.chain.from_iterable(SHORTHANDS.values()):
         if shorthand.key == key and (value := shorthand.read(text)) is not None:
             return value
     if re.fullmatch(r"[+-]?\d{1,100}", text):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ from kancli.seeding import MAX_SEED
 from kancli.spelling import show
 from kancli.stats.options import FirstSamples, Ntk, Quantiles, Stats, Verdicts
 from kancli.synonyms import ABSENT, SYNONYMS, nearest
+from kancli.tasks.kinds import TASKS, TrainingSamples, inputs_with_task
+from kancli.tasks.task import Task
 from kancli.training.options import Train
 
 ITEM_BYTES = {"float32": 4, "float64": 8}
@@ -45,7 +47,11 @@ SECTIONS: dict[str, type] = {
 }
 SUBSECTIONS: dict[str, dict[str, type]] = {"stats": {"first": FirstSamples, "quantiles": Quantiles, "ntk": Ntk}}
 # Sections whose keys depend on one of them: the selecting key, and the choices.
-VARIANTS: dict[str, tuple[str, Mapping[str, type]]] = {"init": ("scheme", SCHEMES), "inputs": ("kind", SAMPLERS)}
+VARIANTS: dict[str, tuple[str, Mapping[str, type]]] = {
+    "init": ("scheme", SCHEMES),
+    "inputs": ("kind", {**SAMPLERS, "task": TrainingSamples}),
+    "task": ("kind", TASKS),
+}
 TOP_LEVEL = (*keys(Settings), *SECTIONS, *VARIANTS)
 HYDRA_FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")  # of Hydra's own keys, those that people look for
 
@@ -91,21 +97,44 @@ def validate(config: Mapping[str, Any]) -> Settings:
     """
     faults: list[str] = []
     values: dict[str, Any] = {}
-    own = read(Settings, config, "", faults)
+    for name, (selector, table) in VARIANTS.items():
+        values[name] = _read_variant(name, config.get(name, {selector: next(iter(table))}), faults)
+    own = read(Settings, _with_task_sizes(config, values["task"], faults), "", faults)
     for name, section in SECTIONS.items():
         values[name] = _read_section(section, config.get(name, {}), name, faults)
-    for name in VARIANTS:
-        selector, table = VARIANTS[name]
-        values[name] = _read_variant(name, config.get(name, {selector: next(iter(table))}), faults)
     faults += [_unknown_message(name, config[name]) for name in config if name not in TOP_LEVEL]
     if own is None or any(value is None for value in values.values()):
         raise ConfigError(faults)
     values["init"] = values["init"].with_defaults_for(values["grid"].range)
+    values["inputs"] = inputs_with_task(values["inputs"], values["task"])
     settings = dataclasses.replace(own, **values)
     faults += _cross_checks(settings)
     if faults:
         raise ConfigError(faults)
     return settings
+
+
+def _with_task_sizes(config: Mapping[str, Any], task: Task | None, faults: list[str]) -> Mapping[str, Any]:
+    """The config with numbers for the words in and out of its width; without a width that they cannot replace."""
+    width = config.get("width")
+    if not isinstance(width, Sequence) or isinstance(width, str) or not {"in", "out"} & set(map(str, width)):
+        return config
+    others = {name: value for name, value in config.items() if name != "width"}
+    if task is None:
+        return others
+    if not task.exists:
+        typed = "-".join(map(str, width))
+        faults.append(
+            f"width={typed}: in and out are the numbers of inputs and outputs of a task; add one, such as task=f2, or"
+            " give numbers"
+        )
+        return others
+    try:
+        sizes = {"in": task.n_in, "out": task.n_out}
+    except ConfigError as error:  # a table that cannot be read
+        faults += error.faults
+        return others
+    return {**others, "width": [sizes.get(nodes, nodes) for nodes in width]}
 
 
 def _read_section(section: type, config: Any, name: str, faults: list[str]) -> Any:
@@ -175,7 +204,7 @@ def _misplaced_message(name: str, choice: Any, entry: str, value: Any) -> str:
     selector, table = VARIANTS[name]
     typed = entry if name == "init" else f"{name}.{entry}"
     owners = [other for other, variant in table.items() if entry in keys(variant)]
-    has = ", ".join(keys(table[choice]))
+    has = ", ".join(keys(table[choice])) or "none"
     if not owners and entry in TOP_LEVEL:
         return (
             f"{typed}={show(value)}: {name}.{selector}={choice} has no such knob (it has {has}); it is a key of a run"
@@ -184,7 +213,7 @@ def _misplaced_message(name: str, choice: Any, entry: str, value: Any) -> str:
         return _unknown_message(typed, value)
     return (
         f"{typed}={show(value)}: {name}.{selector}={choice} has no such knob (it has {has}); "
-        f"{entry} belongs to {name}={' or '.join(owners)}"
+        f"{entry} belongs to {f'{name}.{selector}' if name == 'task' else name}={' or '.join(owners)}"
     )
 
 
@@ -213,6 +242,9 @@ def layer_sizes(settings: Settings) -> list[LayerSize]:
 
 
 def _cross_checks(settings: Settings) -> list[str]:
+    faults = settings.task.faults(settings.width, settings.dtype)
+    if faults:  # the inputs of the task do not fit either
+        return faults
     faults = settings.inputs.faults(settings.width[0], settings.dtype)
     is_builtin = type(settings.init) in SCHEMES.values()
     if not is_builtin:

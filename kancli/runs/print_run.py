@@ -19,6 +19,7 @@ from kancli.runs.summary import summary
 from kancli.spelling import show as show_value
 from kancli.stats.options import statement
 from kancli.stats.verdicts import Verdict
+from kancli.tasks.kinds import TrainingSamples
 
 Style = Literal["short", "verbose", "line", "none"]
 
@@ -62,7 +63,11 @@ def headline(settings: Settings, typed: Mapping[str, str]) -> str:
         for knob, value in vars(settings.init).items()
         if knob in typed or f"init.{knob}" in typed
     ]
-    inputs = settings.inputs.path if isinstance(settings.inputs, File) else type(settings.inputs).__name__.lower()
+    inputs = type(settings.inputs).__name__.lower()
+    if isinstance(settings.inputs, File):
+        inputs = settings.inputs.path
+    elif isinstance(settings.inputs, TrainingSamples):
+        inputs = f"task {settings.task.label}"
     last = settings.seed + settings.n_seeds - 1
     seeds = f"seed {last}" if settings.n_seeds == 1 else f"{settings.n_seeds} networks, seeds {settings.seed} to {last}"
     model = f"KAN {width}, grid {settings.grid.size}, k {settings.k}, base {settings.base_fun}"

@@ -195,8 +195,9 @@ def _split_seed(words: Sequence[str]) -> tuple[list[str], int | None]:
 def _choices(composed: ComposedConfig, presets: Presets) -> dict[str, Any]:
     """The option of each group, or the value given in its place."""
     choices: dict[str, Any] = {**presets.defaults(), **composed.resolved.choices}
-    for group, literal in SHORTHANDS.items():
-        values = [value for key, value in composed.resolved.values if key == literal.key]
+    for group, shorthands in SHORTHANDS.items():
+        own_keys = {shorthand.key for shorthand in shorthands}
+        values = [value for key, value in composed.resolved.values if key in own_keys]
         if values:
             choices[group] = spell(values[-1])
     return choices

@@ -201,17 +201,17 @@ class _Parser:
     def arguments(self, name: str, place: int, depth: int) -> None:
         if self.token != "(":
             self.fail(f"a function has brackets, {name}(...)", place, name)
-        given = 0
+        given, bracket = 0, self.start
         while not given or self.token == ",":
             self.advance()
             self.sum(depth + 1)
             given += 1
-        self.close(place)
+        self.close(bracket)
         if given != FUNCTIONS[name]:
             self.fail(f"takes {FUNCTIONS[name]}, given: {given}", place, name)
 
-    def close(self, place: int) -> None:
+    def close(self, bracket: int) -> None:
         if self.token != ")":
-            missing = f"the bracket after character {place + 1} is not closed"
+            missing = f"the bracket at character {bracket + 1} is not closed"
             self.fail(_after_operand(self.token) if self.token else missing)
         self.advance()

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 from kancli.errors import ConfigError
-from kancli.schema import REQUIRED, Choice, Integer, Real, key
+from kancli.schema import REQUIRED, Choice, FaultError, Integer, Real, key
 from kancli.seeding import MAX_SEED
+from kancli.synonyms import nearest
 from kancli.tasks.catalogue import FEYNMAN, FUNCTIONS, KnownFunction
 from kancli.tasks.expression import FormulaKind
 from kancli.tasks.task import Regression, Task
@@ -41,6 +43,10 @@ class _Sampled(Task):
         return 1
 
     @property
+    def n_train(self) -> int:
+        return self.n
+
+    @property
     def singular(self) -> bool:
         return self.function.singular
 
@@ -55,11 +61,24 @@ class _Sampled(Task):
         return regression(self.function, n=self.n, test_n=self.test_n, noise=self.noise, seed=self.seed)
 
 
+@dataclass(frozen=True)
+class KnownName(Choice):
+    """The name of a function of the catalogue; all kinds of them describe it alike in the help."""
+
+    def check(self, value: Any) -> str:
+        if value not in self.options:
+            raise FaultError(f"one of {', '.join(self.options)}{nearest(value, self.options)}")
+        return value
+
+    def describe(self) -> str:
+        return "such as f2; with kind=feynman a label such as I.12.11"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Function(_Sampled):
     """A function of the catalogue."""
 
-    name: str = key(REQUIRED, Choice(tuple(FUNCTIONS)), "which function")
+    name: str = key(REQUIRED, KnownName(tuple(FUNCTIONS)), "name of the function")
 
     @property
     def function(self) -> KnownFunction:
@@ -74,7 +93,7 @@ class Function(_Sampled):
 class Feynman(_Sampled):
     """A dimensionless formula of physics, by its label in AI Feynman."""
 
-    name: str = key(REQUIRED, Choice(tuple(FEYNMAN)), "label of the formula")
+    name: str = key(REQUIRED, KnownName(tuple(FEYNMAN)), "label of the formula")
 
     @property
     def function(self) -> KnownFunction:

@@ -35,6 +35,11 @@ class Regression:
     test: Samples | None
     mesh: Samples | None
 
+    @property
+    def x(self) -> Tensor:
+        """The samples of the forward pass before training, `[n, n_in]`."""
+        return self.train.x
+
 
 @dataclass(frozen=True)
 class Differential(ABC):
@@ -55,6 +60,11 @@ class Differential(ABC):
     derivatives: tuple[tuple[int, ...], ...]
     rba: str = "published"
     residual_weight: float = 1.0
+
+    @property
+    def x(self) -> Tensor:
+        """The samples of the forward pass before training, `[n, 2]`."""
+        return self.collocation
 
     @abstractmethod
     def residual(self, x: Tensor, u: Mapping[tuple[int, ...], Tensor]) -> Tensor:
@@ -80,6 +90,11 @@ class Task(ABC):
     @abstractmethod
     def n_out(self) -> int:
         """Number of outputs of a network for this task."""
+
+    @property
+    @abstractmethod
+    def n_train(self) -> int:
+        """Number of training samples, or of places where an equation is imposed."""
 
     @property
     @abstractmethod
@@ -120,6 +135,10 @@ class NoTask(Task):
 
     @property
     def n_out(self) -> int:
+        return 0
+
+    @property
+    def n_train(self) -> int:
         return 0
 
     @property

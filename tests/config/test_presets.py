@@ -9,7 +9,7 @@ from kancli.config.presets import Presets, builtin_folder
 from kancli.errors import ConfigError
 
 FILES = sorted(path.relative_to(builtin_folder()) for path in builtin_folder().rglob("*.yaml"))
-GROUPS = ("width", "grid", "k", "init", "inputs", "figures", "stats", "train", "experiment")
+GROUPS = ("width", "grid", "k", "init", "inputs", "figures", "stats", "task", "train", "experiment")
 
 
 def test_every_file_is_a_preset():
@@ -37,7 +37,13 @@ def test_a_file_says_what_it_is_for(presets, path):
 
 
 # One of a group; all together they take half a minute.
-QUICK = ("width/default", "grid/coarse", "init/linear", "inputs/file", "experiment/off_grid")
+QUICK = ("width/default", "grid/coarse", "init/linear", "inputs/file", "task/f2", "experiment/off_grid")
+
+NEEDED = {
+    "inputs/file": ["inputs.path=x.csv"],
+    "inputs/task": ["task=f1"],
+    "task/expression": ["task.formula=x"],
+}
 
 
 @pytest.mark.parametrize(
@@ -56,9 +62,10 @@ def test_a_preset_runs(kan_run, presets, path):
         argv.append("figures=none")
     if option == "propagation":
         argv.append("n_seeds=2")  # of 20
-    if option == "file":
-        Path("x.csv").write_text("1,2\n3,4\n")
-        argv.append("inputs.path=x.csv")
+    argv += NEEDED.get(f"{group}/{option}", [])
+    if group == "task":
+        argv.append("width=in-2-out" if option != "none" else "width=default")
+    Path("x.csv").write_text("1,2\n3,4\n")
     sweeping = "sweeper" in str(presets.load(group, option).body)
     if sweeping:
         argv = ["-m", *argv, "figures=none"]
