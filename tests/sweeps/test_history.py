@@ -77,9 +77,18 @@ def test_ls_lists_runs_and_sweeps_newest_first(kan_run):
         ),
         (first, "run", "init=glorot figures=none", "complete", rows[2]["verdict"]),
     ]
-    lines = [line for line in kan_run("ls").out.splitlines()[2:] if line.strip() == line != ""]  # none that was folded
-    assert [row["folder"] in line for row, line in zip(rows, lines, strict=True)] == [True] * 3
     assert json.loads(kan_run("ls", "multirun", "--json").out) == rows[1:2]
+
+
+@pytest.mark.parametrize("columns", [50, 80, 120])
+def test_ls_cuts_no_word_on_any_terminal(kan_run, monkeypatch, columns):
+    typed = ["init=glorot", "gain=1.25", "width=2-8-8-1", "grid=10", "figures=none"]
+    folder = kan_run(*typed).out.splitlines()[-1]
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = kan_run("ls").out
+    assert max(map(len, out.splitlines())) <= columns
+    assert {folder, *typed, "complete"} <= set(out.split())
+    assert ("what" in out) == (columns == 120), "a table where it is wide enough"
 
 
 def test_ls_names_a_damaged_run(kan_run, tmp_path):
