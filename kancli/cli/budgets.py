@@ -1,7 +1,9 @@
-"""The expected size of signal and gradient in each layer under a scheme's laws, by quadrature; nothing is drawn."""
+"""The budgets of `kan-run explain`: the expected size of signal and gradient in each layer, by quadrature; nothing is
+drawn."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,22 +12,25 @@ from rich.table import Table
 
 from kancli.config.settings import Settings
 from kancli.config.validation import layer_sizes
+from kancli.inits.initialise import edge_laws
 from kancli.kan.basis_statistics import STANDARD_EPS
-from kancli.kan.quadrature import UNIT_INTERVAL, base_moments, basis_rule
-
-
-class Budget(NamedTuple):
-    """Expected mean squares of one layer, over the draws and over inputs x of `input_distribution`."""
-
-    base: float
-    """Share of the base branches in E[y²], with y the value of a node."""
-    spline: float
-    """Share of the spline branches in E[y²]."""
-    backward: float
-    """Sum over the layer's outputs of E[(dy/dx)²] for one input x."""
-
+from kancli.kan.quadrature import UNIT_INTERVAL, BaseMoments, base_moments, basis_rule
+from kancli.stats.budgets import InputMoments, LayerLaw, backward_budget, budget
 
 INPUTS = {"uniform": "U(-1, 1)", "normal": "N(0, 1)"}
+
+
+class LawBudget(NamedTuple):
+    """Expected mean squares of one layer, over the draws and over inputs x of `input_distribution`."""
+
+    square: float
+    """E[y²], with y the value of a node."""
+    base: float
+    """Part of the base branches in E[y²]."""
+    spline: float
+    """Part of the spline branches in E[y²]; the rest is that of the bias."""
+    backward: float
+    """Sum over the layer's outputs of E[(dy/dx)²] for one input x."""
 
 
 def input_distribution(settings: Settings) -> str:
@@ -34,51 +39,59 @@ def input_distribution(settings: Settings) -> str:
     return getattr(settings.init, "distribution", None) or default
 
 
-def budgets(settings: Settings) -> Iterator[Budget]:
-    """The budget of each layer.
+def budgets(settings: Settings) -> Iterator[LawBudget]:
+    """The budget of each layer, for inputs x that are independent; NaN where the laws give none.
 
-    With S(x) the variance of an edge's sum_m coef_m B_m(x) under the law, and S' the same with B_m':
-    E[y²]    = n_in (E[scale_base²] E[R²] + E[scale_sp²] E[S]) + n_in (n_in - 1) E[scale_base]² E[R]²;
-    backward = n_out (E[scale_base²] E[R'²] + E[scale_sp²] E[S']).
-    The coefficients must have mean 0, so that base and spline do not correlate. Where a scheme standardises the
-    bases, B_m is the standardised one.
+    Where a scheme standardises the bases, B_m is the standardised one.
     """
     distribution = input_distribution(settings)
     base = base_moments(settings.base_fun, distribution, settings.grid.range)
     for size in layer_sizes(settings):
-        laws = settings.init.laws(size)
+        laws, mask = settings.init.laws(size), settings.init.mask(size)
+        law = LayerLaw.of(edge_laws(laws, mask))
         weight, values, slopes = basis_rule(size.grid_range, size.grid, size.k, distribution)
         if settings.init.standardises:
             mean = weight @ values
             spread = (weight @ values**2 - mean**2 + STANDARD_EPS) ** 0.5
             values, slopes = (values - mean) / spread, slopes / spread
-        mean_square = {name: law.mean**2 + law.std**2 for name, law in laws.items()}
-        between_edges = size.n_in * (size.n_in - 1) * laws["scale_base"].mean ** 2 * base.mean**2
-        spline, slope = (
-            float(weight @ laws["coef"].combined_variance(basis) * mean_square["scale_sp"])
-            for basis in (values, slopes)
+        # Edges that are on, of each output.
+        n_edges = [size.n_in] * size.n_out if mask is None else [sum(column) for column in zip(*mask, strict=True)]
+        spline, spline_slope = (float(weight @ laws["coef"].combined_variance(basis)) for basis in (values, slopes))
+        share = sum(n_edges) / size.n_in  # outputs of an input
+        yield LawBudget(
+            *map(float, budget(law, _input_moments(base, spline, n_edges))),
+            backward=float(backward_budget(law, share * base.slope, share * spline_slope)),
         )
-        yield Budget(
-            base=size.n_in * mean_square["scale_base"] * base.value + between_edges,
-            spline=size.n_in * spline,
-            backward=size.n_out * (mean_square["scale_base"] * base.slope + slope),
-        )
+
+
+def _input_moments(base: BaseMoments, spline: float, n_edges: list[int]) -> InputMoments:
+    """The moments for independent inputs.
+
+    Args:
+        spline: Var[sum_m coef_m B_m(x)].
+        n_edges: the edges that are on, of each output.
+    """
+    n, pairs = sum(n_edges) / len(n_edges), sum(n * (n - 1) for n in n_edges) / len(n_edges)
+    return InputMoments(
+        base_sum=n * base.mean,
+        base_sum_square=n * base.value + pairs * base.mean**2,
+        base_square=n * base.value,
+        spline_variance=n * spline,
+    )
 
 
 def has_budgets(settings: Settings) -> bool:
     """Whether the laws are such that `budgets` holds."""
-    laws = [settings.init.laws(size) for size in layer_sizes(settings)]
-    return not any(law["coef"].mean or ("bias" in law and (law["bias"].mean or law["bias"].std)) for law in laws)
+    return all(math.isfinite(expected.square) for expected in budgets(settings))
 
 
 def budget_tables(settings: Settings) -> list[Table | str]:
     """The budgets of all layers, ready to print, or the reason why there are none."""
     if not has_budgets(settings):
-        return ["no budgets: they need coefficients of mean 0 and no bias"]
+        return ["no budgets: they need coefficients of mean 0 and one law for all edges"]
     table = Table("layer", "E[y²]", "of the base", "of the spline", "backward", box=box.SIMPLE_HEAD, show_edge=False,
                   pad_edge=False)  # fmt: skip
-    for layer, budget in enumerate(budgets(settings)):
-        numbers = (budget.base + budget.spline, *budget)
+    for layer, numbers in enumerate(budgets(settings)):
         table.add_row(str(layer), *(f"{number:.4g}" for number in numbers))
     low, high = settings.grid.range
     inputs = INPUTS.get(input_distribution(settings), f"U({low:g}, {high:g})")

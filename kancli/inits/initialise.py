@@ -6,10 +6,10 @@ import contextlib
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from kancli.inits.laws import Constant
+from kancli.inits.laws import Constant, Masked, RowInvariant
 from kancli.inits.normal_scores import score_sums
 from kancli.inits.scheme import LayerSize, Scheme
 from kancli.seeding import stream, streams
@@ -39,22 +39,36 @@ class DeclaredMoments(NamedTuple):
     mean_error: float  # standard error of the tensor's mean
     variance_error: float  # standard error of its mean squared distance from the law's mean
     scores: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, int] | None]  # `score_sums` of tensors `[s, ...]`
+    edge: Law | None  # its law in `edge_laws`
 
 
 def declared(model: KAN, scheme: Scheme) -> list[dict[str, DeclaredMoments]]:
     """Expected statistics of each layer's tensors, by tensor."""
 
-    def moments(law: Law, tensor: Tensor) -> DeclaredMoments:
+    def moments(law: Law, edge: Law | None, tensor: Tensor) -> DeclaredMoments:
         import torch
 
         shape = tuple(tensor.shape if model.n_members is None else tensor.shape[1:])
         scores = functools.partial(score_sums, law, eps=torch.finfo(tensor.dtype).eps)
-        return DeclaredMoments(law.mean, law.std, law.mean_error(shape), law.variance_error(shape), scores)
+        return DeclaredMoments(law.mean, law.std, law.mean_error(shape), law.variance_error(shape), scores, edge)
 
-    return [
-        {name: moments(law, getattr(layer, name)) for name, law in scheme.laws(size_of(layer)).items()}
-        for layer in model.layers
-    ]
+    layers = []
+    for layer in model.layers:
+        laws = scheme.laws(size := size_of(layer))
+        edges = edge_laws(laws, scheme.mask(size))
+        layers.append({name: moments(law, edges[name], getattr(layer, name)) for name, law in laws.items()})
+    return layers
+
+
+def edge_laws(laws: Mapping[str, Law], mask: Sequence[Sequence[bool]] | None) -> dict[str, Law | None]:
+    """The law of each tensor on the edges that a mask leaves on; None where it differs from edge to edge."""
+
+    def on_edge(law: Law) -> Law | None:
+        if isinstance(law, Masked):
+            return law.law if mask is not None and law.kept == tuple(map(tuple, mask)) else None
+        return law if isinstance(law, RowInvariant) or law.rows(slice(0, 1)) is law else None
+
+    return {name: on_edge(law) for name, law in laws.items()}
 
 
 def init_(model: KAN, scheme: Scheme, *, seed: int | Sequence[int]) -> KAN:

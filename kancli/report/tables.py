@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_CELLS = 200
 MAX_VALUES = 24  # of a key in the table of its effects
+BUDGET_COLUMNS = ("square_law", "square_measured", "backward_law", "backward_measured")
 UNKNOWN = "unknown to this version of kancli"
 
 
@@ -171,7 +172,7 @@ def layers(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         flat({name: entry for name, entry in layer.items() if name not in ("nodes", "edges")}) for layer in layers
     ]
     lines = []
-    for name in LAYER_COLUMNS:
+    for name in (*LAYER_COLUMNS, *BUDGET_COLUMNS):
         values = [layer.get(name, layer.get(f"{name}_mean")) for layer in flat_layers]
         if any(value is not None for value in values):
             lines.append([name, *map(format_number, values)])

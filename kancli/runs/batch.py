@@ -68,7 +68,9 @@ def _stack_laws(laws: Sequence[list[dict[str, DeclaredMoments]]]) -> list[dict[s
     """Join what each run's scheme declares into arrays over the runs, by layer and tensor."""
 
     def stack(moments: Sequence[DeclaredMoments]) -> Declared:
-        return Declared(*map(np.array, zip(*moments, strict=True)))
+        columns = zip(DeclaredMoments._fields, zip(*moments, strict=True), strict=True)
+        objects = ("scores", "edge")
+        return Declared(**{name: np.fromiter(column, object if name in objects else float) for name, column in columns})
 
     return [
         {name: stack([layer[name] for layer in layers]) for name in layers[0]} for layers in zip(*laws, strict=True)

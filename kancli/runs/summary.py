@@ -39,7 +39,24 @@ def summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headline: str
     ]
     if isinstance(stats["layers"][0]["off_grid"], Mapping):
         lines.append("all of them means over the members: stats.json has their sd, 95 % intervals and quantiles")
-    return [headline, table, *lines, *remarks(stats), "", verdict_table(verdicts)]
+    return [headline, table, *lines, *remarks(stats), "", *budget_table(stats["layers"]), verdict_table(verdicts)]
+
+
+def budget_table(layers: Sequence[Mapping[str, Any]]) -> list[Table | str]:
+    """Each layer's mean squares as its law expects them and as measured, ready to print; empty without a law."""
+    names = {"square": "E[y²]", "backward": "backward"}
+    found = [name for name in names if any(typical(layer.get(name, {}).get("law")) is not None for layer in layers)]
+    if not found:
+        return []
+    table = Table("layer", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for name in found:
+        for column in (f"{names[name]} by the law", "measured"):
+            table.add_column(column, justify="right", no_wrap=True)
+    for layer in layers:
+        values = (number(typical(layer[name][source])) for name in found for source in ("law", "measured"))
+        table.add_row(str(layer["layer"]), *values)
+    backward = "; backward: sum over a layer's outputs of (dy/dx)² for one input" if "backward" in found else ""
+    return [table, f"by the law: over draws of this layer, for the values that enter it{backward}", ""]
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table:

@@ -55,8 +55,10 @@ class Collector:
         self.nodes = [NodeValues(similarity=level != "none") for _ in model.width]
         options = MeasureOptions.of(level, n_first=n_first, n_quantiles=n_quantiles, flat=flat, ranges=ranges)
         self.layers = [
-            LayerCollector(layer, preacts, output, options)
-            for layer, (preacts, output) in zip(model.layers, itertools.pairwise(self.nodes), strict=True)
+            LayerCollector(layer, preacts, output, options, laws)
+            for layer, (preacts, output), laws in zip(
+                model.layers, itertools.pairwise(self.nodes), self.declared, strict=True
+            )
         ]
 
     @np.errstate(all="ignore")
@@ -102,6 +104,8 @@ class Collector:
             edges |= {**edge_parameters(samples.layer), **edge_statistics(samples)}
         if gradients is not None:
             layer |= gradients.layers[number]
+            slopes = gradients.slopes[number]
+            layer["backward"] = {"law": samples.budget.backward(slopes), "measured": slopes.square}
             nodes["gradient"] = gradients.nodes[number]
         return LayerStats(
             n_in=samples.layer.n_in,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -46,6 +47,14 @@ class EdgeMoments:
     def square(self) -> Array:
         """E[phi^2]"""
         return self.variance + self.mean**2
+
+
+class BasisMeans(NamedTuple):
+    """Means over the samples."""
+
+    base_square: Array  # [s, i]          b(x)^2
+    bases: Array  # [s, i, K]             B_m
+    products: Array  # [s, i, K, k + 1]   B_m B_{m+r}
 
 
 class BasisMoments:
@@ -139,6 +148,12 @@ class BasisMoments:
                 by_interval = _weigh(values, moments)
                 sums[..., number] += by_interval[..., self.k - local : self.k - local + self.n_basis]
         return sums
+
+    def means(self) -> BasisMeans:
+        """The means of the squares of b(x), of the bases and of their products."""
+        products, shift = self.products / self.n, self.shift[..., 0]
+        base_square = products[..., 0, 0] + shift * (2 * products[..., 0, 2] + shift)
+        return BasisMeans(base_square, self.cross[..., 2] / self.n, self.bases / self.n)
 
     def edges(self, coef: Tensor, offset: Tensor, scale_base: Tensor) -> EdgeMoments:
         """Moments of phi = sum_m coef_m B_m + offset + scale_base b(x).

@@ -75,6 +75,14 @@ LAYER = {
     "effective_rank": "(tr C)² / sum_jk C_jk²: participation ratio of C's eigenvalues, from 1 to the number of nodes",
     "node_distance": "sqrt((1/m - 1) / (r - 1)), m the mean over pairs of nodes leaving of their squared correlation, r"
     " the effective rank of the values entering: 0 where all nodes are one function, about 1 for independent weights",
+    "square.law": "E[y²] of a node's value y over the draws of this layer's parameters, for the values that entered it:"
+    " the budget of `kan-run explain` with these samples as inputs",
+    "square.base": "the part of square.law that comes from the base branches",
+    "square.spline": "the part that comes from the spline branches; the rest comes from the bias",
+    "square.measured": "mean of y² over samples and nodes, output.rms squared: what square.law expects",
+    "backward.law": "sum over the layer's outputs of E[(dy/dx)²] over those draws, mean over its inputs x and the first"
+    " stats.ntk.n samples: the backward budget of `kan-run explain` (full)",
+    "backward.measured": "sum over the layer's outputs of (dy/dx)², the same mean: what backward.law expects (full)",
     "edge_distance": "rms distance of two edges out of one input over that of two orthogonal ones:"
     " sqrt((n_out sum_j E[phi_j²] - E[(sum_j phi_j)²]) / ((n_out - 1) sum_j E[phi_j²])), summed over inputs",
     "gradient.values": "rms of d(u.y)/d(value entering) over samples, nodes and random unit vectors u; exact, since"

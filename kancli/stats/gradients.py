@@ -23,6 +23,7 @@ from kancli.kan.layer import KANLayer
 from kancli.kan.network import KAN
 from kancli.kan.threads import one_blas_thread, thread_pool
 from kancli.stats.running_moments import Array
+from kancli.stats.slopes import SlopeMoments, slope_moments
 
 MIN_EIGENVALUE = 1e-9  # of the largest: smaller eigenvalues count as this in a condition number
 MAX_SLOPES = 2**22  # slopes of one layer held at a time
@@ -34,6 +35,7 @@ class GradientStats:
     """Statistics of the backward pass by their names in stats.json, `[s]` unless noted otherwise."""
 
     layers: list[dict[str, Any]]  # by name, or by name and name
+    slopes: list[SlopeMoments]  # per layer
     nodes: list[Array]  # per layer [s, i]: rms gradient with respect to the value of each node entering
     jacobian: dict[str, Array]
     ntk: dict[str, Any]  # `eigenvalues` [s, n], `trace_share` by tensor
@@ -78,8 +80,10 @@ def measure_gradients(model: KAN, x: Tensor) -> GradientStats:
         parts = list(workers.map(measure, groups))
     layers = zip(*(part.layers for part in parts), strict=True)
     nodes = zip(*(part.nodes for part in parts), strict=True)
+    slopes = zip(*(part.slopes for part in parts), strict=True)
     return GradientStats(
         [_joined(layer) for layer in layers],
+        [SlopeMoments(*map(np.concatenate, zip(*layer, strict=True))) for layer in slopes],
         [np.concatenate(layer) for layer in nodes],
         _joined([part.jacobian for part in parts]),
         _joined([part.ntk for part in parts]),
@@ -99,7 +103,7 @@ def _measure(model: KAN, x: Tensor) -> GradientStats:
     (s, n, _), n_last = x.shape, model.width[-1]
     jacobian = np.broadcast_to(np.eye(n_last), (s, n, n_last, n_last))  # [s, n, c, o], dy/d(values leaving)
     kernel = np.zeros((s, n, n))
-    layers, nodes, traces = [], [], {}
+    layers, nodes, slopes, traces = [], [], [], {}
     leaving_rms = np.full(s, n_last**-0.5)  # rms gradient with respect to the values leaving
     for layer, values in zip(reversed(model.layers), reversed(entering), strict=True):
         terms = _terms(layer, values)
@@ -108,14 +112,15 @@ def _measure(model: KAN, x: Tensor) -> GradientStats:
             n_entries = getattr(layer, name).numel() // s
             traces[name] = traces.get(name, 0.0) + rms**2 * (n * n_entries * n_last)
         _add_kernel_(kernel, layer, terms, jacobian)
-        jacobian = _through(layer, values, jacobian)
+        jacobian, squares = _through(layer, values, jacobian)
+        slopes.append(slope_moments(layer, values, squares))
         square = (jacobian**2).sum(axis=2).mean(axis=1) / n_last  # [s, i]
         entering_rms = np.sqrt(square.mean(axis=-1))
         nodes.append(np.sqrt(square))
         layers.append({"gradient": {"values": entering_rms, **gradient}, "gradient_gain": entering_rms / leaving_rms})
         leaving_rms = entering_rms
     ntk = _kernel_statistics(kernel) | {"trace_share": _shares(traces)}
-    return GradientStats(layers[::-1], nodes[::-1], _jacobian_statistics(jacobian), ntk)
+    return GradientStats(layers[::-1], slopes[::-1], nodes[::-1], _jacobian_statistics(jacobian), ntk)
 
 
 @dataclass(frozen=True)
@@ -146,12 +151,16 @@ def _terms(layer: KANLayer, x: Tensor) -> _Terms:
     return _Terms(bases, base, spline * mask[:, None], scale_sp, mask)
 
 
-def _through(layer: KANLayer, x: Tensor, jacobian: Array) -> Array:
-    """dy/dx `[s, n, c, i]` from dy/dvalues `[s, n, c, o]`."""
+def _through(layer: KANLayer, x: Tensor, jacobian: Array) -> tuple[Array, Array]:
+    """dy/dx `[s, n, c, i]` from dy/dvalues `[s, n, c, o]`; and the sum of the squared slopes of all edges, `[s, n]`."""
     step = max(1, MAX_SLOPES // (layer.n_in * layer.n_out * len(x)))
     chunks = [slice(begin, begin + step) for begin in range(0, x.shape[1], step)]
-    parts = [np.matmul(jacobian[:, rows], layer.slopes(x[:, rows]).transpose(-2, -1).numpy()) for rows in chunks]
-    return np.concatenate(parts, axis=1)
+    parts, squares = [], []
+    for rows in chunks:
+        slopes = layer.slopes(x[:, rows]).numpy()  # [s, rows, i, o]
+        parts.append(np.matmul(jacobian[:, rows], slopes.swapaxes(-2, -1)))
+        squares.append((slopes**2).reshape(*slopes.shape[:2], -1).sum(axis=-1))
+    return np.concatenate(parts, axis=1), np.concatenate(squares, axis=1)
 
 
 def _by_parameters(layer: KANLayer, terms: _Terms, jacobian: Array) -> dict[str, Array]:

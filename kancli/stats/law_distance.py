@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kancli.stats.budgets import EdgeLaw
 from kancli.stats.network_stats import LayerStats
 from kancli.stats.running_moments import Array
 
@@ -30,6 +31,7 @@ class Declared(NamedTuple):
     mean_error: float | Array  # standard error of the mean of all entries
     variance_error: float | Array  # standard error of the mean squared distance of all entries from the declared mean
     scores: Scores | Array
+    edge: EdgeLaw | Array | None = None  # the law of the entries on one edge; None where it differs from edge to edge
 
 
 @np.errstate(all="ignore")

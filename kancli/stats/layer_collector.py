@@ -5,6 +5,7 @@ Shapes: n samples, s members (1 for a single model), i inputs, o outputs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +16,8 @@ from torch import Tensor
 from kancli.kan.layer import KANLayer, LayerTrace
 from kancli.stats.curvature import edge_curvature
 from kancli.stats.edge_moments import BasisMoments, EdgeMoments
+from kancli.stats.law_distance import Declared
+from kancli.stats.layer_budget import LayerBudget
 from kancli.stats.network_stats import BELOW_ROUNDING, EdgeRanges
 from kancli.stats.nodes import NodeValues
 from kancli.stats.non_finite import NonFiniteCounts, with_member_axis
@@ -54,10 +57,19 @@ class LayerCollector:
 
     Args:
         preacts, output: the values entering and leaving the layer, accumulated by the caller.
+        declared: what the scheme's law declares, by tensor.
     """
 
-    def __init__(self, layer: KANLayer, preacts: NodeValues, output: NodeValues, options: MeasureOptions) -> None:
+    def __init__(
+        self,
+        layer: KANLayer,
+        preacts: NodeValues,
+        output: NodeValues,
+        options: MeasureOptions,
+        declared: Mapping[str, Declared],
+    ) -> None:
         self.layer, self.preacts, self.output, self.options = layer, preacts, output, options
+        self.budget = LayerBudget(layer, declared)
         self.non_finite = NonFiniteCounts(layer, preacts, output)
         self.first_samples = SampleBuffer(max(options.n_first, options.n_quantiles))
         self.basis_moments = BasisMoments(layer)
@@ -79,6 +91,7 @@ class LayerCollector:
             for tensor in (trace.preacts, trace.base, trace.postacts, trace.terms.first)
         )
         self.basis_moments.update(first_basis, b, x)
+        self.budget.update(b)
         self.first_samples.update(x, y)
         is_outside = (x < self.grid_low.unsqueeze(-2)) | (x > self.grid_high.unsqueeze(-2))
         self.off_grid = self.off_grid + is_outside.sum(dim=1).numpy()

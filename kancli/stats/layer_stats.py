@@ -32,6 +32,7 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
     `roughness`: see `SampleBuffer.along_x`; mean and max over edges that vary. `monotone`: share of edges that are.
     `curvature` (`full`): see `edge_curvature`; mean and max over edges.
     `correlation`, `effective_rank`: see `NodeValues.similarity_statistics`. `node_distance`: see `nodes.node_distance`.
+    `square`: `law`, `base` and `spline`, see `LayerBudget.squares`; `measured`, the mean square of the values leaving.
     `edge_distance`: rms distance of two edges out of one input, over that of two orthogonal ones:
         sqrt((n_out sum_j E[phi_j^2] - E[(sum_j phi_j)^2]) / ((n_out - 1) sum_j E[phi_j^2])), sums also over the
         inputs. 0 where all edges out of an input are the same function.
@@ -56,6 +57,7 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
         **samples.output.similarity_statistics(),
         "node_distance": node_distance(samples.preacts, samples.output),
         "edge_distance": _edge_distance(samples),
+        "square": {**samples.budget.squares(samples.basis_moments), "measured": output["rms"] ** 2},
     }
     if samples.options.full:
         stats["curvature"] = _mean_and_max(samples.curvature)

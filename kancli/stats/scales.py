@@ -34,6 +34,8 @@ PATTERNS = {
     "propagation_*_by_layer": Scale.RATIO,
     "gain_*": Scale.RATIO,
     "gradient*": Scale.SIZE,
+    "square_*": Scale.SIZE,
+    "backward_*": Scale.SIZE,
     "spline_share": Scale.RATIO,
     "variance_share_base": Scale.RATIO,
     "variance_share_spline": Scale.RATIO,

@@ -18,12 +18,17 @@ SCHEMA = 2
 NO_INTERVAL = "no interval of this statistic holds over few members, or it is 0 in some of them"
 ONE_SINGULAR_VALUE = "the Jacobian of one input or one output has one singular value"
 NOT_MEASURED = "not measured at this level of stats"
+NO_BUDGET = (
+    "no budget: it needs a scheme's draws, one law for all edges, coefficients of mean 0, and knots as they were"
+)
 # Reasons why a number has no value although nothing is wrong, by a part of its path.
 UNDEFINED_REASONS = {
     ".z": "its law has no randomness",
     ".z_std": "its law has no randomness",
     ".correlation.": "there is no pair of nodes that vary",
     ".node_distance": "there is no pair of nodes that vary, or the values entering are one variable",
+    ".square.": NO_BUDGET,
+    ".backward.law": NO_BUDGET,
     ".edge_distance": "no two edges come out of one input, or all are 0",
 }
 

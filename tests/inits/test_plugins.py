@@ -191,7 +191,7 @@ def test_budgets_need_coefficients_of_mean_0(kan_run, own):
     path.write_text(path.read_text().replace("coef = Normal(0.0", "coef = Normal(1.0"))
     outcome = kan_run("explain", "--config-dir", str(own), "init=shrinking")
     assert outcome.code == 0, outcome.err
-    assert "no budgets: they need coefficients of mean 0 and no bias" in outcome.out
+    assert "no budgets: they need coefficients of mean 0 and one law for all edges" in outcome.out
     assert "of the spline" not in outcome.out
 
 

@@ -235,7 +235,7 @@ def test_the_standard_error_of_the_mean_square_is_that_of_many_draws(name):
     if model is None:
         model = KAN([4, 3], grid=5, k=3, base_fun=base_function("silu"), base_name="silu", n_members=4000, bias=True)
         init_(model, scheme, seed=0)
-    for tensor, (mean, std, _, variance_error, _) in declared(model, scheme)[0].items():
+    for tensor, (mean, std, _, variance_error, *_) in declared(model, scheme)[0].items():
         values = getattr(model.layers[0], tensor).detach().double().flatten(1)
         squares = (values - mean).square().mean(1)
         if std:
