@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from kancli.cli.arguments import WIDTH
 from kancli.cli.verbs import VERBS
@@ -191,6 +191,12 @@ def describe_keys(keys: Iterable[LegalKey]) -> Iterator[str]:
             yield f"  {key.path}"
             yield f"{'':<20}{key.help}"
         yield f"{'':<20}{key.kind.describe()}{unit} [{default}]{where}"
+
+
+def describe_facts(facts: Mapping[str, str]) -> Iterator[str]:
+    """A line for each fact by its heading, wrapped."""
+    column = max(map(len, facts)) + 2
+    yield from (_wrap(f"{heading:<{column}}{text}") for heading, text in facts.items())
 
 
 def _verbs() -> Iterator[str]:

@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         {
             "kan-run explain init=glorot width=2-8-8-1 grid=20": "laws, budgets and origins",
             "kan-run explain glorot": "a preset by its bare name",
+            "kan-run explain burgers": "a task: formula, domain, data and source",
             "kan-run explain stats": "formula and source of each statistic",
             "kan-run explain verdicts": "meaning and bounds of each verdict",
             "kan-run explain spline_inert": "one verdict, or one statistic",
@@ -58,6 +59,8 @@ def _lines_of(words: list[str], presets: Presets) -> tuple[list[Table | str], di
     if len(words) == 1 and words[0] in CHAPTERS:
         return CHAPTERS[words[0]]()
     overrides = [_with_group(word, presets) for word in words]
+    if len(overrides) == 1 and overrides[0].startswith("task="):
+        return _task(overrides[0], presets)
     if len(words) == 1 and overrides[0].replace(".", "").isidentifier():
         return _definition(words[0], presets)
     return _explanation(overrides, presets)
@@ -108,6 +111,23 @@ def _verdicts() -> tuple[list[Table | str], dict[str, Any]]:
 
 
 CHAPTERS = {"stats": _definitions, "verdicts": _verdicts}
+
+
+def _task(word: str, presets: Presets) -> tuple[list[Table | str], dict[str, Any]]:
+    """What a task is, whether or not the default width fits it.
+
+    Raises:
+        ConfigError: the word has a fault.
+    """
+    from kancli.cli.chapters import describe_facts
+    from kancli.config.compose import compose
+    from kancli.config.validation import read_task
+
+    composed = compose([word], presets)
+    if composed.resolved.faults:
+        raise ConfigError(composed.resolved.faults)
+    facts = read_task(composed.config).facts()
+    return list(describe_facts(facts)), facts
 
 
 def _explanation(overrides: list[str], presets: Presets) -> tuple[list[Table | str], dict[str, Any]]:

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from kancli.cli.budgets import budget_tables, budgets, has_budgets
+from kancli.cli.chapters import describe_facts
 from kancli.config.compose import CONFIG_NAME, ComposedConfig
 from kancli.config.nested import flatten
 from kancli.config.presets import Presets
@@ -29,6 +30,7 @@ def explain(composed: ComposedConfig, presets: Presets) -> list[Table | str]:
     return [
         inspect.cleandoc(type(settings.init).__doc__ or ""),
         "",
+        *([*describe_facts(settings.task.facts()), ""] if settings.task.exists else []),
         _law_table(settings),
         *settings.init.remarks(layer_sizes(settings)[0]),
         STREAMS,
@@ -59,7 +61,8 @@ def explanation_document(composed: ComposedConfig, presets: Presets) -> dict[str
             }
         )
     values = {path: {"value": value, "origin": origins.get(path)} for path, value in flatten(composed.config)}
-    return {"law": inspect.cleandoc(type(settings.init).__doc__ or ""), "layers": layers, "values": values}
+    law, task = inspect.cleandoc(type(settings.init).__doc__ or ""), settings.task
+    return {"law": law, "task": task.facts() if task.exists else None, "layers": layers, "values": values}
 
 
 def _plain(value: Any) -> float | None:

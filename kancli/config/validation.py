@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kancli.config.finite import find_infinite
 from kancli.config.memory import RunSize
 from kancli.config.settings import Activations, Grid, Settings, Sweep
+from kancli.config.task_width import with_task_sizes
 from kancli.errors import ConfigError, one_line
 from kancli.figures.options import FigureOptions, name_faults
 from kancli.inits import SCHEMES
@@ -99,7 +100,7 @@ def validate(config: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {}
     for name, (selector, table) in VARIANTS.items():
         values[name] = _read_variant(name, config.get(name, {selector: next(iter(table))}), faults)
-    own = read(Settings, _with_task_sizes(config, values["task"], faults), "", faults)
+    own = read(Settings, with_task_sizes(config, values["task"], faults), "", faults)
     for name, section in SECTIONS.items():
         values[name] = _read_section(section, config.get(name, {}), name, faults)
     faults += [_unknown_message(name, config[name]) for name in config if name not in TOP_LEVEL]
@@ -114,27 +115,17 @@ def validate(config: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _with_task_sizes(config: Mapping[str, Any], task: Task | None, faults: list[str]) -> Mapping[str, Any]:
-    """The config with numbers for the words in and out of its width; without a width that they cannot replace."""
-    width = config.get("width")
-    if not isinstance(width, Sequence) or isinstance(width, str) or not {"in", "out"} & set(map(str, width)):
-        return config
-    others = {name: value for name, value in config.items() if name != "width"}
+def read_task(config: Mapping[str, Any]) -> Task:
+    """The task of a composed config, without a check against its other keys.
+
+    Raises:
+        ConfigError: a key of the task has a fault.
+    """
+    faults: list[str] = []
+    task = _read_variant("task", config.get("task", {"kind": "none"}), faults)
     if task is None:
-        return others
-    if not task.exists:
-        typed = "-".join(map(str, width))
-        faults.append(
-            f"width={typed}: in and out are the numbers of inputs and outputs of a task; add one, such as task=f2, or"
-            " give numbers"
-        )
-        return others
-    try:
-        sizes = {"in": task.n_in, "out": task.n_out}
-    except ConfigError as error:  # a table that cannot be read
-        faults += error.faults
-        return others
-    return {**others, "width": [sizes.get(nodes, nodes) for nodes in width]}
+        raise ConfigError(faults)
+    return task
 
 
 def _read_section(section: type, config: Any, name: str, faults: list[str]) -> Any:

@@ -18,6 +18,8 @@ from kancli.tasks.expression import FormulaKind
 from kancli.tasks.task import Regression, Task
 
 COUNT = Integer(1, 10**9)
+# Points a side of the mesh for the relative error, by number of inputs; with more inputs there is none.
+MESH_SIDES = {1: 1000, 2: 200, 3: 30, 4: 10, 5: 10}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,20 @@ class _Sampled(Task):
     def singular(self) -> bool:
         return self.function.singular
 
+    def facts(self) -> dict[str, str]:
+        function, sides = self.function, MESH_SIDES.get(self.n_in)
+        facts = super().facts() | ({"formula": function.text} if function.title else {})
+        facts["domain"] = f"[{function.low:g}, {function.high:g}]" + (f"^{self.n_in}" if self.n_in > 1 else "")
+        facts["training"] = f"{self.n} uniform samples"
+        if self.noise:
+            facts["training"] += f", targets with noise of standard deviation {self.noise:g}"
+        facts["test"] = f"{self.test_n} uniform samples"
+        mesh = "the test samples" if sides is None else f"a regular mesh of {sides}^{self.n_in} points"
+        facts["error"] = f"relative L2 norm on {mesh}"
+        if self.singular:
+            facts["singular"] = "a pole on the domain: a few samples decide the errors, which rank no networks"
+        return facts | ({"source": function.source} if function.source else {})
+
     def data(self) -> Regression:
         """Uniform samples from the streams "task/train" and "task/test", and a regular mesh.
 
@@ -58,7 +74,8 @@ class _Sampled(Task):
         """
         from kancli.tasks.sampling import regression
 
-        return regression(self.function, n=self.n, test_n=self.test_n, noise=self.noise, seed=self.seed)
+        side = MESH_SIDES.get(self.n_in)
+        return regression(self.function, n=self.n, test_n=self.test_n, side=side, noise=self.noise, seed=self.seed)
 
 
 @dataclass(frozen=True)
@@ -86,7 +103,7 @@ class Function(_Sampled):
 
     @property
     def label(self) -> str:
-        return f"{self.name}: {self.function.text}"
+        return f"{self.name}: {self.function.title or self.function.text}"
 
 
 @dataclass(frozen=True, kw_only=True)

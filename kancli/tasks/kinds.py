@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from kancli.inputs.samplers import COUNT, Normal, Sampler
 from kancli.schema import Optional, derived, key
 from kancli.tasks.functions import Expression, Feynman, Function
+from kancli.tasks.pdes import Equation
 from kancli.tasks.task import NoTask, Task
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ TASKS: dict[str, type[Task]] = {
     "none": NoTask,
     "function": Function,
     "feynman": Feynman,
+    "pde": Equation,
     "expression": Expression,
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -11,15 +13,15 @@ from kancli.tasks.catalogue import KnownFunction
 from kancli.tasks.evaluate import evaluate
 from kancli.tasks.task import Regression, Samples
 
-# Points a side of the mesh for the relative error, by number of inputs; with more inputs there is none.
-MESH_SIDES = {1: 1000, 2: 200, 3: 30, 4: 10, 5: 10}
 
-
-def regression(function: KnownFunction, *, n: int, test_n: int, noise: float, seed: int) -> Regression:
+def regression(
+    function: KnownFunction, *, n: int, test_n: int, side: int | None, noise: float, seed: int
+) -> Regression:
     """The data of a function: uniform training and test samples, and a mesh with its ends.
 
     Args:
         n, test_n: numbers of training and test samples.
+        side: number of points a side of the mesh; None for no mesh.
         noise: standard deviation of the noise on the training targets.
         seed: of the private streams "task/train", "task/test" and "task/noise".
 
@@ -31,13 +33,9 @@ def regression(function: KnownFunction, *, n: int, test_n: int, noise: float, se
         draws = stream(seed, "task/noise").standard_normal((n, 1))
         train = Samples(train.x, train.y + noise * torch.from_numpy(draws))
     test = _samples(function, _uniform(function, test_n, seed, "test"))
-    side = MESH_SIDES.get(function.formula.n_in)
-    mesh = (
-        None
-        if side is None
-        else _samples(function, regular_mesh(function.low, function.high, [side] * function.formula.n_in))
-    )
-    return Regression(train, test, mesh)
+    n_in = function.formula.n_in
+    mesh = None if side is None else regular_mesh([(function.low, function.high)] * n_in, [side] * n_in)
+    return Regression(train, test, None if mesh is None else _samples(function, mesh))
 
 
 def _uniform(function: KnownFunction, n: int, seed: int, part: str) -> Tensor:
@@ -47,10 +45,18 @@ def _uniform(function: KnownFunction, n: int, seed: int, part: str) -> Tensor:
     return torch.where(x.abs() < function.gap, torch.copysign(torch.full_like(x, function.gap), x), x)
 
 
-def regular_mesh(low: float, high: float, sides: list[int]) -> Tensor:
-    """A regular mesh over [low, high] in every dimension, ends included, `[product of sides, len(sides)]`, float64."""
-    axes = [torch.linspace(low, high, side, dtype=torch.float64) for side in sides]
-    return torch.cartesian_prod(*axes).reshape(-1, len(sides))
+def regular_mesh(limits: Sequence[tuple[float, float]], sides: Sequence[int]) -> Tensor:
+    """A regular mesh over a box, ends included; the last input varies first.
+
+    Args:
+        limits: low and high by input.
+        sides: number of points by input.
+
+    Returns:
+        `[product of sides, len(sides)]`, float64.
+    """
+    axes = [torch.linspace(low, high, side, dtype=torch.float64) for (low, high), side in zip(limits, sides)]
+    return torch.cartesian_prod(*axes).reshape(-1, len(axes))
 
 
 def _samples(function: KnownFunction, x: Tensor) -> Samples:

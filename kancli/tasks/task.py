@@ -58,7 +58,7 @@ class Differential(ABC):
     boundary: Samples
     mesh: Samples
     derivatives: tuple[tuple[int, ...], ...]
-    rba: str = "published"
+    rba: str = "detached"
     residual_weight: float = 1.0
 
     @property
@@ -106,6 +106,10 @@ class Task(ABC):
         """Whether a pole on the domain makes the relative error say nothing about a network."""
         return False
 
+    def facts(self) -> dict[str, str]:
+        """What the task is, by headings, for `kan-run explain`."""
+        return {"task": self.label, "network": f"{_count(self.n_in, 'input')}, {_count(self.n_out, 'output')}"}
+
     def faults(self, width: tuple[int, ...], dtype: str = "float32") -> list[str]:
         """Reasons why a network of this width and number type cannot learn the task, one line each."""
         if (width[0], width[-1]) == (self.n_in, self.n_out):
@@ -144,6 +148,9 @@ class NoTask(Task):
     @property
     def label(self) -> str:
         return "none"
+
+    def facts(self) -> dict[str, str]:
+        return {"task": "none; the network is measured at its initialisation"}
 
     def faults(self, width: tuple[int, ...], dtype: str = "float32") -> list[str]:
         return []

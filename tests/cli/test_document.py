@@ -16,7 +16,7 @@ def runs(kan_run):
 
 # Words for every verb, and the keys of their documents; None where these are not fixed.
 CALLS = {
-    "explain": (["glorot"], ["law", "layers", "values"]),
+    "explain": (["glorot"], ["law", "task", "layers", "values"]),
     "draw": (["latest", "figures=activations"], ["files"]),
     "check": (["latest"], None),
     "bless": (["latest", "-o", "b.json"], ["files"]),

@@ -145,3 +145,31 @@ def test_explain_shows_the_gain_in_use(kan_run):
         assert f"\ngain {gain}\n" in outcome.out
         assert "exact, by quadrature" in outcome.out
     assert "\ngain" not in kan_run("explain", "init=default").out
+
+
+FACTS = {
+    "f2": ["exp(sin(pi*x)+y^2)", "2 inputs, 1 output", "[-1, 1]^2", "4000 uniform samples", "arXiv 2509.03417"],
+    "feynman_I.29.16": ["3 inputs, 1 output", "30^3 points", "AI Feynman"],
+    "feynman_I.18.4": ["singular", "rank no networks"],
+    "task=f4": ["S(z)*C(z), z=f3+erfinv(y)", "fresnel_s(i1(x)+exp(i1e(y))"],
+    "burgers": ["u_t + u u_x = 0.01/pi u_xx", "4096 points, and 192 on the border", "residual-based, detached"],
+    "poisson": ["u_xx + u_yy + 2 pi^2 sin(pi x) sin(pi y) = 0", "441 points", "factor 0.01"],
+    "task=x0*x5": ["6 inputs", "relative L2 norm on the test samples"],
+    "task=none": ["measured at its initialisation"],
+}
+
+
+@pytest.mark.parametrize("word", FACTS)
+def test_a_task_is_explained_whatever_the_width(kan_run, word):
+    outcome = kan_run("explain", word)
+    assert outcome.code == 0
+    text = " ".join(outcome.out.split())
+    assert all(part in text for part in FACTS[word])
+    assert max(map(len, outcome.out.splitlines())) <= 88
+
+
+def test_a_task_and_a_law_are_explained_together(kan_run):
+    outcome = kan_run("explain", "task=f2", "width=in-3-out", "init=glorot")
+    assert "exp(sin(pi*x)+y^2)" in outcome.out
+    assert "0  2-3" in outcome.out
+    assert kan_run("explain", "task=f77").code == 2

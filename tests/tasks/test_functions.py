@@ -117,7 +117,7 @@ def test_inputs_close_to_zero_are_moved():
     from kancli.tasks.sampling import regression
 
     wide = KnownFunction("1/x", low=-1.0, gap=0.5)
-    x = regression(wide, n=1000, test_n=1, noise=0.0, seed=1).train.x
+    x = regression(wide, n=1000, test_n=1, side=None, noise=0.0, seed=1).train.x
     assert float(x.abs().min()) == 0.5
     assert 400 < int((x == 0.5).sum() + (x == -0.5).sum()) < 600
     assert (x == 0.5).any()
