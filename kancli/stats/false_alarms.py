@@ -1,4 +1,7 @@
-"""Shares of seeds for which a verdict fails, by scheme and size: measured by `python -m tests.benchmarks.verdicts`."""
+"""Shares of seeds for which a verdict fails, and the distances of nodes by which the bounds of one were chosen.
+
+Measured by `python -m tests.benchmarks.verdicts`, the latter with `--nodes`.
+"""
 
 SEEDS = {"2-5-1": 1000, "8-16-16-1": 1000, "32-64-10": 100}
 # Of each scheme's own defaults, with kan-run's defaults otherwise and stats=full; what is not listed fails for no seed.
@@ -13,4 +16,18 @@ KNOWN = {
     "efficient_kan": "signal_contracts",
     "efficient_kan_fixed": "signal_contracts",
     "pykan_0_2_8": "signal_contracts",
+}
+
+NODE_INPUTS = (2, 4, 8, 16, 32, 64, 128, 256)
+# By preset of init, the median of `node_distance` of [n_in, 5, 1] at each n_in, and the least of the 1 % quantiles.
+NODE_DISTANCES = {
+    "symmetric": (0.04, 0.033, 0.032, 0.032, 0.034, 0.037, 0.044, 0.056, 0.024),
+    "default": (0.089, 0.089, 0.091, 0.096, 0.1, 0.12, 0.15, 0.2, 0.043),
+    "linear": (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    "noisy": (0.41, 0.36, 0.35, 0.38, 0.45, 0.57, 0.75, 0.94, 0.26),
+    "baseline": (1.2, 1.1, 1.1, 1.1, 1.2, 1.2, 1.2, 1.1, 0.53),
+    "lecun": (2.8, 2.2, 1.9, 1.7, 1.6, 1.4, 1.3, 1.2, 0.75),
+    "glorot": (1.4, 1.3, 1.3, 1.3, 1.4, 1.3, 1.2, 1.2, 0.64),
+    "efficient_kan": (1.1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.32),
+    "pykan_0_2_8": (1.1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.33),
 }

@@ -22,6 +22,8 @@ from kancli.stats.scales import Scale
 from kancli.stats.summary import summary_statistics
 
 ONE_INPUT = "one input: all nodes are functions of it, alike under any weights"
+MIN_CONTRASTS = 8  # n_in (n_out - 1), the weights by which nodes may differ: with fewer, chance makes them alike
+FEW_WEIGHTS = f"few weights: nodes are alike by chance where n_in (n_out - 1) is below {MIN_CONTRASTS}"
 Bounds = tuple[float | None, float | None]  # warn and fail from here on; None for never
 
 
@@ -163,12 +165,10 @@ def verdict_inputs(stats: NetworkStats) -> dict[str, VerdictInput]:
     if "ntk" in stats.network:
         gradient = _gradient(layers)
 
-    def by_layer(pick: Callable[[dict[str, Any]], Array], layers: Sequence[LayerStats] = layers) -> dict[str, Array]:
+    def by_layer(pick: Callable[[dict[str, Any]], Array]) -> dict[str, Array]:
         return {f"layer {number}": pick(layer.layer) for number, layer in enumerate(layers)}
 
     no_gradient = None if gradient else "measured with stats=full"
-    has_pairs = any(layer.n_out > 1 for layer in layers[:-1])
-    has_choice = any(layer.n_out > 1 and layer.n_in > 1 for layer in layers[:-1])
     return {
         "signal_vanishes": VerdictInput(signal, low_is_bad=True),
         "signal_explodes": VerdictInput(signal),
@@ -183,14 +183,22 @@ def verdict_inputs(stats: NetworkStats) -> dict[str, VerdictInput]:
         "spline_inert": VerdictInput(by_layer(lambda layer: layer["spline_share"]), low_is_bad=True),
         "linear": VerdictInput(by_layer(lambda layer: layer["nonlinearity"]["max"]), low_is_bad=True),
         "rough": VerdictInput(by_layer(lambda layer: layer["roughness"]["mean"])),
-        "nodes_degenerate": VerdictInput(
-            by_layer(lambda layer: layer["node_distance"], layers[:-1]),
-            low_is_bad=True,
-            missing="no hidden layer of several nodes" if not has_pairs else None if has_choice else ONE_INPUT,
-        ),
+        "nodes_degenerate": _node_distance(layers[:-1]),
         "dead_edges": VerdictInput(by_layer(lambda layer: layer["flat_edges"])),
         "off_law": VerdictInput(_chances(layers), low_is_bad=True, missing="no law with randomness"),
     }
+
+
+def _node_distance(hidden: Sequence[LayerStats]) -> VerdictInput:
+    several = {number: layer for number, layer in enumerate(hidden) if layer.n_out > 1}
+    free = {number: layer for number, layer in several.items() if layer.n_in > 1}
+    judged = {
+        f"layer {number}": layer.layer["node_distance"]
+        for number, layer in free.items()
+        if layer.n_in * (layer.n_out - 1) >= MIN_CONTRASTS
+    }
+    missing = None if judged else FEW_WEIGHTS if free else ONE_INPUT if several else "no hidden layer of several nodes"
+    return VerdictInput(judged, low_is_bad=True, missing=missing)
 
 
 def _signal(layers: Sequence[LayerStats]) -> dict[str, Array]:

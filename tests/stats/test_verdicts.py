@@ -19,6 +19,7 @@ from kancli.stats.law_distance import Declared
 from kancli.stats.options import OF_TRAINING, Verdicts
 from kancli.stats.propagation import growth_slope, slope_margin
 from kancli.stats.verdicts import Verdict, judge
+from tests.benchmarks.verdicts import node_distances, settings_of
 
 BOUNDS = vars(Verdicts())
 
@@ -146,6 +147,21 @@ def test_nodes_that_are_nearly_one_function_fail_for_many_inputs_too(n_in):
     """The reference's symmetric case, whose nodes correlate by 0.99 at [20, 5, 1]; its default is far from it."""
     assert share_failing([n_in, 5, 1], Reference(noise_scale_base=0.0), 50) > 0.95
     assert share_failing([n_in, 5, 1], Reference(), 50) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [[2, 5, 1], [3, 4, 1], [4, 3, 1], [8, 2, 1], [20, 5, 1], [64, 5, 1], [256, 5, 1]])
+def test_where_nodes_are_judged_the_default_hardly_fails(width):
+    distances = node_distances(settings_of("default", width, 1000, "basic"))
+    assert np.mean(distances <= BOUNDS["nodes_degenerate"][1]) < 0.01
+
+
+@pytest.mark.parametrize(("width", "is_judged"), [([2, 5, 1], True), ([2, 4, 1], False), ([8, 2, 1], True)])
+def test_few_weights_that_are_alike_by_chance_are_not_judged(width, is_judged):
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(20, width[0]))).float()
+    told = verdicts_of(model_of(width), x)["nodes_degenerate"]
+    assert (told.value is not None) == is_judged
+    assert is_judged or told.detail == "few weights: nodes are alike by chance where n_in (n_out - 1) is below 8"
 
 
 def test_nodes_of_one_input_are_not_judged():
