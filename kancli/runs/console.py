@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Table
 
 from kancli.runs.terminal import clean, unfiltered
 
 UNWRAPPED = 10_000  # columns without a terminal: lines are left whole, for grep and the like
-MIN_TABLE = 80  # columns: a narrower terminal wraps the lines of a table, where rich would cut numbers and folders
+MIN_TABLE = 80  # columns: a narrower terminal wraps the lines of a table, where rich would cut its words
+LINE_END = re.compile(r"(?:[^\S\n]|\x1b\[[\d;]*m)+$", re.MULTILINE)  # its blanks and codes of colours
 STYLES = {"undecided": "dim", "warn": "yellow", "fail": "bold red"}  # of the verdicts that are not pass
 
 
@@ -79,14 +82,15 @@ def share(value: float | None) -> str:
 
 
 def show(lines: Sequence[RenderableType], file: IO[str]) -> None:
-    """Print tables and lines of text; without a terminal, no blanks at the end of a line."""
+    """Print tables and lines of text, without blanks at the end of a line where they would make another."""
     out, wide = console(file), console(file)
-    wide.width = max(wide.width, MIN_TABLE)
     for line in lines:
+        if isinstance(line, Table):
+            wide.width = max(out.width, Measurement.get(out, out.options.update(max_width=MIN_TABLE), line).maximum)
         chosen = wide if isinstance(line, Table) else out
-        if file.isatty():
+        if file.isatty() and chosen.width <= out.width:
             chosen.print(line)
             continue
         with chosen.capture() as captured:
             chosen.print(line)
-        file.write("".join(f"{text.rstrip()}\n" for text in captured.get().removesuffix("\n").split("\n")))
+        unfiltered(file).write(LINE_END.sub(lambda match: "".join(match[0].split()), captured.get()))

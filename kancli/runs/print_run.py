@@ -11,7 +11,7 @@ from kancli.config.identity import config_of
 from kancli.config.settings import Settings
 from kancli.inits.plugins import TARGET
 from kancli.inputs.samplers import File
-from kancli.runs.console import STYLES, interval, number, show, typical
+from kancli.runs.console import STYLES, console, interval, number, show, typical
 from kancli.runs.reader import parse_override_words
 from kancli.runs.result import Result
 from kancli.runs.short_summary import short_summary
@@ -39,7 +39,7 @@ def print_run(result: Result, path: Path, overrides: Sequence[str], style: Style
         return
     title = headline(result.settings, parse_override_words(overrides))
     if style == "short":
-        show(short_summary(result.stats, result.verdicts, title), sys.stdout)
+        show(short_summary(result.stats, result.verdicts, title, console(sys.stdout).width), sys.stdout)
         if (picture := path / "figures" / "network.png").is_file():
             print(f"picture: {_relative(picture)}")
     else:

@@ -20,27 +20,33 @@ CAPTION = (
     "values: mean ± standard deviation of a node over the samples (rms over the nodes); off grid: share of the values"
     " that enter outside the grid, where splines vanish; spline share: of the variance of the edges' two branches"
 )
+MIN_WIDTH = 80  # columns; a narrower table has two lines for each layer
 Line = Table | Text | Padding | str
 
 
-def short_summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headline: str) -> list[Line]:
-    """The lines of a run's summary, ready to print."""
-    layers = [] if not stats["layers"] else [*_layers(stats["layers"]), *kept_knots(stats["layers"]), ""]
+def short_summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headline: str, width: int) -> list[Line]:
+    """The lines of a run's summary, ready to print.
+
+    Args:
+        width: columns of the terminal.
+    """
+    break_ = " " if width >= MIN_WIDTH else "\n"
+    layers = [] if not stats["layers"] else [*_layers(stats["layers"], break_), *kept_knots(stats["layers"]), ""]
     return [headline, "", *layers, *judgements(verdicts)]
 
 
-def _layers(layers: Sequence[Mapping[str, Any]]) -> list[Line]:
-    """A row for each layer, and the meaning of the columns."""
+def _layers(layers: Sequence[Mapping[str, Any]], break_: str) -> list[Line]:
+    """A row for each layer, and the meaning of the columns. `break_` stands before ± and between words of a title."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for name in ("layer", "nodes"):
         table.add_column(name, no_wrap=True)
     for name in ("values in", "values out", "off grid", "spline share"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name.replace(" ", break_), justify="right", no_wrap=True)
     for layer in layers:
         table.add_row(
             str(layer["layer"]),
             f"{layer['n_in']} to {layer['n_out']}",
-            *(_mean_and_sd(layer[name]) for name in ("preacts", "output")),
+            *(_mean_and_sd(layer[name], break_) for name in ("preacts", "output")),
             share(typical(layer["off_grid"])),
             share(typical(layer["spline_share"])),
         )
@@ -48,8 +54,8 @@ def _layers(layers: Sequence[Mapping[str, Any]]) -> list[Line]:
     return [table, CAPTION + of_members]
 
 
-def _mean_and_sd(entry: Mapping[str, Any]) -> str:
-    return f"{number(typical(entry['mean']))} ± {number(typical(entry['node_std']))}"
+def _mean_and_sd(entry: Mapping[str, Any], break_: str) -> str:
+    return f"{number(typical(entry['mean']))}{break_}± {number(typical(entry['node_std']))}"
 
 
 def judgements(verdicts: Sequence[Verdict]) -> list[Line]:

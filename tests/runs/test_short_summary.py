@@ -14,11 +14,11 @@ from kancli.stats.options import Verdicts, statement
 from kancli.stats.verdicts import Verdict
 
 
-def printed(stats, verdicts, width="80"):
+def printed(stats, verdicts, width=80):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COLUMNS", width)
+        patch.setenv("COLUMNS", str(width))
         out = io.StringIO()
-        show(short_summary(stats, verdicts, "a headline"), out)
+        show(short_summary(stats, verdicts, "a headline", width), out)
     return out.getvalue()
 
 
@@ -37,6 +37,17 @@ def test_the_table_has_the_numbers_of_the_statistics(result):
         assert [float(cell) for cell in row] == pytest.approx(numbers, rel=0.05)
 
 
+def test_a_narrow_terminal_gets_the_same_numbers(result):
+    """Two lines for each layer; neither a number nor a title is cut."""
+    layers = [
+        {**layer, "preacts": {"mean": -1.234567e-05, "node_std": 1.234567e-10}} for layer in result.stats["layers"]
+    ]
+    narrow = printed({**result.stats, "layers": layers}, [], 60)
+    assert max(map(len, narrow.splitlines())) <= 60
+    wide = printed({**result.stats, "layers": layers}, [])
+    assert sorted(narrow.replace("─", "").split()) == sorted(wide.replace("─", "").split())
+
+
 def verdict(name, answer, value=0.3, threshold=0.5):
     return Verdict(name, value, threshold, answer, "layer 2")
 
@@ -50,7 +61,7 @@ def test_only_verdicts_that_warn_or_fail_are_printed(result):
         verdict("gradient_vanishes", None, None),
         verdict("gradient_explodes", None, None),
     ]
-    lines = printed(result.stats, verdicts, "400").splitlines()
+    lines = printed(result.stats, verdicts, 400).splitlines()
     start = lines.index("warn  most values off the grid: 60 %, layer 2; warns at 50 % or more")
     assert "Remedy: A wider grid.range" in lines[start + 1]
     assert lines[start + 2] == "fail  signal vanishes: 0.0005, layer 2; fails at 0.001 or less"

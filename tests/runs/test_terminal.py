@@ -61,3 +61,22 @@ def test_a_narrow_terminal_cuts_no_cell(monkeypatch):
     assert "outputs/2026-01-01/00-00-00-0123abcd" in row
     assert all(len(line) <= 40 for line in text)
     assert not re.search(r"\s$", out.getvalue().removesuffix("\n"), re.MULTILINE)
+
+
+def test_a_table_wider_than_its_terminal_ends_no_line_in_blanks(monkeypatch):
+    """Those of a colour neither; the terminal would make lines of them."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    table = Table("when", "what", box=None)
+    table.add_row("2026-01-01 00:00", "a", style="yellow")
+    table.add_row("2026-01-02 00:00", "b" * 40)
+    out = Terminal()
+    show([table], out)
+    first = out.getvalue().splitlines()[1]
+    codes = r"(\x1b\[\d*m)+"
+    assert re.fullmatch(rf"{codes} {codes}2026-01-01 00:00.*a{codes}", first)
