@@ -8,11 +8,13 @@ import pytest
 import scipy.stats
 import torch
 
+from kancli.config.validation import validate
 from kancli.inits import SCHEMES
 from kancli.inits.initialise import declared, init_
 from kancli.inits.reference import Reference
 from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
+from kancli.runs.build import build_model, sample_inputs
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
 from kancli.stats.law_distance import Declared
@@ -107,6 +109,23 @@ def test_gradients_are_compared_by_their_norms_whatever_the_widths(width):
         assert told["gradient_vanishes"].value == told["gradient_explodes"].value == pytest.approx(wanted, rel=1e-9)
     defaults = {verdict.name: verdict.verdict for verdict in judge(stats, BOUNDS, ensemble=False)}
     assert defaults["gradient_vanishes"] == defaults["gradient_explodes"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("width", "init", "base", "norms"),
+    [
+        ([256, 256, 256, 1], {"scheme": "baseline", "std": 0.0}, "identity", [1.42, 1.43, 1.38, 1]),
+        ([1, 200], {"scheme": "default"}, "silu", [0.592, 1]),
+    ],
+)
+def test_gradients_of_layers_of_very_different_widths_pass(width, init, base, norms):
+    """As root mean squares these are 0.086 and 8.4 times those of the outputs, the factor of the widths."""
+    settings = validate({"width": width, "init": init, "base_fun": base})
+    model = build_model(settings)
+    stats = stats_of(model, sample_inputs(settings, [0])[0][: 100 if len(width) == 2 else 4])
+    assert stats.network["propagation"]["gradient_by_layer"][0] == pytest.approx(norms, abs=6e-3)
+    told = {verdict.name: verdict.verdict for verdict in judge(stats, BOUNDS, ensemble=False)}
+    assert told["gradient_vanishes"] == told["gradient_explodes"] == "pass"
 
 
 def test_off_grid(x):
