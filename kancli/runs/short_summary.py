@@ -12,8 +12,8 @@ from rich.text import Text
 
 from kancli.runs.console import STYLES, number, share, typical
 from kancli.runs.summary import kept_knots
-from kancli.stats.glossary import quantities, verdict_notes
-from kancli.stats.options import BAD, NON_FINITE, falling, statement
+from kancli.stats.glossary import verdict_notes
+from kancli.stats.options import BAD, NON_FINITE, falling, is_share, statement
 from kancli.stats.verdicts import Verdict
 
 CAPTION = (
@@ -81,5 +81,5 @@ def _finding(verdict: Verdict) -> str:
     if verdict.name == NON_FINITE:
         return line + verdict.detail
     side = "or less" if falling(verdict.name) else "or more"
-    form = share if quantities()[verdict.name].startswith("share of") else number
+    form = share if is_share(verdict.name) else number
     return f"{line}{form(verdict.value)}, {verdict.detail}; {verdict.verdict}s at {form(verdict.threshold)} {side}"

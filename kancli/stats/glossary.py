@@ -213,9 +213,8 @@ def verdict_notes() -> dict[str, dict[str, str]]:
     notes = {"non_finite": NON_FINITE}
     numbers = meanings()
     for name, field in keys(Verdicts).items():
-        own = field.metadata["notes"]
-        number = numbers[name] + (FULL if FULL in field.metadata["help"] else "")
-        notes[name] = {"statement": own["statement"], "says": own["says"], "number": number, **own}
+        own = field.metadata["notes"] | {"number": numbers[name] + (FULL if FULL in field.metadata["help"] else "")}
+        notes[name] = {part: own[part] for part in (*NON_FINITE, "members")}
     return notes
 
 

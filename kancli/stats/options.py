@@ -66,6 +66,7 @@ def bounds(
     help: str,
     *,
     falling: bool = False,
+    share: bool = False,
     scale: Scale = Scale.LINEAR,
     statement: str,
     says: str,
@@ -77,13 +78,21 @@ def bounds(
     Args:
         help: the number that is judged, for `kan-run --help`.
         falling: whether lower numbers are worse.
+        share: whether the number is a share, to be printed in per cent.
         scale: how the number is averaged over members.
         statement: the property that is judged, in a few words; where the verdict is pass it does not hold.
         says: the property of the network that a warning names.
         origin: why the bounds are these numbers.
-        remedy: keys that change the number.
+        remedy: keys that change the number: what follows "Remedy:".
     """
-    notes = {"statement": statement, "says": says, "bounds": origin, "remedy": remedy, "members": scale.value}
+    notes = {
+        "statement": statement,
+        "says": says,
+        "bounds": origin,
+        "remedy": remedy,
+        "members": scale.value,
+        "share": share,
+    }
     return key((warn, fail), Bounds(falling=falling), help, notes=notes)
 
 
@@ -107,7 +116,7 @@ class Verdicts:
         statement="signal vanishes",
         says="The values shrink with depth: later layers see nearly the same number for every sample.",
         origin=DECADES,
-        remedy="A larger gain or noise_scale, or init=lecun or glorot, which hold the variance; fewer layers.",
+        remedy="a larger gain or noise_scale, or init=lecun or glorot, which hold the variance; fewer layers.",
     )
     signal_explodes: tuple[float | None, float | None] = bounds(
         10.0,
@@ -117,7 +126,7 @@ class Verdicts:
         statement="signal explodes",
         says="The values grow with depth: they leave the grid, where splines are 0, and may overflow.",
         origin=DECADES,
-        remedy="A smaller gain or noise_scale; init=lecun or glorot.",
+        remedy="a smaller gain or noise_scale; init=lecun or glorot.",
     )
     signal_contracts: tuple[float | None, float | None] = bounds(
         0.5,
@@ -144,7 +153,7 @@ class Verdicts:
         statement="gradient vanishes",
         says="The gradient shrinks on its way back: early layers hardly learn.",
         origin=DECADES,
-        remedy="A larger gain or noise_scale, or init=glorot, which weighs signal against gradient; fewer layers.",
+        remedy="a larger gain or noise_scale, or init=glorot, which weighs signal against gradient; fewer layers.",
     )
     gradient_explodes: tuple[float | None, float | None] = bounds(
         10.0,
@@ -154,28 +163,30 @@ class Verdicts:
         statement="gradient explodes",
         says="The gradient grows on its way back: no one learning rate suits all layers.",
         origin=DECADES,
-        remedy="A smaller gain or noise_scale, or a coarser grid, whose splines are less steep; init=glorot.",
+        remedy="a smaller gain or noise_scale, or a coarser grid, whose splines are less steep; init=glorot.",
     )
     off_grid: tuple[float | None, float | None] = bounds(
         0.5,
         0.9,
         "share of preacts outside the grid, where splines vanish; 0.32 for N(0, 1) on [-1, 1]",
+        share=True,
         scale=Scale.SHARE,
         statement="most values off the grid",
         says="Most values that enter the layer miss its grid; beyond it an edge is its base branch alone.",
         origin="A convention: half of the values warns, nine in ten fails. N(0, 1) on [-1, 1] has 0.32.",
-        remedy="A wider grid.range, grid.adapt=samples, or inputs of a smaller inputs.std.",
+        remedy="a wider grid.range, grid.adapt=samples, or inputs of a smaller inputs.std.",
     )
     spline_inert: tuple[float | None, float | None] = bounds(
         0.01,
         None,
         "share of the spline branches in both branches' variance, at most: at 1 % a KAN is close to an MLP",
         falling=True,
+        share=True,
         scale=Scale.RATIO,
         statement="splines inert",
         says="The splines add almost nothing to the edges: the network is close to an MLP with b(x).",
         origin="A convention: a hundredth of the variance, a tenth of the std. Training can grow the splines: no fail.",
-        remedy="A larger noise_scale or gain; values within the grid (see off_grid).",
+        remedy="a larger noise_scale or gain; values within the grid (see off_grid).",
     )
     linear: tuple[float | None, float | None] = bounds(
         1e-6,
@@ -197,7 +208,7 @@ class Verdicts:
         statement="edges rough",
         says="The edges oscillate: on average they run through their range twice or more.",
         origin="The value of a function that rises and falls over its full range.",
-        remedy="A smaller noise_scale against the base, or a coarser grid.",
+        remedy="a smaller noise_scale against the base, or a coarser grid.",
     )
     nodes_degenerate: tuple[float | None, float | None] = bounds(
         0.05,
@@ -215,17 +226,18 @@ class Verdicts:
         " default's [2, 2, 1] 14 % would fail, of [2, 3, 1] 4 %, of [2, 4, 1] 1.3 % (4000 seeds), so layers with"
         " n_in (n_out - 1) below 8 are not judged. The number divides by what independent weights give for the values"
         " entering; where these are one variable there is no number.",
-        remedy="A larger noise_scale or noise_scale_base.",
+        remedy="a larger noise_scale or noise_scale_base.",
     )
     dead_edges: tuple[float | None, float | None] = bounds(
         0.1,
         0.5,
         "share of flat edges, which pass no signal",
+        share=True,
         scale=Scale.NONE,
         statement="edges dead",
         says="Edges give the same value for every sample.",
         origin="A convention: a tenth of the edges warns, half of them fails. An edge is flat by stats.flat.",
-        remedy="Values within the grid (see off_grid), and scales other than 0.",
+        remedy="values within the grid (see off_grid), and scales other than 0.",
     )
     off_law: tuple[float | None, float | None] = bounds(
         1e-4,
@@ -241,17 +253,18 @@ class Verdicts:
         " tested for each tensor, over all members and for each one, and the least probability is corrected for the"
         " number of tests (Sidak 1967). A law of your own without `normal_scores` is tested by its moments, as if"
         " tensors were large.",
-        remedy="None in the config: look for what changed the parameters, or for a wrong law in a scheme of your own.",
+        remedy="none in the config: look for what changed the parameters, or for a wrong law in a scheme of your own.",
     )
     diverges: tuple[float | None, float | None] = bounds(
         0.001,
         0.5,
         "share of the networks whose training ended in values that are not finite, or in 1000 times the first loss",
+        share=True,
         scale=Scale.NONE,
         statement="training diverges",
         says="The loss explodes: the steps are too large for these parameters.",
         origin="One network in a thousand warns, half of them fail.",
-        remedy="A smaller train.lr, or parameters of smaller size.",
+        remedy="a smaller train.lr, or parameters of smaller size.",
     )
     stalls: tuple[float | None, float | None] = bounds(
         0.5,
@@ -261,7 +274,7 @@ class Verdicts:
         statement="training stalls",
         says="The loss hardly falls: the parameters learn little from these steps.",
         origin="A convention: a loss that does not fall by half warns, one that does not fall by a twentieth fails.",
-        remedy="More train.steps or a larger train.lr; an init whose gradients do not vanish (stats=full).",
+        remedy="more train.steps or a larger train.lr; an init whose gradients do not vanish (stats=full).",
     )
     memorises: tuple[float | None, float | None] = bounds(
         10.0,
@@ -271,7 +284,7 @@ class Verdicts:
         statement="network memorises its samples",
         says="The network fits the training samples far better than others of the same kind.",
         origin="A convention: a factor of 10 warns, one of 100 fails.",
-        remedy="More samples (task.n), a coarser grid, or train.lamb above 0.",
+        remedy="more samples (task.n), a coarser grid, or train.lamb above 0.",
     )
 
 
@@ -303,6 +316,11 @@ def worst(verdicts: Container[str | None]) -> str | None:
 def falling(name: str) -> bool:
     """Whether lower numbers of a verdict are worse."""
     return name in keys(Verdicts) and keys(Verdicts)[name].metadata["kind"].falling
+
+
+def is_share(name: str) -> bool:
+    """Whether a verdict's number is a share."""
+    return name in keys(Verdicts) and keys(Verdicts)[name].metadata["notes"]["share"]
 
 
 def statement(name: str) -> str:

@@ -10,6 +10,7 @@ from kancli.runs.console import show
 from kancli.runs.experiment import compute
 from kancli.runs.print_run import headline
 from kancli.runs.short_summary import short_summary
+from kancli.stats.glossary import meanings
 from kancli.stats.options import Verdicts, statement
 from kancli.stats.verdicts import Verdict
 
@@ -63,10 +64,18 @@ def test_only_verdicts_that_warn_or_fail_are_printed(result):
     ]
     lines = printed(result.stats, verdicts, 400).splitlines()
     start = lines.index("warn  most values off the grid: 60 %, layer 2; warns at 50 % or more")
-    assert "Remedy: A wider grid.range" in lines[start + 1]
+    assert "Remedy: a wider grid.range" in lines[start + 1]
     assert lines[start + 2] == "fail  signal vanishes: 0.0005, layer 2; fails at 0.001 or less"
     assert lines[start + 4] == "1 check passed, 1 check undecided, 2 checks not measured; -v shows all"
     assert len(lines) == start + 5
+
+
+@pytest.mark.parametrize("name", vars(Verdicts()))
+def test_remedies_go_on_a_sentence_and_shares_are_in_per_cent(result, name):
+    out = printed(result.stats, [verdict(name, "fail", 0.6)], "400")
+    assert re.search(r"Remedy: [a-z]", out)
+    is_share = meanings()[name].removeprefix("greatest ").removeprefix("least ").startswith("share of")
+    assert ("60 %, layer 2" in out) == is_share
 
 
 @pytest.mark.parametrize("name", ["non_finite", *vars(Verdicts())])
