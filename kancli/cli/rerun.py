@@ -62,7 +62,7 @@ def overrides_of(words: Sequence[str], presets: Presets) -> list[str]:
         raise ConfigError(["rerun: name the folder of a run: kan-run rerun RUN [KEY=VALUE ...]"])
     folder, overrides = Path(words[0]), words[1:]
     record = read_run(folder).record
-    config = locate(record.config, record.inputs, folder)
+    config = locate(record.config, record.input_files, folder)
     config.pop("overwrite", None)  # holds for the folder that was named then
     check_config(config, folder / "run.json")
     config, refused = with_legal_bounds(config)

@@ -11,7 +11,7 @@ import msgspec
 
 from kancli.errors import ConfigError, InconclusiveError
 from kancli.runs.hashes import hash_of_json, hash_of_statistics
-from kancli.runs.input_file import InputFile
+from kancli.runs.input_file import NO_FILES, InputFile, InputFiles
 from kancli.runs.json_files import pretty, read_json, read_json_as
 from kancli.runs.reader import read_run
 from kancli.runs.stats_schema import parse_stats
@@ -33,7 +33,7 @@ class Record:
     ladder: Mapping[str, str]  # hashes by stage
     stats: Mapping[str, Any]  # the contents of stats.json; in a blessed file without nodes and edges
     verdicts: Sequence[Verdict]
-    inputs: InputFile | None = None  # the file of samples
+    input_files: InputFiles = NO_FILES
     is_edited: bool = False  # a blessed file whose content does not fit its hash
 
     @property
@@ -57,6 +57,7 @@ class BlessedFile(msgspec.Struct, frozen=True):
     ladder: dict[str, str]
     stats: dict[str, Any]
     inputs: InputFile | None = None
+    task_file: InputFile | None = None
     sha256: str | None = None  # of the canonical JSON of the other keys; older files lack it
 
 
@@ -90,8 +91,7 @@ def format_blessed(record: Record, folder: Path = Path()) -> str:
         "ladder": record.ladder,
         "stats": {**record.stats, "layers": layers},
     }
-    if record.inputs is not None:
-        content["inputs"] = msgspec.to_builtins(record.inputs.moved_to(folder))
+    content |= record.input_files.moved_to(folder).as_json()
     return pretty(_sort_keys({**content, "sha256": hash_of_json(content)})) + "\n"
 
 
@@ -114,7 +114,7 @@ def _read_folder(folder: Path) -> Record:
         record.ladder,
         stats,
         run.verdicts,
-        record.inputs,
+        record.input_files,
     )
     if not result.has_whole_stats:
         raise InconclusiveError(f"{folder}/stats.json: not the statistics whose hash is in the ladder of run.json")
@@ -138,7 +138,7 @@ def _read_file(path: Path) -> Record:
         content.ladder,
         content.stats,
         verdicts,
-        content.inputs,
+        InputFiles(inputs=content.inputs, task_file=content.task_file),
         is_edited=content.sha256 is not None and content.sha256 != hash_of_json(others),
     )
 

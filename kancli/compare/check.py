@@ -23,7 +23,7 @@ from kancli.runs.calls import Call, run_calls
 from kancli.runs.environment import environment
 from kancli.runs.files import write_named
 from kancli.runs.hashes import hash_of, stage_hashes
-from kancli.runs.input_file import input_file_of, locate
+from kancli.runs.input_file import input_files_of, locate
 from kancli.seeding import SEMANTICS
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def repeat(record: Record, *, known: Mapping[str, Any] | None = None) -> Record:
         InconclusiveError: this kancli cannot run its config.
     """
     try:
-        config = locate(record.config, record.inputs, record.folder)
+        config = locate(record.config, record.input_files, record.folder)
         return compute_record(validate(config), record.name, known=known)
     except ConfigError as error:
         raise InconclusiveError("\n".join(f"{record.name}: {fault}" for fault in error.faults)) from None
@@ -175,7 +175,7 @@ def compute_record(settings: Settings, name: str, *, known: Mapping[str, Any] | 
         stages,
         result.stats,
         result.verdicts,
-        input_file_of(settings, Path()),
+        input_files_of(settings, Path()),
     )
 
 

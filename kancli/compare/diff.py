@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kancli.compare.baseline import Record, read
-from kancli.compare.tolerance import Deviation, Tolerance, compare_statistics, other_file_message, sort_stages
+from kancli.compare.tolerance import Deviation, Tolerance, compare_statistics, other_files, sort_stages
 from kancli.spelling import show
 
 MAX_STATISTICS, MAX_STAGES = 20, 4  # on the terminal
@@ -25,12 +25,12 @@ class Difference:
     environment: tuple[Change, ...]
     stages: tuple[str, ...]  # whose hashes differ, in the order of the computation
     deviations: tuple[Deviation, ...]  # of statistics, the largest first
-    inputs: str | None = None  # a line on files of samples with different contents
+    files: Mapping[str, str]  # a line on files of samples with different contents, by section
 
     @property
     def differs(self) -> bool:
         """Whether the runs differ; another environment alone is no difference."""
-        return bool(self.config or self.stages or self.deviations or self.inputs)
+        return bool(self.config or self.stages or self.deviations or self.files)
 
 
 def diff(first: Path, second: Path) -> Difference:
@@ -43,8 +43,8 @@ def diff(first: Path, second: Path) -> Difference:
     deviations = compare_statistics(a, b, ZERO_TOLERANCE) if _same_depth(a, b) else []
     stages = [stage for stage in sort_stages({**a.ladder, **b.ladder}) if a.ladder.get(stage) != b.ladder.get(stage)]
     config = _changes(a.config, b.config)
-    inputs = other_file_message(a, b)
-    if inputs is not None and not config and "config" in stages:  # its hash covers the file
+    files = other_files(a, b)
+    if files and not config and "config" in stages:  # its hash covers the file
         stages.remove("config")
     return Difference(
         (a.name, b.name),
@@ -52,7 +52,7 @@ def diff(first: Path, second: Path) -> Difference:
         tuple(_changes(a.environment, b.environment)),
         tuple(stages),
         tuple(deviations),
-        inputs,
+        files,
     )
 
 
@@ -61,8 +61,7 @@ def format_lines(difference: Difference) -> list[str]:
     if not difference.differs and not difference.environment:
         return ["no difference"]
     lines = [f"- {difference.names[0]}", f"+ {difference.names[1]}"]
-    if difference.inputs is not None:
-        lines.append(difference.inputs)
+    lines += difference.files.values()
     for title, changes in (("config", difference.config), ("environment", difference.environment)):
         if changes:
             lines += [title, *(f"  {name}: {first} | {second}" for name, first, second in changes)]
@@ -82,7 +81,8 @@ def as_document(difference: Difference) -> dict[str, Any]:
     """The document of `diff --json`."""
     return {
         "runs": difference.names,
-        "inputs": difference.inputs,
+        "inputs": difference.files.get("inputs"),
+        "task": difference.files.get("task"),
         "config": difference.config,
         "environment": difference.environment,
         "rungs": difference.stages,

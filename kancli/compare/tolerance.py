@@ -11,6 +11,7 @@ from typing import Any
 from kancli.compare.baseline import Record
 from kancli.errors import InconclusiveError
 from kancli.runs.hashes import ACTIVATIONS
+from kancli.runs.input_file import ENTRIES
 from kancli.stats.verdicts import Verdict
 
 
@@ -151,34 +152,41 @@ def compare(baseline: Record, now: Record) -> Comparison:
         )
     answer = "match within tolerance" if is_within else "drift"
     equal = stages[: stages.index(first)]
-    cause = other_file_message(baseline, now) if first == "config" else None
-    first = first if cause is None else "inputs"
+    changed = other_files(baseline, now) if first == "config" else {}
+    first, cause = next(iter(changed.items()), (first, None))
     return Comparison(tier, answer, first, tuple(equal), tuple(deviations), cause)
 
 
-def other_file_message(one: Record, other: Record) -> str | None:
-    """A line on two files of samples with different contents; None where there are none.
+def other_files(one: Record, other: Record) -> dict[str, str]:
+    """A line for each section of the config whose files of samples have different contents.
 
     Records of an older kancli lack the file's hash: those of the config and of the samples stand in for it.
     """
-    paths = [_input_path(record) for record in (one, other)]
+    messages = {section: _other_file_message(section, one, other) for section in ENTRIES}
+    return {section: message for section, message in messages.items() if message is not None}
+
+
+def _other_file_message(section: str, one: Record, other: Record) -> str | None:
+    paths = [_input_path(section, record) for record in (one, other)]
     if paths[0] is None or paths[1] is None:
         return None
     has_other_samples = one.ladder.get("inputs") != other.ladder.get("inputs")
-    if one.inputs is not None and other.inputs is not None:
-        is_other = one.inputs.sha256 != other.inputs.sha256
+    before_file, now_file = one.input_files.of(section), other.input_files.of(section)
+    if before_file is not None and now_file is not None:
+        is_other = before_file.sha256 != now_file.sha256
     else:
         is_other = has_other_samples and one.ladder.get("config") != other.ladder.get("config")
     if not is_other:
         return None
     before, now = (PurePath(path).name for path in paths if path is not None)
     than = "" if before == now else f" than {before}"
-    return f"inputs: {now} is another file{than}" + ("" if has_other_samples else ", with the same samples")
+    same = ", with the same samples" if section == "inputs" and not has_other_samples else ""
+    return f"{section}: {now} is another file{than}{same}"
 
 
-def _input_path(record: Record) -> str | None:
-    inputs = record.config.get("inputs")
-    path = inputs.get("path") if isinstance(inputs, Mapping) else None
+def _input_path(section: str, record: Record) -> str | None:
+    values = record.config.get(section)
+    path = values.get("path") if isinstance(values, Mapping) else None
     return path if isinstance(path, str) else None
 
 
@@ -247,8 +255,10 @@ def compare_statistics(baseline: Record, now: Record, tolerance: Tolerance) -> l
 
 def count_samples(record: Record) -> int:
     """The number of samples that a run's statistics are computed from; 100 if the config does not have it."""
-    inputs = record.config.get("inputs")
+    inputs, task = (record.config.get(section) for section in ("inputs", "task"))
     n = inputs.get("n") if isinstance(inputs, Mapping) else None
+    if n is None and isinstance(inputs, Mapping) and inputs.get("kind") == "task" and isinstance(task, Mapping):
+        n = task.get("n")
     return n if isinstance(n, int) and n > 0 else 100
 
 

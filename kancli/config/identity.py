@@ -13,6 +13,7 @@ from kancli.config.validation import VARIANTS
 from kancli.inits.plugins import TARGET, name_of, source_hash
 from kancli.inputs.samplers import File
 from kancli.seeding import SEMANTICS
+from kancli.tasks.data import Data
 
 
 def config_of(settings: Settings, *, identity_only: bool = False) -> dict[str, Any]:
@@ -76,8 +77,9 @@ def identity(settings: Settings, *, known: Mapping[str, Any] | None = None) -> s
         known: a recorded config to compare with. Keys that it lacks were added to kancli later and are left out.
     """
     config = config_of(settings, identity_only=True)
-    if isinstance(settings.inputs, File):  # hash its content instead of its path
-        config["inputs"] |= {"path": settings.inputs.table().sha256}
+    for name, source in (("inputs", settings.inputs), ("task", settings.task)):
+        if isinstance(source, (File, Data)):  # hash its content instead of its path
+            config[name] |= {"path": source.table().sha256}
     if known is not None:
         config = _without_new_keys(config, known)
     content: dict[str, Any] = {"semantics": SEMANTICS, "config": config}

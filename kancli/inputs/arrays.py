@@ -26,7 +26,7 @@ def read_npy(source: Source) -> Table:
 
 
 def read_npz(source: Source) -> Table:
-    """Read a .npz file: its only array, or those that `inputs.columns` names, side by side.
+    """Read a .npz file: its only array, or those that the key `columns` names, side by side.
 
     A one-dimensional array is one column.
     """
@@ -42,7 +42,8 @@ def read_npz(source: Source) -> Table:
     if names is None or not set(names) <= set(members):
         missing = "" if names is None else f" and no {next(entry for entry in names if entry not in members)}"
         source.fail(
-            f"has the arrays {', '.join(members)}{missing}; name those to read: inputs.columns=[{next(iter(members))}]"
+            f"has the arrays {', '.join(members)}{missing}; name those to read:"
+            f" {source.key('columns')}=[{next(iter(members))}]"
         )
     parts, header = [], []
     for name in names:
@@ -93,7 +94,7 @@ def _numbers(source: Source, read: Any, name: str, position: int) -> np.ndarray:
     if not (types.is_floating(column.type) or types.is_integer(column.type) or types.is_decimal(column.type)):
         source.fail(
             f"column {position + 1} ({name}) holds values of type {column.type}; allowed: real numbers;"
-            " name the columns to read: inputs.columns=[...]"
+            f" name the columns to read: {source.key('columns')}=[...]"
         )
     if column.null_count:
         row = column.is_null().to_pylist().index(True)
@@ -107,7 +108,7 @@ def _columns_but_index(source: Source, names: Sequence[str]) -> list[int]:
         rest = ",".join(name for name in names if name not in indices)
         source.fail(
             f"column {names.index(indices[0]) + 1} ({indices[0]}) is the index of a pandas table, not an input;"
-            f' type "inputs.columns=[{rest}]" to leave it out'
+            f' type "{source.key("columns")}=[{rest}]" to leave it out'
         )
     return select_columns(source, names, len(names))
 
@@ -179,7 +180,7 @@ def _refuse_text_options(source: Source) -> None:
         value = getattr(source.options, name)
         if value is not None:
             shown = str(value).lower() if isinstance(value, bool) else value
-            source.fail(f"inputs.{name}={shown} is for text files; leave inputs.{name} out")
+            source.fail(f"{source.key(name)}={shown} is for text files; leave {source.key(name)} out")
 
 
 def _brief(error: BaseException) -> str:

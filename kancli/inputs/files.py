@@ -46,20 +46,20 @@ def read_table(path: Path, options: ReadOptions | None = None, *, dtype: str = "
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
         raise ConfigError(
-            [f"inputs.path={path}: {reason[0].lower()}{reason[1:]}; give a file of one of {ALLOWED}"]
+            [f"{options.section}.path={path}: {reason[0].lower()}{reason[1:]}; give a file of one of {ALLOWED}"]
         ) from None
 
 
-@functools.lru_cache(maxsize=1)  # validation, the identity and the run read the same file
+@functools.lru_cache(maxsize=2)  # samples and task: validation, the identity and the run read the same file
 def _read_cached(path: Path, options: ReadOptions, key: tuple[int, ...]) -> Table:
-    source = Source(path, _read_bytes(path), options)
+    source = Source(path, _read_bytes(path, options), options)
     table = _reader(source)(source)
     table.values.flags.writeable = False
     return dataclasses.replace(table, sha256=hashlib.sha256(source.content).hexdigest())
 
 
-def _read_bytes(path: Path) -> bytes:
-    source = Source(path, b"", ReadOptions())
+def _read_bytes(path: Path, options: ReadOptions) -> bytes:
+    source = Source(path, b"", options)
     # Without O_NONBLOCK, opening a named pipe waits for its writer.
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
         status = os.fstat(file.fileno())
@@ -104,7 +104,7 @@ def _check_range(path: Path, options: ReadOptions, table: Table, dtype: str) -> 
     beyond = np.abs(table.values) >= OVERFLOW[dtype]
     if not beyond.any():
         return
-    source = Source(path, _read_bytes(path), options)
+    source = Source(path, _read_bytes(path, options), options)
     if table.separator is not None:  # rows are lines of the file
         from kancli.inputs import text
 

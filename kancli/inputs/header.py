@@ -29,8 +29,8 @@ def has_header(source: Source, line: int, rows: Sequence[Sequence[str]]) -> bool
         return not all(is_finite(cell) for cell in first)
     odd = next((place for place, cell in enumerate(first) if is_finite(cell) != is_finite(first[0])), 0)
     source.fail(
-        f"row {line}, column {odd + 1} is {first[odd]!r}: the row {doubt}; type inputs.header=true"
-        " if it names the columns, inputs.header=false if it holds numbers"
+        f"row {line}, column {odd + 1} is {first[odd]!r}: the row {doubt}; type"
+        f" {source.key('header')}=true if it names the columns, {source.key('header')}=false if it holds numbers"
     )
 
 
@@ -105,9 +105,10 @@ def refuse_index(source: Source, header: Sequence[str] | None, rows: Sequence[Se
         title = f"({name})" if name else "has no name and"
         reason = f"{title} {'counts the rows' if counts else 'holds ' + ', '.join(cells[:3])}"
     leave, keep = f"[{','.join(map(_quoted, names))}]", f"[1,{','.join(map(_quoted, names))}]"
+    columns = source.key("columns")
     source.fail(
-        f"column 1 {reason}: an index, as pandas and R write it; type {_word('inputs.columns=' + leave)} to leave"
-        f" it out, {_word('inputs.columns=' + keep)} to take it as an input"
+        f"column 1 {reason}: an index, as pandas and R write it; type {_word(f'{columns}={leave}')} to leave"
+        f" it out, {_word(f'{columns}={keep}')} to take it as an input"
     )
 
 

@@ -19,11 +19,12 @@ OVERFLOW = {"float32": 2.0**128 * (1 - 2.0**-25), "float64": float("inf")}
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """The keys `inputs.header`, `inputs.sep` and `inputs.columns`; None where the file decides."""
+    """The keys `header`, `sep` and `columns`, None where the file decides, and the section that has them."""
 
     header: bool | None = None
     sep: str | None = None
     columns: tuple[str, ...] | None = None
+    section: str = "inputs"
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,12 @@ class Source:
     content: bytes
     options: ReadOptions
 
+    def key(self, name: str) -> str:
+        """A key of the section, as it is typed."""
+        return f"{self.options.section}.{name}"
+
     def fail(self, fault: str) -> NoReturn:
-        raise ConfigError([f"inputs.path={self.path}: {fault}"])
+        raise ConfigError([f"{self.key('path')}={self.path}: {fault}"])
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def fail_beyond(source: Source, row: int, column: int, value: Any, dtype: str) -
 
 
 def select_columns(source: Source, names: Sequence[str] | None, n_columns: int) -> list[int]:
-    """The positions, from 0, of the columns that `inputs.columns` asks for, or of all.
+    """The positions, from 0, of the columns that the key `columns` asks for, or of all.
 
     An entry is the name of a column or, where no column is named so, the number of one, from 1.
     """
@@ -96,11 +101,13 @@ def select_columns(source: Source, names: Sequence[str] | None, n_columns: int) 
         matches = [position for position, name in enumerate(names or ()) if name == entry]
         if len(matches) > 1:
             numbers = " and ".join(str(position + 1) for position in matches)
-            source.fail(f"inputs.columns: {entry} names columns {numbers}; give the number of one")
+            source.fail(f"{source.key('columns')}: {entry} names columns {numbers}; give the number of one")
         if not matches and entry.isdecimal() and 1 <= int(entry) <= n_columns:
             matches = [int(entry) - 1]
         if not matches:
             has = f"the names {', '.join(filter(None, names))}, or " if names else ""
-            source.fail(f"inputs.columns: it has no column {entry}; allowed: {has}numbers from 1 to {n_columns}")
+            source.fail(
+                f"{source.key('columns')}: it has no column {entry}; allowed: {has}numbers from 1 to {n_columns}"
+            )
         positions += matches
     return positions

@@ -86,5 +86,5 @@ def _number(source: Source, dialect: Dialect, row: int, position: int, cell: str
     if value is None and decimal_comma(cell):
         hint = "; write decimals with a point"
     elif value is None and any(character in cell.strip() for character in SEPARATORS.values()):
-        hint = f" separated by {dialect.separator}; else type inputs.sep={' or '.join(SEPARATORS)}"
+        hint = f" separated by {dialect.separator}; else type {source.key('sep')}={' or '.join(SEPARATORS)}"
     source.fail(f"row {row}, column {position + 1} is {shown}; allowed: {allowed}{hint}")

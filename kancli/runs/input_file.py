@@ -1,4 +1,4 @@
-"""The file of samples in a run's record: how it was read, and where it is when the record is used elsewhere."""
+"""The files of samples in a run's record: how they were read, and where they are when the record is used elsewhere."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from kancli.inputs.samplers import File
 from kancli.inputs.table import MAX_BYTES
 from kancli.runs.hashes import hash_of_open
 from kancli.runs.regular_files import open_regular
+from kancli.tasks.data import Data
+
+ENTRIES = {"inputs": "inputs", "task": "task_file"}  # in run.json and blessed files, by the section with the path
 
 
 class InputFile(msgspec.Struct, frozen=True, kw_only=True):
-    """The entry `inputs` of run.json and of a blessed file, for runs on a file of samples."""
+    """The entry of run.json and of a blessed file for a file that the run read."""
 
     path: str  # absolute
     relative_path: str  # from the folder that holds the record
@@ -33,37 +36,69 @@ class InputFile(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, relative_path=os.path.relpath(self.path, folder.resolve()))
 
 
-def input_file_of(settings: Settings, folder: Path) -> InputFile | None:
-    """The entry for a record in `folder`; None for a run on random samples."""
-    if not isinstance(settings.inputs, File):
+class InputFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """The entries of a record for the files that the run read."""
+
+    inputs: InputFile | None = None
+    task_file: InputFile | None = None
+
+    def of(self, section: str) -> InputFile | None:
+        """The entry for the file of a section of the config."""
+        return getattr(self, ENTRIES[section])
+
+    def as_json(self) -> dict[str, Any]:
+        """The entries that there are."""
+        return {name: entry for name, entry in msgspec.to_builtins(self).items() if entry is not None}
+
+    def moved_to(self, folder: Path) -> InputFiles:
+        """The entries for a record in another folder."""
+        moved = {section: entry and entry.moved_to(folder) for section in ENTRIES for entry in [self.of(section)]}
+        return InputFiles(inputs=moved["inputs"], task_file=moved["task"])
+
+
+NO_FILES = InputFiles()
+
+
+def input_files_of(settings: Settings, folder: Path) -> InputFiles:
+    """The entries for a record in `folder`."""
+    return InputFiles(inputs=_entry(settings.inputs, folder), task_file=_entry(settings.task, folder))
+
+
+def _entry(source: Any, folder: Path) -> InputFile | None:
+    if not isinstance(source, (File, Data)):
         return None
-    path = os.path.abspath(settings.inputs.path)
+    path = os.path.abspath(source.path)
     relative = os.path.relpath(os.path.realpath(path), folder.resolve())
     if not _is_utf8(relative):  # behind a link; JSON cannot hold it
         relative = os.path.relpath(path, folder.absolute())
-    return InputFile(path=path, relative_path=relative, **settings.inputs.table().as_json())
+    return InputFile(path=path, relative_path=relative, **source.table().as_json())
 
 
-def locate(config: Mapping[str, Any], recorded: InputFile | None, folder: Path) -> dict[str, Any]:
-    """A recorded config with a path at which the file of samples is found from the current folder.
+def locate(config: Mapping[str, Any], recorded: InputFiles, folder: Path) -> dict[str, Any]:
+    """A recorded config with paths at which the files of samples are found from the current folder.
 
     Of the path as typed, the one relative to the record and the absolute one, it is the first whose content is that of
     the record; else the first that exists, relative to the record before the others.
 
     Args:
-        recorded: the entry `inputs` of the record; None if it has none.
+        recorded: the entries of the record.
         folder: the folder that holds the record.
     """
-    inputs = config.get("inputs")
-    if not isinstance(inputs, Mapping) or not isinstance(typed := inputs.get("path"), str):
-        return dict(config)
+    located = dict(config)
+    for section in ENTRIES:
+        values = config.get(section)
+        if isinstance(values, Mapping) and isinstance(typed := values.get("path"), str):
+            located[section] = {**values, "path": _locate(typed, recorded.of(section), folder)}
+    return located
+
+
+def _locate(typed: str, recorded: InputFile | None, folder: Path) -> str:
     paths = [typed]
     if recorded is not None:
         paths += [os.path.normpath(folder / recorded.relative_path), recorded.path]
     existing = [path for path in paths if os.path.isfile(path)]
     same = (path for path in existing if recorded is not None and _has_content(path, recorded.sha256))
-    path = next(same, None) or next((path for path in paths[1:] + paths[:1] if path in existing), typed)
-    return {**config, "inputs": {**inputs, "path": path}}
+    return next(same, None) or next((path for path in paths[1:] + paths[:1] if path in existing), typed)
 
 
 def _is_utf8(text: str) -> bool:

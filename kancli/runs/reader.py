@@ -14,7 +14,7 @@ import msgspec
 
 from kancli.errors import ConfigError
 from kancli.runs.hashes import hash_of_bytes, hash_of_open, is_sealed
-from kancli.runs.input_file import InputFile
+from kancli.runs.input_file import InputFile, InputFiles
 from kancli.runs.json_files import convert, decode_json, read_json
 from kancli.runs.regular_files import MAX_BYTES, open_regular, read_tensors, size_of
 
@@ -55,6 +55,12 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     seconds: dict[str, float] = {}
     ladder: dict[str, str] = {}
     inputs: InputFile | None = None
+    task_file: InputFile | None = None
+
+    @property
+    def input_files(self) -> InputFiles:
+        """The files that the run read."""
+        return InputFiles(inputs=self.inputs, task_file=self.task_file)
 
     @property
     def has_ended(self) -> bool:

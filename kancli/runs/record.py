@@ -14,7 +14,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 from torch import Tensor
 
@@ -32,13 +31,14 @@ from kancli.runs.environment import environment
 from kancli.runs.experiment import compute
 from kancli.runs.folder import RunFolder
 from kancli.runs.hashes import stage_hashes
-from kancli.runs.input_file import InputFile, input_file_of
+from kancli.runs.input_file import NO_FILES, InputFiles, input_files_of
 from kancli.runs.print_run import Style, print_run
 from kancli.runs.result import Result
 from kancli.runs.stopwatch import Stopwatch
 from kancli.seeding import SEMANTICS
 from kancli.stats.network_stats import EdgeRanges
 from kancli.stats.verdicts import Verdict
+from kancli.tasks.data import Data
 
 log = logging.getLogger("kancli")
 
@@ -69,8 +69,8 @@ def record_run(
         VerdictError: a verdict failed and the settings are strict; all files are written first.
     """
     start = time.perf_counter()
-    inputs = input_file_of(settings, path)
-    initial = initial_record(config_of(settings), identity(settings), overrides, process_argv(), inputs)
+    files = input_files_of(settings, path)
+    initial = initial_record(config_of(settings), identity(settings), overrides, process_argv(), files)
     folder = RunFolder.create(path, hydra_record, initial, overwrite=settings.overwrite)
     with record_failure(folder):
         log_start(initial["identity"], settings)
@@ -92,7 +92,7 @@ def initial_record(
     identity: str,
     overrides: Sequence[str],
     argv: Sequence[str],
-    inputs: InputFile | None = None,
+    files: InputFiles = NO_FILES,
 ) -> dict[str, Any]:
     """The contents of run.json at the start of a run, without its status."""
     return {
@@ -103,16 +103,17 @@ def initial_record(
         "seed": config["seed"],
         "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "config": config,
-        **({} if inputs is None else {"inputs": msgspec.to_builtins(inputs)}),
+        **files.as_json(),
         **environment(),
     }
 
 
 def log_start(identity: str, settings: Settings) -> None:
-    """Log the identity of a run, and how its file of samples was read."""
+    """Log the identity of a run, and how its files of samples were read."""
     log.info("identity %s", identity)
-    if isinstance(settings.inputs, File):
-        log.info("inputs %s: %s", settings.inputs.path, settings.inputs.table().describe())
+    for name, source in (("inputs", settings.inputs), ("task", settings.task)):
+        if isinstance(source, (File, Data)):
+            log.info("%s %s: %s", name, source.path, source.table().describe())
 
 
 def process_argv() -> list[str]:

@@ -76,26 +76,26 @@ class Plan:
             ConfigError: they are no longer valid, such as when an input file is gone.
         """
         config, _ = with_legal_bounds(self.config(job))
-        return settings_of(self._with_input_path(config))
+        return settings_of({name: self._with_path(section) for name, section in config.items()})
 
-    def _with_input_path(self, config: dict[str, Any]) -> dict[str, Any]:
-        """The config with a path of the file of samples that holds in the current folder.
+    def _with_path(self, section: Any) -> Any:
+        """A section of the config with a path, of its file of samples, that holds in the current folder.
 
         A relative path starts from the folder in which the sweep was planned. It is looked for from the sweep's folder,
         which may have moved together with the file, and then where it was.
         """
         try:
-            path, start = config["inputs"]["path"], self.head["hydra"]["runtime"]["cwd"]
+            path, start = section["path"], self.head["hydra"]["runtime"]["cwd"]
             relative = os.path.relpath(start, os.path.join(start, self.head["hydra"]["sweep"]["dir"]))
-        except (KeyError, TypeError):  # random samples, or a plan without the record of Hydra
-            return config
+        except (KeyError, TypeError):  # a section without a file, or a plan without the record of Hydra
+            return section
         if not isinstance(path, str) or os.path.isabs(path):
-            return config
+            return section
         for folder in (self.folder / relative, Path(start)):
             if (folder / path).is_file():
                 located = path if _is_same_file(folder / path, Path(path)) else os.path.normpath(folder / path)
-                return {**config, "inputs": {**config["inputs"], "path": located}}
-        return config
+                return {**section, "path": located}
+        return section
 
     def path(self, job: Job) -> Path:
         """The folder of a job."""

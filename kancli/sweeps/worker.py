@@ -18,11 +18,12 @@ from kancli.inputs.samplers import File
 from kancli.runs import record as records
 from kancli.runs.batch import compute_together
 from kancli.runs.folder import RunFolder
-from kancli.runs.input_file import InputFile, input_file_of
+from kancli.runs.input_file import NO_FILES, InputFiles, input_files_of
 from kancli.runs.reader import ENDED
 from kancli.runs.result import Result
 from kancli.sweeps.hydra_record import HydraRecord
 from kancli.sweeps.plan import Job, Outcome, Plan
+from kancli.tasks.data import Data
 
 log = logging.getLogger("kancli")
 
@@ -96,16 +97,17 @@ def _planned_settings(plan: Plan, batch: Sequence[Job]) -> Iterator[Settings]:
             validated[key] = plan.settings(job)
         settings = dataclasses.replace(validated[key], seed=plan.config(job)["seed"])
         # The plan holds everything but a file of samples and the code of a user's scheme.
-        uses_files = isinstance(settings.inputs, File) or type(settings.init) not in SCHEMES.values()
+        uses_files = isinstance(settings.inputs, File) or isinstance(settings.task, Data)
+        uses_files |= type(settings.init) not in SCHEMES.values()
         if uses_files and identity(settings) != job.identity:
-            raise KanError("has changed since the plan: the file of samples, or the code of the scheme")
+            raise KanError("has changed since the plan: the file of samples or of the task, or the code of the scheme")
         yield settings
 
 
 def _record(plan: Plan, hydra: HydraRecord, job: Job, result: Result) -> Outcome:
     start, computed = time.perf_counter(), sum(result.seconds.values())
-    inputs = input_file_of(result.settings, plan.path(job))
-    folder = _create_folder(plan, hydra, job, config_of(result.settings), inputs)
+    files = input_files_of(result.settings, plan.path(job))
+    folder = _create_folder(plan, hydra, job, config_of(result.settings), files)
     with records.record_failure(folder):
         records.log_start(job.identity, result.settings)
         figure_seconds = records.record(result, folder)
@@ -115,8 +117,8 @@ def _record(plan: Plan, hydra: HydraRecord, job: Job, result: Result) -> Outcome
 
 
 def _create_folder(
-    plan: Plan, hydra: HydraRecord, job: Job, config: Mapping[str, Any], inputs: InputFile | None = None
+    plan: Plan, hydra: HydraRecord, job: Job, config: Mapping[str, Any], files: InputFiles = NO_FILES
 ) -> RunFolder:
     path = plan.path(job).absolute()
-    record = records.initial_record(config, job.identity, job.words, plan.head["argv"], inputs)
+    record = records.initial_record(config, job.identity, job.words, plan.head["argv"], files)
     return RunFolder.create_staged(path, hydra.files(job, path), record)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kancli.inputs.samplers import COUNT, Normal, Sampler
 from kancli.schema import Optional, derived, key
+from kancli.tasks.data import Data
 from kancli.tasks.functions import Expression, Feynman, Function
 from kancli.tasks.pdes import Equation
 from kancli.tasks.task import NoTask, Task
@@ -20,6 +21,7 @@ TASKS: dict[str, type[Task]] = {
     "function": Function,
     "feynman": Feynman,
     "pde": Equation,
+    "data": Data,
     "expression": Expression,
 }
 

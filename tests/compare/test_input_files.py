@@ -49,6 +49,38 @@ def test_a_file_with_another_remark_has_the_same_samples(blessed, kan_run):
     assert "inputs: d.csv is another file, with the same samples" in outcome.out
 
 
+@pytest.fixture
+def task(kan_run, tmp_path):
+    """A folder with the table `d.csv`, the run `a` with it as its task, and the baseline `b.json`."""
+    (tmp_path / "d.csv").write_text(ROWS)
+    words = ["task=d.csv", "width=in-1-out", "figures=none", "stats=none", "train=none"]
+    assert kan_run(*words, "hydra.run.dir=a").code == 0
+    assert kan_run("bless", "a", "-o", "b.json").code == 0
+    return tmp_path
+
+
+def test_a_task_is_found_from_anywhere(task, kan_run, monkeypatch):
+    (task / "elsewhere").mkdir()
+    monkeypatch.chdir(task / "elsewhere")
+    for record in ("../b.json", "../a"):
+        outcome = kan_run("check", record)
+        assert outcome.code == 0, outcome.err
+    assert kan_run("rerun", "../a", "hydra.run.dir=c").code == 0
+    again = json.loads((task / "elsewhere" / "c" / "run.json").read_text())
+    assert again["identity"] == json.loads((task / "a" / "run.json").read_text())["identity"]
+
+
+def test_a_changed_task_is_named_by_check_and_diff(task, kan_run):
+    (task / "d.csv").write_text(ROWS.replace("0.4", "0.5"))
+    outcome = kan_run("check", "b.json")
+    assert outcome.code == 4
+    assert "first difference: task: d.csv is another file\n" in outcome.out
+    assert kan_run("rerun", "a", "hydra.run.dir=c").code == 0
+    outcome = kan_run("diff", "a", "c")
+    assert outcome.code == 4
+    assert "task: d.csv is another file\n" in outcome.out
+
+
 def test_records_of_an_older_kancli_name_the_file_too(blessed, kan_run):
     content = json.loads((blessed / "b.json").read_text())
     del content["inputs"], content["sha256"]

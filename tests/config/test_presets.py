@@ -43,6 +43,7 @@ NEEDED = {
     "inputs/file": ["inputs.path=x.csv"],
     "inputs/task": ["task=f1"],
     "task/expression": ["task.formula=x"],
+    "task/data": ["task.path=x.csv"],
 }
 
 

@@ -4,14 +4,15 @@ import shutil
 
 import pytest
 
-QUICK = ["inputs=d.csv", "width=2-1", "stats=none", "activations.n=0"]
+QUICK = ["stats=none", "figures=none", "activations.n=0"]
+USES = {"inputs": ["inputs=d.csv", "width=2-1"], "task": ["task=d.csv", "width=in-out", "train=none"]}
 
 
-@pytest.fixture
-def sweep(kan_run, tmp_path):
+@pytest.fixture(params=USES)
+def sweep(kan_run, tmp_path, request):
     """A folder with the file `d.csv` and the sweep `s`, without its job 0."""
-    (tmp_path / "d.csv").write_text("0.1,0.2\n0.3,0.4\n")
-    assert kan_run("-m", "seed=1,2", *QUICK, "hydra.sweep.dir=s").code == 0
+    (tmp_path / "d.csv").write_text("0.1,0.2\n0.3,0.4\n0.5,0.7\n")
+    assert kan_run("-m", "seed=1,2", *USES[request.param], *QUICK, "hydra.sweep.dir=s").code == 0
     shutil.rmtree(tmp_path / "s" / "0")
     return tmp_path
 
@@ -35,7 +36,7 @@ def test_a_sweep_that_moved_with_its_file_is_resumed(sweep, kan_run):
 
 
 def test_a_job_over_another_file_is_refused(sweep, kan_run):
-    (sweep / "d.csv").write_text("7,8\n")
+    (sweep / "d.csv").write_text("7,8\n9,8\n6,5\n")
     outcome = kan_run("resume", "s")
     assert outcome.code == 6
     assert "the file of samples" in outcome.err
