@@ -1,4 +1,4 @@
-"""`kan-run resume`: run the jobs of a sweep that are missing, from its plan."""
+"""`kan-run resume`: run the jobs of a sweep that are missing, from its plan; or go on with a run's training."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "kan-run resume SWEEP [--only failed|3,7] [sweep.KEY=VALUE ...]"
+    parser.usage = "kan-run resume SWEEP [--only failed|3,7] [sweep.KEY=VALUE ...], or kan-run resume RUN"
     parser.description = (
         "Run the jobs of a sweep that are missing: after Ctrl-C, a crash, or --dry-run.\n"
         "The jobs come from the plan in the sweep's folder; presets that were edited since do\n"
-        "not change them."
+        "not change them.\n"
+        "Or go on with the training of a run that was interrupted or killed, from the state that\n"
+        "it saved: it ends as if it had not been."
     )
     parser.add_argument(
         "words", nargs="*", metavar="SWEEP", help="the folder of the sweep; sweep.KEY=VALUE, hydra/launcher=NAME"
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "kan-run resume multirun/DATE/TIME-ID": "all jobs that have not ended",
             "kan-run resume multirun/DATE/TIME-ID --only failed": "the failed jobs, again",
             "kan-run resume SWEEP sweep.workers=2": "with two processes",
+            "kan-run resume outputs/DATE/TIME-ID": "the training of a run",
         },
         {0: "all jobs are complete", 2: "wrong usage", 6: "some jobs failed"},
     )
@@ -41,7 +44,9 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     folders, overrides = split_folders(args.words)
     if len(folders) != 1:
         words = " ".join(["resume", *folders])
-        raise ConfigError([f"{words}: name the folder of one sweep: kan-run resume multirun/DATE/TIME-ID"])
+        raise ConfigError([f"{words}: name the folder of one sweep or run: kan-run resume multirun/DATE/TIME-ID"])
+    if (Path(folders[0]) / "run.json").exists():
+        return _resume_run(Path(folders[0]), overrides, args)
     from kancli.cli.document import document_of_sweep
     from kancli.cli.task import task
     from kancli.sweeps.resume import resume
@@ -50,3 +55,18 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     code = resume(Path(folders[0]), args.only, overrides, presets, task)
     args.document = document_of_sweep(Path(folders[0]))
     return code
+
+
+def _resume_run(folder: Path, overrides: list[str], args: argparse.Namespace) -> int:
+    if overrides or args.only:
+        given = overrides[0] if overrides else f"--only {args.only}"
+        raise ConfigError([f"{given}: of a sweep; a run goes on as it was: kan-run resume {folder}"])
+    from kancli.cli.document import document_of_run
+    from kancli.cli.spinner import progress, training_bar
+    from kancli.runs import signals
+
+    with progress("loading"), signals.deferred_signals():
+        from kancli.runs.resume import resume_run
+    resume_run(folder, style="none" if args.json else "short", progress=progress, bar=training_bar)
+    args.document = document_of_run(folder)
+    return 0

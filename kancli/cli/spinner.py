@@ -1,12 +1,16 @@
-"""A spinner for work that takes a while."""
+"""What a terminal shows while work goes on: a spinner, or how far training is."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from kancli.runs.terminal import unfiltered
+
+if TYPE_CHECKING:
+    from kancli.training.result import Row
 
 
 @contextlib.contextmanager
@@ -19,3 +23,24 @@ def progress(activity: str) -> Iterator[None]:
 
     with Console(file=unfiltered(sys.stderr)).status(activity):
         yield
+
+
+@contextlib.contextmanager
+def training_bar(steps: int) -> Iterator[Callable[[Row], None]]:
+    """Show step, loss and time left on stderr if that is a terminal; yields the function that takes each row."""
+    if not sys.stderr.isatty():
+        yield lambda row: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}")
+    with Progress(*columns, TimeRemainingColumn(), console=Console(file=unfiltered(sys.stderr)), transient=True) as bar:
+        shown = bar.add_task("training", total=steps, loss="")
+
+        def show(row: Row) -> None:
+            losses = row.train_loss[row.train_loss.isfinite()]
+            text = f"loss {losses.double().log().mean().exp():.3g}" if len(losses) else ""
+            bar.update(shown, completed=row.step, loss=text)
+
+        yield show

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from kancli.cli.spinner import progress
+from kancli.cli.spinner import progress, training_bar
 from kancli.config.compose import settings_of
 from kancli.config.interpolations import plain_config
 from kancli.runs import signals
@@ -51,6 +51,7 @@ def run_job(settings: Settings, config: DictConfig, *, style: Style = "short") -
         overrides=list(hydra.overrides.task),
         style="line" if is_sweep else style,
         progress=progress,
+        bar=training_bar,
     )
     signals.raise_pending()
     if settings.objective is None:

@@ -18,12 +18,12 @@ from kancli.config.identity import config_of, identity
 from kancli.config.recorded import with_legal_bounds
 from kancli.config.validation import validate
 from kancli.errors import DRIFT, INCONCLUSIVE, ConfigError, InconclusiveError, KanError, check_utf8
-from kancli.runs import experiment
 from kancli.runs.calls import Call, run_calls
 from kancli.runs.environment import environment
 from kancli.runs.files import write_named
 from kancli.runs.hashes import hash_of, stage_hashes
 from kancli.runs.input_file import input_files_of, locate
+from kancli.runs.training import compute_and_train
 from kancli.seeding import SEMANTICS
 
 if TYPE_CHECKING:
@@ -164,9 +164,11 @@ def compute_record(settings: Settings, name: str, *, known: Mapping[str, Any] | 
         known: a recorded config to compare the identity with, see `identity`; None for the identity of all keys.
     """
     plain = dataclasses.replace(settings, figures=dataclasses.replace(settings.figures, names=()))
-    result = experiment.compute(plain)
+    result = compute_and_train(plain)
+    trained = {} if result.trained is None else result.trained.after.parameters()
+    trained_hashes = {name: hash_of(tensor) for name, tensor in trained.items()}
     hashes = {name: hash_of(tensor) for name, tensor in {**result.parameters(), **result.activations}.items()}
-    stages = stage_hashes(identity(settings, known=known), hashes, result.stats)
+    stages = stage_hashes(identity(settings, known=known), hashes, result.stats, trained_hashes)
     return Record(
         name,
         SEMANTICS,

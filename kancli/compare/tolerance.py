@@ -10,8 +10,9 @@ from typing import Any
 
 from kancli.compare.baseline import Record
 from kancli.errors import InconclusiveError
-from kancli.runs.hashes import ACTIVATIONS
+from kancli.runs.hashes import ACTIVATIONS, TRAINING, at_start
 from kancli.runs.input_file import ENTRIES
+from kancli.stats.options import OF_TRAINING
 from kancli.stats.verdicts import Verdict
 
 
@@ -24,7 +25,10 @@ class Tolerance:
     errors: float
 
 
-STATISTICS = "statistics"  # the stage whose hash covers all of stats.json
+STATISTICS = "statistics"  # the stage whose hash covers all of stats.json but training
+FINAL = ("train_loss", "test_loss", "rel_l2")  # of stats.json's training, held against each other
+LOSS_TOLERANCE = 0.05
+LOSSES_AGREE = "final losses within 5 %, and within a standard error over the networks"
 # close: rounding of float32 carried through some layers. loose: other kernels, whose sums run in another order.
 TOLERANCES = {"close": Tolerance(1e-6, 1e-5, 1e-3), "loose": Tolerance(1e-5, 1e-3, 2e-2)}
 
@@ -132,6 +136,10 @@ def compare(baseline: Record, now: Record) -> Comparison:
     tier = choose_tier(baseline, now)
     stages = sort_stages(baseline.ladder)
     differing = [name for name in stages if baseline.ladder[name] != now.ladder.get(name)]
+    training: list[Deviation] = []
+    if TRAINING in differing:
+        differing.remove(TRAINING)
+        training = compare_training(baseline.stats, now.stats)
     deviations: list[Deviation] = []
     if differing or not baseline.has_whole_stats:
         tolerance = TOLERANCES.get(tier.name, TOLERANCES["close"])
@@ -141,7 +149,7 @@ def compare(baseline: Record, now: Record) -> Comparison:
         if STATISTICS in differing and not deviations:
             differing.remove(STATISTICS)
     if not (differing or deviations):
-        return Comparison(tier, "match", None, tuple(stages), ())
+        return _compare_trained(tier, stages, training)
     first = differing[0] if differing else STATISTICS
     repeating = _repeating_stages(baseline)
     is_within = tier.name != "exact" and not repeating & set(differing) and all(row.is_allowed for row in deviations)
@@ -154,7 +162,36 @@ def compare(baseline: Record, now: Record) -> Comparison:
     equal = stages[: stages.index(first)]
     changed = other_files(baseline, now) if first == "config" else {}
     first, cause = next(iter(changed.items()), (first, None))
-    return Comparison(tier, answer, first, tuple(equal), tuple(deviations), cause)
+    if not all(row.is_allowed for row in training):
+        answer = "drift"
+    return Comparison(tier, answer, first, tuple(equal), (*deviations, *training), cause)
+
+
+def _compare_trained(tier: Tier, stages: Sequence[str], training: Sequence[Deviation]) -> Comparison:
+    """The comparison of two runs that are equal at their start."""
+    if not training:
+        return Comparison(tier, "match", None, tuple(stages), ())
+    answer = "match within tolerance" if all(row.is_allowed for row in training) else "drift"
+    equal = tuple(name for name in stages if name != TRAINING)
+    return Comparison(Tier(TRAINING, (LOSSES_AGREE,)), answer, TRAINING, equal, tuple(training))
+
+
+def compare_training(baseline: Mapping[str, Any], now: Mapping[str, Any]) -> list[Deviation]:
+    """The final losses and errors of two trainings; the largest difference first.
+
+    Training amplifies rounding, which other kernels, threads and groups of members change. So the numbers may differ by
+    5 % and, over members, by a standard error of the logs.
+    """
+    rows = []
+    for name in FINAL:
+        old, new = (stats.get(TRAINING, {}).get(name) for stats in (baseline, now))
+        value, error = old, 0.0
+        if isinstance(old, Mapping):
+            value, error = old["mean"], (old["sd"] or 0.0) / math.sqrt(max(1, old["n"]))
+        number = new["mean"] if isinstance(new, Mapping) else new
+        error *= abs(value or 0.0)
+        rows.append(Deviation(f"{TRAINING}.{name}", value, number, error, LOSS_TOLERANCE * abs(value or 0.0) + error))
+    return sorted(rows, key=lambda row: row.is_allowed)
 
 
 def other_files(one: Record, other: Record) -> dict[str, str]:
@@ -222,12 +259,13 @@ def _repeating_stages(record: Record) -> set[str]:
     grid = record.config.get("grid")
     if isinstance(grid, Mapping) and grid.get("adapt") == "samples":
         return {"config", "inputs"}
-    return {name for name in record.ladder if name not in ("output", STATISTICS) and not name.endswith(ACTIVATIONS)}
+    changing = ("output", STATISTICS, TRAINING)
+    return {name for name in record.ladder if name not in changing and not name.endswith(ACTIVATIONS)}
 
 
 def sort_stages(stages: Iterable[str]) -> list[str]:
     """Sort the names of stages in the order of the computation."""
-    order = {"config": 0, "output": 2, STATISTICS: 3}
+    order = {"config": 0, "output": 2, STATISTICS: 3, TRAINING: 4}
     return sorted(stages, key=lambda name: order.get(name, 1))
 
 
@@ -237,16 +275,16 @@ def compare_verdicts(baseline: Sequence[Verdict], now: Sequence[Verdict]) -> lis
     return [
         Deviation(f"verdicts.{verdict.name}.verdict", verdict.verdict, new.get(verdict.name), 0.0, 0.0)
         for verdict in baseline
-        if verdict.verdict != new.get(verdict.name)
+        if verdict.name not in OF_TRAINING and verdict.verdict != new.get(verdict.name)
     ]
 
 
 def compare_statistics(baseline: Record, now: Record, tolerance: Tolerance) -> list[Deviation]:
     """Return the statistics of a baseline that are not equal now, the largest difference first."""
     n_samples = count_samples(baseline)
-    new = {name: value for name, value, _ in numbers_with_errors(now.stats, n_samples)}
+    new = {name: value for name, value, _ in numbers_with_errors(at_start(now.stats), n_samples)}
     deviations = []
-    for name, value, error in numbers_with_errors(baseline.stats, n_samples):
+    for name, value, error in numbers_with_errors(at_start(baseline.stats), n_samples):
         if name not in new or value != new[name]:
             allowed = tolerance.absolute + tolerance.relative * abs(value or 0.0) + tolerance.errors * error
             deviations.append(Deviation(name, value, new.get(name), error, allowed))

@@ -117,3 +117,13 @@ class Settings:
     train: Train = section(Train, omit_default=True)
     activations: Activations = section(Activations, identity=False)
     sweep: Sweep = section(Sweep, identity=False)
+
+    @property
+    def training(self) -> Train:
+        """The keys of training, without auto and null for optimiser, learning rate, steps and rows."""
+        return self.train.resolved(task=self.task.exists, equation=self.task.is_equation)
+
+    @property
+    def trains(self) -> bool:
+        """Whether the run trains its network."""
+        return self.training.optimizer != "none"

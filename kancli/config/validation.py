@@ -16,7 +16,7 @@ from kancli.config.memory import RunSize
 from kancli.config.settings import Activations, Grid, Settings, Sweep
 from kancli.config.task_width import with_task_sizes
 from kancli.errors import ConfigError, one_line
-from kancli.figures.options import FigureOptions, name_faults
+from kancli.figures.options import OF_TRAINING, FigureOptions, name_faults
 from kancli.inits import SCHEMES
 from kancli.inits.plugins import TARGET, NoSchemeError, name_of, scheme_at
 from kancli.inits.scheme import LayerSize, Scheme
@@ -263,10 +263,24 @@ def _cross_checks(settings: Settings) -> list[str]:
         )
     width = settings.width
     faults += [f"figures.{fault}" for fault in name_faults(settings.figures, width[0], width[-1])]
+    faults += _training_faults(settings)
     faults = faults or run_size(settings).find_faults()
     if not faults and is_builtin:  # last: it may need torch, which is slow to load
         faults += find_infinite(settings.init, settings.inputs, layer_sizes(settings), settings.dtype)
     return faults
+
+
+def _training_faults(settings: Settings) -> list[str]:
+    """A line for each key of training and its figures that has nothing to train."""
+    if settings.task.exists:
+        return []
+    faults, given = [], vars(settings.train)
+    if settings.train.optimizer != "none":
+        defaults = vars(Train())
+        faults = [f"train.{name}={show(given[name])}" for name in given if given[name] != defaults[name]]
+    if settings.figures.names and all(name in OF_TRAINING for name in settings.figures.names):
+        faults.append(f"figures={show(list(settings.figures.names))}")
+    return [f"{' '.join(faults)}: without a task nothing is trained; add one, such as task=f2"] if faults else []
 
 
 def run_size(settings: Settings) -> RunSize:

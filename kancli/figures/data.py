@@ -82,6 +82,7 @@ class Fit:
     x: Array  # [n, n_0]
     target: Array  # [n, n_L]
     prediction: Array  # [n, n_L]
+    samples: tuple[Array, Array] | None = None  # some of the training samples, x [m, n_0] and y [m, n_L]
 
 
 @dataclass(frozen=True)

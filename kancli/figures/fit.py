@@ -43,6 +43,8 @@ def plot(data: FigureData, options: FigureOptions) -> Figure:
         order = np.argsort(fit.x[:, 0])
         x = fit.x[order, 0]
         left.plot(x, fit.target[order, 0], color=palette.ink, linewidth=2.4, alpha=0.4, label="target")
+        if fit.samples is not None:
+            left.plot(*(values[:, 0] for values in fit.samples), ".", color=palette.quiet, markersize=3, label="data")
         left.plot(x, fit.prediction[order, 0], color=palette.lines[0], linewidth=1.2, label="network")
         right.plot(x, error[order], color=palette.lines[1], linewidth=1.0)
         label_panel(left, palette, title=title, x=names[0], y="y")

@@ -15,7 +15,7 @@ from kancli.kan.network import KAN
 from kancli.runs.build import empty_model, sample_inputs
 from kancli.runs.experiment import compute, deterministic
 from kancli.runs.forward import forward_and_measure
-from kancli.runs.result import Result, make_result
+from kancli.runs.result import Outcome, Result, make_result
 from kancli.runs.stopwatch import Stopwatch
 from kancli.stats.law_distance import Declared
 
@@ -39,9 +39,25 @@ def compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
         )
         watch.lap("inputs")
         forward = forward_and_measure(runs[0], model, x, laws, watch, keep=slice(None))
+        trained = _train_together(runs, model, watch) if runs[0].trains else None
         for number, settings in enumerate(runs):
             share = watch.share(len(runs))
-            yield make_result(settings, model.member(number), forward.member(number), share)
+            result = make_result(settings, model.member(number), forward.member(number), share)
+            yield result if trained is None else _with_training(result, *trained, number)
+
+
+def _train_together(runs: Sequence[Settings], model: KAN, watch: Stopwatch) -> tuple[KAN, Outcome]:
+    from kancli.runs.training import Hooks, train
+
+    trained, outcome, _ = train(model, runs[0], [run.seed for run in runs], Hooks())
+    watch.lap("training")
+    return trained, outcome
+
+
+def _with_training(result: Result, model: KAN, outcome: Outcome, number: int) -> Result:
+    from kancli.runs.training import with_training
+
+    return with_training(result, model.member(number), outcome.member(number))
 
 
 def _build_together(runs: Sequence[Settings]) -> tuple[KAN, list[dict[str, Declared]]]:

@@ -34,13 +34,16 @@ def compute(settings: Settings) -> Result:
         watch = Stopwatch()
         model = build_model(settings)
         watch.lap("model")
-        forward = _forward(settings, model, watch)
+        forward = forward_of(settings, model, declared_laws(model, settings.init), watch)
         return make_result(settings, model, forward, watch)
 
 
-def _forward(settings: Settings, model: KAN, watch: Stopwatch) -> ForwardResult:
-    """Sample the inputs and send them through the model, one group of members after the other."""
-    laws = declared_laws(model, settings.init)
+def forward_of(settings: Settings, model: KAN, laws: list[dict[str, Declared]], watch: Stopwatch) -> ForwardResult:
+    """Sample the inputs and send them through the model, one group of members after the other.
+
+    Args:
+        laws: what the scheme declares, by layer and tensor.
+    """
     if model.n_members is None:
         x = sample_inputs(settings, [settings.seed])[0]
         watch.lap("inputs")

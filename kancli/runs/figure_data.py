@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,14 +15,16 @@ from kancli.config.presets import Presets, builtin_folder
 from kancli.config.settings import Settings
 from kancli.config.validation import validate
 from kancli.errors import ConfigError
-from kancli.figures.data import MAX_MEMBERS, FigureData
+from kancli.figures.data import MAX_MEMBERS, FigureData, Fit, TrainingData
 from kancli.inits.plugins import TARGET, CodePolicy, code_policy
 from kancli.kan.basis_statistics import BasisStatistics
 from kancli.kan.network import KAN
 from kancli.runs.build import laws_of, layer_options
 from kancli.runs.reader import RecordedRun
+from kancli.runs.training_state import CURVES, FIT, PARAMETERS
 from kancli.stats.network_stats import EdgeRanges
 from kancli.stats.options import recorded_bounds
+from kancli.training.curves import read_curves
 
 # The config keys that define the model.
 MODEL_KEYS = ("width", "k", "base_fun", "dtype", "grid", "n_seeds")
@@ -93,7 +96,28 @@ def read_figure_data(run: RecordedRun, settings: Settings) -> FigureData:
     if len(run.stats["layers"]) not in (0, len(model.layers)):
         raise ConfigError([f"{folder}/stats.json: damaged: not the statistics of {len(model.layers)} layers"])
     bounds = recorded_bounds(run.record.config)
-    return FigureData(model, ranges, run.stats, activations, laws, settings.n_seeds, bounds)
+    data = FigureData(model, ranges, run.stats, activations, laws, settings.n_seeds, bounds)
+    return dataclasses.replace(data, training=_read_training(run, settings, data)) if run.has(FIT) else data
+
+
+def _read_training(run: RecordedRun, settings: Settings, start: FigureData) -> TrainingData:
+    """What training adds to a run's figures.
+
+    Raises:
+        ConfigError: a file is missing or damaged, or holds another network.
+    """
+    tensors, rows = run.tensors(FIT), run.read(CURVES).decode().splitlines()
+    try:
+        model = _model(settings, run.tensors(PARAMETERS), MAX_MEMBERS)
+        trained = dataclasses.replace(start, model=model, ranges=_read_ranges(model, tensors), activations={}, laws=())
+        x, target, prediction = (tensors[name].numpy() for name in ("x", "target", "prediction"))
+        samples = None
+        if "samples_x" in tensors:
+            samples = tensors["samples_x"].numpy(), tensors["samples_y"].numpy()
+        curves = read_curves(rows)
+    except (KeyError, ValueError, RuntimeError, IndexError) as error:
+        raise _not_of_config(run, error) from None
+    return TrainingData(run.stats["training"]["task"], curves, Fit(x, target, prediction, samples), trained)
 
 
 def load_model(run: RecordedRun) -> tuple[KAN, Settings]:
@@ -123,7 +147,13 @@ def _model(settings: Settings, parameters: Mapping[str, Tensor], max_members: in
     shape = parameters["layers.0.coef"].shape
     members = None if len(shape) == 3 else min(shape[0], max_members)
     tensors = {name: tensor if members is None else tensor[:members] for name, tensor in parameters.items()}
-    options = {**layer_options(settings), "bias": "layers.0.bias" in tensors, "masked": "layers.0.mask" in tensors}
+    grid = shape[-1] - settings.k  # another one after training with train.refine
+    options = {
+        **layer_options(settings),
+        "grid": grid,
+        "bias": "layers.0.bias" in tensors,
+        "masked": "layers.0.mask" in tensors,
+    }
     model = KAN(settings.width, **options, n_members=members)
     for number, layer in enumerate(model.layers):
         knots = tensors[f"layers.{number}.knots"]

@@ -121,6 +121,28 @@ class RunFolder:
             raise
         return folder
 
+    @classmethod
+    def reopen(cls, path: Path, head: Mapping[str, Any]) -> RunFolder:
+        """Go on with the folder of a run that was interrupted or killed.
+
+        Raises:
+            ConfigError: its run is at work.
+        """
+        lock = lock_folder(path, required=False)
+        if lock is None:
+            raise ConfigError([f"{path}: its run is at work; wait for it"])
+        folder = cls(path, head)
+        folder._lock = lock
+        for file in sorted((path / HYDRA_RECORD).iterdir()):
+            name = f"{HYDRA_RECORD}/{file.name}"
+            folder.files[name], folder.sizes[name] = hash_of_file(file), file.stat().st_size
+        try:
+            folder._open_log()
+            folder._write_run("running", {})
+        except OSError as error:
+            raise WriteError(path / "run.log", error) from error
+        return folder
+
     @property
     def is_staged(self) -> bool:
         """Whether nobody sees the folder before it is closed."""
@@ -170,6 +192,12 @@ class RunFolder:
             raise WriteError(target, error) from error
         self.files[name], self.sizes[name] = hash_of_bytes(content), len(content)
 
+    def remove(self, name: str) -> None:
+        """Remove a file that was written, if it was."""
+        self.files.pop(name, None)
+        self.sizes.pop(name, None)
+        (self.path / name).unlink(missing_ok=True)
+
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file."""
         self.write(name, (pretty(content) + "\n").encode())
@@ -184,7 +212,13 @@ class RunFolder:
 
     def tensor_hashes(self) -> dict[str, str]:
         """The hashes of parameters and activations, by name."""
-        files = ("params.safetensors", "activations.safetensors")
+        return self._hashes_in("params.safetensors", "activations.safetensors")
+
+    def trained_hashes(self) -> dict[str, str]:
+        """The hashes of the parameters after training, by name."""
+        return self._hashes_in("trained.safetensors")
+
+    def _hashes_in(self, *files: str) -> dict[str, str]:
         split = ((*key.partition(":"), digest) for key, digest in self.tensors.items())
         return {name: digest for file, _, name, digest in split if file in files}
 

@@ -8,19 +8,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from kancli.stats.options import OF_TRAINING
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 SEAL = "self_sha256"  # the key of a record that holds the hash of the others
 ACTIVATIONS = ("preacts", "spline", "postacts")
+TRAINING = "training"  # the stage of the trained parameters
+ADDED_BY_TRAINING = ("training", "after")  # entries of stats.json
 
 
-def stage_hashes(identity: str, tensors: Mapping[str, str], stats: Mapping[str, Any]) -> dict[str, str]:
-    """sha256 by stage: config, inputs, each layer's parameters, each layer's activations, output, statistics.
+def stage_hashes(
+    identity: str, tensors: Mapping[str, str], stats: Mapping[str, Any], trained: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """sha256 by stage: config, inputs, each layer's parameters, each layer's activations, output, statistics, training.
 
     Args:
         tensors: the hashes of a run's tensors, by their names in its files. Parameters are those of all members;
             inputs, activations and output are the kept samples of the first member, and absent with activations.n=0.
+        trained: the hashes of the parameters after training.
     """
 
     def order(name: str) -> int:
@@ -28,7 +35,8 @@ def stage_hashes(identity: str, tensors: Mapping[str, str], stats: Mapping[str, 
         return {"inputs": 0, "output": 3}.get(name, 2 if last in ACTIVATIONS else 1)
 
     stages = {stage_of(name): tensors[name] for name in sorted(tensors, key=order)}  # stable: layers stay in order
-    return {"config": identity, **stages, "statistics": hash_of_statistics(stats)}
+    training = {TRAINING: hash_of_json(trained)} if trained else {}
+    return {"config": identity, **stages, "statistics": hash_of_statistics(stats), **training}
 
 
 def hash_of(tensor: Tensor) -> str:
@@ -56,9 +64,17 @@ def hash_of_open(file: BinaryIO) -> str:
 
 
 def hash_of_statistics(stats: Mapping[str, Any]) -> str:
-    """sha256 of the contents of stats.json, but for the statements of its verdicts: another wording is no drift."""
-    verdicts = [{key: value for key, value in entry.items() if key != "statement"} for entry in stats["verdicts"]]
-    return hash_of_json({**stats, "verdicts": verdicts})
+    """sha256 of the contents of stats.json, but for the statements of its verdicts, as another wording is no drift, and
+    for what training added, which has a stage of its own."""
+    start = at_start(stats)
+    verdicts = [{key: value for key, value in entry.items() if key != "statement"} for entry in start["verdicts"]]
+    return hash_of_json({**start, "verdicts": verdicts})
+
+
+def at_start(stats: Mapping[str, Any]) -> dict[str, Any]:
+    """The contents of stats.json without what training added."""
+    start = {name: value for name, value in stats.items() if name not in ADDED_BY_TRAINING}
+    return start | {"verdicts": [entry for entry in stats["verdicts"] if entry["name"] not in OF_TRAINING]}
 
 
 def hash_of_json(content: Any) -> str:

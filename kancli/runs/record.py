@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import os
 import sys
@@ -12,33 +11,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from kancli.config.identity import config_of, identity
 from kancli.config.settings import Settings
 from kancli.errors import KanError, NonFiniteError, VerdictError, WriteError
-from kancli.figures import render as figures
-from kancli.figures.data import FigureData
 from kancli.inputs.samplers import File
-from kancli.kan.network import KAN
 from kancli.runs import signals
-from kancli.runs.build import laws_of
 from kancli.runs.console import number
 from kancli.runs.environment import environment
 from kancli.runs.experiment import compute
+from kancli.runs.figure_files import figure_data_of, range_tensors, write_figures
 from kancli.runs.folder import RunFolder
 from kancli.runs.hashes import stage_hashes
 from kancli.runs.input_file import NO_FILES, InputFiles, input_files_of
 from kancli.runs.print_run import Style, print_run
 from kancli.runs.result import Result
-from kancli.runs.stopwatch import Stopwatch
 from kancli.seeding import SEMANTICS
-from kancli.stats.network_stats import EdgeRanges
 from kancli.stats.verdicts import Verdict
 from kancli.tasks.data import Data
+
+if TYPE_CHECKING:
+    from kancli.runs.record_training import Bar
+    from kancli.training.result import TrainingState
 
 log = logging.getLogger("kancli")
 
@@ -51,6 +46,7 @@ def record_run(
     overrides: Sequence[str],
     style: Style,
     progress: Callable[[str], AbstractContextManager[None]],
+    bar: Bar,
 ) -> dict[str, Any]:
     """Compute a run, write its folder, and print its summary and the folder's path.
 
@@ -60,6 +56,7 @@ def record_run(
         overrides: as typed for this run.
         style: how much to print.
         progress: context manager that shows a message while it is open.
+        bar: shows how training goes on.
 
     Returns:
         The contents of stats.json.
@@ -68,18 +65,41 @@ def record_run(
         NonFiniteError: a value of the forward pass is infinite or NaN; all files are written first.
         VerdictError: a verdict failed and the settings are strict; all files are written first.
     """
-    start = time.perf_counter()
     files = input_files_of(settings, path)
     initial = initial_record(config_of(settings), identity(settings), overrides, process_argv(), files)
     folder = RunFolder.create(path, hydra_record, initial, overwrite=settings.overwrite)
+    return run_in_folder(settings, folder, overrides=overrides, style=style, progress=progress, bar=bar)
+
+
+def run_in_folder(
+    settings: Settings,
+    folder: RunFolder,
+    *,
+    overrides: Sequence[str],
+    style: Style,
+    progress: Callable[[str], AbstractContextManager[None]],
+    bar: Bar,
+    state: TrainingState | None = None,
+) -> dict[str, Any]:
+    """As `record_run`, in a folder that is there.
+
+    Args:
+        state: of the training, to go on from.
+    """
+    start = time.perf_counter()
     with record_failure(folder):
-        log_start(initial["identity"], settings)
+        log_start(folder.head["identity"], settings)
         with progress("computing"):
             result = compute(settings)
-            figure_seconds = record(result, folder)
-        finish(folder, result, figure_seconds, total=time.perf_counter() - start)
+            seconds = record(result, folder)
+        if settings.trains:
+            from kancli.runs.record_training import train_and_record
+
+            result, more = train_and_record(result, folder, bar, state)
+            seconds |= more
+        finish(folder, result, seconds, total=time.perf_counter() - start)
     try:
-        print_run(result, path, overrides, style)
+        print_run(result, folder.path, overrides, style)
     except OSError:  # the reader of stdout has closed it; the run is recorded, and others may follow
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if (error := error_of(result)) is not None:
@@ -146,40 +166,15 @@ def record(result: Result, folder: RunFolder) -> dict[str, float]:
     folder.write_stats(result.stats)
     if result.members:
         folder.write_members(result.members)
-    seconds = _write_figures(result, folder) if result.settings.figures.names else {}
+    figures = result.settings.figures
+    seconds = write_figures(figure_data_of(result), figures, folder) if figures.names else {}
     if result.ranges:
         folder.write_tensors("figures.safetensors", range_tensors(result.figure_model, result.ranges))
+    if result.trained is not None:
+        from kancli.runs.record_training import record_training
+
+        seconds |= record_training(result, folder)
     return seconds
-
-
-def _write_figures(result: Result, folder: RunFolder) -> dict[str, float]:
-    settings = result.settings
-    laws = laws_of(settings, result.model)
-    bounds = dataclasses.asdict(settings.verdicts)
-    data = FigureData(
-        result.figure_model, result.ranges, result.stats, result.activations, laws, settings.n_seeds, bounds
-    )
-    watch = Stopwatch()
-    with figures.matplotlib_cache(folder.path):
-        for name, files in figures.render_files(data, settings.figures):
-            for path, content in files.items():
-                folder.write(path, content)
-            watch.lap(f"figure {name}")
-    return watch.seconds
-
-
-def range_tensors(model: KAN, ranges: Sequence[EdgeRanges]) -> dict[str, Tensor]:
-    """The contents of figures.safetensors, from which `kan-run draw` plots the edges' functions.
-
-    `layers.{l}.low`, `.high` `[in]` and `.mean_abs`, `.std` `[in, out]` of the first member; basis statistics as
-    `.standard_mean`, `.standard_inverse_std` `[in, G + k]`, or `[s, in, G + k]` of the first members.
-    """
-    tensors = {}
-    for index, (layer, edge_ranges) in enumerate(zip(model.layers, ranges, strict=True)):
-        tensors |= {f"layers.{index}.{name}": torch.from_numpy(values) for name, values in vars(edge_ranges).items()}
-        if (statistics := layer.basis_statistics) is not None:
-            tensors |= {f"layers.{index}.standard_{name}": tensor.cpu() for name, tensor in vars(statistics).items()}
-    return tensors
 
 
 def finish(folder: RunFolder, result: Result, figure_seconds: Mapping[str, float], *, total: float) -> None:
@@ -201,7 +196,7 @@ def finish(folder: RunFolder, result: Result, figure_seconds: Mapping[str, float
         **ending,
         failed_verdicts=[verdict.name for verdict in failed],
         seconds=seconds,
-        ladder=stage_hashes(folder.head["identity"], folder.tensor_hashes(), result.stats),
+        ladder=stage_hashes(folder.head["identity"], folder.tensor_hashes(), result.stats, folder.trained_hashes()),
     )
 
 

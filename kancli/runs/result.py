@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from kancli.config.settings import Settings
-from kancli.figures.data import MAX_MEMBERS
+from kancli.figures.data import MAX_MEMBERS, Fit
 from kancli.kan.basis_statistics import BasisStatistics
 from kancli.kan.network import KAN
 from kancli.runs.forward import ForwardResult
@@ -19,6 +20,36 @@ from kancli.runs.stopwatch import Stopwatch
 from kancli.stats.network_stats import EdgeRanges, NetworkStats, format_non_finite, non_finite
 from kancli.stats.stats_json import as_json, member_rows
 from kancli.stats.verdicts import Verdict, judge
+from kancli.training.curves import Curves
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the training of some members ended."""
+
+    curves: Curves
+    diverged: tuple[str | None, ...]  # why, by member; None for those that did not
+    steps: int
+    ended: str  # why: steps, stopped, minutes or interrupted
+    kernel: str  # that computed: "torch" or "numba"
+
+    @property
+    def all_diverged(self) -> bool:
+        """Whether no member has a result."""
+        return None not in self.diverged
+
+    def member(self, index: int) -> Outcome:
+        """The outcome of one member."""
+        return dataclasses.replace(self, curves=self.curves.member(index), diverged=self.diverged[index : index + 1])
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run's network after training."""
+
+    outcome: Outcome
+    after: Result  # over the run's inputs: with stats.after all of it, else what figures need
+    fit: Fit
 
 
 @dataclass(frozen=True)
@@ -36,6 +67,7 @@ class Result:
     activations: dict[str, Tensor]  # of the first member, by the names of activations.safetensors; may be empty
     non_finite: str | None  # layer, edge and branch of the first value that is infinite or NaN
     seconds: Mapping[str, float]  # by part of the computation
+    trained: Trained | None = None
 
     @functools.cached_property
     def figure_model(self) -> KAN:

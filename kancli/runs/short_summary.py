@@ -12,6 +12,7 @@ from rich.text import Text
 
 from kancli.runs.console import STYLES, number, share, typical
 from kancli.runs.summary import kept_knots
+from kancli.runs.training_summary import training_lines
 from kancli.stats.glossary import verdict_notes
 from kancli.stats.options import BAD, NON_FINITE, falling, is_share, statement
 from kancli.stats.verdicts import Verdict
@@ -32,7 +33,8 @@ def short_summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headlin
     """
     break_ = " " if width >= MIN_WIDTH else "\n"
     layers = [] if not stats["layers"] else [*_layers(stats["layers"], break_), *kept_knots(stats["layers"]), ""]
-    return [headline, "", *layers, *judgements(verdicts)]
+    training = [*training_lines(stats["training"]), ""] if "training" in stats else []
+    return [headline, "", *layers, *training, *judgements(verdicts)]
 
 
 def _layers(layers: Sequence[Mapping[str, Any]], break_: str) -> list[Line]:

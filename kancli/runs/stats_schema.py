@@ -22,6 +22,26 @@ else:
     Entry = reduce(lambda inner, _: Values | dict[str, inner], range(MAX_NAMES), Values)  # values below some names
 
 
+class Training(msgspec.Struct, frozen=True):
+    """What training came to. Over members each number is a summary."""
+
+    task: str
+    steps: int
+    train_loss: Entry
+    first_train_loss: Entry
+    test_loss: Entry
+    rel_l2: Entry
+    diverged: int
+    seconds: float
+    steps_to_tenth: Entry = None
+    steps_to_hundredth: Entry = None
+    steps_to_thousandth: Entry = None
+    singular: bool = False
+    ended: str = "steps"
+    kernel: str = ""
+    reasons: dict[str, str] = {}
+
+
 class Stats(msgspec.Struct, frozen=True):
     """The contents of stats.json. Entries that are not listed here are ignored: newer runs have more."""
 
@@ -32,6 +52,8 @@ class Stats(msgspec.Struct, frozen=True):
     jacobian: dict[str, Entry] | None = None
     ntk: dict[str, Entry] | None = None
     reasons: dict[str, str] = {}
+    training: Training | None = None
+    after: dict[str, Any] | None = None  # the same statistics of the trained network
 
 
 class Size(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 
 from kancli.runs.console import STYLES, interval, maximum, number, share, spread, typical
+from kancli.runs.training_summary import training_lines
 from kancli.stats.options import answer, statement
 from kancli.stats.verdicts import Verdict
 
@@ -39,7 +40,9 @@ def summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headline: str
     ]
     if isinstance(stats["layers"][0]["off_grid"], Mapping):
         lines.append("all of them means over the members: stats.json has their sd, 95 % intervals and quantiles")
-    return [headline, table, *lines, *remarks(stats), "", *budget_table(stats["layers"]), verdict_table(verdicts)]
+    training = training_lines(stats["training"]) if "training" in stats else []
+    budgets = budget_table(stats["layers"])
+    return [headline, table, *lines, *remarks(stats), *training, "", *budgets, verdict_table(verdicts)]
 
 
 def budget_table(layers: Sequence[Mapping[str, Any]]) -> list[Table | str]:

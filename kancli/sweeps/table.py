@@ -27,6 +27,10 @@ LAYER_COLUMNS = (
     "gain_variance", "off_grid", "spline_share", "nonlinearity_mean", "roughness_mean", "edge_distance", "flat_edges",
     "gradient_gain", "refit_residual",
 )  # fmt: skip
+TRAINING_COLUMNS = (
+    "train_loss", "test_loss", "rel_l2", "first_train_loss",
+    "steps_to_tenth", "steps_to_hundredth", "steps_to_thousandth", "diverged",
+)  # fmt: skip
 NO_RECORD, DAMAGED = "missing", "damaged"  # statuses of jobs without a readable record
 MISSING = "–"  # in place of a swept key's value, where a job has none
 
@@ -205,6 +209,8 @@ def select_statistics(stats: Mapping[str, Any]) -> dict[str, float | None]:
     statistics: dict[str, float | None] = {entry["name"]: entry["value"] for entry in stats["verdicts"]}
     for name in ("propagation", "jacobian", "ntk"):
         statistics |= {f"{name}_{inner}": value for inner, value in _means(stats.get(name) or {})}
+    if (training := stats.get("training")) is not None:
+        statistics |= {name: value for name, value in _means(training) if name in TRAINING_COLUMNS}
     for layer in stats["layers"]:
         values = flat({name: value for name, value in layer.items() if name not in ("nodes", "edges")})
         for name in LAYER_COLUMNS:

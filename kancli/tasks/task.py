@@ -80,6 +80,7 @@ class Task(ABC):
     """What a network is to learn: a frozen dataclass whose fields are its legal keys."""
 
     exists: ClassVar[bool] = True
+    is_equation: ClassVar[bool] = False
 
     @property
     @abstractmethod

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from kancli.training.result import Row
 
 Array = np.ndarray
 
@@ -58,6 +63,40 @@ class Curves:
         return Curves(
             self.steps, self.seconds, {name: values[:, index : index + 1] for name, values in self.errors.items()}
         )
+
+
+def curves_of(rows: Sequence[Row]) -> Curves:
+    """The curves of some rows. A member that had stopped before a row has no value there."""
+    before = [rows[0].running, *(row.running for row in rows)]
+    stopped = np.array([running.numpy() for running in before[:-1]]) == 0  # [r, s]
+    errors = {}
+    for name in ERRORS:
+        columns = [getattr(row, name) for row in rows]
+        missing = np.full(stopped.shape[1], math.nan)
+        values = np.array([missing if column is None else column.double().numpy() for column in columns])
+        errors[name] = np.where(stopped, math.nan, values)
+    return Curves(np.array([row.step for row in rows]), np.array([row.seconds for row in rows]), errors)
+
+
+def read_curves(lines: Sequence[str]) -> Curves:
+    """The curves in the lines of a training.csv.
+
+    Raises:
+        ValueError, KeyError: they are not as `Curves.rows` gives them.
+    """
+    rows = list(csv.DictReader(lines))
+    numbers = [(int(row["member"]), int(row["step"])) for row in rows]
+    steps = sorted({step for _, step in numbers})
+    place = {step: number for number, step in enumerate(steps)}
+    shape = len(steps), 1 + max(member for member, _ in numbers)
+    errors = {name: np.full(shape, math.nan) for name in ERRORS}
+    seconds = np.zeros(len(steps))
+    for (member, step), row in zip(numbers, rows, strict=True):
+        seconds[place[step]] = float(row["seconds"])
+        for name in ERRORS:
+            if row[name]:
+                errors[name][place[step], member] = float(row[name])
+    return Curves(np.array(steps), seconds, errors)
 
 
 def _last_finite(values: Array) -> Array:

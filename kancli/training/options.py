@@ -14,7 +14,7 @@ AUTO = "auto"
 OPTIMIZERS = ("adam", "adamw", "sgd", "lbfgs")
 LEARNING_RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2, "lbfgs": 1.0}
 STEPS, EQUATION_STEPS, LBFGS_STEPS = 2000, 5000, 50
-ROWS = 200  # of training.csv, about
+ROWS = 100  # of training.csv, about
 PARAMETERS = ("coef", "scale_base", "scale_sp", "bias")
 
 
@@ -68,7 +68,7 @@ class Train:
     steps: int | None = key(None, Optional(Integer(1, 10**9)), "steps; null: 2000, for an equation 5000, with lbfgs 50")
     batch: int | None = key(None, Optional(Integer(1, 10**9)), "training samples a step, drawn anew; null: all of them")
     every: int | None = key(
-        None, Optional(Integer(1, 10**9)), "steps between two rows of training.csv; null: about 200 rows"
+        None, Optional(Integer(1, 10**9)), "steps between two rows of training.csv; null: about 100 rows"
     )
     target: float | None = key(None, Optional(Real(low=0)), "stop a member whose training loss is not above this")
     minutes: float | None = key(None, Optional(Real(low=0)), "stop after this time, at a whole step", unit="minutes")

@@ -8,7 +8,7 @@ from kancli.training.options import Train, read_refinements
 
 def test_auto_and_null_stand_for_adam_with_a_task():
     train = Train().resolved(task=True)
-    assert (train.optimizer, train.lr, train.steps, train.every) == ("adam", 1e-3, 2000, 10)
+    assert (train.optimizer, train.lr, train.steps, train.every) == ("adam", 1e-3, 2000, 20)
     assert Train().resolved(task=False).optimizer == "none"
     assert Train().resolved(task=True, equation=True).steps == 5000
 

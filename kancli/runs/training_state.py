@@ -1,0 +1,59 @@
+"""The state of a training as a file: tensors, and the other values and a hash of all in the file's metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from kancli.errors import ConfigError
+from kancli.runs.hashes import hash_of
+from kancli.runs.regular_files import open_regular
+from kancli.training.result import TrainingState
+
+STATE = "training_state.safetensors"
+CURVES, PARAMETERS, FIT = "training.csv", "trained.safetensors", "fit.safetensors"  # what a training leaves
+
+
+def pack_state(state: TrainingState) -> bytes:
+    """A safetensors file."""
+    from safetensors.torch import save
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
+    plain = json.dumps(state.plain)
+    packed = TrainingState(tensors, state.plain)
+    return save(tensors, metadata={"plain": plain, "sha256": _hash(packed, plain)})
+
+
+def read_state(folder: Path) -> TrainingState | None:
+    """The state that a run saved; None where there is none.
+
+    Raises:
+        ConfigError: the file is damaged.
+    """
+    path = folder / STATE
+    if not path.exists():
+        return None
+    from safetensors import SafetensorError, safe_open
+
+    damaged = ConfigError([f"{folder}: damaged: {STATE} is not what the run wrote; remove it to train from the start"])
+    with open_regular(path):
+        pass  # neither a link nor a device
+    try:
+        with safe_open(path, "pt") as file:
+            metadata, names = file.metadata() or {}, list(file.keys())
+            plain = metadata.get("plain", "")
+            state = TrainingState({name: file.get_tensor(name) for name in names}, json.loads(plain))
+    except (SafetensorError, ValueError, OSError):
+        raise damaged from None
+    if metadata.get("sha256") != _hash(state, plain):
+        raise damaged
+    return state
+
+
+def _hash(state: TrainingState, plain: str) -> str:
+    digest = hashlib.sha256(plain.encode())
+    for name in sorted(state.tensors):
+        tensor = state.tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} {hash_of(tensor)}\n".encode())
+    return digest.hexdigest()
