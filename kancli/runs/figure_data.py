@@ -21,7 +21,7 @@ from kancli.kan.basis_statistics import BasisStatistics
 from kancli.kan.network import KAN
 from kancli.runs.build import laws_of, layer_options
 from kancli.runs.reader import RecordedRun
-from kancli.runs.training_state import CURVES, FIT, PARAMETERS
+from kancli.runs.training_state import CURVES, FIT, MARKED, PARAMETERS
 from kancli.stats.network_stats import EdgeRanges
 from kancli.stats.options import recorded_bounds
 from kancli.training.curves import read_curves
@@ -109,7 +109,9 @@ def _read_training(run: RecordedRun, settings: Settings, start: FigureData) -> T
     tensors, rows = run.tensors(FIT), run.read(CURVES).decode().splitlines()
     try:
         model = _model(settings, run.tensors(PARAMETERS), MAX_MEMBERS)
-        trained = dataclasses.replace(start, model=model, ranges=_read_ranges(model, tensors), activations={}, laws=())
+        marked = {name[len(MARKED) :]: tensor for name, tensor in tensors.items() if name.startswith(MARKED)}
+        ranges = _read_ranges(model, tensors)
+        trained = dataclasses.replace(start, model=model, ranges=ranges, activations=marked, laws=())
         x, target, prediction = (tensors[name].numpy() for name in ("x", "target", "prediction"))
         samples = None
         if "samples_x" in tensors:

@@ -19,7 +19,7 @@ from kancli.runs.files import csv_of_rows
 from kancli.runs.folder import RunFolder
 from kancli.runs.result import Outcome, Result
 from kancli.runs.training import Hooks, seeds_of, train, with_training
-from kancli.runs.training_state import CURVES, FIT, PARAMETERS, STATE, pack_state
+from kancli.runs.training_state import CURVES, FIT, MARKED, PARAMETERS, STATE, pack_state
 from kancli.training.result import Row, TrainingState
 
 log = logging.getLogger("kancli")
@@ -79,7 +79,12 @@ def record_training(result: Result, folder: RunFolder) -> dict[str, float]:
     data = dataclasses.replace(figure_data_of(result), training=training)
     seconds = write_figures(data, dataclasses.replace(settings.figures, names=names), folder)
     ranges = range_tensors(trained.after.figure_model, trained.after.ranges)
-    folder.write_tensors(FIT, {**_fit_tensors(trained.fit), **ranges})
+    marked = {
+        f"{MARKED}{name}": tensor
+        for name, tensor in trained.after.activations.items()
+        if name == "inputs" or name.endswith(".preacts")
+    }
+    folder.write_tensors(FIT, {**_fit_tensors(trained.fit), **ranges, **marked})
     return seconds
 
 

@@ -13,6 +13,7 @@ from kancli.training.result import TrainingState
 
 STATE = "training_state.safetensors"
 CURVES, PARAMETERS, FIT = "training.csv", "trained.safetensors", "fit.safetensors"  # what a training leaves
+MARKED = "marked."  # begins the names of the trained network's activations in FIT
 
 
 def pack_state(state: TrainingState) -> bytes:

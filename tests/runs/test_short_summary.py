@@ -72,7 +72,7 @@ def test_only_verdicts_that_warn_or_fail_are_printed(result):
 
 @pytest.mark.parametrize("name", vars(Verdicts()))
 def test_remedies_go_on_a_sentence_and_shares_are_in_per_cent(result, name):
-    out = printed(result.stats, [verdict(name, "fail", 0.6)], "400")
+    out = printed(result.stats, [verdict(name, "fail", 0.6)], 400)
     assert re.search(r"Remedy: [a-z]", out)
     is_share = meanings()[name].removeprefix("greatest ").removeprefix("least ").startswith("share of")
     assert ("60 %, layer 2" in out) == is_share
