@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "kan-run resume SWEEP [--only failed|3,7] [sweep.KEY=VALUE ...], or kan-run resume RUN"
+    parser.usage = "kan-run resume SWEEP|RUN [--only failed|3,7] [sweep.KEY=VALUE ...]"
     parser.description = (
         "Run the jobs of a sweep that are missing: after Ctrl-C, a crash, or --dry-run.\n"
         "The jobs come from the plan in the sweep's folder; presets that were edited since do\n"

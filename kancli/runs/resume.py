@@ -44,7 +44,7 @@ def resume_run(
     record = read_run(path).record
     if record.status not in RESUMABLE:
         raise ConfigError([f"{path}: the run has ended ({record.status}); repeat it: kan-run rerun {path}"])
-    config = locate(record.config, record.inputs, path)
+    config = locate(record.config, record.input_files, path)
     check_config(config, path / "run.json")
     settings = validate(config)
     if not settings.trains:
