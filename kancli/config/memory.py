@@ -165,6 +165,7 @@ class RunSize:
     figures: Sequence[str] = ()
     scale: float = 1.0  # of the network figure
     dpi: int = 0  # of PNG files; 0 if there are none
+    task: int = 0  # bytes of the data of the task
 
     def find_faults(self) -> list[str]:
         """The message for the first part that does not fit into the free memory, if any."""
@@ -188,6 +189,8 @@ class RunSize:
         fit = fit_bytes(self.width, n_basis, self.fit_points)
         name = f"the fit of adapted knots at {self.fit_points} points needs"
         yield _Part(f"grid={self.grid}", name, fit, model + fit, "take a smaller grid or fewer samples")
+
+        yield _Part("task", "its data need", self.task, self.task, "take a smaller task.n and task.test_n")
 
         group = min(self.members, group_size(self.width, n_basis, self.samples))
         samples = group * sample_bytes(self.width, self.samples, self.item)

@@ -109,7 +109,7 @@ def validate(config: Mapping[str, Any]) -> Settings:
     values["init"] = values["init"].with_defaults_for(values["grid"].range)
     values["inputs"] = inputs_with_task(values["inputs"], values["task"])
     settings = dataclasses.replace(own, **values)
-    faults += _cross_checks(settings)
+    faults += [fault for fault in _cross_checks(settings) if fault not in faults]
     if faults:
         raise ConfigError(faults)
     return settings
@@ -267,7 +267,7 @@ def _cross_checks(settings: Settings) -> list[str]:
     faults = faults or run_size(settings).find_faults()
     if not faults and is_builtin:  # last: it may need torch, which is slow to load
         faults += find_infinite(settings.init, settings.inputs, layer_sizes(settings), settings.dtype)
-    return faults
+    return faults or settings.task.value_faults()
 
 
 def _training_faults(settings: Settings) -> list[str]:
@@ -301,4 +301,5 @@ def run_size(settings: Settings) -> RunSize:
         figures=settings.figures.names,
         scale=settings.figures.scale,
         dpi=settings.figures.dpi if "png" in settings.figures.format else 0,
+        task=settings.task.data_bytes,
     )

@@ -85,6 +85,10 @@ class Data(Task):
     def label(self) -> str:
         return Path(self.path).name
 
+    @property
+    def data_bytes(self) -> int:
+        return 4 * self.table().values.nbytes
+
     def facts(self) -> dict[str, str]:
         facts = super().facts()
         facts["inputs"] = ", ".join(self.names[: self.n_in])

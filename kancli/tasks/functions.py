@@ -20,6 +20,7 @@ from kancli.tasks.task import Regression, Task
 COUNT = Integer(1, 10**9)
 # Points a side of the mesh for the relative error, by number of inputs; with more inputs there is none.
 MESH_SIDES = {1: 1000, 2: 200, 3: 30, 4: 10, 5: 10}
+VALUES_AT_ONCE = 6  # numbers for each sample while a formula is computed, about
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,11 @@ class _Sampled(Task):
     @property
     def singular(self) -> bool:
         return self.function.singular
+
+    @property
+    def data_bytes(self) -> int:
+        mesh = MESH_SIDES.get(self.n_in, 0) ** self.n_in
+        return 8 * (self.n_in + VALUES_AT_ONCE) * (self.n + self.test_n + mesh)
 
     def facts(self) -> dict[str, str]:
         function, sides = self.function, MESH_SIDES.get(self.n_in)
@@ -140,8 +146,11 @@ class Expression(_Sampled):
     def faults(self, width: tuple[int, ...], dtype: str = "float32") -> list[str]:
         if not self.low < self.high:
             return [f"task.low={self.low:g} task.high={self.high:g}: allowed: low < high"]
+        return super().faults(width, dtype)
+
+    def value_faults(self) -> list[str]:
         try:
             self.data()
         except ConfigError as error:
             return error.faults
-        return super().faults(width, dtype)
+        return []

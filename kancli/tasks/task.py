@@ -123,6 +123,15 @@ class Task(ABC):
             f" type width={fitting}"
         ]
 
+    def value_faults(self) -> list[str]:
+        """Reasons why the values of the data cannot be learned. It may compute them, so it comes last."""
+        return []
+
+    @property
+    def data_bytes(self) -> int:
+        """The memory of the data while they are computed."""
+        return 0
+
     @abstractmethod
     def data(self) -> Regression | Differential:
         """The data, the same for the same fields."""

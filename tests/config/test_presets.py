@@ -65,7 +65,7 @@ def test_a_preset_runs(kan_run, presets, path):
         argv.append("n_seeds=2")  # of 20
     argv += NEEDED.get(f"{group}/{option}", [])
     if group == "task":
-        argv.append("width=in-2-out" if option != "none" else "width=default")
+        argv += ["width=in-2-out" if option != "none" else "width=default", "train=none"]
     Path("x.csv").write_text("1,2\n3,4\n")
     sweeping = "sweeper" in str(presets.load(group, option).body)
     if sweeping:

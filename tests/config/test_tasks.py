@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from kancli.config import memory
 from kancli.config.compose import compose
 from kancli.config.grammar import parse
 from kancli.config.identity import config_of, identity
@@ -88,6 +89,7 @@ FAULTS = {
     ("task=log(x)", "width=in-out"): "is nan at x0=-",
     ("inputs=task",): "inputs=task: there is no task",
     ("task=f1", "inputs.n=4001"): "has 4000 training samples; give fewer",
+    ("task=nowhere.csv", "width=in-5-out"): "task.path=nowhere.csv: no such file",
 }
 
 
@@ -97,6 +99,13 @@ def test_mistakes(settings_of, words):
         settings_of(*words)
     assert len(error.value.faults) == 1
     assert FAULTS[words] in error.value.faults[0]
+
+
+@pytest.mark.parametrize("key", ["task.n", "task.test_n"])
+def test_data_that_do_not_fit_the_memory_are_not_computed(settings_of, monkeypatch, key):
+    monkeypatch.setattr(memory, "available", lambda: 2**30)
+    with pytest.raises(ConfigError, match=r"^task: its data need 59\.6 GiB, 1 GiB are free; take a smaller task\.n"):
+        settings_of("task=x*y", f"{key}=1000000000")
 
 
 def test_without_a_task_nothing_changes(settings_of):
