@@ -39,7 +39,20 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "n": ("inputs.n",),
     "n_samples": ("inputs.n",),
     "samples": ("inputs.n",),
-    "batch_size": ("inputs.n",),
+    "batch_size": ("train.batch",),
+    "learning_rate": ("train.lr",),
+    "lr": ("train.lr",),
+    "epochs": ("train.steps",),
+    "n_epochs": ("train.steps",),
+    "iterations": ("train.steps",),
+    "max_steps": ("train.steps",),
+    "steps": ("train.steps",),
+    "optim": ("train.optimizer",),
+    "optimizer": ("train.optimizer",),
+    "optimiser": ("train.optimizer",),
+    "opt": ("train.optimizer",),
+    "lamb": ("train.lamb",),
+    "update_grid": ("train.adapt_every",),
     "members": ("n_seeds",),
     "models": ("n_seeds",),
     "seeds": ("n_seeds",),
@@ -88,10 +101,9 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 ABSENT = {
     "bases": "all bases are B-splines of order k; base_fun is the residual function b(x)",
     "basis": "all bases are B-splines of order k; base_fun is the residual function b(x)",
-    **dict.fromkeys(
-        ("lr", "learning_rate", "epochs", "steps", "optimizer", "loss", "train"),
-        "a run ends before training; it draws the parameters and measures the network",
-    ),
+    "loss": "it is the mean squared error, of an equation that of its residual and its boundary",
+    "scheduler": "the learning rate train.lr is constant",
+    "weight_decay": "train.lamb is pykan's regularisation; train.optimizer=adamw decays by torch's default",
 }
 
 

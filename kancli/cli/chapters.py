@@ -26,9 +26,9 @@ FIRST_EXAMPLES = """\
 EXAMPLES
 
   kan-run init=linear noise_scale=1.0            one run
-  kan-run width=2-8-8-1 grid=10 init=glorot      values and presets, either way
   kan-run inputs=data.csv stats=full figures=all your own samples; every number and figure
   kan-run compare default glorot seed='range(9)' initialisations side by side
+  kan-run task=f2 width=in-5-out n_seeds=20      does it pay? Train twenty networks
   kan-run -m init=default,noisy seed='range(20)' a sweep, and a table at the end"""
 
 OPTIONS = """\
@@ -60,6 +60,11 @@ EXAMPLES
   kan-run n_seeds=1000                            an ensemble of 1000 models
   kan-run grid.adapt=samples grid.eps=0.5         knots adapted to the samples
   kan-run stats=full                              gradients, Jacobian and NTK too
+  kan-run task=f2 width=in-5-out n_seeds=20       train on a function: losses, curves
+  kan-run task=data.csv width=in-8-out train=lbfgs
+                                                  train on your own table
+  kan-run -m task=f1,f2 init=default,glorot width=in-8-8-out seed='range(10)'
+                                                  does the initialisation pay?
   kan-run init=symmetric strict=true              exit code 4 if a verdict fails
   kan-run figures=all figures.format=[png,svg,pdf]
                                                   every figure, in every format
@@ -93,6 +98,8 @@ FILES of a run, in outputs/DATE/TIME-ID/ or hydra.run.dir
   layers.csv, edges.csv    the same as tables; members.csv where n_seeds > 1
   params.safetensors       coef, scale_base, scale_sp, knots and bias of each layer
   activations.safetensors  inputs, preacts, splines, postacts and output
+  training.csv             with a task: losses by member and step
+  trained.safetensors      with a task: the parameters after training
   run.json                 config, status, versions, hashes and timings
   run.log, .hydra/         the log; Hydra's record of the config"""
 
@@ -119,10 +126,18 @@ width=in-8-8-out takes the numbers of inputs and outputs from the task. The samp
 forward pass are the task's training samples, where inputs= chooses no others. Singular
 tasks have a pole on their domain: a few samples decide their errors. kan-run explain f2
 gives the formula, domain and data of a task."""
+TRAINING_MORE = """\
+A run with a task trains its network: by Adam where train= says nothing. The start is
+written before the first step. training.csv has the losses by step, trained.safetensors
+the parameters; stats.json has training, and with stats.after=true the statistics of the
+trained network. All members train at once: kan-run task=f2 width=in-5-out n_seeds=20
+init=glorot. A member whose loss is not finite, or above 1000 times its first, stops.
+After Ctrl-C or a crash, kan-run resume RUN goes on from the last saved state."""
 MORE = {
     "stats": "kan-run explain stats defines each number.",
     "verdicts": "kan-run explain verdicts says more.",
     "task": TASKS_MORE,
+    "train": TRAINING_MORE,
 }
 RUN = "run"  # the chapter of the keys that belong to no group
 

@@ -21,7 +21,7 @@ VERBS = {
     "bless": Verb("RUN -o FILE", "save a run's record as a baseline for check"),
     "diff": Verb("A B", "print the differences between two runs"),
     "rerun": Verb("RUN [KEY=VALUE ...]", "repeat a recorded run, as it was or with other values"),
-    "resume": Verb("SWEEP", "run the jobs of a sweep that are missing"),
+    "resume": Verb("SWEEP|RUN", "finish a sweep's jobs, or a run's training"),
     "collect": Verb("SWEEP ...", "write one table over one or more sweeps"),
     "compare": Verb("RUN|SWEEP|PRESET ...", "compare runs side by side in a table and a figure"),
     "report": Verb("DIR", "write a sweep or a run as one HTML page"),
@@ -31,7 +31,7 @@ VERBS = {
 # Words that people type for what has no verb.
 NOT_NEEDED = {
     "run": "a run needs none: kan-run init=linear",
-    "train": "a run ends before training; it draws the parameters and measures the network",
+    "train": "a run with a task trains: kan-run task=f2 width=in-5-out",
     "version": "type kan-run --version",
     "sweep": "a sweep has the option -m: kan-run -m init=default,linear",
 }

@@ -162,6 +162,23 @@ NETWORK = {
     "ntk.effective_rank": "(sum of eigenvalues)² / sum of their squares (full)",
 }
 
+TRAINING = {
+    "task": "what the network learned",
+    "steps": "steps of the optimiser",
+    "train_loss, first_train_loss": "mean squared error over the training samples, after the last step and before the"
+    " first; of an equation, that of its residual and its boundary with their weights. Over members the geometric mean,"
+    " and sd is that of the logs",
+    "test_loss": "mean squared error over the test samples",
+    "rel_l2": "||prediction - target|| / ||target|| over the mesh of the task, else over its test samples",
+    "steps_to_tenth, steps_to_hundredth, steps_to_thousandth": "steps until the training loss is below this share of"
+    " the first one, at the rows of training.csv",
+    "diverged": "number of networks that stopped: a loss not finite, or above 1000 times the first",
+    "seconds": "time of the training, of all networks together",
+    "singular": "whether the task has a pole on its domain, which decides its errors",
+    "ended": "why training ended: all steps were made, every network stopped, or the time was up",
+    "kernel": "what computed: torch or numba",
+}
+
 SECTIONS = {
     "layers[l]: scale_base, scale_sp, coef, bias": TENSOR,
     "layers[l]": LAYER,
@@ -169,6 +186,7 @@ SECTIONS = {
     "layers[l].nodes: lists, one number per node entering": NODES,
     "layers[l].edges: lists, one number per edge; also in edges.csv": EDGES,
     "whole network": NETWORK,
+    "training, of a run with a task": TRAINING,
 }
 
 
