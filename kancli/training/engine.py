@@ -27,6 +27,7 @@ class Engine:
         model: a single model or an ensemble; it is read only.
         train: resolved keys.
         seeds: of the members, for mini-batches.
+        compiled: whether numba kernels compute the gradients.
     """
 
     steps_at_a_time = 1
@@ -38,9 +39,12 @@ class Engine:
         train: Train,
         seeds: list[int],
         penalty: Penalty | None,
+        *,
+        compiled: bool = False,
     ) -> None:
         self.ensemble = ensemble_copy(model)
         self.data, self.train, self.seeds, self.penalty = data, train, seeds, penalty
+        self.compiled = compiled
         self.progress = Progress(torch.full((self.n_members,), torch.nan, dtype=torch.float64))
         self.start(list(range(self.n_members)))
 
@@ -59,7 +63,8 @@ class Engine:
 
     @property
     def kernel(self) -> str:
-        return self.steps.kernel
+        """ "numba" or "torch"."""
+        return "numba" if self.compiled else "torch"
 
     def start(self, members: list[int]) -> None:
         """Begin to train some members from their parameters in the ensemble, with a fresh optimiser."""
@@ -136,9 +141,12 @@ class Engine:
         rows = ParameterRows(model, self.train.only)
         if isinstance(self.data, Differential):
             return DifferentialObjective(rows, members, self.data)
-        return RegressionObjective(
-            rows, members, self.data, batch=self.train.batch, seeds=self.seeds, penalty=self.penalty
-        )
+        kind = RegressionObjective
+        if self.compiled:
+            from kancli.training.compiled import CompiledRegression
+
+            kind = CompiledRegression
+        return kind(rows, members, self.data, batch=self.train.batch, seeds=self.seeds, penalty=self.penalty)
 
     def _store(self, objective: Objective) -> None:
         self._store_model(objective.model, torch.tensor(objective.members, dtype=torch.long))

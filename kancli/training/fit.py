@@ -20,6 +20,7 @@ from kancli.tasks.task import Differential, Regression
 from kancli.training import state as states
 from kancli.training.engine import Engine
 from kancli.training.evaluation import mean_squared_error, relative_l2
+from kancli.training.kernels import use_compiled
 from kancli.training.objectives import cast_samples
 from kancli.training.options import Train, read_refinements
 from kancli.training.regularisation import Penalty
@@ -57,7 +58,8 @@ def fit_(
         should_stop: asked at least once a second or a step; True ends the training with what there is.
 
     Raises:
-        ValueError: the state belongs to another model or optimiser, or the seeds are not one a member.
+        ValueError: the state belongs to another model or optimiser, the seeds are not one a member, or numba is needed
+            and isn't installed.
     """
     n_members = model.n_members or 1
     seeds = list(range(n_members)) if seeds is None else list(seeds)
@@ -102,7 +104,9 @@ class _Run:
         self.steps, self.every = train.steps or 0, train.every or 1
         if penalty is None and train.lamb:
             penalty = Penalty(train.lamb)
-        self.engine = Engine(model, data, train, seeds, penalty)
+        recorded = None if state is None else state.plain["kernel"]
+        compiled = use_compiled(model, data, train, penalty, recorded)
+        self.engine = Engine(model, data, train, seeds, penalty, compiled=compiled)
         self.refinements = dict(read_refinements(train.refine)) if train.refine else {}
         self.test, self.mesh = None, None
         like = model.layers[0].coef

@@ -28,8 +28,6 @@ class LBFGSSteps:
         optimisers: torch's, by number of the member in the whole run.
     """
 
-    kernel = "torch"
-
     def __init__(
         self,
         make_objective: Callable[[list[int]], Objective],

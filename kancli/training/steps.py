@@ -41,8 +41,6 @@ class GradientSteps:
         store: writes the parameters of an objective's members to the whole ensemble.
     """
 
-    kernel = "torch"
-
     def __init__(
         self,
         make_objective: Callable[[list[int]], Objective],

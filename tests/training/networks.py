@@ -11,8 +11,9 @@ from kancli.tasks.task import Differential, Regression, Samples
 
 def kan(width=(2, 4, 1), grid=5, k=3, *, n_members=None, seed=0, dtype=torch.float64, bias=False, size=0.3, **options):
     """A model with normal parameters; a member's are those of the single model of seed + its number."""
-    base = base_function(options.pop("base", "silu"))
-    model = network.KAN(width, grid=grid, k=k, base_fun=base, bias=bias, dtype=dtype, n_members=n_members, **options)
+    base = options.pop("base", "silu")
+    shape = {"grid": grid, "k": k, "base_fun": base_function(base), "base_name": base, "bias": bias}
+    model = network.KAN(width, **shape, dtype=dtype, n_members=n_members, **options)
     for member in range(n_members or 1):
         generator = torch.Generator().manual_seed(seed + member)
         with torch.no_grad():

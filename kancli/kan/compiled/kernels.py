@@ -1,0 +1,282 @@
+# numba, which may be absent, fills in arguments and types.
+# pyright: reportMissingImports=false, reportCallIssue=false
+"""Sums over the edges of a layer, their gradients, and the factors of the sums, for a block of samples.
+
+An edge's phi is a sum of terms, factor times weight: b(x), then bases in fours. A table has, for each input, a row of
+`scale_base` and then a row for each basis, with rows of 0 for those that do not exist; a row holds a weight for each
+output, padded to whole vectors. All kernels are in one file, as numba's cache does not follow changes in others.
+
+Shapes: i inputs, o outputs, padded; d derivative; t terms: b(x), then the k + 1 bases, padded to fours; S samples of a
+block; N = i S numbers of all inputs, one input's after the other, so that loops are long.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload
+
+from kancli.kan.compiled.vectors import LANES, load, multiply, multiply_add, power_of_two, splat, store, total
+
+BLOCK = 32  # samples
+SILU, IDENTITY, ZERO = range(3)
+BASE_FUNCTIONS = {"silu": SILU, "identity": IDENTITY, "zero": ZERO}
+
+# Without fastmath: it lets LLVM round one function in several ways, and numba run one in the process that compiles and
+# another from its cache.
+OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
+
+
+def n_terms(k: int) -> int:
+    """t: b(x) and the bases, in fours."""
+    return 1 + 4 * ((k + 4) // 4)
+
+
+def n_rows(grid: int, k: int) -> int:
+    """Rows of one input in a table: one for b(x), and one for each basis with all that a sample may point to."""
+    return grid + 2 * k + n_terms(k) - 1
+
+
+def _sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)) in operations that LLVM vectorises; some finite number for NaN."""
+    raise NotImplementedError
+
+
+@overload(_sigmoid)
+def _sigmoid_of(x: Any) -> Any:
+    dtype, bound, degree = (np.float32, 126, 7) if x == types.float32 else (np.float64, 1022, 13)
+    low, high, half, one, log2_e = (dtype(value) for value in (-bound, bound, 0.5, 1, 1 / math.log(2)))
+    taylor = tuple(dtype(math.log(2) ** n / math.factorial(n)) for n in range(degree, -1, -1))
+
+    def sigmoid(x: Any) -> Any:
+        power = min(max(-x * log2_e, low), high)
+        whole = math.floor(power + half)
+        rest = power - dtype(whole)  # -0.5 to 0.5
+        value = taylor[0]  # of 2^rest
+        for coefficient in taylor[1:]:
+            value = value * rest + coefficient
+        return one / (one + value * power_of_two(whole, one))
+
+    return sigmoid
+
+
+@njit(**OPTIONS)
+def place(x: Any, n: int, grid: int, k: int, low: float, high: float, first: Any, u: Any, inside: Any) -> None:
+    """First row of bases within an input's rows, relative position in the interval, and 0 beyond all knots, else 1.
+
+    Args:
+        x: `[N]`, as all others; NaN counts as beyond the knots.
+        n: N.
+    """
+    one, zero = x.dtype.type(1), x.dtype.type(0)
+    start, end, per_step = x.dtype.type(low), x.dtype.type(high), x.dtype.type(grid / (high - low))
+    least, most, last = x.dtype.type(-k), x.dtype.type(grid + k - 1), x.dtype.type(grid - 1)
+    for s in range(n):
+        position = (x[s] - start) * per_step
+        interval = np.floor(position)
+        inside[s] = one if least <= interval <= most else zero
+        interval = interval if interval >= least else least
+        interval = interval if interval <= most else most
+        interval = last if x[s] == end else interval
+        first[s] = np.int32(interval) + np.int32(k + 1)
+        fraction = position - interval
+        fraction = fraction if fraction >= zero else zero
+        u[s] = fraction if fraction <= one else one
+
+
+@njit(**OPTIONS)
+def raise_order(order: int, u: Any, n: int, lower: Any, higher: Any) -> None:
+    """Bases of an order `[order + 1, N]` from those of the order below `[order, N]`, on uniform knots."""
+    one = u.dtype.type(1)
+    share = one / u.dtype.type(order)
+    for r in range(order + 1):
+        falling, rising = u.dtype.type(r + 1), u.dtype.type(order - r)
+        if r == 0:
+            for s in range(n):
+                higher[r, s] = (falling - u[s]) * lower[r, s] * share
+        elif r == order:
+            for s in range(n):
+                higher[r, s] = (u[s] + rising) * lower[r - 1, s] * share
+        else:
+            for s in range(n):
+                higher[r, s] = ((falling - u[s]) * lower[r, s] + (u[s] + rising) * lower[r - 1, s]) * share
+
+
+@njit(**OPTIONS)
+def differentiate(count: int, per_step: float, n: int, values: Any, out: Any) -> None:
+    """Differences of neighbours over a step: `[count, N]` to `[count + 1, N]`; `out` may be `values`."""
+    scale = out.dtype.type(per_step)
+    for r in range(count, -1, -1):
+        if r == count:
+            for s in range(n):
+                out[r, s] = values[r - 1, s] * scale
+        elif r == 0:
+            for s in range(n):
+                out[r, s] = -values[r, s] * scale
+        else:
+            for s in range(n):
+                out[r, s] = (values[r - 1, s] - values[r, s]) * scale
+
+
+@njit(**OPTIONS)
+def base_factors(x: Any, n: int, base: int, factors: Any) -> None:
+    """b(x) and its derivatives, in `factors[:, 0]`, `[d, N]`."""
+    kind = x.dtype.type
+    one, two, three, zero = kind(1), kind(2), kind(3), kind(0)
+    count = factors.shape[0]
+    if base == SILU:
+        for s in range(n):
+            sigma = _sigmoid(x[s])
+            factors[0, 0, s] = x[s] * sigma
+            factors[1, 0, s] = sigma * (one + x[s] * (one - sigma))
+        if count > 2:
+            for s in range(n):
+                sigma = _sigmoid(x[s])
+                first = sigma * (one - sigma)
+                second = first * (one - two * sigma)
+                third = second * (one - two * sigma) - two * first * first
+                factors[2, 0, s] = two * first + x[s] * second
+                factors[3, 0, s] = three * second + x[s] * third
+        return
+    weight = one if base == IDENTITY else zero
+    for s in range(n):
+        factors[0, 0, s] = weight * x[s]  # NaN stays NaN
+        factors[1, 0, s] = weight
+        for d in range(2, count):
+            factors[d, 0, s] = zero
+
+
+@njit(**OPTIONS)
+def all_factors(
+    x: Any, n: int, grid: int, k: int, low: float, high: float, base: int, factors: Any, first: Any, scratch: Any
+) -> None:
+    """Factors of the terms and their derivatives `[d, t, N]`, and `first` `[N]`; k at least 1.
+
+    Args:
+        x: `[N]`.
+        scratch: `[k + 3, k + 1, N]`, for numbers in between.
+    """
+    u, inside = scratch[0, 0], scratch[1, 0]
+    place(x, n, grid, k, low, high, first, u, inside)
+    bases = scratch[2:]  # by order, [order + 1, S]
+    one = u.dtype.type(1)
+    for s in range(n):
+        bases[1, 0, s] = one - u[s]
+        bases[1, 1, s] = u[s]
+    for s in range(n):
+        bases[0, 0, s] = one
+    for order in range(2, k + 1):
+        raise_order(order, u, n, bases[order - 1], bases[order])
+    factors[0, 1 : k + 2, :n] = bases[k, :, :n]
+    per_step = grid / (high - low)
+    for d in range(1, min(factors.shape[0], k + 1)):
+        spread = factors[d, 1:]
+        differentiate(k - d + 1, per_step, n, bases[k - d], spread)
+        for count in range(k - d + 2, k + 1):
+            differentiate(count, per_step, n, spread, spread)
+        if d == k:
+            for r in range(k + 1):
+                for s in range(n):
+                    spread[r, s] *= inside[s]
+    base_factors(x, n, base, factors)
+
+
+@njit(**OPTIONS)
+def sums(
+    factors: Any, first: Any, table: Any, rows: int, n_in: int, n_out: int, start: int, bias: int, n: int, out: Any
+) -> None:
+    """Sum over inputs and terms, plus the bias if there is a place for it.
+
+    Args:
+        factors: `[t, N]`; first: `[N]`.
+        table: all tables of a member; this one at `start`, `rows` of `[o]` for each input.
+        bias: place of the bias in it; -1 for none.
+        out: `[S o]`.
+    """
+    zero = table.dtype.type(0)
+    for j in range(0, n_out, LANES):
+        value = load(table, bias + j) if bias >= 0 else splat(zero)
+        for s in range(n):
+            store(out, s * n_out + j, value)
+    for i in range(n_in):  # outside, as one input's rows fit into the first cache
+        own = start + i * rows * n_out
+        for s in range(n):
+            s_i = i * BLOCK + s
+            f = splat(factors[0, s_i])
+            for j in range(0, n_out, LANES):
+                store(out, s * n_out + j, multiply_add(f, load(table, own + j), load(out, s * n_out + j)))
+            row = own + first[s_i] * n_out
+            for t in range(1, factors.shape[0], 4):
+                f0, f1 = splat(factors[t, s_i]), splat(factors[t + 1, s_i])
+                f2, f3 = splat(factors[t + 2, s_i]), splat(factors[t + 3, s_i])
+                for j in range(0, n_out, LANES):
+                    value = multiply_add(f0, load(table, row + j), load(out, s * n_out + j))
+                    value = multiply_add(f1, load(table, row + n_out + j), value)
+                    value = multiply_add(f2, load(table, row + 2 * n_out + j), value)
+                    value = multiply_add(f3, load(table, row + 3 * n_out + j), value)
+                    store(out, s * n_out + j, value)
+                row += 4 * n_out
+
+
+@njit(**OPTIONS)
+def add_gradients(
+    factors: Any,
+    slopes: Any,
+    first: Any,
+    table: Any,
+    rows: int,
+    n_in: int,
+    n_out: int,
+    start: int,
+    bias: int,
+    n: int,
+    out_grads: Any,
+    in_grads: Any,
+    table_grads: Any,
+) -> None:
+    """Add the gradients by the weights to `table_grads`, and set those by the inputs.
+
+    Args:
+        slopes: derivatives of the factors by x, `[t, N]`.
+        out_grads: `[S o]`.
+        in_grads: `[S i]`, with i padded.
+    """
+    zero, one = table.dtype.type(0), splat(table.dtype.type(1))
+    padded = (n_in + LANES - 1) // LANES * LANES
+    for j in range(0, n_out, LANES):
+        value = load(table_grads, bias + j)
+        for s in range(n):
+            value = multiply_add(one, load(out_grads, s * n_out + j), value)
+        store(table_grads, bias + j, value)
+    for i in range(n_in):
+        own = start + i * rows * n_out
+        for s in range(n):
+            s_i = i * BLOCK + s
+            f, d = splat(factors[0, s_i]), splat(slopes[0, s_i])
+            in_grad = splat(zero)
+            for j in range(own, own + n_out, LANES):
+                grad = load(out_grads, s * n_out + j - own)
+                in_grad = multiply_add(grad, multiply(d, load(table, j)), in_grad)
+                store(table_grads, j, multiply_add(f, grad, load(table_grads, j)))
+            row = own + first[s_i] * n_out
+            for t in range(1, factors.shape[0], 4):
+                f0, f1 = splat(factors[t, s_i]), splat(factors[t + 1, s_i])
+                f2, f3 = splat(factors[t + 2, s_i]), splat(factors[t + 3, s_i])
+                d0, d1 = splat(slopes[t, s_i]), splat(slopes[t + 1, s_i])
+                d2, d3 = splat(slopes[t + 2, s_i]), splat(slopes[t + 3, s_i])
+                for j in range(row, row + n_out, LANES):
+                    grad = load(out_grads, s * n_out + j - row)
+                    slope = multiply(d0, load(table, j))
+                    slope = multiply_add(d1, load(table, j + n_out), slope)
+                    slope = multiply_add(d2, load(table, j + 2 * n_out), slope)
+                    slope = multiply_add(d3, load(table, j + 3 * n_out), slope)
+                    in_grad = multiply_add(grad, slope, in_grad)
+                    store(table_grads, j, multiply_add(f0, grad, load(table_grads, j)))
+                    store(table_grads, j + n_out, multiply_add(f1, grad, load(table_grads, j + n_out)))
+                    store(table_grads, j + 2 * n_out, multiply_add(f2, grad, load(table_grads, j + 2 * n_out)))
+                    store(table_grads, j + 3 * n_out, multiply_add(f3, grad, load(table_grads, j + 3 * n_out)))
+                row += 4 * n_out
+            in_grads[s * padded + i] = total(in_grad)

@@ -1,0 +1,132 @@
+# numba, which may be absent, fills in arguments and types.
+# pyright: reportMissingImports=false, reportCallIssue=false
+"""Vectors of eight numbers for numba kernels, as LLVM has them: whatever the CPU, and whatever the compiler can prove.
+
+LLVM's own vectoriser gives up on loops that write to one row of a table and read others, since they may overlap.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+LANES = 8
+_INDEX = ir.IntType(32)
+
+
+class Vector(types.Type):
+    """Eight numbers of one dtype."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+        super().__init__(name=f"Vector({dtype} x {LANES})")
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        element = manager.lookup(kind.dtype).get_value_type()
+        super().__init__(manager, kind, ir.VectorType(element, LANES))
+
+
+@intrinsic
+def load(typingctx: Any, array: Any, index: Any) -> Any:
+    """The vector at a place of a contiguous one-dimensional array."""
+    vector = Vector(array.dtype)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _place(context, builder, signature.args[0], *args, context.get_value_type(vector))
+        return builder.load(place, align=array.dtype.bitwidth // 8)
+
+    return vector(array, types.intp), codegen
+
+
+@intrinsic
+def store(typingctx: Any, array: Any, index: Any, vector: Any) -> Any:
+    """Write a vector to a place of a contiguous one-dimensional array."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _place(context, builder, signature.args[0], *args[:2], args[2].type)
+        builder.store(args[2], place, align=array.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, vector), codegen
+
+
+def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any) -> Any:
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(cgutils.gep_inbounds(builder, data, index), vector.as_pointer())
+
+
+@intrinsic
+def splat(typingctx: Any, number: Any) -> Any:
+    """The vector of a number repeated."""
+    vector = Vector(number)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        undefined = ir.Constant(context.get_value_type(vector), ir.Undefined)
+        first = builder.insert_element(undefined, args[0], ir.Constant(_INDEX, 0))
+        return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES))
+
+    return vector(number), codegen
+
+
+@intrinsic
+def multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """a b + c, rounded once."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = args[0].type
+        name = f"llvm.fma.v{LANES}f{a.dtype.bitwidth}"
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
+        return builder.call(function, args)
+
+    return a(a, b, c), codegen
+
+
+@intrinsic
+def multiply(typingctx: Any, a: Any, b: Any) -> Any:
+    """a b."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fmul(*args)
+
+    return a(a, b), codegen
+
+
+@intrinsic
+def total(typingctx: Any, vector: Any) -> Any:
+    """The sum of a vector's numbers, halves first."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        (part,), size = args, LANES
+        while size > 1:
+            size //= 2
+            halves = [
+                builder.shuffle_vector(
+                    part, part, ir.Constant(ir.VectorType(_INDEX, size), list(range(start, start + size)))
+                )
+                for start in (0, size)
+            ]
+            part = builder.fadd(*halves)
+        return builder.extract_element(part, ir.Constant(_INDEX, 0))
+
+    return vector.dtype(vector), codegen
+
+
+@intrinsic
+def power_of_two(typingctx: Any, exponent: Any, like: Any) -> Any:
+    """2 to a whole exponent, in the dtype of `like`; the exponent is that of a normal number."""
+    size, bias, shift = (32, 127, 23) if like == types.float32 else (64, 1023, 52)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.IntType(size)
+        whole = builder.trunc(args[0], kind) if exponent.bitwidth > size else args[0]
+        bits = builder.shl(builder.add(whole, ir.Constant(kind, bias)), ir.Constant(kind, shift))
+        return builder.bitcast(bits, context.get_value_type(like))
+
+    return like(exponent, like), codegen

@@ -1,0 +1,120 @@
+"""Objectives computed by numba kernels: the same numbers as `objectives`, to rounding, many times faster.
+
+Shapes: s members, n samples, P parameters of a member.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kancli.kan.compiled.tables import Layout
+from kancli.training import regression_kernel as kernel
+from kancli.training.objectives import Evaluation, RegressionObjective
+from kancli.training.parameters import NAMES, ParameterRows
+
+
+class CompiledRegression(RegressionObjective):
+    """`RegressionObjective` by the kernels of `regression_kernel`."""
+
+    kernel = "numba"
+
+    def __init__(self, rows: ParameterRows, members: Sequence[int], *args: Any, **options: Any) -> None:
+        super().__init__(rows, members, *args, **options)
+        self.tables = MemberTables(rows)
+
+    def evaluate(self, step: int) -> Evaluation:
+        x, y = (tensor.unsqueeze(0) if tensor.dim() < 3 else tensor for tensor in self.batch_of(step))
+        x, y = x.contiguous().numpy(), y.contiguous().numpy()
+        tables, n_members = self.tables, len(self.members)
+        values = tables.values()
+        losses, grads = np.zeros(n_members), np.empty_like(values)
+        layout = tables.layout
+        where = (layout.layers, layout.grid, layout.ends)
+
+        def some_members(first: int, last: int) -> None:
+            kernel.member_gradients(first, last, *where, x, y, values, tables.mask, losses, grads)
+
+        n_chunks = -(-x.shape[1] // kernel.CHUNK)
+        if n_members >= torch.get_num_threads() or n_chunks == 1:
+            in_threads(some_members, n_members)
+        else:
+            for member in range(n_members):
+                own_x, own_y = x[min(member, len(x) - 1)], y[min(member, len(y) - 1)]
+                losses[member] = self._by_chunks(member, own_x, own_y, values[member], grads[member])
+        loss = torch.from_numpy(losses).to(self.rows.values.dtype)
+        return Evaluation(loss, loss, tables.trained(grads), None)
+
+    def _by_chunks(self, member: int, x: Any, y: Any, values: Any, grads: Any) -> float:
+        """The loss of one member, whose chunks the threads share; sets its gradients `[P]`."""
+        layout, mask = self.tables.layout, self.tables.mask[member]
+        table = np.empty(layout.table_size, values.dtype)
+        kernel.fold(layout.layers, layout.grid, values, mask, table)
+        n_chunks = -(-len(x) // kernel.CHUNK)
+        losses, parts = np.zeros(n_chunks), np.empty((n_chunks, len(table)), values.dtype)
+
+        def some_chunks(first: int, last: int) -> None:
+            kernel.chunk_parts(first, last, layout.layers, layout.grid, layout.ends, x, y, table, losses, parts)
+
+        in_threads(some_chunks, n_chunks)
+        return kernel.join_parts(layout.layers, layout.grid, values, mask, y.size, losses, parts, grads)
+
+
+class MemberTables:
+    """All parameters of the members as the kernels take them, of which some may not train."""
+
+    def __init__(self, rows: ParameterRows) -> None:
+        self.rows, self.layout = rows, Layout.of(rows.model)
+        self.names = [
+            (number, name)
+            for number, layer in enumerate(rows.model.layers)
+            for name in NAMES
+            if getattr(layer, name) is not None
+        ]
+        self.all_train = self.names == rows.trained
+        layers, n_members = rows.model.layers, len(rows.values)
+        masks = [layer.mask.flatten(1) for layer in layers if layer.mask is not None]
+        self.mask = (torch.cat(masks, dim=1) if masks else torch.zeros(n_members, 0, dtype=torch.bool)).numpy()
+
+    def values(self) -> np.ndarray:
+        """`[s, P]`."""
+        if self.all_train:
+            return self.rows.values.detach().numpy()
+        return torch.cat([self._parameter(name).flatten(1) for name in self.names], dim=1).numpy()
+
+    def trained(self, grads: np.ndarray) -> Tensor:
+        """The columns of `[s, P]` of the parameters that train."""
+        if self.all_train:
+            return torch.from_numpy(grads)
+        sizes = [self._parameter(name)[0].numel() for name in self.names]
+        parts = torch.from_numpy(grads).split(sizes, dim=1)
+        return torch.cat([part for name, part in zip(self.names, parts, strict=True) if name in self.rows.trained], 1)
+
+    def _parameter(self, name: tuple[int, str]) -> Tensor:
+        return getattr(self.rows.model.layers[name[0]], name[1]).detach()
+
+
+def in_threads(work: Callable[[int, int], None], count: int) -> None:
+    """Call `work(first, last)` for consecutive shares of 0 to `count`, one for each of torch's threads."""
+    n_shares = min(torch.get_num_threads(), count)
+    ends = [count * share // n_shares for share in range(n_shares + 1)]
+    shares = list(itertools.pairwise(ends[1:]))
+    pool = _pool(os.getpid(), torch.get_num_threads()) if shares else None
+    futures = [pool.submit(work, *share) for share in shares] if pool else []
+    work(0, ends[1])
+    for future in futures:
+        future.result()
+
+
+@functools.lru_cache(maxsize=1)
+def _pool(process: int, n_threads: int) -> ThreadPoolExecutor:
+    """Threads of this process; a forked one has none of its parent's."""
+    return ThreadPoolExecutor(n_threads)

@@ -1,0 +1,66 @@
+"""Which kernel computes a training: numba's, where it is installed, can do it, and saves time; else torch."""
+
+from __future__ import annotations
+
+import torch
+
+from kancli.kan import compiled
+from kancli.kan.network import KAN
+from kancli.tasks.task import Differential, Regression
+from kancli.training.options import Train
+from kancli.training.regularisation import Penalty
+
+BASE_FUNCTIONS = ("silu", "identity", "zero")  # of the kernels
+MIN_SECONDS = 4.0  # of torch's time that loading numba, about 1 s, and its kernels is worth
+# Torch's time of a step, on two cores: for each factor of a sum over edges, and in any case.
+SECONDS_A_STEP, SECONDS_A_FACTOR = 1e-3, 5e-9
+
+
+def use_compiled(
+    model: KAN, data: Regression | Differential, train: Train, penalty: Penalty | None, recorded: str | None
+) -> bool:
+    """Whether numba's kernels compute a training: a function of the sizes, not of the time that anything takes.
+
+    Args:
+        train: resolved keys.
+        recorded: kernel of the state that is gone on from, "numba" or "torch"; None for a fresh start.
+
+    Raises:
+        ValueError: `train.compile` is true, or the state needs it, and numba isn't installed.
+    """
+    wanted = train.compile == "true" if recorded is None else recorded == "numba"
+    if recorded == "torch" or (recorded is None and train.compile == "false"):
+        return False
+    if not is_supported(model, data, train, penalty):
+        return False
+    if not compiled.is_available():
+        if not wanted:
+            return False
+        cause = "train.compile=true" if recorded is None else "the state to go on from"
+        raise ValueError(f"{cause} needs numba: pip install 'kancli[fast]', or train.compile=false")
+    return wanted or torch_seconds(model, data, train) > MIN_SECONDS
+
+
+def is_supported(model: KAN, data: Regression | Differential, train: Train, penalty: Penalty | None) -> bool:
+    """Whether the kernels can do it."""
+    first = model.layers[0]
+    return (
+        first.coef.device.type == "cpu"
+        and first.coef.dtype in (torch.float32, torch.float64)
+        and first.base_name in BASE_FUNCTIONS
+        and first.k > 0
+        and not first.standardise
+        and not train.adapt_every
+        and not any(layer.per_input_knots for layer in model.layers)
+        and penalty is None
+        and isinstance(data, Regression)
+    )
+
+
+def torch_seconds(model: KAN, data: Regression | Differential, train: Train) -> float:
+    """About how long all steps take by torch."""
+    n_samples = len(data.train.x) if isinstance(data, Regression) else 8 * len(data.collocation)
+    n_samples = min(n_samples, train.batch or n_samples)
+    n_factors = sum(layer.n_in * layer.n_out * (layer.k + 2) for layer in model.layers)
+    seconds = SECONDS_A_STEP + SECONDS_A_FACTOR * n_samples * n_factors * (model.n_members or 1)
+    return (train.steps or 0) * seconds

@@ -1,0 +1,159 @@
+# numba, which may be absent, fills in arguments and types.
+# pyright: reportMissingImports=false, reportCallIssue=false
+"""Loss and gradients of regression by numba, a block of samples at a time from the inputs to the gradients.
+
+A member's samples are summed in chunks of a fixed size, and the chunks in order: the bits depend on neither threads
+nor other members.
+
+Shapes: s members, n samples, c chunks, i inputs, o outputs, P parameters of a member, Q numbers of its tables.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from kancli.kan.compiled.kernels import BLOCK, OPTIONS, add_gradients, all_factors, sums
+from kancli.kan.compiled.tables import fold, unfold
+
+CHUNK = 512  # samples, a multiple of BLOCK
+PADDING = 16  # of rows, so that their starts do not share places in the cache
+
+
+@njit(**OPTIONS)
+def member_gradients(
+    first: int,
+    last: int,
+    layers: Any,
+    grid: Any,
+    ends: Any,
+    x: Any,
+    y: Any,
+    values: Any,
+    mask: Any,
+    losses: Any,
+    grads: Any,
+) -> None:
+    """Mean squared errors of members `first` to `last`, and their gradients.
+
+    Args:
+        layers, grid, ends: see `tables.Layout`.
+        x: `[1 or s, n, i]`; y: `[1 or s, n, o]`.
+        values: `[s, P]`; mask: `[s, edges]`, or `[s, 0]` for none.
+        losses: `[s]`, float64, to be set; grads: `[s, P]`, to be set.
+    """
+    size, n, n_numbers = layers[-1, 3], x.shape[1], x.shape[1] * y.shape[2]
+    table, total, part = (
+        np.zeros(size, values.dtype),
+        np.zeros(size, values.dtype),
+        np.zeros(size, values.dtype),
+    )
+    for member in range(first, last):
+        own_x, own_y = x[min(member, x.shape[0] - 1)], y[min(member, y.shape[0] - 1)]
+        fold(layers, grid, values[member], mask[member], table)
+        loss, total[:] = 0.0, 0
+        for start in range(0, n, CHUNK):
+            part[:] = 0
+            stop = min(start + CHUNK, n)
+            loss += chunk_gradients(layers, grid, ends, own_x, own_y, table, start, stop, 2 / n_numbers, part)
+            total += part
+        losses[member] = loss / n_numbers
+        unfold(layers, grid, values[member], mask[member], total, grads[member])
+
+
+@njit(**OPTIONS)
+def chunk_parts(
+    first: int, last: int, layers: Any, grid: Any, ends: Any, x: Any, y: Any, table: Any, losses: Any, parts: Any
+) -> None:
+    """Sums over chunks `first` to `last` of one member's samples, x `[n, i]`: losses `[c]` and parts `[c, Q]`."""
+    n = x.shape[0]
+    scale = 2 / (n * y.shape[1])
+    for chunk in range(first, last):
+        start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
+        parts[chunk] = 0
+        losses[chunk] = chunk_gradients(layers, grid, ends, x, y, table, start, stop, scale, parts[chunk])
+
+
+@njit(**OPTIONS)
+def join_parts(
+    layers: Any, grid: Any, values: Any, mask: Any, n_numbers: int, losses: Any, parts: Any, grads: Any
+) -> float:
+    """Mean squared error of one member and its gradients `[P]`, from the sums over chunks."""
+    total, loss = np.zeros(parts.shape[1], parts.dtype), 0.0
+    for chunk in range(len(losses)):
+        loss += losses[chunk]
+        total += parts[chunk]
+    unfold(layers, grid, values, mask, total, grads)
+    return loss / n_numbers
+
+
+@njit(**OPTIONS)
+def chunk_gradients(
+    layers: Any,
+    grid: Any,
+    ends: Any,
+    x: Any,
+    y: Any,
+    table: Any,
+    start: int,
+    stop: int,
+    scale: float,
+    grads: Any,
+) -> float:
+    """Sum of squared errors over samples `start` to `stop`; adds the gradients of `scale` / 2 times it to `grads`.
+
+    Args:
+        x: `[n, i]`; y: `[n, o]`; table: `[Q]`; grads: `[Q]`.
+    """
+    n_layers, n_last = layers.shape[0] - 1, layers[-1, 0]
+    size, k, base, rows, terms = grid
+    low, high = ends
+    widest = max(layers[:, 0].max(), layers[:, 2].max())
+    length = widest * BLOCK + PADDING
+    factors = np.zeros((n_layers, 2, terms, length), table.dtype)
+    first = np.zeros((n_layers, length), np.int32)
+    values = np.zeros((n_layers + 1, BLOCK * widest), table.dtype)
+    value_grads = np.zeros((n_layers + 1, BLOCK * widest), table.dtype)
+    scratch = np.zeros((k + 3, k + 1, length), table.dtype)
+    columns = np.zeros(length, table.dtype)
+    loss, weight = 0.0, table.dtype.type(scale)
+    for begin in range(start, stop, BLOCK):
+        n = min(BLOCK, stop - begin)
+        for layer in range(n_layers):
+            n_in, n_out, place, bias = layers[layer, 0], layers[layer, 2], layers[layer, 3], layers[layer, 4]
+            for i in range(n_in):
+                if layer == 0:
+                    for s in range(n):
+                        columns[i * BLOCK + s] = x[begin + s, i]
+                else:
+                    padded = layers[layer - 1, 2]
+                    for s in range(n):
+                        columns[i * BLOCK + s] = values[layer, s * padded + i]
+            all_factors(columns, n_in * BLOCK, size, k, low, high, base, factors[layer], first[layer], scratch)
+            sums(factors[layer, 0], first[layer], table, rows, n_in, n_out, place, bias, n, values[layer + 1])
+        padded = layers[n_layers - 1, 2]
+        for s in range(n):
+            for j in range(n_last):
+                error = values[n_layers, s * padded + j] - y[begin + s, j]
+                loss += np.float64(error) * np.float64(error)
+                value_grads[n_layers, s * padded + j] = weight * error
+        for layer in range(n_layers - 1, -1, -1):
+            n_in, n_out, place, bias = layers[layer, 0], layers[layer, 2], layers[layer, 3], layers[layer, 4]
+            add_gradients(
+                factors[layer, 0],
+                factors[layer, 1],
+                first[layer],
+                table,
+                rows,
+                n_in,
+                n_out,
+                place,
+                bias,
+                n,
+                value_grads[layer + 1],
+                value_grads[layer],
+                grads,
+            )
+    return loss

@@ -1,0 +1,141 @@
+"""Tests of numba's kernels: the numbers of torch's automatic differentiation, and bits that depend on nothing else."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from kancli.kan import compiled
+from kancli.tasks.task import Regression, Samples
+from kancli.training.fit import fit_
+from kancli.training.kernels import torch_seconds, use_compiled
+from kancli.training.objectives import RegressionObjective
+from kancli.training.options import Train
+from kancli.training.parameters import ParameterRows
+from tests.training.networks import kan, regression
+
+needs_numba = pytest.mark.skipif(not compiled.is_available(), reason="needs numba: pip install -e '.[test,fast]'")
+
+
+def both(model, data, step=0, batch=None, only=None):
+    """The evaluations by torch and by numba."""
+    from kancli.training.compiled import CompiledRegression
+
+    members = list(range(model.n_members))
+    options = {"batch": batch, "seeds": members, "penalty": None}
+    return [
+        kind(ParameterRows(model, only), members, data, **options).evaluate(step)
+        for kind in (RegressionObjective, CompiledRegression)
+    ]
+
+
+@needs_numba
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("base", ["silu", "identity", "zero"])
+def test_loss_and_gradients_are_those_of_automatic_differentiation(k, base):
+    model = kan((2, 5, 9, 2), k=k, grid=4, base=base, bias=k % 2 == 0, n_members=2, size=0.6)
+    by_torch, by_numba = both(model, regression(n=75, n_out=2, low=-2.5, high=2.5))
+    torch.testing.assert_close(by_numba.loss, by_torch.loss, rtol=1e-11, atol=0)
+    torch.testing.assert_close(by_numba.grads, by_torch.grads, rtol=1e-9, atol=1e-11)
+
+
+@needs_numba
+@pytest.mark.parametrize("options", [{"batch": 9}, {"only": ("scale_sp", "bias")}])
+def test_batches_and_parameters_that_do_not_train(options):
+    model = kan((2, 3, 1), n_members=3, bias=True)
+    by_torch, by_numba = both(model, regression(), step=4, **options)
+    torch.testing.assert_close(by_numba.loss, by_torch.loss, rtol=1e-11, atol=0)
+    torch.testing.assert_close(by_numba.grads, by_torch.grads, rtol=1e-9, atol=1e-11)
+
+
+@needs_numba
+def test_edges_that_are_off():
+    model = kan((2, 3, 1), n_members=2, masked=True)
+    first, second = (layer.mask for layer in model.layers)
+    assert first is not None
+    assert second is not None
+    first[0, 1, 2] = second[1, 0, 0] = False
+    by_torch, by_numba = both(model, regression())
+    torch.testing.assert_close(by_numba.loss, by_torch.loss, rtol=1e-11, atol=0)
+    torch.testing.assert_close(by_numba.grads, by_torch.grads, rtol=1e-9, atol=1e-11)
+
+
+@needs_numba
+def test_samples_on_knots_and_off_the_grid():
+    x = torch.tensor([-1.0, 1.0, -0.6, 0.2, -2.2, 2.2, 2.3, 50.0, -1e30], dtype=torch.float64)[:, None].repeat(1, 2)
+    data = Regression(Samples(x, x[:, :1].clamp(-1, 1)), None, None)
+    by_torch, by_numba = both(kan((2, 1), n_members=1, base="zero"), data)
+    torch.testing.assert_close(by_numba.loss, by_torch.loss, rtol=1e-11, atol=0)
+    torch.testing.assert_close(by_numba.grads, by_torch.grads, rtol=1e-9, atol=1e-11)
+
+
+@needs_numba
+def test_float32_training_follows_float64():
+    data = regression(n=300)
+    train = Train(optimizer="adam", lr=0.01, steps=200, every=50, compile="true")
+    exact = fit_(kan(bias=True), data, dataclasses.replace(train, compile="false"))
+    result = fit_(kan(bias=True, dtype=torch.float32), data, train)
+    assert (exact.kernel, result.kernel) == ("torch", "numba")
+    for mine, theirs in zip(result.rows, exact.rows, strict=True):
+        torch.testing.assert_close(mine.train_loss, theirs.train_loss, rtol=1e-4, atol=0)
+
+
+@needs_numba
+@pytest.mark.parametrize("threads", [1, 3])
+def test_bits_depend_on_neither_threads_nor_members(threads):
+    data = regression(n=1500)
+    train = Train(optimizer="adam", lr=0.01, steps=5, every=1, compile="true")
+    model, before = kan(n_members=4, dtype=torch.float32), torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        together = fit_(model, data, train)
+    finally:
+        torch.set_num_threads(before)
+    for member in (0, 3):
+        single = kan(seed=member, dtype=torch.float32)
+        alone = fit_(single, data, train)
+        assert [float(row.train_loss[member]) for row in together.rows] == [float(row.train_loss) for row in alone.rows]
+        for mine, theirs in zip(model.parameters(), single.parameters(), strict=True):
+            assert torch.equal(mine[member], theirs)
+
+
+@needs_numba
+def test_a_sample_that_is_not_a_number_is_divergence():
+    data = regression()
+    data.train.x[3, 0] = torch.nan
+    result = fit_(kan(dtype=torch.float32), data, Train(optimizer="adam", steps=3, compile="true"))
+    assert result.stops[0].describe() == "diverged at step 0: layers.0.output"
+
+
+def test_auto_is_a_function_of_the_sizes(monkeypatch):
+    monkeypatch.setattr(compiled, "is_available", lambda: True)
+    data, long = regression(n=4000), Train(optimizer="adam", steps=10**5)
+    assert use_compiled(kan(), data, long, None, None)
+    assert not use_compiled(kan(), data, Train(optimizer="adam", steps=20), None, None)
+    assert not use_compiled(kan(), data, dataclasses.replace(long, compile="false"), None, None)
+    assert not use_compiled(kan(), data, long, None, "torch")
+    assert use_compiled(kan(), data, Train(optimizer="adam", steps=20), None, "numba")
+    assert torch_seconds(kan(n_members=20), data, long) > 5 * torch_seconds(kan(), data, long)
+
+
+@pytest.mark.parametrize(
+    ("model", "train"),
+    [
+        (kan(base="tanh"), {}),
+        (kan(k=0), {}),
+        (kan(standardise=True), {}),
+        (kan(), {"adapt_every": 5}),
+    ],
+    ids=["base function", "steps", "standardised", "adapted"],
+)
+def test_what_the_kernels_lack_is_left_to_torch(monkeypatch, model, train):
+    monkeypatch.setattr(compiled, "is_available", lambda: True)
+    long = Train(optimizer="adam", steps=10**6, compile="true", **train)
+    assert not use_compiled(model, regression(), long, None, None)
+
+
+def test_without_numba_true_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(compiled, "is_available", lambda: False)
+    with pytest.raises(ValueError, match=r"pip install 'kancli\[fast\]'"):
+        fit_(kan(), regression(), Train(optimizer="adam", steps=1, compile="true"))
+    assert fit_(kan(), regression(), Train(optimizer="adam", steps=1)).kernel == "torch"
