@@ -19,6 +19,7 @@ from kancli.config.settings import Settings
 from kancli.config.validation import layer_sizes
 from kancli.runs.console import number
 from kancli.spelling import show
+from kancli.tasks.kinds import TrainingSamples
 
 STREAMS = "each tensor of each layer has a random stream of its own: layers of one shape get other numbers"
 TENSORS = ("scale_base", "scale_sp", "coef", "bias")
@@ -30,7 +31,7 @@ def explain(composed: ComposedConfig, presets: Presets) -> list[Table | str]:
     return [
         inspect.cleandoc(type(settings.init).__doc__ or ""),
         "",
-        *([*describe_facts(settings.task.facts()), ""] if settings.task.exists else []),
+        *_task_lines(settings),
         _law_table(settings),
         *settings.init.remarks(layer_sizes(settings)[0]),
         STREAMS,
@@ -39,6 +40,15 @@ def explain(composed: ComposedConfig, presets: Presets) -> list[Table | str]:
         "",
         _origin_table(composed, presets),
     ]
+
+
+def _task_lines(settings: Settings) -> list[str]:
+    if not settings.task.exists:
+        return []
+    facts = settings.task.facts()
+    if isinstance(settings.inputs, TrainingSamples):
+        facts["forward"] = f"{settings.inputs.count()} of the training samples, in place of the default inputs"
+    return [*describe_facts(facts), ""]
 
 
 def explanation_document(composed: ComposedConfig, presets: Presets) -> dict[str, Any]:

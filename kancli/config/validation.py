@@ -267,7 +267,7 @@ def _cross_checks(settings: Settings) -> list[str]:
     faults = faults or run_size(settings).find_faults()
     if not faults and is_builtin:  # last: it may need torch, which is slow to load
         faults += find_infinite(settings.init, settings.inputs, layer_sizes(settings), settings.dtype)
-    return faults or settings.task.value_faults()
+    return faults or settings.task.value_faults(settings.dtype)
 
 
 def _training_faults(settings: Settings) -> list[str]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kancli.tasks import references
-from kancli.tasks.sampling import regular_mesh
+from kancli.tasks.sampling import regular_axis, regular_mesh
 from kancli.tasks.task import Differential, Samples
 
 SIDE = 64  # of the collocation mesh; as many places on each part of the border
@@ -101,7 +101,7 @@ def _solution(frequency: int) -> Samples:
 
 def _square_border(side: int) -> Samples:
     """The four sides of [-1, 1]^2, with values 0."""
-    along = torch.linspace(-1, 1, side, dtype=torch.float64)
+    along = regular_axis(-1, 1, side)
     ends = [torch.full_like(along, end) for end in (-1.0, 1.0)]
     sides = [torch.stack([end, along], -1) for end in ends] + [torch.stack([along, end], -1) for end in ends]
     x = torch.cat(sides)
@@ -114,8 +114,8 @@ def _evolution_mesh(n_times: int, n_places: int) -> Tensor:
 
 def _evolution_border(initial: Callable[[Tensor], Tensor], end: float) -> Samples:
     """u(0, x) = initial(x), then u(t, -1) = u(t, 1) = end."""
-    places = torch.linspace(-1, 1, SIDE, dtype=torch.float64)
-    times = torch.linspace(0, 1, SIDE, dtype=torch.float64)
+    places = regular_axis(-1, 1, SIDE)
+    times = regular_axis(0, 1, SIDE)
     parts = [torch.stack([torch.zeros_like(places), places], -1)]
     parts += [torch.stack([times, torch.full_like(times, side)], -1) for side in (-1.0, 1.0)]
     values = torch.cat([initial(places), torch.full((2 * SIDE,), end, dtype=torch.float64)])

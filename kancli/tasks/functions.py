@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kancli.errors import ConfigError
+from kancli.inputs.table import OVERFLOW
 from kancli.schema import REQUIRED, Choice, FaultError, Integer, Real, key
 from kancli.seeding import MAX_SEED
 from kancli.synonyms import nearest
@@ -30,7 +31,7 @@ class _Sampled(Task):
     seed: int = key(42, Integer(0, MAX_SEED), "seed of the data, which all members and jobs share")
     n: int = key(4000, COUNT, "training samples")
     test_n: int = key(1000, COUNT, "test samples")
-    noise: float = key(0.0, Real(low=0), "standard deviation of the normal noise on the training targets")
+    noise: float = key(0.0, Real(0, 1e30), "standard deviation of the normal noise on the training targets")
 
     @property
     @abstractmethod
@@ -148,9 +149,16 @@ class Expression(_Sampled):
             return [f"task.low={self.low:g} task.high={self.high:g}: allowed: low < high"]
         return super().faults(width, dtype)
 
-    def value_faults(self) -> list[str]:
+    def value_faults(self, dtype: str = "float32") -> list[str]:
         try:
-            self.data()
+            data = self.data()
         except ConfigError as error:
             return error.faults
-        return []
+        parts = (part for part in (data.train, data.test, data.mesh) if part)
+        largest = max(float(values.abs().max()) for part in parts for values in (part.x, part.y))
+        if largest < OVERFLOW[dtype]:
+            return []
+        return [
+            f"task={self.formula}: has numbers of size {largest:g}, beyond {dtype} (3.4e38 at most); take dtype=float64"
+            " or another formula, task.low and task.high"
+        ]

@@ -55,8 +55,16 @@ def regular_mesh(limits: Sequence[tuple[float, float]], sides: Sequence[int]) ->
     Returns:
         `[product of sides, len(sides)]`, float64.
     """
-    axes = [torch.linspace(low, high, side, dtype=torch.float64) for (low, high), side in zip(limits, sides)]
+    axes = [regular_axis(low, high, side) for (low, high), side in zip(limits, sides)]
     return torch.cartesian_prod(*axes).reshape(-1, len(axes))
+
+
+def regular_axis(low: float, high: float, side: int) -> Tensor:
+    """Equidistant numbers with their ends, `[side]`, float64: each correctly rounded, with the same bits everywhere."""
+    steps = torch.arange(side, dtype=torch.float64)
+    axis = (low * (side - 1 - steps) + high * steps) / (side - 1)
+    axis[0], axis[-1] = low, high
+    return axis
 
 
 def _samples(function: KnownFunction, x: Tensor) -> Samples:

@@ -123,8 +123,8 @@ class Task(ABC):
             f" type width={fitting}"
         ]
 
-    def value_faults(self) -> list[str]:
-        """Reasons why the values of the data cannot be learned. It may compute them, so it comes last."""
+    def value_faults(self, dtype: str = "float32") -> list[str]:
+        """Reasons why the values of the data cannot be learned in a number type. It may compute them: call it last."""
         return []
 
     @property

@@ -172,4 +172,5 @@ def test_a_task_and_a_law_are_explained_together(kan_run):
     outcome = kan_run("explain", "task=f2", "width=in-3-out", "init=glorot")
     assert "exp(sin(pi*x)+y^2)" in outcome.out
     assert "0  2-3" in outcome.out
+    assert "forward   4000 of the training samples" in outcome.out
     assert kan_run("explain", "task=f77").code == 2

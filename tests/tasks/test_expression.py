@@ -5,6 +5,8 @@ import random
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kancli.schema import FaultError
 from kancli.tasks.evaluate import BINARY, ELEMENTWISE, evaluate
@@ -148,6 +150,29 @@ def test_a_value_that_is_not_finite_is_refused_with_its_place():
     assert "is inf at x0=0;" in fault  # the end of the mesh
     (fault,) = Expression(formula="x", low=1.0).faults((1, 1))
     assert fault == "task.low=1 task.high=1: allowed: low < high"
+
+
+def test_numbers_beyond_the_number_type_are_refused():
+    task = Expression(formula="exp(100*x)")
+    (fault,) = task.value_faults()
+    assert fault.startswith("task=exp(100*x): has numbers of size 2.68812e+43, beyond float32 (3.4e38 at most)")
+    assert task.value_faults("float64") == []
+    assert "beyond float32" in Expression(formula="0*x", high=1e39).value_faults()[0]
+
+
+@given(st.text("xyz019.+-*/^(), esincoplgtabr", max_size=30))
+def test_any_text_is_a_formula_or_refused_in_one_line(text):
+    message = ""
+    try:
+        formula = parse(text)
+    except FaultError as fault:
+        message = str(fault)
+    if message:
+        assert message.startswith("a formula")
+        assert "\n" not in message
+        return
+    x = torch.linspace(-1, 1, 2 * formula.n_in, dtype=torch.float64).reshape(2, -1)
+    assert evaluate(formula, x).shape == (2, 1)
 
 
 def test_the_box_of_an_expression():
