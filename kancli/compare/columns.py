@@ -14,13 +14,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from kancli.compare.figures import encode_comparison, place
+from kancli.compare.figures import encode_comparison, encode_curves, figure_options_of, place
 from kancli.compare.limits import check_count
 from kancli.config.identity import affects_identity
 from kancli.config.nested import flatten
 from kancli.runs.console import STYLES, number
 from kancli.runs.derived import write_derived
-from kancli.runs.reader import RunRecord, parse_override_words
+from kancli.runs.reader import RunRecord, parse_override_words, read_run
 from kancli.spelling import show
 from kancli.stats.options import statement, worst
 from kancli.stats.summary import scale_of, summary_statistics
@@ -52,6 +52,7 @@ class Column:
     config: Mapping[str, Any]  # of this run
     rows: Sequence[Row]  # of the complete runs
     n_failed: int = 0  # runs that are not complete
+    folders: Sequence[Path] = ()  # of the complete runs
 
     @property
     def title(self) -> str:
@@ -84,7 +85,9 @@ def read_columns(folders: Sequence[Path]) -> list[Column]:
                 log.warning("%s: no complete run; left out", _path(folder, rows[0]))
                 continue
             named.append(NamedBy(runs.name, _naming_overrides(record, has_seeds=len(rows) > 1), record.config))
-            columns.append(Column("", _path(folder, chosen), record.config, complete, len(rows) - len(complete)))
+            paths = [_path(folder, row) for row in complete]
+            n_failed = len(rows) - len(complete)
+            columns.append(Column("", _path(folder, chosen), record.config, complete, n_failed, paths))
     check_count(len(columns))
     names = run_names(named)
     return [dataclasses.replace(column, name=name) for column, name in zip(columns, names, strict=True)]
@@ -230,4 +233,6 @@ def write(
     """
     titles = [column.title for column in columns]
     figures = encode_comparison([column.folder for column in columns], titles, typed, presets)
+    curves = {column.name: [read_run(folder) for folder in column.folders] for column in columns}
+    figures |= encode_curves(curves, figure_options_of(columns[0].folder, typed, presets))
     return write_derived(*place(figures, first, target, {"compare.csv": as_csv(columns)}), overwrite=overwrite)

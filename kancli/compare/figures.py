@@ -18,8 +18,10 @@ from kancli.stats.glossary import meanings
 from kancli.sweeps.depth_profiles import depth_profiles
 from kancli.sweeps.names import NamedBy, run_names
 from kancli.sweeps.reader import is_sweep, read_folder
-from kancli.sweeps.representatives import MAX_SHOWN, select_representatives
+from kancli.sweeps.representatives import MAX_SHOWN, job_title, select_groups, select_representatives
 from kancli.sweeps.results import encode_profiles
+from kancli.sweeps.summary import group_by_keys
+from kancli.sweeps.training_curves import joined_curves
 from kancli.sweeps.verdict_tables import Run, shared_bounds, verdict_tables
 
 if TYPE_CHECKING:
@@ -61,10 +63,24 @@ def draw_runs(
             **_encode("compare", lambda: _plot_compare(drawable, options, remarks), options),
             **_encode("sweep", lambda: _plot_sweep(table_runs, bounds, options), options),
             **encode_profiles(*profiles, bounds, options),
+            **encode_curves(_curve_runs(folders), options),
         }
     if not files:
         raise ConfigError([f"{folders[0]}: nothing to draw"])
     return write_derived(*place(files, folders[0], target), overwrite=overwrite)
+
+
+def _curve_runs(folders: Sequence[Path]) -> dict[str, list[RecordedRun]]:
+    """The runs of each line of the curves: of a sweep those of a combination of swept keys, else each run alone."""
+    if len(folders) > 1:
+        runs = [_read(folder) for folder in folders]
+        names = run_names([NamedBy(run.folder.name, run.overrides, run.record.config) for run in runs])
+        return {name: [run] for name, run in zip(names, runs, strict=True)}
+    folder = read_folder(folders[0])
+    found = {row.number: run for row, run in folder.runs}
+    groups = group_by_keys([row for row in folder.rows if row.status == "complete"]).values()
+    shown, _ = select_groups(list(groups))
+    return {job_title(group): [found[row.number] for row in group] for group in shown}
 
 
 def place(
@@ -129,6 +145,11 @@ def encode_comparison(
         return _encode("compare", lambda: _plot_compare(drawable, options), options)
 
 
+def figure_options_of(folder: Path, typed: Sequence[str], presets: Presets) -> FigureOptions:
+    """As `figure_options`, of the run in a folder."""
+    return figure_options(_read(folder), typed, presets)
+
+
 def figure_options(run: RecordedRun, typed: Sequence[str], presets: Presets) -> FigureOptions:
     """The figure options of the first run, with the typed overrides.
 
@@ -189,6 +210,23 @@ def _plot_sweep(runs: Sequence[Run], bounds: Mapping[str, Any], options: FigureO
     from kancli.figures import sweep
 
     return sweep.plot(verdict_tables(runs), options, meanings(), bounds)
+
+
+def encode_curves(runs: Mapping[str, Sequence[RecordedRun]], options: FigureOptions) -> dict[str, bytes]:
+    """Draw the curves of training, a line for each name; no file where no run trained.
+
+    Args:
+        runs: by name, those whose members share a line.
+
+    Raises:
+        ConfigError: a file is missing or damaged.
+    """
+    joined = {name: curves for name, group in runs.items() if (curves := joined_curves(group)) is not None}
+    if not joined:
+        return {}
+    from kancli.figures.training import plot_curves
+
+    return _encode("training", lambda: plot_curves(joined, options), options)
 
 
 def _read(folder: Path) -> RecordedRun:

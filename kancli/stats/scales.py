@@ -23,6 +23,9 @@ class Scale(Enum):
 
 # The first pattern that matches counts.
 PATTERNS = {
+    "*train_loss": Scale.RATIO,
+    "test_loss": Scale.RATIO,
+    "rel_l2": Scale.RATIO,
     "jacobian_*": Scale.RATIO,
     "ntk_condition": Scale.NONE,
     "ntk_effective_rank": Scale.RANK,

@@ -210,7 +210,8 @@ def format_table(rows: Sequence[Row], objective: Sequence[str] = ()) -> list[Tab
     Args:
         objective: statistics that have a column besides those of `STATISTICS`.
     """
-    picks = {**STATISTICS, **{name: lambda _, name=name: name for name in objective}}
+    statistics = OF_TRAINING if any("train_loss" in row.statistics for row in rows) else STATISTICS
+    picks = {**statistics, **{name: lambda _, name=name: name for name in objective}}
     groups = list(group_by_keys(rows).values())
     swept = list(dict.fromkeys(key for row in rows for key in row.keys if key != SEED))
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
@@ -226,7 +227,8 @@ def format_table(rows: Sequence[Row], objective: Sequence[str] = ()) -> list[Tab
     n_more = len(groups) - MAX_ROWS
     more = [f"... and {n_more} more: sweep.csv has them all"] if n_more > 0 else []
     has_seeds = any(len(group) > 1 for group in groups)
-    return [table, *more, f"{CAPTION}; {SPREAD}" if has_seeds else CAPTION]
+    caption = TRAINING_CAPTION if statistics is OF_TRAINING else CAPTION
+    return [table, *more, f"{caption}; {SPREAD}" if has_seeds else caption]
 
 
 # What a newcomer asks about the table on the terminal, and about its means over seeds.
@@ -234,12 +236,23 @@ CAPTION = (
     "output std: standard deviation of the outputs over the samples; signal slope: change per layer of the log of the"
     " nodes' std; FAIL, warn: the checks that do not pass"
 )
+TRAINING_CAPTION = (
+    "loss: mean squared error after training, over seeds the geometric mean; relative L2: ||prediction - target|| over"
+    " ||target||; FAIL, warn: the checks that do not pass"
+)
 SPREAD = "mean ± standard deviation over the seeds of a row, and a check that fails or warns for one of them"
 
 # Columns of the table on the terminal, and the statistic in each.
 STATISTICS: dict[str, Callable[[Sequence[Row]], str]] = {
     "output std": output_std_name,
     "signal slope": lambda _: "propagation_signal",
+}
+
+
+OF_TRAINING: dict[str, Callable[[Sequence[Row]], str]] = {
+    "train loss": lambda _: "train_loss",
+    "test loss": lambda _: "test_loss",
+    "relative L2": lambda _: "rel_l2",
 }
 
 

@@ -30,6 +30,10 @@ class Curves:
     seconds: Array  # [r]  since the start of training
     errors: Mapping[str, Array]  # [r, s] by the names in ERRORS
 
+    @property
+    def n_members(self) -> int:
+        return self.errors["train_loss"].shape[1]
+
     def last(self, name: str) -> Array:
         """The last finite value of each member, `[s]`; NaN where there is none."""
         return _last_finite(self.errors[name])
@@ -97,6 +101,20 @@ def read_curves(lines: Sequence[str]) -> Curves:
             if row[name]:
                 errors[name][place[step], member] = float(row[name])
     return Curves(np.array(steps), seconds, errors)
+
+
+def join(curves: Sequence[Curves]) -> Curves:
+    """The members of several trainings, at all steps that one of them has."""
+    steps = np.unique(np.concatenate([own.steps for own in curves]))
+    errors = {name: np.full((len(steps), sum(own.n_members for own in curves)), math.nan) for name in ERRORS}
+    seconds, begin = np.zeros(len(steps)), 0
+    for own in curves:
+        rows, members = np.searchsorted(steps, own.steps), slice(begin, begin + own.n_members)
+        seconds[rows] = np.maximum(seconds[rows], own.seconds)
+        for name in ERRORS:
+            errors[name][rows, members] = own.errors[name]
+        begin = members.stop
+    return Curves(steps, seconds, errors)
 
 
 def _last_finite(values: Array) -> Array:

@@ -1,12 +1,14 @@
 """Tests of the curves of training, of their statistics and of the verdicts on them."""
 
+import csv
+import io
 import math
 
 import numpy as np
 import pytest
 
 from kancli.stats.options import Verdicts
-from kancli.training.curves import Curves
+from kancli.training.curves import Curves, join, read_curves
 from kancli.training.statistics import training_statistics
 from kancli.training.verdicts import judge_training
 
@@ -101,3 +103,24 @@ def test_rows_are_those_of_each_member_and_end_where_it_stopped():
     ]
     assert rows[0]["test_loss"] is None
     assert list(rows[0]) == ["member", "seed", "step", "train_loss", "test_loss", "rel_l2", "seconds"]
+
+
+def test_curves_are_read_as_they_were_written():
+
+    curves = curves_of([[8, 1, 0.5], [4, NAN, NAN]], [[8, 2, 1], [4, NAN, NAN]])
+    rows = list(curves.rows([7, 8]))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    again = read_curves(text.getvalue().splitlines())
+    for name, values in curves.errors.items():
+        np.testing.assert_array_equal(again.errors[name], values)
+    np.testing.assert_array_equal(again.seconds, curves.seconds)
+
+
+def test_joined_curves_have_all_members_at_the_steps_of_any():
+    one, other = curves_of([[8, 1]]), curves_of([[4, 2, 1], [3, 2, 1]])
+    joined = join([one, other])
+    assert joined.steps.tolist() == [0, 10, 20]
+    np.testing.assert_array_equal(joined.errors["train_loss"], [[8, 4, 3], [1, 2, 2], [NAN, 1, 1]])
