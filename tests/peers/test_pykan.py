@@ -3,9 +3,6 @@
 import importlib.util
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,15 +31,11 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def found(tmp_path_factory, run_pykan):
     """What the library draws and computes."""
-    folder = tmp_path_factory.mktemp("pykan")
+    folder = tmp_path_factory.mktemp("cases")
     (folder / "cases.json").write_text(json.dumps(CASES))
-    script = Path(__file__).with_name("pykan_run.py")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", script, "cases.json", "found.npz"], cwd=folder, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    run_pykan("pykan_run.py", folder / "cases.json", folder / "found.npz")
     return np.load(folder / "found.npz")
 
 

@@ -1,14 +1,10 @@
 """pykan 0.2.8's frozen mask as a live oracle: the kernel of a sparse network, and where training takes it."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
+import kancli
 from kancli import KAN
 from tests.peers.test_pykan import pytestmark
 
@@ -17,29 +13,26 @@ STEPS = 200
 __all__ = ["pytestmark"]
 
 
-@pytest.fixture
-def run(kan_run):
-    outcome = kan_run(*WORDS, "dtype=float64", "figures=none")
-    assert outcome.code == 0, outcome.err
-    return outcome
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sparse") / "run"
+    return kancli.run([*WORDS, "dtype=float64", "figures=none", f"hydra.run.dir={folder}"])
 
 
-@pytest.fixture
-def theirs(run, tmp_path):
+@pytest.fixture(scope="module")
+def theirs(run, run_pykan, tmp_path_factory):
     """The library's kernel on the run's samples, and its parameters after training on them."""
-    x = load_file(run.folder / "activations.safetensors")["inputs"]
+    folder = tmp_path_factory.mktemp("sparse")
+    x = run.tensors("activations.safetensors")["inputs"]
     y = torch.sin(3 * x.sum(-1, keepdim=True))
-    np.savez(tmp_path / "given.npz", x=x, y=y, steps=STEPS)
-    script = Path(__file__).with_name("pykan_sparse.py")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", script, "given.npz", "found.npz"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return {"x": x, "y": y, **np.load(tmp_path / "found.npz")}
+    coef = {name: tensor for name, tensor in run.tensors("params.safetensors").items() if name.endswith("coef")}
+    np.savez(folder / "given.npz", x=x, y=y, steps=STEPS, **coef)
+    run_pykan("pykan_sparse.py", folder / "given.npz", folder / "found.npz")
+    return {"x": x, "y": y, **np.load(folder / "found.npz")}
 
 
 def test_kernel_and_dead_edges_of_a_sparse_network(run, theirs):
-    stats = run.json("stats.json")
+    stats = run.stats
     eigenvalues = np.linalg.eigvalsh(theirs["kernel"])[::-1]
     np.testing.assert_allclose(stats["ntk"]["eigenvalues"], eigenvalues, atol=1e-5 * eigenvalues[0])
     assert stats["ntk"]["trace"] == pytest.approx(50.46, abs=0.005)
