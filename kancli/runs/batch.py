@@ -25,7 +25,7 @@ def compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
     its `seconds` are an equal share of the batch's.
     """
     if len(runs) == 1:
-        yield compute(runs[0])
+        yield _compute_alone(runs[0])
         return
     with deterministic(runs[0].deterministic):
         watch = Stopwatch()
@@ -44,6 +44,14 @@ def compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
             share = watch.share(len(runs))
             result = make_result(settings, model.member(number), forward.member(number), share)
             yield result if trained is None else _with_training(result, *trained, number)
+
+
+def _compute_alone(settings: Settings) -> Result:
+    if not settings.trains:
+        return compute(settings)
+    from kancli.runs.training import compute_and_train
+
+    return compute_and_train(settings)
 
 
 def _train_together(runs: Sequence[Settings], model: KAN, watch: Stopwatch) -> tuple[KAN, Outcome]:

@@ -216,11 +216,11 @@ def test_compare_draws_a_line_of_losses_for_each_scheme(kan_run, tmp_path):
     words = [word for word in WORDS if not word.startswith("figures")]
     compared = kan_run("compare", "default", "glorot", "seed=0,1", *words, "-o", "compared")
     assert compared.code == 0, compared.err
-    assert (tmp_path / "compared/training.png").exists()
+    assert (tmp_path / "compared/figures/training.png").exists()
     table = list(csv.DictReader((tmp_path / "compared/compare.csv").read_text().splitlines()))
     losses = [
         json.loads(path.read_text())["training"]["train_loss"]
-        for path in sorted(tmp_path.glob("multirun/*/*/*/stats.json"), key=lambda path: int(path.parent.name))
+        for path in sorted(tmp_path.glob("compared/*/stats.json"), key=lambda path: int(path.parent.name))
     ]
     row = next(row for row in table if row["statistic"] == "train_loss")
     assert float(row["init=default"]) == pytest.approx(math.sqrt(losses[0] * losses[1]))
