@@ -13,6 +13,7 @@ from kancli.stats.options import BAD, WORST_FIRST, statement
 from kancli.sweeps import summary
 from kancli.sweeps.table import SEED, Row
 
+ERRORS = ("train_loss", "test_loss", "rel_l2")
 SLOPES = ("propagation_signal", "propagation_gradient")
 SUMMARY = ("mean", "sd", "low", "high", "n")
 
@@ -49,11 +50,13 @@ def page_data(rows: Sequence[Row], base: str) -> dict[str, Any]:
 
 
 def statistics_of_interest(rows: Sequence[Row], statistics: Sequence[str], judged: Sequence[str]) -> list[str]:
-    """Return the last layer's output std, the propagation slopes, and each statistic that warns or fails in a job."""
+    """Return the losses and errors of training, the last layer's output std, the propagation slopes, and each statistic
+    that warns or fails in a job."""
+    errors = [name for name in ERRORS if any(row.statistics.get(name) is not None for row in rows)]
     outputs = [name for name in statistics if name.endswith("_output_std")][-1:]
     slopes = [name for name in SLOPES if any(row.statistics.get(name) is not None for row in rows)]
     bad = {verdict.name for row in rows for verdict in row.verdicts if verdict.verdict in BAD}
-    return [*outputs, *slopes, *(name for name in judged if name in bad)]
+    return [*errors, *outputs, *slopes, *(name for name in judged if name in bad)]
 
 
 def _job(row: Row, base: str, keys: Sequence[str], statistics: Sequence[str], judged: Sequence[str]) -> dict[str, Any]:

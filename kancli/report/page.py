@@ -16,6 +16,7 @@ from kancli.errors import ConfigError, one_line
 from kancli.report import images, sections, tables
 from kancli.report.data import page_data
 from kancli.report.environment import environment
+from kancli.runs.training_summary import training_lines
 from kancli.sweeps.reader import RunsFolder
 
 FOLDER = Path(__file__).parent
@@ -98,6 +99,7 @@ def _sweep_sections(runs: RunsFolder, base: str, data: Mapping[str, Any]) -> lis
 def _run_sections(runs: RunsFolder, base: str) -> list[Section]:
     return [
         Section("Failures", "failures.html", sections.failures(runs.rows, base)),
+        Section("Training", "training.html", _from_stats(runs, lambda: _training(runs.stats))),
         Section("Verdicts", "run_verdicts.html", _from_stats(runs, lambda: tables.run_verdicts(runs.rows[0].verdicts))),
         Section("Layers", "layers.html", _from_stats(runs, lambda: tables.layers(runs.stats["layers"]))),
         Section("Figures", "figures.html", _figures(runs, base)),
@@ -106,7 +108,12 @@ def _run_sections(runs: RunsFolder, base: str) -> list[Section]:
     ]
 
 
-def _from_stats(runs: RunsFolder, make: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+def _training(stats: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What training came to; None for a run without."""
+    return {"lines": training_lines(stats["training"])} if stats.get("training") else None
+
+
+def _from_stats(runs: RunsFolder, make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
     """Return a section's content from stats.json; None if the run has none.
 
     Raises:

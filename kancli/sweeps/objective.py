@@ -10,13 +10,15 @@ from kancli.errors import ConfigError, NonFiniteError
 from kancli.spelling import shorten
 from kancli.stats.glossary import FULL_MARKS, LAYER, NETWORK, verdict_notes
 from kancli.stats.options import LEVELS
-from kancli.sweeps.table import LAYER_COLUMNS
+from kancli.stats.options import OF_TRAINING as VERDICTS_OF_TRAINING
+from kancli.sweeps.table import LAYER_COLUMNS, TRAINING_COLUMNS
 from kancli.synonyms import nearest
 
 if TYPE_CHECKING:
     from kancli.config.settings import Settings
 
 LISTS = {"ntk_eigenvalues"}  # no numbers, so no columns
+OF_TRAINING = (*TRAINING_COLUMNS, *VERDICTS_OF_TRAINING)  # only runs with a task have them
 DEEPEST = 10_000  # layers, where the width is not known yet
 
 
@@ -32,13 +34,17 @@ def check_names(names: Iterable[str]) -> None:
         ConfigError: no setting makes a statistic of that name.
     """
     known = _levels()
-    if faults := [_unknown_message(name, known) for name in names if _level(name, DEEPEST) is None]:
+    unknown = [name for name in names if name not in OF_TRAINING and _level(name, DEEPEST) is None]
+    if faults := [_unknown_message(name, known) for name in unknown]:
         raise ConfigError(faults)
 
 
 def objective_faults(settings: Settings) -> list[str]:
     """A line for each name in a run's objective of which its config makes no statistic."""
-    return list(_faults(settings.objective or (), settings.stats.level, len(settings.width) - 1))
+    names = tuple(name for name in settings.objective or () if name not in OF_TRAINING)
+    faults = list(_faults(names, settings.stats.level, len(settings.width) - 1))
+    trained = [] if settings.trains else [name for name in settings.objective or () if name in OF_TRAINING]
+    return [*faults, *(f"objective={name}: nothing is trained; add a task, such as task=f2" for name in trained)]
 
 
 @functools.lru_cache

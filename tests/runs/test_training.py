@@ -225,3 +225,17 @@ def test_compare_draws_a_line_of_losses_for_each_scheme(kan_run, tmp_path):
     row = next(row for row in table if row["statistic"] == "train_loss")
     assert float(row["init=default"]) == pytest.approx(math.sqrt(losses[0] * losses[1]))
     assert float(row["init=glorot"]) == pytest.approx(math.sqrt(losses[2] * losses[3]))
+
+
+def test_an_objective_of_training_needs_a_task(kan_run):
+    answer = kan_run("width=2-3-1", "objective=test_loss")
+    assert answer.code == 2
+    assert "objective=test_loss: nothing is trained; add a task" in answer.err
+
+
+def test_the_page_tells_of_training(kan_run, trained, tmp_path):
+    assert kan_run("report", str(trained.folder)).code == 0
+    page = (trained.folder / "report.html").read_text()
+    entry = trained.json("stats.json")["training"]
+    assert "trained on f2: exp(sin(pi*x)+y^2)" in page
+    assert f"loss {entry['first_train_loss']:.3g} to {entry['train_loss']:.3g}" in page
