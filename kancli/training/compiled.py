@@ -16,9 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kancli.kan.compiled.kernels import BLOCK
 from kancli.kan.compiled.tables import Layout
+from kancli.kan.jets import needed
+from kancli.tasks.task import Differential
+from kancli.training import equation_kernel as equation
 from kancli.training import regression_kernel as kernel
-from kancli.training.objectives import Evaluation, RegressionObjective
+from kancli.training.objectives import DifferentialObjective, Evaluation, RegressionObjective
 from kancli.training.parameters import NAMES, ParameterRows
 
 
@@ -66,6 +70,69 @@ class CompiledRegression(RegressionObjective):
 
         in_threads(some_chunks, n_chunks)
         return kernel.join_parts(layout.layers, layout.grid, values, mask, y.size, losses, parts, grads)
+
+
+class CompiledDifferential(DifferentialObjective):
+    """`DifferentialObjective` by the kernels of `equation_kernel`, and of `regression_kernel` at the boundary.
+
+    The residual itself, a function of the network's output and its derivatives, is torch's.
+    """
+
+    kernel = "numba"
+
+    def __init__(self, rows: ParameterRows, members: Sequence[int], data: Differential) -> None:
+        super().__init__(rows, members, data)
+        self.tables = MemberTables(rows)
+        layout, like = self.tables.layout, rows.values.numpy()
+        self.derivatives = needed(data.derivatives)
+        index = {derivative: number for number, derivative in enumerate(self.derivatives)}
+        self.components = np.array(
+            [
+                (len(d), d[0] if len(d) == 1 else 0, *((index[(axis,)] for axis in d) if len(d) == 2 else (0, 0)))
+                for d in self.derivatives
+            ],
+            dtype=np.int64,
+        )
+        self.n_chunks = -(-len(self.x) // equation.CHUNK)
+        n_items, n_jet = len(members) * self.n_chunks, len(self.components)
+        n_blocks = -(-min(equation.CHUNK, len(self.x)) // BLOCK)
+        n_numbers = int(layout.layers[:-1, 2].sum()) * BLOCK
+        self.nodes = np.zeros((n_items, n_blocks, n_jet, n_numbers), like.dtype)
+        self.member_tables = np.zeros((len(members), layout.table_size), like.dtype)
+        self.parts = np.zeros((n_items, layout.table_size), like.dtype)
+
+    def evaluate(self, step: int) -> Evaluation:
+        tables, n_members, x = self.tables, len(self.members), self.x.contiguous().numpy()
+        layout, values = tables.layout, tables.values()
+        where = (layout.layers, layout.grid, layout.ends, self.components, x, self.member_tables, self.nodes)
+        parameters = (layout.layers, layout.grid, values, tables.mask)
+        outputs = np.empty((n_members, len(self.components), len(x)), values.dtype)
+        in_threads(lambda a, b: equation.fold_members(a, b, *parameters, self.member_tables), n_members)
+        in_threads(lambda a, b: equation.forward_items(a, b, *where, outputs), len(self.parts))
+        residual_loss, output_grads, weights = self._residual_loss(torch.from_numpy(outputs))
+        in_threads(lambda a, b: equation.backward_items(a, b, *where, output_grads, self.parts), len(self.parts))
+        grads, boundary_grads, losses = np.empty_like(values), np.empty_like(values), np.zeros(n_members)
+        parts = self.parts.reshape(n_members, self.n_chunks, -1)
+        in_threads(lambda a, b: equation.join_members(a, b, *parameters, parts, grads), n_members)
+        at = (layout.layers, layout.grid, layout.ends, *self._boundary(), values, tables.mask)
+        in_threads(lambda a, b: kernel.member_gradients(a, b, *at, losses, boundary_grads), n_members)
+        loss = residual_loss + torch.from_numpy(losses).to(residual_loss.dtype)
+        return Evaluation(loss, loss, tables.trained(grads + boundary_grads), weights)
+
+    def _boundary(self) -> tuple[np.ndarray, np.ndarray]:
+        """x `[1, m, i]` and y `[1, m, o]`."""
+        x, y = self.boundary.x, self.boundary.y
+        return x.unsqueeze(0).contiguous().numpy(), y.unsqueeze(0).contiguous().numpy()
+
+    @torch.enable_grad()
+    def _residual_loss(self, outputs: Tensor) -> tuple[Tensor, np.ndarray, Tensor | None]:
+        """The residual's part of the loss `[s]`, its gradients by the jets `[s, c, n]`, and the next weights."""
+        jet = [part.unsqueeze(-1).requires_grad_() for part in outputs.unbind(1)]  # c of [s, n, 1]
+        residual = self.data.residual(self.inputs(0), dict(zip(self.derivatives, jet, strict=True)))
+        loss, weights = self._residual_part(residual)
+        grads = torch.autograd.grad(loss.sum(), jet, allow_unused=True)
+        filled = [torch.zeros_like(part) if grad is None else grad for grad, part in zip(grads, jet, strict=True)]
+        return loss.detach(), torch.cat(filled, dim=-1).mT.contiguous().numpy(), weights
 
 
 class MemberTables:

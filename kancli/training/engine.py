@@ -140,13 +140,17 @@ class Engine:
         model = ensemble_copy(self.ensemble, torch.tensor(members, dtype=torch.long))
         rows = ParameterRows(model, self.train.only)
         if isinstance(self.data, Differential):
-            return DifferentialObjective(rows, members, self.data)
-        kind = RegressionObjective
-        if self.compiled:
-            from kancli.training.compiled import CompiledRegression
+            return self._kinds()[1](rows, members, self.data)
+        return self._kinds()[0](
+            rows, members, self.data, batch=self.train.batch, seeds=self.seeds, penalty=self.penalty
+        )
 
-            kind = CompiledRegression
-        return kind(rows, members, self.data, batch=self.train.batch, seeds=self.seeds, penalty=self.penalty)
+    def _kinds(self) -> tuple[type[RegressionObjective], type[DifferentialObjective]]:
+        if not self.compiled:
+            return RegressionObjective, DifferentialObjective
+        from kancli.training.compiled import CompiledDifferential, CompiledRegression  # loads numba
+
+        return CompiledRegression, CompiledDifferential
 
     def _store(self, objective: Objective) -> None:
         self._store_model(objective.model, torch.tensor(objective.members, dtype=torch.long))

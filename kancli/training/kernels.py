@@ -31,7 +31,7 @@ def use_compiled(
     wanted = train.compile == "true" if recorded is None else recorded == "numba"
     if recorded == "torch" or (recorded is None and train.compile == "false"):
         return False
-    if not is_supported(model, data, train, penalty):
+    if not is_supported(model, train, penalty):
         return False
     if not compiled.is_available():
         if not wanted:
@@ -41,7 +41,7 @@ def use_compiled(
     return wanted or torch_seconds(model, data, train) > MIN_SECONDS
 
 
-def is_supported(model: KAN, data: Regression | Differential, train: Train, penalty: Penalty | None) -> bool:
+def is_supported(model: KAN, train: Train, penalty: Penalty | None) -> bool:
     """Whether the kernels can do it."""
     first = model.layers[0]
     return (
@@ -53,7 +53,6 @@ def is_supported(model: KAN, data: Regression | Differential, train: Train, pena
         and not train.adapt_every
         and not any(layer.per_input_knots for layer in model.layers)
         and penalty is None
-        and isinstance(data, Regression)
     )
 
 

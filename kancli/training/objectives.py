@@ -155,11 +155,17 @@ class DifferentialObjective(Objective):
     def _loss(self, step: int) -> tuple[Tensor, Tensor, Tensor | None]:
         x = self.inputs(step)
         residual = self.data.residual(x, jets(self.model, x, self.data.derivatives))
+        part, weights = self._residual_part(residual)
+        boundary = self.model(self.boundary.x) - self.boundary.y
+        loss = part + boundary.square().mean((-2, -1))
+        return loss, loss, weights
+
+    def _residual_part(self, residual: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The residual's part of the loss, `[s]`, and the next weights."""
         weights = None if self.rba is None else self._next_weights(residual, self.rba)
         weighted = residual if weights is None else weights * residual
-        boundary = self.model(self.boundary.x) - self.boundary.y
-        loss = self.data.residual_weight * weighted.square().mean((-2, -1)) + boundary.square().mean((-2, -1))
-        return loss, loss, None if weights is None else weights.detach()
+        loss = self.data.residual_weight * weighted.square().mean((-2, -1))
+        return loss, None if weights is None else weights.detach()
 
     def _next_weights(self, residual: Tensor, weights: Tensor) -> Tensor:
         size = residual.abs() if self.data.rba == "published" else residual.detach().abs()

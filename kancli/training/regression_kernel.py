@@ -13,16 +13,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from kancli.kan.compiled.kernels import BLOCK, OPTIONS, add_gradients, all_factors, sums
+from kancli.kan.compiled.compile import kernel
+from kancli.kan.compiled.kernels import BLOCK, add_gradients, all_factors, sums
 from kancli.kan.compiled.tables import fold, unfold
 
 CHUNK = 512  # samples, a multiple of BLOCK
 PADDING = 16  # of rows, so that their starts do not share places in the cache
 
 
-@njit(**OPTIONS)
+@kernel
 def member_gradients(
     first: int,
     last: int,
@@ -63,7 +63,7 @@ def member_gradients(
         unfold(layers, grid, values[member], mask[member], total, grads[member])
 
 
-@njit(**OPTIONS)
+@kernel
 def chunk_parts(
     first: int, last: int, layers: Any, grid: Any, ends: Any, x: Any, y: Any, table: Any, losses: Any, parts: Any
 ) -> None:
@@ -76,7 +76,7 @@ def chunk_parts(
         losses[chunk] = chunk_gradients(layers, grid, ends, x, y, table, start, stop, scale, parts[chunk])
 
 
-@njit(**OPTIONS)
+@kernel
 def join_parts(
     layers: Any, grid: Any, values: Any, mask: Any, n_numbers: int, losses: Any, parts: Any, grads: Any
 ) -> float:
@@ -89,7 +89,7 @@ def join_parts(
     return loss / n_numbers
 
 
-@njit(**OPTIONS)
+@kernel
 def chunk_gradients(
     layers: Any,
     grid: Any,

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from kancli.kan import compiled
-from kancli.tasks.task import Regression, Samples
+from kancli.tasks.task import Differential, Regression, Samples
 from kancli.training.fit import fit_
 from kancli.training.kernels import torch_seconds, use_compiled
-from kancli.training.objectives import RegressionObjective
+from kancli.training.objectives import DifferentialObjective, RegressionObjective
 from kancli.training.options import Train
 from kancli.training.parameters import ParameterRows
-from tests.training.networks import kan, regression
+from tests.training.networks import burgers, kan, regression
 
 needs_numba = pytest.mark.skipif(not compiled.is_available(), reason="needs numba: pip install -e '.[test,fast]'")
 
@@ -58,6 +58,42 @@ def test_edges_that_are_off():
     by_torch, by_numba = both(model, regression())
     torch.testing.assert_close(by_numba.loss, by_torch.loss, rtol=1e-11, atol=0)
     torch.testing.assert_close(by_numba.grads, by_torch.grads, rtol=1e-9, atol=1e-11)
+
+
+@needs_numba
+@pytest.mark.parametrize("rba", ["published", "none"])
+@pytest.mark.parametrize("k", [2, 3, 4])
+@pytest.mark.parametrize("base", ["silu", "identity"])
+def test_residuals_of_equations(rba, k, base):
+    from kancli.training.compiled import CompiledDifferential
+
+    data, model = burgers(n=26, rba=rba, residual_weight=0.7), kan((2, 5, 9, 1), k=k, base=base, n_members=2, bias=True)
+    by_torch, by_numba = (
+        kind(ParameterRows(model, None), [0, 1], data).evaluate(0)
+        for kind in (DifferentialObjective, CompiledDifferential)
+    )
+    torch.testing.assert_close(by_numba.loss, by_torch.loss, rtol=1e-11, atol=0)
+    torch.testing.assert_close(by_numba.grads, by_torch.grads, rtol=1e-8, atol=1e-10)
+    torch.testing.assert_close(by_numba.rba, by_torch.rba, rtol=1e-9, atol=0)
+
+
+@needs_numba
+def test_equations_with_a_mixed_derivative():
+    from kancli.training.compiled import CompiledDifferential
+
+    @dataclasses.dataclass(frozen=True)
+    class Mixed(Differential):
+        def residual(self, x, u):
+            return u[(0, 1)] * u[(0,)] + u[(0, 0)] - x[..., :1] * u[()]
+
+    like, model = burgers(n=5, rba="none"), kan((2, 3, 1), n_members=1)
+    data = Mixed(like.collocation, like.boundary, like.mesh, ((0,), (0, 0), (0, 1)), "none")
+    by_torch, by_numba = (
+        kind(ParameterRows(model, None), [0], data).evaluate(0)
+        for kind in (DifferentialObjective, CompiledDifferential)
+    )
+    torch.testing.assert_close(by_numba.loss, by_torch.loss, rtol=1e-11, atol=0)
+    torch.testing.assert_close(by_numba.grads, by_torch.grads, rtol=1e-8, atol=1e-10)
 
 
 @needs_numba

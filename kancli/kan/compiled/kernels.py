@@ -4,7 +4,7 @@
 
 An edge's phi is a sum of terms, factor times weight: b(x), then bases in fours. A table has, for each input, a row of
 `scale_base` and then a row for each basis, with rows of 0 for those that do not exist; a row holds a weight for each
-output, padded to whole vectors. All kernels are in one file, as numba's cache does not follow changes in others.
+output, padded to whole vectors.
 
 Shapes: i inputs, o outputs, padded; d derivative; t terms: b(x), then the k + 1 bases, padded to fours; S samples of a
 block; N = i S numbers of all inputs, one input's after the other, so that loops are long.
@@ -16,18 +16,15 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
+from kancli.kan.compiled.compile import kernel
 from kancli.kan.compiled.vectors import LANES, load, multiply, multiply_add, power_of_two, splat, store, total
 
 BLOCK = 32  # samples
 SILU, IDENTITY, ZERO = range(3)
 BASE_FUNCTIONS = {"silu": SILU, "identity": IDENTITY, "zero": ZERO}
-
-# Without fastmath: it lets LLVM round one function in several ways, and numba run one in the process that compiles and
-# another from its cache.
-OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
 def n_terms(k: int) -> int:
@@ -63,7 +60,7 @@ def _sigmoid_of(x: Any) -> Any:
     return sigmoid
 
 
-@njit(**OPTIONS)
+@kernel
 def place(x: Any, n: int, grid: int, k: int, low: float, high: float, first: Any, u: Any, inside: Any) -> None:
     """First row of bases within an input's rows, relative position in the interval, and 0 beyond all knots, else 1.
 
@@ -71,23 +68,25 @@ def place(x: Any, n: int, grid: int, k: int, low: float, high: float, first: Any
         x: `[N]`, as all others; NaN counts as beyond the knots.
         n: N.
     """
-    one, zero = x.dtype.type(1), x.dtype.type(0)
-    start, end, per_step = x.dtype.type(low), x.dtype.type(high), x.dtype.type(grid / (high - low))
-    least, most, last = x.dtype.type(-k), x.dtype.type(grid + k - 1), x.dtype.type(grid - 1)
+    one, zero, end = x.dtype.type(1), x.dtype.type(0), x.dtype.type(high)
+    step, least, most, last = (high - low) / grid, np.float64(-k), np.float64(grid + k - 1), np.float64(grid - 1)
     for s in range(n):
-        position = (x[s] - start) * per_step
-        interval = np.floor(position)
+        # As `splines`: a position in float64 finds the nearest knot, and a comparison with that knot decides.
+        position = (np.float64(x[s]) - low) / step
+        nearest = np.floor(position + 0.5)
+        knot = x.dtype.type(((grid - nearest) * low + nearest * high) / grid)
+        interval = nearest - 1.0 if x[s] < knot else nearest
         inside[s] = one if least <= interval <= most else zero
         interval = interval if interval >= least else least
         interval = interval if interval <= most else most
         interval = last if x[s] == end else interval
         first[s] = np.int32(interval) + np.int32(k + 1)
-        fraction = position - interval
+        fraction = x.dtype.type(position - interval)
         fraction = fraction if fraction >= zero else zero
         u[s] = fraction if fraction <= one else one
 
 
-@njit(**OPTIONS)
+@kernel
 def raise_order(order: int, u: Any, n: int, lower: Any, higher: Any) -> None:
     """Bases of an order `[order + 1, N]` from those of the order below `[order, N]`, on uniform knots."""
     one = u.dtype.type(1)
@@ -105,7 +104,7 @@ def raise_order(order: int, u: Any, n: int, lower: Any, higher: Any) -> None:
                 higher[r, s] = ((falling - u[s]) * lower[r, s] + (u[s] + rising) * lower[r - 1, s]) * share
 
 
-@njit(**OPTIONS)
+@kernel
 def differentiate(count: int, per_step: float, n: int, values: Any, out: Any) -> None:
     """Differences of neighbours over a step: `[count, N]` to `[count + 1, N]`; `out` may be `values`."""
     scale = out.dtype.type(per_step)
@@ -121,7 +120,7 @@ def differentiate(count: int, per_step: float, n: int, values: Any, out: Any) ->
                 out[r, s] = (values[r - 1, s] - values[r, s]) * scale
 
 
-@njit(**OPTIONS)
+@kernel
 def base_factors(x: Any, n: int, base: int, factors: Any) -> None:
     """b(x) and its derivatives, in `factors[:, 0]`, `[d, N]`."""
     kind = x.dtype.type
@@ -139,7 +138,8 @@ def base_factors(x: Any, n: int, base: int, factors: Any) -> None:
                 second = first * (one - two * sigma)
                 third = second * (one - two * sigma) - two * first * first
                 factors[2, 0, s] = two * first + x[s] * second
-                factors[3, 0, s] = three * second + x[s] * third
+                if count > 3:
+                    factors[3, 0, s] = three * second + x[s] * third
         return
     weight = one if base == IDENTITY else zero
     for s in range(n):
@@ -149,7 +149,7 @@ def base_factors(x: Any, n: int, base: int, factors: Any) -> None:
             factors[d, 0, s] = zero
 
 
-@njit(**OPTIONS)
+@kernel
 def all_factors(
     x: Any, n: int, grid: int, k: int, low: float, high: float, base: int, factors: Any, first: Any, scratch: Any
 ) -> None:
@@ -184,7 +184,7 @@ def all_factors(
     base_factors(x, n, base, factors)
 
 
-@njit(**OPTIONS)
+@kernel
 def sums(
     factors: Any, first: Any, table: Any, rows: int, n_in: int, n_out: int, start: int, bias: int, n: int, out: Any
 ) -> None:
@@ -221,7 +221,7 @@ def sums(
                 row += 4 * n_out
 
 
-@njit(**OPTIONS)
+@kernel
 def add_gradients(
     factors: Any,
     slopes: Any,

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from kancli.kan.compiled.kernels import BASE_FUNCTIONS, OPTIONS, n_rows, n_terms
+from kancli.kan.compiled.compile import kernel
+from kancli.kan.compiled.kernels import BASE_FUNCTIONS, n_rows, n_terms
 from kancli.kan.compiled.vectors import LANES
 from kancli.kan.network import KAN
 
@@ -54,7 +54,7 @@ class Layout:
         return int(self.layers[-1, 3])
 
 
-@njit(**OPTIONS)
+@kernel
 def fold(layers: Any, grid: Any, values: Any, mask: Any, table: Any) -> None:
     """Set a member's tables `[Q]` by its parameters `[P]`; mask `[edges]`, or `[0]` for none."""
     size, k, _, rows, _ = grid
@@ -79,7 +79,7 @@ def fold(layers: Any, grid: Any, values: Any, mask: Any, table: Any) -> None:
             table[bias + j] = values[after + j]
 
 
-@njit(**OPTIONS)
+@kernel
 def unfold(layers: Any, grid: Any, values: Any, mask: Any, table_grads: Any, grads: Any) -> None:
     """Set the gradients by a member's parameters `[P]` from those by its tables `[Q]`."""
     size, k, _, rows, _ = grid
