@@ -63,3 +63,24 @@ def test_invalid_job_stops_a_sweep_before_it_starts(kan_run, tmp_path):
     assert "did you mean noisy?" in outcome.err
     assert len(outcome.err.splitlines()) == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_line_sweeps_over_tasks_of_several_dimensions(kan_run, tmp_path):
+    tasks = "task=runge,feynman_I.29.16,max(x0,x1)"
+    quick = ["figures=none", "stats=none", "train=none", "activations.n=1", "hydra.sweep.dir=s"]
+    assert kan_run("-m", tasks, "width=in-3-out", *quick).code == 0
+    configs = [json.loads((tmp_path / "s" / str(job) / "run.json").read_text())["config"] for job in range(3)]
+    assert [config["width"] for config in configs] == [[1, 3, 1], [3, 3, 1], [2, 3, 1]]
+    assert [config["task"].get("name", config["task"].get("formula")) for config in configs] == [
+        "runge",
+        "I.29.16",
+        "max(x0,x1)",
+    ]
+    assert [config["inputs"]["kind"] for config in configs] == ["task"] * 3
+
+
+def test_a_key_of_some_tasks_is_left_out_of_the_others(kan_run):
+    outcome = kan_run("-m", "task=f1,burgers", "task.noise=0.1,0.2", "width=in-3-out", "train=none", "--dry-run")
+    assert outcome.code == 0
+    assert "task.noise: pde has no such knob; left out there" in outcome.err
+    assert "4 jobs, 1 duplicates, 3 without them" in outcome.err

@@ -8,6 +8,7 @@ import pytest
 KEYS = (
     *("seed", "width", "grid", "k", "init", "inputs", "figures", "stats", "experiment", "noise_scale", "gain"),
     *("grid.size", "grid.range", "grid.eps", "init.scheme", "inputs.n", "inputs.std", "inputs.path", "dtype", "device"),
+    *("task", "task", "task.kind", "task.name", "task.formula", "task.path", "task.n", "task.noise", "task.columns"),
     *("figures.names", "figures.title", "figures.dpi", "stats.ntk.n", "verdicts.rough", "strict", "objective"),
     *("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.mode", "hydra.verbose", "hydra.searchpath"),
     *("hydra.sweeper.params.seed", "hydra.sweeper.params", "hydra.output_subdir", "hydra.job.name", "hydra/launcher"),
@@ -45,6 +46,7 @@ VALUES = (
         "$x",
     ),
     *("${hydra:job.num}", "${hydra:runtime.cwd}", "${hydra.run.dir}", "${oc.env:HOME}", "${oc.env:NOPE}", "${now:%Y}"),
+    *("f2", "burgers", "in-3-out", "in-out", "x0*x1", "exp(x", "sin(x),f1", "x^^y", "max(x,y)", "(((x)))", "log(x0)"),
     *("1,2", "1,a", "range(3)", "range(1e9)", "range(0,1,0)", "interval(0,1)", "choice()", "glob(*)", "shuffle(1,2)"),
     *("sort(3,1)", "int(a)", "str(1)", "extend_list(1)", "tag(a,1)", 300 * "9", 2000 * "9", 300 * "[", 9000 * "x"),
 )
