@@ -15,6 +15,7 @@ from kancli.runs.build import sample_inputs
 from kancli.tasks.catalogue import FEYNMAN, FUNCTIONS
 from kancli.tasks.functions import Expression, Feynman, Function
 from kancli.tasks.kinds import TrainingSamples
+from kancli.tasks.pdes import EQUATIONS, Equation
 
 
 @pytest.fixture
@@ -28,6 +29,13 @@ def test_every_function_has_a_preset_with_its_defaults(settings_of):
         assert settings_of(f"task={name}", "width=in-2-out").task == Function(name=name, n=n)
     for name in FEYNMAN:
         assert settings_of(f"task=feynman_{name}", "width=in-2-out").task == Feynman(name=name)
+
+
+def test_every_equation_has_a_preset(settings_of):
+    for name in EQUATIONS:
+        rba = "none" if name == "poisson" else "detached"  # pykan's example has no weights
+        assert settings_of(f"task={name}").task == Equation(name=name, rba=rba)
+    assert settings_of("task=burgers", "task.rba=published").task.data().rba == "published"
 
 
 def test_a_preset_says_whether_it_is_singular(presets):
