@@ -144,19 +144,21 @@ def _local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, 
     low, high = grid_range
     step = (high - low) / grid
     # In float64: at G = 200 a float32 position would be off by 1e-5 of an interval.
-    position = x.double().sub(low).div_(step)  # [..., i], 0 at the left end of the range, G at its right
+    position = x.to(torch.float64, copy=True).sub_(low).div_(step)  # [..., i], 0 and G at the ends of the range
     interval = _interval(x.detach(), position.detach(), grid_range, grid, k)
+    outside = None
+    if k == derivative:  # steps do not fall to 0 at their ends
+        outside = (position < -k) | ((position >= grid + k) & (x != high))
     # Beyond the outermost intervals u is 0 or 1, where the bases that exist are exactly 0.
-    u = _clamp((position - interval).to(x.dtype), 0, 1)
+    u = _clamp(_subtract(position, interval).to(x.dtype), 0, 1)
     values = _values(u, max(k - derivative, 0))
     if k < derivative:  # the derivative of a step
         values = [0 * value for value in values] * (k + 1)
-    elif k == derivative:  # steps do not fall to 0 at their ends
-        outside = (position < -k) | ((position >= grid + k) & (x != high))
+    elif outside is not None:
         values = [value.masked_fill(outside, 0.0) for value in values]
     for order in _orders_to_differentiate(k, derivative):
         values = _differentiate(values, [1 / step] * order)
-    first = interval.int().clamp(-k, grid + k - 1)  # NaN becomes an arbitrary index; the values are NaN
+    first = _clamp(interval.int(), -k, grid + k - 1)  # NaN becomes an arbitrary index; the values are NaN
     return LocalBasis(values, first, grid + k)
 
 
@@ -164,9 +166,30 @@ def _interval(x: Tensor, position: Tensor, grid_range: tuple[float, float], grid
     """Number of the last knot at or before x, 0 for the grid's first; at the grid's right end, of the one before.
     Samples beyond the knots count as in the first or last of the intervals, -k or G + k - 1.
 
-    The division behind `position` may round a sample on a knot to either side, so it only finds the nearest knot, and
-    a comparison with that knot of `extended_knots`, in the dtype of x, decides.
+    Only close to a knot may the division behind `position` round a sample to the wrong side, and these are few.
     """
+    if is_transformed() or x.device.type != "cpu" or not x.numel():  # elsewhere asking for the extremes costs more
+        return _compared_interval(x, position, grid_range, grid, k)
+    interval = position.floor()
+    offset = position - interval
+    low, high = torch.aminmax(offset)
+    distance = _rounding(grid_range, grid, k, x.dtype)
+    if not (low > distance and high < 1 - distance):  # NaN too
+        near = ~((offset.amin(-1) > distance) & (offset.amax(-1) < 1 - distance))  # samples
+        if near.all():
+            return _compared_interval(x, position, grid_range, grid, k)
+        interval[near] = _compared_interval(x[near], position[near], grid_range, grid, k)
+    return interval.clamp_(-k, grid + k - 1)
+
+
+def _rounding(grid_range: tuple[float, float], grid: int, k: int, dtype: torch.dtype) -> float:
+    """How far, in intervals, rounding may bring a knot in `dtype` or a position in float64 from a whole number."""
+    n_intervals = max(map(abs, grid_range)) / (grid_range[1] - grid_range[0]) * grid + k  # from 0 to the farthest knot
+    return (n_intervals + 1) * (torch.finfo(dtype).eps + 8 * torch.finfo(torch.float64).eps)
+
+
+def _compared_interval(x: Tensor, position: Tensor, grid_range: tuple[float, float], grid: int, k: int) -> Tensor:
+    """As `_interval`, by a comparison with the nearest of `extended_knots`, in the dtype of x."""
     nearest = _clamp(position.round(), -k, grid + k)  # finite, as its distance from x must not be inf - inf
     knots = _knots_at(nearest, grid_range, grid, k, x.dtype)
     is_before = knots.sub_(x).sign_().relu_()  # 1 for a sample before its knot, else 0
@@ -177,6 +200,11 @@ def _interval(x: Tensor, position: Tensor, grid_range: tuple[float, float], grid
 def _clamp(x: Tensor, low: float, high: float) -> Tensor:
     """Clamp a tensor that has no other use."""
     return x.clamp(low, high) if is_transformed() else x.clamp_(low, high)
+
+
+def _subtract(x: Tensor, y: Tensor) -> Tensor:
+    """x - y, for an x that has no other use."""
+    return x - y if is_transformed() else x.sub_(y)
 
 
 def _add_product(x: Tensor, a: Tensor, b: Tensor) -> Tensor:

@@ -191,3 +191,21 @@ def test_a_step_at_a_knot_belongs_to_the_interval_on_its_right():
     """-0.6 in float32 divides to a little less than 1."""
     x = torch.tensor([[-1.0], [-0.6], [-0.2], [0.2], [0.6], [1.0]])
     assert splines.basis(x, RANGE, 5, 0).argmax(-1).flatten().tolist() == [0, 1, 2, 3, 4, 4]
+
+
+@pytest.mark.parametrize("grid_range", [(-1.0, 1.0), (0.1, 0.7), (1000.0, 1001.0)])
+@pytest.mark.parametrize(("grid", "k"), [(1, 0), (5, 3), (200, 3)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_where_a_sample_lies_does_not_depend_on_the_others(grid_range, grid, k, dtype):
+    """A few samples on knots or one rounding before them, among many that are far from any, as a search places them."""
+    knots = splines.extended_knots(grid_range, grid, k).to(dtype)
+    x = torch.cat([knots, torch.nextafter(knots, knots - 1), (knots[1:] + knots[:-1]) / 2, knots[:1] - 1e6])
+    wanted = torch.searchsorted(knots, x, right=True) - 1 - k
+    wanted[x == knots[grid + k]] = grid - 1
+    wanted = wanted.clamp(-k, grid + k - 1).int()
+    middle = (x[-2] + 0 * x, torch.full_like(wanted, grid + k - 1))
+    for samples, first in ((x, wanted), (x[-len(knots) :], wanted[-len(knots) :]), (x[:1], wanted[:1])):
+        assert torch.equal(splines.local_basis(samples[:, None], grid_range, grid, k).first[:, 0], first)
+    both = splines.local_basis(torch.stack([x, middle[0]], dim=-1), grid_range, grid, k).first
+    assert torch.equal(both, torch.stack([wanted, middle[1]], dim=-1))
+    assert splines.local_basis(x[:0, None], grid_range, grid, k).first.shape == (0, 1)
