@@ -9,7 +9,7 @@ from rich.table import Table
 
 from kancli.schema import keys
 from kancli.spelling import show
-from kancli.stats.false_alarms import FAILING, KNOWN, NODE_DISTANCES, NODE_INPUTS, SEEDS
+from kancli.stats.false_alarms import FAILING, KNOWN, NODE_DISTANCES, NODE_INPUTS, SEEDS, WIDTHS
 from kancli.stats.glossary import verdict_notes
 from kancli.stats.options import Verdicts, falling
 from kancli.stats.scales import COVERAGE, COVERAGE_SIZES
@@ -60,15 +60,15 @@ def _coverage_table() -> Table:
 
 
 def _false_alarms() -> list[Table | str]:
-    table = Table("scheme", "width", "fails", "share of seeds", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for (scheme, width), shares in FAILING.items():
+    table = Table("preset", "width", "fails", "seeds", "", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for (preset, width), shares in FAILING.items():
         for verdict, failing in shares.items():
-            known = ", as the scheme is known for" if KNOWN.get(scheme) == verdict else ""
-            table.add_row(scheme, width, verdict, f"{100 * failing:.1f} %{known}")
-    seeds = ", ".join(f"{n_seeds} seeds at {width}" for width, n_seeds in SEEDS.items())
+            known = "known" if verdict in KNOWN.get(preset, ()) else ""
+            table.add_row(preset, width, verdict, f"{100 * failing:.1f} %", known)
     return [
-        f"False alarms: the share of seeds for which a verdict fails, of every scheme's defaults ({seeds};"
-        " stats=full, 100 samples of N(0, 1)). No other verdict failed for any seed, of any scheme of kancli.",
+        f"False alarms: the share of {SEEDS} seeds for which a verdict fails, of every preset of init at"
+        f" {', '.join(WIDTHS)} (stats=full, 100 samples of N(0, 1)); known: what the preset is known for. No other"
+        " verdict failed for any seed of any preset.",
         "",
         table,
     ]

@@ -3,19 +3,32 @@
 Measured by `python -m tests.benchmarks.verdicts`, the latter with `--nodes`.
 """
 
-SEEDS = {"2-5-1": 1000, "8-16-16-1": 1000, "32-64-10": 100}
-# Of each scheme's own defaults, with kan-run's defaults otherwise and stats=full; what is not listed fails for no seed.
+SEEDS, WIDTHS = 1000, ("2-5-1", "8-16-16-1", "32-64-10")
+# By preset of init and width, with kan-run's defaults otherwise and stats=full; what is not listed fails for no seed.
 FAILING = {
     ("default", "2-5-1"): {"nodes_degenerate": 0.007},
     ("efficient_kan", "8-16-16-1"): {"signal_contracts": 0.357},
     ("efficient_kan_fixed", "8-16-16-1"): {"signal_contracts": 0.357},
+    ("linear", "2-5-1"): {"nodes_degenerate": 1.0},
+    ("linear", "8-16-16-1"): {"nodes_degenerate": 1.0, "off_grid": 0.011},
+    ("linear", "32-64-10"): {"nodes_degenerate": 1.0},
     ("pykan_0_2_8", "8-16-16-1"): {"signal_contracts": 0.359},
+    ("pykan_fit", "8-16-16-1"): {"signal_contracts": 0.359},
+    ("symmetric", "2-5-1"): {"nodes_degenerate": 0.528},
+    ("symmetric", "8-16-16-1"): {"nodes_degenerate": 0.995},
+    ("symmetric", "32-64-10"): {"nodes_degenerate": 0.99},
+    ("very_noisy", "8-16-16-1"): {"off_grid": 0.962, "gradient_explodes": 0.001},
+    ("very_noisy", "32-64-10"): {"off_grid": 0.104},
 }
-# What a scheme is known for: a right verdict, not a false alarm.
+# What a preset is known for: a right verdict, not a false alarm.
 KNOWN = {
-    "efficient_kan": "signal_contracts",
-    "efficient_kan_fixed": "signal_contracts",
-    "pykan_0_2_8": "signal_contracts",
+    "efficient_kan": ("signal_contracts",),
+    "efficient_kan_fixed": ("signal_contracts",),
+    "linear": ("nodes_degenerate", "off_grid"),  # equal nodes, whose sums grow by sqrt(n_in) in each layer
+    "pykan_0_2_8": ("signal_contracts",),
+    "pykan_fit": ("signal_contracts",),
+    "symmetric": ("nodes_degenerate",),
+    "very_noisy": ("off_grid",),
 }
 
 NODE_INPUTS = (2, 4, 8, 16, 32, 64, 128, 256)

@@ -1,23 +1,27 @@
-"""No verdict fails for more than 1 % of the seeds of a scheme, but for what the scheme is known for."""
+"""No verdict fails for more than 1 % of the seeds of a preset, but for what the preset is known for."""
 
 import pytest
 
-from kancli.inits import SCHEMES
-from kancli.stats.false_alarms import FAILING, KNOWN
-from tests.benchmarks.verdicts import alarms
-
-
-def failing(name, width, n_seeds):
-    counts = alarms(width, {"scheme": name}, n_seeds, "basic")
-    return {verdict: count / n_seeds for (verdict, said), count in counts.items() if said == "fail"}
+from kancli.stats.false_alarms import FAILING, KNOWN, SEEDS, WIDTHS
+from tests.benchmarks.verdicts import PRESETS, alarms
 
 
 def test_the_table_keeps_the_limit():
-    for (scheme, _), shares in FAILING.items():
-        assert all(share < 0.01 or verdict == KNOWN[scheme] for verdict, share in shares.items())
+    for (preset, width), shares in FAILING.items():
+        assert preset in PRESETS.options("init")
+        assert width in WIDTHS
+        assert all(share < 0.01 or verdict in KNOWN[preset] for verdict, share in shares.items()), (preset, width)
+
+
+def test_what_a_preset_is_known_for_it_does():
+    for preset, verdicts in KNOWN.items():
+        found = {verdict for (name, _), shares in FAILING.items() if name == preset for verdict in shares}
+        assert found >= set(verdicts)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", PRESETS.options("init"))
 def test_the_table_is_what_a_thousand_seeds_give(name):
-    assert failing(name, [2, 5, 1], 1000) == pytest.approx(FAILING.get((name, "2-5-1"), {}), abs=0.002)
+    counts = alarms(name, [2, 5, 1], SEEDS, "basic")
+    failing = {verdict: count / SEEDS for (verdict, said), count in counts.items() if said == "fail"}
+    assert failing == pytest.approx(FAILING.get((name, "2-5-1"), {}), abs=0.002)
