@@ -175,6 +175,15 @@ def test_a_damaged_folder_is_inconclusive(kan_run, kan_run_once, name, harm):
     assert name in checked.out
 
 
+@pytest.mark.parametrize("status", ["running", "interrupted", "failed"])
+def test_a_run_that_is_not_complete_is_inconclusive(kan_run, kan_run_once, status):
+    run = kan_run_once("figures=none")
+    edit_record(run.folder, status=status)
+    checked = kan_run("check", run.out.splitlines()[-1])
+    assert checked.code == 5
+    assert f"the run is not complete: its status in run.json is {status}" in checked.out
+
+
 def test_edited_statistics_are_inconclusive(kan_run, kan_run_once):
     run = kan_run_once("figures=none")
     path = run.folder / "stats.json"

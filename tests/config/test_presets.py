@@ -62,7 +62,7 @@ def test_a_preset_runs(kan_run, presets, path):
     if group not in ("figures", "experiment", "width"):
         argv.append("figures=none")
     if option == "propagation":
-        argv.append("n_seeds=2")  # of 20
+        argv += ["n_seeds=2", "inputs.n=50", "stats.ntk.n=8"]  # of 20, 200 and 64
     argv += NEEDED.get(f"{group}/{option}", [])
     if group == "task":
         argv += ["width=in-2-out" if option != "none" else "width=default", "train=none"]

@@ -4,21 +4,17 @@ import ctypes
 import hashlib
 import json
 import os
-import random
 import resource
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
-from safetensors.torch import load_file
 
 from kancli.runs import record as record_module
 
 KAN_RUN = [sys.executable, "-m", "kancli"]
-N_PROCESSES, N_CONCURRENT, N_KILLS = 50, 10, 8
+N_PROCESSES, N_CONCURRENT = 50, 10
 
 
 def assert_complete(folder):
@@ -67,37 +63,6 @@ def test_concurrent_runs_get_folders_of_their_own(tmp_path):
     assert {json.loads((folder / "run.json").read_text())["seed"] for folder in folders} == set(range(N_PROCESSES))
     for folder in folders:
         assert_complete(folder)
-
-
-@pytest.mark.slow
-def test_a_killed_run_has_readable_files_and_is_not_complete(tmp_path, kan_run):
-    delays = random.Random(0)
-    for number in range(N_KILLS):
-        process = subprocess.Popen([*KAN_RUN, f"hydra.run.dir=run{number}", "figures=all", "stats=full"], cwd=tmp_path,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-        record = tmp_path / f"run{number}" / "run.json"
-        deadline = time.monotonic() + 600
-        while not record.exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-        time.sleep(delays.uniform(0, 1.5))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    statuses = []
-    for number in range(N_KILLS):
-        folder = tmp_path / f"run{number}"
-        status = json.loads((folder / "run.json").read_text())["status"]
-        statuses.append(status)
-        for path in folder.glob("*.safetensors"):
-            load_file(path)
-        for path in folder.glob("*.json"):
-            json.loads(path.read_text())
-        if status == "complete":
-            assert_complete(folder)
-        else:
-            checked = kan_run("check", f"run{number}")
-            assert (checked.code, status) == (5, "running")
-            assert "the run is not complete: its status in run.json is running" in checked.out
-    assert "running" in statuses
 
 
 @pytest.mark.slow

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from kancli.cli.dispatch import main
+
 pytestmark = pytest.mark.slow
 
 KAN_RUN = [sys.executable, "-m", "kancli"]
@@ -164,21 +166,29 @@ def test_a_closed_pipe_does_not_fail_the_run(tmp_path):
 LOST = "kan-run: standard output: cannot be written: No space left on device\n"
 
 
-def test_output_that_a_full_disk_does_not_take_is_exit_code_2(tmp_path):
+def test_output_that_a_full_disk_does_not_take_is_exit_code_2(tmp_path, kan_run, monkeypatch, capfd):
     """The work is finished first, and a code that says more stays."""
+
+    def code(stream, *words):
+        with monkeypatch.context() as patch, contextlib.suppress(OSError), open("/dev/full", "w") as full:
+            patch.setattr(sys, stream, full)
+            return main(words)
+
     verbs = (["--help"], ["hydra.run.dir=a", "figures=none"], ["bless", "a", "-o", "a.json"], ["check", "a.json"],
              ["-m", "seed=0,1", "hydra.sweep.dir=s", "sweep.workers=0"])  # fmt: skip
     for verb in verbs:
-        with open("/dev/full", "w") as full:
-            done = subprocess.run([*KAN_RUN, *verb], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
-        assert (done.returncode, done.stderr[-len(LOST) :]) == (2, LOST), verb
+        assert (code("stdout", *verb), capfd.readouterr().err[-len(LOST) :]) == (2, LOST), verb
     for name in ("a/run.json", "s/0/run.json", "s/1/run.json"):
         assert '"status": "complete"' in (tmp_path / name).read_text()
     assert (tmp_path / "s/sweep.csv").exists()
+    assert code("stdout", "diff", "a", "s/1") == 4
+    assert code("stderr", "collect", "s") == 0
+
+
+def test_a_process_whose_output_a_full_disk_does_not_take_has_exit_code_2(tmp_path):
     with open("/dev/full", "w") as full:
-        assert subprocess.run([*KAN_RUN, "diff", "a", "s/1"], cwd=tmp_path, stdout=full).returncode == 4
-        log_lost = subprocess.run([*KAN_RUN, "collect", "s"], cwd=tmp_path, stderr=full, stdout=subprocess.DEVNULL)
-    assert log_lost.returncode == 0
+        done = subprocess.run([*KAN_RUN, "--help"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, LOST)
 
 
 def test_an_ascii_terminal_gives_no_error(tmp_path):

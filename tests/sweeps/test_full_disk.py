@@ -1,6 +1,7 @@
 """A disk that is full in the middle of a sweep: exit code 6, no remains; resume does the rest once there is room."""
 
 import errno
+import gc
 import os
 import shutil
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sweeps.conftest import FILES, assert_same_run, process
+from kancli.cli.dispatch import main
+from tests.sweeps.conftest import FILES, assert_same_run
 
 SWEEP = ["-m", "noise_scale=0.1,1", "seed=range(6)", "figures=none"]
 JOBS = [str(number) for number in range(12)]
@@ -25,12 +27,13 @@ def assert_resumable(folder, code, err):
     assert {path.name for path in folder.iterdir() if path.is_dir()} - {"figures"} == finished < set(JOBS)
 
 
-@pytest.fixture
-def whole(tmp_path):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
     """The same sweep on a disk with room."""
-    done = process(tmp_path, *SWEEP, "sweep.workers=0", "hydra.sweep.dir=whole")
-    assert done.returncode == 0, done.stderr
-    return tmp_path / "whole"
+    folder = tmp_path_factory.mktemp("whole") / "sweep"
+    assert main([*SWEEP, "sweep.workers=0", f"hydra.sweep.dir={folder}"]) == 0
+    gc.enable()
+    return folder
 
 
 @pytest.mark.slow

@@ -21,9 +21,9 @@ SWEEP = ["-m", "init=default,linear", "noise_scale=0.1,1", "seed=range(3)", "hyd
 
 @pytest.mark.slow
 def test_a_job_has_the_files_of_the_single_run(tmp_path, kan_run):
-    done = process(tmp_path, *SWEEP)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "12 of 12 runs complete: sweep"
+    done = kan_run(*SWEEP, "sweep.workers=2")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == "12 of 12 runs complete: sweep"
     plan = read_plan(tmp_path / "sweep")
     for number in (0, 5, 10):
         job = plan.jobs[number]
@@ -44,7 +44,7 @@ CAUSES = {
 
 
 @pytest.mark.slow
-def test_a_failing_job_does_not_affect_the_others(tmp_path, trouble):
+def test_a_failing_job_does_not_affect_the_others(kan_run, tmp_path, trouble):
     """The eight jobs are two batches: job 0, which is sound, shares one with jobs that raise, exit and are killed."""
     words = [
         "-m",
@@ -72,11 +72,11 @@ def test_a_failing_job_does_not_affect_the_others(tmp_path, trouble):
         (failure,) = (entry for entry in summary["failures"] if entry["job"] == job.number)
         assert failure["cause"] == content["error"]
         assert failure["replay"] == shlex.join(["kan-run", "--config-dir", str(tmp_path / "own"), *job.words])
-    replayed = process(tmp_path, *shlex.split(summary["failures"][0]["replay"])[1:])
-    assert replayed.returncode == 0  # alone, in the process that reads the command line, nothing goes wrong
-    again = process(tmp_path, "resume", "sweep", "--config-dir", "own")
-    assert again.returncode == 6
-    assert "0 of 8 jobs to do" in again.stderr
+    replayed = kan_run(*shlex.split(summary["failures"][0]["replay"])[1:])
+    assert replayed.code == 0  # alone, in the process that reads the command line, nothing goes wrong
+    again = kan_run("resume", "sweep", "--config-dir", "own")
+    assert again.code == 6
+    assert "0 of 8 jobs to do" in again.err
     (tmp_path / "own/trouble.py").write_text(TROUBLE.replace("self.kind == 1", "self.kind == 99"))
     changed = process(tmp_path, "resume", "sweep", "--config-dir", "own", "--only", "1")
     assert changed.returncode == 6

@@ -12,15 +12,15 @@ import pytest
 from kancli.runs.hashes import seal
 from kancli.sweeps.plan import read_plan
 from tests.runs.records import write_plan
-from tests.sweeps.conftest import KAN_RUN, assert_same_run, process, record
+from tests.sweeps.conftest import KAN_RUN, assert_same_run, record
 
 KILLS = 3
 
 
 @pytest.mark.slow
-def test_a_sweep_killed_and_resumed_equals_one_never_killed(tmp_path):
-    words = ["-m", "init=default,linear", "noise_scale=0.1,1,3,7", "seed=range(25)"]
-    assert process(tmp_path, *words, "hydra.sweep.dir=whole").returncode == 0
+def test_a_sweep_killed_and_resumed_equals_one_never_killed(kan_run, tmp_path):
+    words = ["-m", "init=default,linear", "noise_scale=0.1,1,3,7", "seed=range(25)", "sweep.workers=2"]
+    assert kan_run(*words, "hydra.sweep.dir=whole").code == 0
     moments, argv = random.Random(0), [*words, "hydra.sweep.dir=killed"]
     for _ in range(KILLS):
         running = subprocess.Popen(
@@ -35,7 +35,7 @@ def test_a_sweep_killed_and_resumed_equals_one_never_killed(tmp_path):
         argv = ["resume", "killed"]
         for path in (tmp_path / "killed").glob("[0-9]*/run.json"):
             assert record(path.parent)["status"] == "complete"
-    assert process(tmp_path, *argv).returncode == 0
+    assert kan_run(*argv, "sweep.workers=2").code == 0
     plan = read_plan(tmp_path / "whole")
     assert len(plan.jobs) == 200
     for job in plan.jobs:
