@@ -28,8 +28,8 @@ def use_compiled(
     Raises:
         ValueError: `train.compile` is true, or the state needs it, and numba isn't installed.
     """
-    wanted = train.compile == "true" if recorded is None else recorded == "numba"
-    if recorded == "torch" or (recorded is None and train.compile == "false"):
+    wanted = train.compile is True if recorded is None else recorded == "numba"
+    if recorded == "torch" or (recorded is None and train.compile is False):
         return False
     if not is_supported(model, train, penalty):
         return False

@@ -108,8 +108,8 @@ def test_samples_on_knots_and_off_the_grid():
 @needs_numba
 def test_float32_training_follows_float64():
     data = regression(n=300)
-    train = Train(optimizer="adam", lr=0.01, steps=200, every=50, compile="true")
-    exact = fit_(kan(bias=True), data, dataclasses.replace(train, compile="false"))
+    train = Train(optimizer="adam", lr=0.01, steps=200, every=50, compile=True)
+    exact = fit_(kan(bias=True), data, dataclasses.replace(train, compile=False))
     result = fit_(kan(bias=True, dtype=torch.float32), data, train)
     assert (exact.kernel, result.kernel) == ("torch", "numba")
     for mine, theirs in zip(result.rows, exact.rows, strict=True):
@@ -120,7 +120,7 @@ def test_float32_training_follows_float64():
 @pytest.mark.parametrize("threads", [1, 3])
 def test_bits_depend_on_neither_threads_nor_members(threads):
     data = regression(n=1500)
-    train = Train(optimizer="adam", lr=0.01, steps=5, every=1, compile="true")
+    train = Train(optimizer="adam", lr=0.01, steps=5, every=1, compile=True)
     model, before = kan(n_members=4, dtype=torch.float32), torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -139,7 +139,7 @@ def test_bits_depend_on_neither_threads_nor_members(threads):
 def test_a_sample_that_is_not_a_number_is_divergence():
     data = regression()
     data.train.x[3, 0] = torch.nan
-    result = fit_(kan(dtype=torch.float32), data, Train(optimizer="adam", steps=3, compile="true"))
+    result = fit_(kan(dtype=torch.float32), data, Train(optimizer="adam", steps=3, compile=True))
     assert result.stops[0].describe() == "diverged at step 0: layers.0.output"
 
 
@@ -148,7 +148,7 @@ def test_auto_is_a_function_of_the_sizes(monkeypatch):
     data, long = regression(n=4000), Train(optimizer="adam", steps=10**5)
     assert use_compiled(kan(), data, long, None, None)
     assert not use_compiled(kan(), data, Train(optimizer="adam", steps=20), None, None)
-    assert not use_compiled(kan(), data, dataclasses.replace(long, compile="false"), None, None)
+    assert not use_compiled(kan(), data, dataclasses.replace(long, compile=False), None, None)
     assert not use_compiled(kan(), data, long, None, "torch")
     assert use_compiled(kan(), data, Train(optimizer="adam", steps=20), None, "numba")
     assert torch_seconds(kan(n_members=20), data, long) > 5 * torch_seconds(kan(), data, long)
@@ -166,12 +166,12 @@ def test_auto_is_a_function_of_the_sizes(monkeypatch):
 )
 def test_what_the_kernels_lack_is_left_to_torch(monkeypatch, model, train):
     monkeypatch.setattr(compiled, "is_available", lambda: True)
-    long = Train(optimizer="adam", steps=10**6, compile="true", **train)
+    long = Train(optimizer="adam", steps=10**6, compile=True, **train)
     assert not use_compiled(model, regression(), long, None, None)
 
 
 def test_without_numba_true_says_what_to_install(monkeypatch):
     monkeypatch.setattr(compiled, "is_available", lambda: False)
     with pytest.raises(ValueError, match=r"pip install 'kancli\[fast\]'"):
-        fit_(kan(), regression(), Train(optimizer="adam", steps=1, compile="true"))
+        fit_(kan(), regression(), Train(optimizer="adam", steps=1, compile=True))
     assert fit_(kan(), regression(), Train(optimizer="adam", steps=1)).kernel == "torch"
