@@ -23,8 +23,8 @@ N_GROUPS = 10_000
 NETWORKS = {
     "default": ["n_seeds=20000"],
     "efficient_kan": ["init=efficient_kan", "n_seeds=20000"],
-    "default, stats=full": ["stats=full", "stats.ntk.n=32", "n_seeds=5000"],
-    "efficient_kan, full": ["init=efficient_kan", "stats=full", "stats.ntk.n=32", "n_seeds=5000"],
+    "default, stats=full": ["stats=full", "stats.ntk.n=32", "n_seeds=20000"],
+    "efficient_kan, full": ["init=efficient_kan", "stats=full", "stats.ntk.n=32", "n_seeds=20000"],
 }
 
 
