@@ -15,8 +15,16 @@ NUMBERS_AT_A_TIME = 2**22  # factors of a layer's edges, about
 
 
 @torch.no_grad()
-def squared_errors(model: KAN, samples: Samples) -> Tensor:
-    """The sum over samples and outputs of (y_hat - y)^2, float64 `[s]`, of an ensemble."""
+def squared_errors(model: KAN, samples: Samples, kernel: str = "torch") -> Tensor:
+    """The sum over samples and outputs of (y_hat - y)^2, float64 `[s]`, of an ensemble.
+
+    Args:
+        kernel: that computes: "torch" or "numba".
+    """
+    if kernel == "numba":
+        from kancli.training import compiled_evaluation
+
+        return compiled_evaluation.squared_errors(model, samples)
     n_members = model.n_members or 1
     widest = max(layer.n_in * (layer.k + 2) + layer.n_out for layer in model.layers)
     size = max(1, NUMBERS_AT_A_TIME // (widest * n_members))
@@ -26,11 +34,11 @@ def squared_errors(model: KAN, samples: Samples) -> Tensor:
     return total
 
 
-def mean_squared_error(model: KAN, samples: Samples) -> Tensor:
+def mean_squared_error(model: KAN, samples: Samples, kernel: str = "torch") -> Tensor:
     """Float64 `[s]`."""
-    return squared_errors(model, samples) / samples.y.numel()
+    return squared_errors(model, samples, kernel) / samples.y.numel()
 
 
-def relative_l2(model: KAN, samples: Samples) -> Tensor:
+def relative_l2(model: KAN, samples: Samples, kernel: str = "torch") -> Tensor:
     """||y_hat - y|| / ||y||, float64 `[s]`."""
-    return (squared_errors(model, samples) / samples.y.double().square().sum()).sqrt()
+    return (squared_errors(model, samples, kernel) / samples.y.double().square().sum()).sqrt()

@@ -206,10 +206,10 @@ class _Run:
         Args:
             mesh: whether to measure the relative error: on a large mesh it takes as long as some steps.
         """
-        model = self.engine.synchronised()
-        test = None if self.test is None else mean_squared_error(model, self.test).cpu()
+        model, kernel = self.engine.synchronised(), self.engine.kernel
+        test = None if self.test is None else mean_squared_error(model, self.test, kernel).cpu()
         rel_l2 = None
         if self.mesh is not None:
             rel_l2 = torch.full((self.engine.n_members,), torch.nan, dtype=torch.float64)
-            rel_l2 = relative_l2(model, self.mesh).cpu() if mesh else rel_l2
+            rel_l2 = relative_l2(model, self.mesh, kernel).cpu() if mesh else rel_l2
         return test, rel_l2

@@ -7,6 +7,7 @@ import torch
 
 from kancli.kan import compiled
 from kancli.tasks.task import Differential, Regression, Samples
+from kancli.training.evaluation import squared_errors
 from kancli.training.fit import fit_
 from kancli.training.kernels import torch_seconds, use_compiled
 from kancli.training.objectives import DifferentialObjective, RegressionObjective
@@ -175,3 +176,15 @@ def test_without_numba_true_says_what_to_install(monkeypatch):
     with pytest.raises(ValueError, match=r"pip install 'kancli\[fast\]'"):
         fit_(kan(), regression(), Train(optimizer="adam", steps=1, compile=True))
     assert fit_(kan(), regression(), Train(optimizer="adam", steps=1)).kernel == "torch"
+
+
+@needs_numba
+@pytest.mark.parametrize("n", [1, 33, 700])
+def test_errors_on_samples_that_do_not_train(n):
+    model = kan((2, 5, 9, 2), bias=True, masked=True, n_members=3, size=0.6)
+    mask = model.layers[1].mask
+    assert mask is not None
+    mask[1, 0, 2] = False
+    samples = regression(n=n, n_out=2, low=-2.5, high=2.5).train
+    by_torch, by_numba = (squared_errors(model, samples, kernel) for kernel in ("torch", "numba"))
+    torch.testing.assert_close(by_numba, by_torch, rtol=1e-11, atol=0)

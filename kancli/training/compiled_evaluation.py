@@ -1,0 +1,31 @@
+"""Errors on samples that do not train, computed by numba kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kancli.kan.network import KAN
+from kancli.tasks.task import Samples
+from kancli.training import evaluation_kernel as kernel
+from kancli.training.compiled import MemberTables, in_threads
+from kancli.training.equation_kernel import fold_members
+from kancli.training.parameters import ParameterRows
+
+
+def squared_errors(model: KAN, samples: Samples) -> Tensor:
+    """As `evaluation.squared_errors`, of an ensemble that `kernels.is_supported`."""
+    tables = MemberTables(ParameterRows(model, None))
+    layout, values = tables.layout, tables.values()
+    n_members = len(values)
+    folded = np.zeros((n_members, layout.table_size), values.dtype)
+    in_threads(
+        lambda first, last: fold_members(first, last, layout.layers, layout.grid, values, tables.mask, folded),
+        n_members,
+    )
+    x, y = samples.x.contiguous().numpy(), samples.y.contiguous().numpy()
+    errors = np.zeros((n_members, -(-len(x) // kernel.CHUNK)))
+    where = (layout.layers, layout.grid, layout.ends, x, y, folded, errors)
+    in_threads(lambda first, last: kernel.squared_errors(first, last, *where), errors.size)
+    return torch.from_numpy(errors.sum(1))
