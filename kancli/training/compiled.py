@@ -5,11 +5,7 @@ Shapes: s members, n samples, P parameters of a member.
 
 from __future__ import annotations
 
-import functools
-import itertools
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +20,7 @@ from kancli.training import equation_kernel as equation
 from kancli.training import regression_kernel as kernel
 from kancli.training.objectives import DifferentialObjective, Evaluation, RegressionObjective
 from kancli.training.parameters import NAMES, ParameterRows
+from kancli.training.shares import in_threads
 
 
 class CompiledRegression(RegressionObjective):
@@ -167,21 +164,3 @@ class MemberTables:
 
     def _parameter(self, name: tuple[int, str]) -> Tensor:
         return getattr(self.rows.model.layers[name[0]], name[1]).detach()
-
-
-def in_threads(work: Callable[[int, int], None], count: int) -> None:
-    """Call `work(first, last)` for consecutive shares of 0 to `count`, one for each of torch's threads."""
-    n_shares = min(torch.get_num_threads(), count)
-    ends = [count * share // n_shares for share in range(n_shares + 1)]
-    shares = list(itertools.pairwise(ends[1:]))
-    pool = _pool(os.getpid(), torch.get_num_threads()) if shares else None
-    futures = [pool.submit(work, *share) for share in shares] if pool else []
-    work(0, ends[1])
-    for future in futures:
-        future.result()
-
-
-@functools.lru_cache(maxsize=1)
-def _pool(process: int, n_threads: int) -> ThreadPoolExecutor:
-    """Threads of this process; a forked one has none of its parent's."""
-    return ThreadPoolExecutor(n_threads)

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from kancli.kan.network import KAN
 from kancli.tasks.task import Differential, Regression
+from kancli.training.dense import DenseRegression
 from kancli.training.grids import adapt_, refine_
+from kancli.training.kernels import has_dense_pass
 from kancli.training.lbfgs import LBFGSSteps
 from kancli.training.objectives import DifferentialObjective, Objective, RegressionObjective
 from kancli.training.optimisers import optimiser
@@ -140,17 +142,23 @@ class Engine:
         model = ensemble_copy(self.ensemble, torch.tensor(members, dtype=torch.long))
         rows = ParameterRows(model, self.train.only)
         if isinstance(self.data, Differential):
-            return self._kinds()[1](rows, members, self.data)
-        return self._kinds()[0](
-            rows, members, self.data, batch=self.train.batch, seeds=self.seeds, penalty=self.penalty
-        )
+            return self._equation_kind()(rows, members, self.data)
+        options = {"batch": self.train.batch, "seeds": self.seeds, "penalty": self.penalty}
+        return self._regression_kind()(rows, members, self.data, **options)
 
-    def _kinds(self) -> tuple[type[RegressionObjective], type[DifferentialObjective]]:
+    def _equation_kind(self) -> type[DifferentialObjective]:
         if not self.compiled:
-            return RegressionObjective, DifferentialObjective
-        from kancli.training.compiled import CompiledDifferential, CompiledRegression  # loads numba
+            return DifferentialObjective
+        from kancli.training.compiled import CompiledDifferential  # loads numba
 
-        return CompiledRegression, CompiledDifferential
+        return CompiledDifferential
+
+    def _regression_kind(self) -> type[RegressionObjective]:
+        if self.compiled:
+            from kancli.training.compiled import CompiledRegression  # loads numba
+
+            return CompiledRegression
+        return DenseRegression if has_dense_pass(self.ensemble, self.penalty) else RegressionObjective
 
     def _store(self, objective: Objective) -> None:
         self._store_model(objective.model, torch.tensor(objective.members, dtype=torch.long))

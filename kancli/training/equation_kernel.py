@@ -18,7 +18,7 @@ import numpy as np
 from kancli.kan.compiled.compile import kernel
 from kancli.kan.compiled.kernels import BLOCK, all_factors, sums
 from kancli.kan.compiled.tables import fold, unfold
-from kancli.kan.compiled.vectors import LANES, load, multiply, multiply_add, splat, store, total
+from kancli.kan.compiled.vectors import LANES, load, multiply, multiply_add, splat, spread, store, total
 
 CHUNK = 512  # samples, a multiple of BLOCK
 PADDING = 16  # of rows, so that their starts do not share places in the cache
@@ -256,12 +256,12 @@ def add_jet_gradients(
                 for t in range(n_terms):
                     row = own + j if t == 0 else own + (places[s_i] + t - 1) * n_out + j
                     weight = load(table, row)
-                    p1 = multiply_add(splat(factors[1, t, s_i]), weight, p1)
-                    p2 = multiply_add(splat(factors[2, t, s_i]), weight, p2)
-                    p3 = multiply_add(splat(factors[3, t, s_i]), weight, p3)
+                    p1 = multiply_add(spread(factors[1], t, s_i), weight, p1)
+                    p2 = multiply_add(spread(factors[2], t, s_i), weight, p2)
+                    p3 = multiply_add(spread(factors[3], t, s_i), weight, p3)
                     grad = load(table_grads, row)
                     for c in range(n_jet):
-                        grad = multiply_add(splat(products[c, t, s_i]), load(out_grads[c], s * n_out + j), grad)
+                        grad = multiply_add(spread(products[c], t, s_i), load(out_grads[c], s * n_out + j), grad)
                     store(table_grads, row, grad)
                 for c in range(n_jet):
                     order, _, a, b = components[c]
@@ -270,9 +270,9 @@ def add_jet_gradients(
                     if order == 0:
                         continue
                     bend = multiply(out_grad, p2)
-                    by_x = multiply_add(splat(jet[c, s_i]), bend, load(sums_of, 0))
+                    by_x = multiply_add(spread(jet, c, s_i), bend, load(sums_of, 0))
                     if order == 2:
-                        x_a, x_b = splat(jet[a, s_i]), splat(jet[b, s_i])
+                        x_a, x_b = spread(jet, a, s_i), spread(jet, b, s_i)
                         by_x = multiply_add(multiply(x_a, x_b), multiply(out_grad, p3), by_x)
                         store(sums_of, a * LANES, multiply_add(x_b, bend, load(sums_of, a * LANES)))
                         store(sums_of, b * LANES, multiply_add(x_a, bend, load(sums_of, b * LANES)))

@@ -56,6 +56,13 @@ def is_supported(model: KAN, train: Train, penalty: Penalty | None) -> bool:
     )
 
 
+def has_dense_pass(model: KAN, penalty: Penalty | None) -> bool:
+    """Whether `dense.DenseRegression` can take the place of automatic differentiation."""
+    first = model.layers[0]
+    uniform = not any(layer.per_input_knots for layer in model.layers)
+    return first.coef.device.type == "cpu" and first.k > 1 and uniform and not first.standardise and penalty is None
+
+
 def torch_seconds(model: KAN, data: Regression | Differential, train: Train) -> float:
     """About how long all steps take by torch."""
     n_samples = len(data.train.x) if isinstance(data, Regression) else 8 * len(data.collocation)

@@ -20,9 +20,10 @@ from numba import types
 from numba.extending import overload
 
 from kancli.kan.compiled.compile import kernel
-from kancli.kan.compiled.vectors import LANES, load, multiply, multiply_add, power_of_two, splat, store, total
+from kancli.kan.compiled.vectors import LANES, load, multiply, multiply_add, power_of_two, splat, spread, store, total
 
 BLOCK = 32  # samples
+TILE = 4  # inputs at a time: their tables fit into the first cache, and their sums do not wait for one another
 SILU, IDENTITY, ZERO = range(3)
 BASE_FUNCTIONS = {"silu": SILU, "identity": IDENTITY, "zero": ZERO}
 
@@ -201,24 +202,21 @@ def sums(
         value = load(table, bias + j) if bias >= 0 else splat(zero)
         for s in range(n):
             store(out, s * n_out + j, value)
-    for i in range(n_in):  # outside, as one input's rows fit into the first cache
-        own = start + i * rows * n_out
+    for tile in range(0, n_in, TILE):
         for s in range(n):
-            s_i = i * BLOCK + s
-            f = splat(factors[0, s_i])
             for j in range(0, n_out, LANES):
-                store(out, s * n_out + j, multiply_add(f, load(table, own + j), load(out, s * n_out + j)))
-            row = own + first[s_i] * n_out
-            for t in range(1, factors.shape[0], 4):
-                f0, f1 = splat(factors[t, s_i]), splat(factors[t + 1, s_i])
-                f2, f3 = splat(factors[t + 2, s_i]), splat(factors[t + 3, s_i])
-                for j in range(0, n_out, LANES):
-                    value = multiply_add(f0, load(table, row + j), load(out, s * n_out + j))
-                    value = multiply_add(f1, load(table, row + n_out + j), value)
-                    value = multiply_add(f2, load(table, row + 2 * n_out + j), value)
-                    value = multiply_add(f3, load(table, row + 3 * n_out + j), value)
-                    store(out, s * n_out + j, value)
-                row += 4 * n_out
+                value = load(out, s * n_out + j)
+                for i in range(tile, min(tile + TILE, n_in)):
+                    own, s_i = start + i * rows * n_out + j, i * BLOCK + s
+                    value = multiply_add(spread(factors, 0, s_i), load(table, own), value)
+                    row = own + first[s_i] * n_out
+                    for t in range(1, factors.shape[0], 4):
+                        value = multiply_add(spread(factors, t, s_i), load(table, row), value)
+                        value = multiply_add(spread(factors, t + 1, s_i), load(table, row + n_out), value)
+                        value = multiply_add(spread(factors, t + 2, s_i), load(table, row + 2 * n_out), value)
+                        value = multiply_add(spread(factors, t + 3, s_i), load(table, row + 3 * n_out), value)
+                        row += 4 * n_out
+                store(out, s * n_out + j, value)
 
 
 @kernel
@@ -251,32 +249,32 @@ def add_gradients(
         for s in range(n):
             value = multiply_add(one, load(out_grads, s * n_out + j), value)
         store(table_grads, bias + j, value)
-    for i in range(n_in):
-        own = start + i * rows * n_out
+    for tile in range(0, n_in, TILE):
         for s in range(n):
-            s_i = i * BLOCK + s
-            f, d = splat(factors[0, s_i]), splat(slopes[0, s_i])
-            in_grad = splat(zero)
-            for j in range(own, own + n_out, LANES):
-                grad = load(out_grads, s * n_out + j - own)
-                in_grad = multiply_add(grad, multiply(d, load(table, j)), in_grad)
-                store(table_grads, j, multiply_add(f, grad, load(table_grads, j)))
-            row = own + first[s_i] * n_out
-            for t in range(1, factors.shape[0], 4):
-                f0, f1 = splat(factors[t, s_i]), splat(factors[t + 1, s_i])
-                f2, f3 = splat(factors[t + 2, s_i]), splat(factors[t + 3, s_i])
-                d0, d1 = splat(slopes[t, s_i]), splat(slopes[t + 1, s_i])
-                d2, d3 = splat(slopes[t + 2, s_i]), splat(slopes[t + 3, s_i])
-                for j in range(row, row + n_out, LANES):
-                    grad = load(out_grads, s * n_out + j - row)
-                    slope = multiply(d0, load(table, j))
-                    slope = multiply_add(d1, load(table, j + n_out), slope)
-                    slope = multiply_add(d2, load(table, j + 2 * n_out), slope)
-                    slope = multiply_add(d3, load(table, j + 3 * n_out), slope)
-                    in_grad = multiply_add(grad, slope, in_grad)
-                    store(table_grads, j, multiply_add(f0, grad, load(table_grads, j)))
-                    store(table_grads, j + n_out, multiply_add(f1, grad, load(table_grads, j + n_out)))
-                    store(table_grads, j + 2 * n_out, multiply_add(f2, grad, load(table_grads, j + 2 * n_out)))
-                    store(table_grads, j + 3 * n_out, multiply_add(f3, grad, load(table_grads, j + 3 * n_out)))
-                row += 4 * n_out
-            in_grads[s * padded + i] = total(in_grad)
+            for i in range(tile, min(tile + TILE, n_in)):
+                own, s_i = start + i * rows * n_out, i * BLOCK + s
+                f, d = spread(factors, 0, s_i), spread(slopes, 0, s_i)
+                in_grad = splat(zero)
+                for j in range(own, own + n_out, LANES):
+                    grad = load(out_grads, s * n_out + j - own)
+                    in_grad = multiply_add(grad, multiply(d, load(table, j)), in_grad)
+                    store(table_grads, j, multiply_add(f, grad, load(table_grads, j)))
+                row = own + first[s_i] * n_out
+                for t in range(1, factors.shape[0], 4):
+                    f0, f1 = spread(factors, t, s_i), spread(factors, t + 1, s_i)
+                    f2, f3 = spread(factors, t + 2, s_i), spread(factors, t + 3, s_i)
+                    d0, d1 = spread(slopes, t, s_i), spread(slopes, t + 1, s_i)
+                    d2, d3 = spread(slopes, t + 2, s_i), spread(slopes, t + 3, s_i)
+                    for j in range(row, row + n_out, LANES):
+                        grad = load(out_grads, s * n_out + j - row)
+                        slope = multiply(d0, load(table, j))
+                        slope = multiply_add(d1, load(table, j + n_out), slope)
+                        slope = multiply_add(d2, load(table, j + 2 * n_out), slope)
+                        slope = multiply_add(d3, load(table, j + 3 * n_out), slope)
+                        in_grad = multiply_add(grad, slope, in_grad)
+                        store(table_grads, j, multiply_add(f0, grad, load(table_grads, j)))
+                        store(table_grads, j + n_out, multiply_add(f1, grad, load(table_grads, j + n_out)))
+                        store(table_grads, j + 2 * n_out, multiply_add(f2, grad, load(table_grads, j + 2 * n_out)))
+                        store(table_grads, j + 3 * n_out, multiply_add(f3, grad, load(table_grads, j + 3 * n_out)))
+                    row += 4 * n_out
+                in_grads[s * padded + i] = total(in_grad)

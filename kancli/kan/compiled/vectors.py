@@ -62,17 +62,36 @@ def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector
     return builder.bitcast(cgutils.gep_inbounds(builder, data, index), vector.as_pointer())
 
 
+def _repeat(builder: Any, number: Any, vector: Any) -> Any:
+    undefined = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(undefined, number, ir.Constant(_INDEX, 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES))
+
+
 @intrinsic
 def splat(typingctx: Any, number: Any) -> Any:
     """The vector of a number repeated."""
     vector = Vector(number)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        undefined = ir.Constant(context.get_value_type(vector), ir.Undefined)
-        first = builder.insert_element(undefined, args[0], ir.Constant(_INDEX, 0))
-        return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES))
+        return _repeat(builder, args[0], context.get_value_type(vector))
 
     return vector(number), codegen
+
+
+@intrinsic
+def spread(typingctx: Any, array: Any, row: Any, column: Any) -> Any:
+    """The vector of one number of a contiguous two-dimensional array, repeated; no index counts from the end."""
+    vector = Vector(array.dtype)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        view = context.make_array(signature.args[0])(context, builder, args[0])
+        length = builder.extract_value(view.shape, 1)
+        index = builder.add(builder.mul(args[1], length), args[2])
+        number = builder.load(cgutils.gep_inbounds(builder, view.data, index), align=array.dtype.bitwidth // 8)
+        return _repeat(builder, number, context.get_value_type(vector))
+
+    return vector(array, types.intp, types.intp), codegen
 
 
 @intrinsic
