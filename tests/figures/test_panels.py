@@ -1,47 +1,21 @@
 """Figures of panels plot the numbers of stats.json, and name the data that they lack."""
 
 import dataclasses
-import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
-from matplotlib.colors import to_rgba
 from scipy import stats
 
-from kancli.config.validation import validate
-from kancli.figures import propagation, render, sweep
+from kancli.figures import propagation, render
 from kancli.figures.activations import sample_layer
 from kancli.figures.data import DepthProfile, FigureData, NothingToDrawError
 from kancli.figures.options import NAMES, FigureOptions
 from kancli.figures.panels import make_panels, set_log_scale
 from kancli.figures.style import PALETTES
 from kancli.figures.symmetry import correlations
-from kancli.runs import experiment
-from kancli.runs.build import laws_of
-from kancli.stats.glossary import meanings
-from kancli.stats.verdicts import Verdict
-from kancli.sweeps.verdict_tables import verdict_tables
-
-OPTIONS = FigureOptions()
-
-
-def make_data(**config):
-    result = experiment.compute(validate(config))
-    return FigureData(
-        result.figure_model,
-        result.ranges,
-        result.stats,
-        result.activations,
-        laws_of(result.settings, result.model),
-    )
-
-
-def drawn(axes):
-    """The data of each line of a panel."""
-    lines = [np.asarray(line.get_xydata()) for line in axes.get_lines()]
-    return [line for line in lines if len(line)]
+from tests.figures.panels import OPTIONS, drawn, make_data
 
 
 @pytest.fixture(scope="module")
@@ -209,72 +183,6 @@ def test_a_constant_tensor_has_no_panel_and_a_lost_law_is_noted():
         render.plot("distributions", bare, OPTIONS)
 
 
-def verdict(name, value):
-    return Verdict(name, value, threshold=None, verdict=None, detail="")
-
-
-def sweep_runs(name="rough", **swept):
-    """The runs of a sweep whose number of a verdict is noise + 10 grid + seed / 10."""
-    runs = [dict(zip(swept, values)) for values in itertools.product(*swept.values())]
-    return [
-        (
-            {name: str(value) for name, value in run.items()},
-            [
-                verdict(name, run.get("noise_scale", 0) + 10 * run.get("grid", 0) + run.get("seed", 0) / 10),
-                verdict("linear", None),
-            ],
-        )
-        for run in runs
-    ]
-
-
-def plot_sweep(runs):
-    return sweep.plot(verdict_tables(runs), OPTIONS, meanings())
-
-
-def test_a_statistic_against_one_key_with_bands_over_seeds():
-    """Of a ratio: the geometric mean, and Student's t of the logs."""
-    data = sweep_runs("signal_explodes", noise_scale=[3, 1, 2], seed=range(5))
-    (axes,) = plot_sweep(data).axes
-    (line,) = drawn(axes)
-    logs = np.log(np.add.outer([1, 2, 3], [0, 0.1, 0.2, 0.3, 0.4]))
-    np.testing.assert_allclose(line, np.stack([[1, 2, 3], np.exp(logs.mean(1))], axis=1))
-    ends = np.asarray(axes.collections[0].get_paths()[0].vertices)
-    margin = stats.t.ppf(0.975, 4) * np.std(logs[1], ddof=1) / math.sqrt(5)
-    at = ends[ends[:, 0] == 2, 1]
-    assert (at.min(), at.max()) == pytest.approx(tuple(np.exp(logs[1].mean() + np.array([-margin, margin]))))
-    assert axes.get_xlabel() == "noise_scale"
-    assert axes.get_ylabel().replace("\n", " ") == meanings()["signal_explodes"], "the quantity, not the verdict's name"
-
-
-BOUNDS = {"rough": (2.0, 2.5), "signal_vanishes": (0.1, 0.001)}
-
-
-def test_the_bounds_of_a_verdict_are_lines_where_they_lie_near_its_numbers():
-    runs = [({"noise_scale": str(n)}, [verdict("rough", n), verdict("signal_vanishes", 1 / n)]) for n in (1, 2, 3)]
-    rough, signal = sweep.plot(verdict_tables(runs), OPTIONS, meanings(), BOUNDS).axes
-    _, warn, fail = drawn(rough)
-    assert (warn[:, 1].tolist(), fail[:, 1].tolist()) == ([2, 2], [2.5, 2.5])
-    assert [text.get_text() for text in rough.texts] == ["warns ≥ 2", "fails ≥ 2.5"]
-    assert [line[0, 1] for line in drawn(signal)[1:]] == [0.1, 0.001]
-    assert signal.get_ylim()[0] < 0.001
-    far = sweep.plot(verdict_tables(runs), OPTIONS, meanings(), {"rough": (50.0, None), "signal_vanishes": (-9, None)})
-    assert [text.get_text() for axes in far.axes for text in axes.texts] == ["↑ warns ≥ 50", "↓ warns ≤ -9"]
-    assert [len(drawn(axes)) for axes in far.axes] == [1, 1]
-    assert far.axes[0].get_ylim()[1] < 4, "a far bound does not squash the data"
-
-
-def test_cells_that_reach_a_bound_are_outlined():
-    runs = [({"a": a, "b": b}, [verdict("rough", 1.0 + int(a) + int(b) / 4)]) for a in "01" for b in "012"]
-    figure = sweep.plot(verdict_tables(runs), OPTIONS, meanings(), BOUNDS)
-    outlines = {
-        (patch.get_center()[1], patch.get_center()[0]): patch.get_edgecolor() for patch in figure.axes[0].patches
-    }
-    warn, fail = (to_rgba(colour) for colour in PALETTES["light"].bounds)
-    assert outlines == {(1, 0): warn, (1, 1): warn, (1, 2): fail}
-    assert figure.axes[0].get_title(loc="left").endswith("\noutlined where it warns ≥ 2, fails ≥ 2.5")
-
-
 @pytest.mark.parametrize(
     ("low", "high", "labels"),
     [(0.82, 1.07, ["0.85", "0.9", "0.95", "1", "1.05"]), (0.3, 20, ["0.5", "1", "2", "5", "10", "20"]),
@@ -316,108 +224,6 @@ def test_correlation_maps_name_every_node():
     assert [text.get_text() for text in hidden.get_xticklabels()] == list("01234567")
     assert hidden.get_xlabel() == "node of layer 1"
     assert [text.get_text() for text in outputs.get_yticklabels()] == ["u", "press…"]
-
-
-def test_a_statistic_over_two_keys_is_a_heat_map():
-    figure = plot_sweep(sweep_runs(grid=[3, 5], noise_scale=[0, 1, 2]))
-    axes = figure.axes[0]
-    np.testing.assert_array_equal(axes.get_images()[0].get_array(), [[30, 31, 32], [50, 51, 52]])
-    assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "2"]
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["3", "5"]
-    assert [text.get_text() for text in axes.texts] == ["30", "31", "32", "50", "51", "52"]
-
-
-def test_values_that_are_not_numbers_keep_their_order():
-    runs = [({"init": name}, [verdict("rough", value)]) for name, value in (("b", 2.0), ("a", 1.0))]
-    (axes,) = plot_sweep(runs).axes
-    assert [text.get_text() for text in axes.get_xticklabels()] == ["b", "a"]
-    np.testing.assert_array_equal(drawn(axes)[0], [[0, 2], [1, 1]])
-
-
-@pytest.mark.parametrize(
-    ("swept", "says"),
-    [({"seed": [0, 1]}, "nothing besides the seed"), ({"a": [1, 2], "b": [1, 2], "c": [1, 2]}, "a, b, c differs"),
-     ({"a": [1, 2]}, "the same in all runs")],
-)  # fmt: skip
-def test_a_sweep_that_cannot_be_plotted_raises(swept, says):
-    with pytest.raises(NothingToDrawError, match=says):
-        plot_sweep(sweep_runs(**swept))
-
-
-def assert_nothing_overlaps(figure):
-    """Check that panels with their labels fit the figure and do not overlap."""
-    figure.canvas.draw()
-    renderer, paper = figure.canvas.get_renderer(), figure.bbox.padded(1)
-    bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
-    plain = [axes for axes in figure.axes if axes not in bars]
-    boxes = [axes.get_tightbbox(renderer) for axes in plain]
-    for box in [*boxes, *(axes.get_tightbbox(renderer) for axes in bars)]:
-        assert paper.x0 <= box.x0
-        assert box.x1 <= paper.x1
-        assert paper.y0 <= box.y0
-        assert box.y1 <= paper.y1
-    for one, other in itertools.combinations(boxes, 2):
-        assert not one.padded(-1).overlaps(other.padded(-1))
-    for axes in figure.axes:
-        if axes.images:
-            cells = [text.get_window_extent(renderer) for text in axes.texts]
-            for one, other in itertools.combinations(cells, 2):
-                assert not one.padded(-0.5).overlaps(other.padded(-0.5))
-        for axis in (axes.xaxis, axes.yaxis):
-            written = [text.get_window_extent(renderer) for text in axis.get_ticklabels() if text.get_text()]
-            for one, other in itertools.pairwise(written):
-                assert not one.padded(-0.5).overlaps(other.padded(-0.5))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "config",
-    [
-        {"width": [2, 5, 1]},
-        {"width": [2] * 21, "n_seeds": 3},
-        {"width": [64, 64, 10], "n_seeds": 2},
-        {"width": [2, 8, 16, 8], "init": {"scheme": "pykan_0_2_8"}},
-        {"width": [4, 5, 3], "init": {"scheme": "pykan_0_2_8", "sparse_init": True}},
-        {"width": [3, 3, 3], "init": {"scheme": "glorot_fine"}, "inputs": {"kind": "normal", "std": 1e6}},
-        {"width": [1, 1], "inputs": {"kind": "normal", "mean": 1234567.0, "std": 1e-3}, "dtype": "float64"},
-    ],
-)
-def test_panels_do_not_overlap_and_fit_the_figure(config):
-    data = make_data(stats={"level": "full", "ntk": {"n": 10}}, **config)
-    for name in [name for name in NAMES if name != "network"]:
-        try:
-            figure = render.plot(name, data, OPTIONS)
-        except NothingToDrawError:
-            continue
-        assert_nothing_overlaps(figure)
-
-
-@pytest.mark.slow
-def test_panels_of_a_sweep_do_not_overlap():
-    long = ["2-32-32-32-1", "a_preset_with_a_very_long_name", *"abcdefgh"]
-    for swept in ({"width": long}, {"width": long, "grid": [3, 5]}, {"grid": [3, 5], "width": long}):
-        data = sweep_runs(**{name: values if name == "grid" else range(len(values)) for name, values in swept.items()})
-        named = [
-            ({**keys, "width": long[int(keys["width"])]}, [
-                verdict(name, (verdicts[0].value or 0) + 3.7 * int(keys["width"]))
-                for name in ("rough", "nodes_degenerate", "spline_inert", "off_law")
-            ])
-            for keys, verdicts in data
-        ]  # fmt: skip
-        assert_nothing_overlaps(plot_sweep(named))
-
-
-@pytest.mark.parametrize("style", ["light", "dark"])
-@pytest.mark.parametrize("count", [1, 16])
-def test_names_of_profiles_fit_the_figure(count, style):
-    values = {"signal": {"middle": np.ones(9)}, "gradient": {"middle": np.ones(9) / 2}}
-    name = "width=32-32-32-32-32-32-32-32-32 init=pykan_0_2_8 noise_scale=0.25"
-    profiles = [DepthProfile(f"{name} grid={number}", values, {"signal": -0.5}) for number in range(count)]
-    remarks = ["16 of 40 combinations: the 8 of smallest and the 8 of largest output std"]
-    figure = propagation.plot_profiles(profiles, FigureOptions(style=style), {}, remarks)
-    assert_nothing_overlaps(figure)
-    (size,) = {text.get_fontsize() for text in figure.axes[-1].get_legend().get_texts()}
-    assert float(size) >= 4
 
 
 def test_missing_data_is_named_with_the_option_that_records_it():

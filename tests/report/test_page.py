@@ -14,7 +14,6 @@ from kancli.report.data import relative_url
 from kancli.report.page import VERDICT_SYMBOLS
 from kancli.stats.options import WORST_FIRST
 from kancli.sweeps.plan import read_plan
-from tests.report.conftest import HOSTILE, HOSTILE_KEY
 from tests.report.parser import Page, report
 from tests.runs.records import edit_record, reseal
 
@@ -159,24 +158,6 @@ def test_same_folder_gives_same_bytes(kan_run, tmp_path, monkeypatch, sweep):
     assert Path("report.html").read_text() == first
 
 
-def test_hostile_names_are_escaped(kan_run, hostile_sweep):
-    page = report(kan_run)
-    assert [attributes.get("type") for name, attributes in page.elements if name == "script"] == [
-        "application/json",
-        "module",
-    ]
-    assert "b" not in {name for name, _ in page.elements}
-    assert all(url.startswith(("#", "./")) for url in page.attributes("href"))
-    assert all(source.startswith("data:image/png;base64,") for source in page.attributes("src"))
-    data = page.data
-    assert data["keys"][0] == HOSTILE_KEY
-    assert [job["keys"][0] for job in data["jobs"][:2]] == ["b", HOSTILE]
-    assert (data["jobs"][1]["status"], data["jobs"][1]["cause"]) == (HOSTILE, HOSTILE)
-    assert data["jobs"][1]["link"] == "./javascript%3Aalert%281%29/"
-    assert HOSTILE in data["judged"]
-    assert page.text.count(HOSTILE) > 5
-
-
 def test_urls_stay_below_the_page():
     assert relative_url("a b/ü?#%") == "./a%20b/%C3%BC%3F%23%25"
     assert relative_url("javascript:alert(1)") == "./javascript%3Aalert%281%29"
@@ -269,59 +250,6 @@ def test_of_many_network_diagrams_the_extremes_are_embedded(kan_run, tmp_path, m
     first, *_ = report(kan_run).data["jobs"]
     cause = "sweep/0: damaged: figures/network.png is not what the run wrote"
     assert (first["status"], first["cause"]) == ("damaged", cause)
-
-
-DAMAGE = {
-    "plan.jsonl": ["", "\x00", "{}", '{"schema": 1, "jobs": 0}', "head", "job"],
-    "figures/sweep.png": ["", "not a PNG"],
-}
-
-
-@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in DAMAGE.items() for text in texts])
-def test_damaged_file_of_a_sweep_is_named(kan_run, name, text, sweep):
-    path = sweep / name
-    lines = path.read_text().splitlines() if name == "plan.jsonl" else []
-    if text == "head":
-        text = "\n".join([lines[0].replace('"swept": {', '"swept": {"k": 3, '), *lines[1:]])
-    elif text == "job":
-        text = "\n".join([*lines[:-1], lines[-1].replace('"words": [', '"words": [3, ')])
-    path.write_text(text)
-    done = kan_run("report", "sweep")
-    assert done.code == 2
-    assert name in done.err
-    assert len(done.err.splitlines()) == 1
-    assert not (sweep / "report.html").exists()
-
-
-@pytest.mark.parametrize("text", [None, "{", "[]", "{}", '{"verdicts": 3}', '{"verdicts": [], "layers": [{}]}',
-                                  '{"verdicts": [{"name": "rough", "verdict": "pass", "value": "<b>"}]}'])  # fmt: skip
-def test_damaged_stats_of_a_run_are_named(kan_run, kan_run_once, text):
-    done = kan_run_once("hydra.run.dir=run")
-    path = done.folder / "stats.json"
-    path.unlink()
-    if text is not None:
-        path.write_text(text)
-        reseal(done.folder)
-    done = kan_run("report", "run")
-    assert done.code == 2
-    assert ("run/stats.json" if text is not None else "run: damaged: stats.json is missing") in done.err
-    assert len(done.err.splitlines()) == 1
-    assert not (done.cwd / "run/report.html").exists()
-
-
-def test_mistakes_exit_with_a_message(kan_run, tmp_path):
-    for words in ([], ["a", "b"]):
-        assert "name the folder of a sweep or of a run" in kan_run("report", *words).err
-    assert "nowhere: no such folder" in kan_run("report", "nowhere").err
-    (tmp_path / "empty").mkdir()
-    done = kan_run("report", "empty")
-    assert (done.code, done.err) == (2, "kan-run: empty: holds no runs\n")
-    kan_run("hydra.run.dir=run")
-    (tmp_path / "run/report.html").mkdir()
-    done = kan_run("report", "run")
-    assert (done.code, "run/report.html: there already" in done.err) == (2, True)
-    done = kan_run("report", "run", "--overwrite")
-    assert (done.code, done.err) == (2, "kan-run: run/report.html: cannot be written: Is a directory\n")
 
 
 @pytest.mark.slow
