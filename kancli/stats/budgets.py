@@ -107,15 +107,15 @@ def combined_variances(variances: Sequence[Variance | None], products: Array, me
         means: what was subtracted from each basis, its mean, `[s, i, K]`; None for nothing.
     """
     result = np.full(products.shape[:2], np.nan)
-    bands: dict[Variance, Array] = {}
+    members: dict[Variance, list[int]] = {}
     for member, variance in enumerate(variances):
-        if variance is None:
-            continue
-        if variance not in bands:
-            bands[variance] = _covariance_band(variance, *products.shape[2:])
-        result[member] = (products[member] * bands[variance]).sum(axis=(1, 2))
-        if means is not None:
-            result[member] -= variance(means[member])
+        if variance is not None:
+            members.setdefault(variance, []).append(member)
+    for variance, group in members.items():
+        band = _covariance_band(variance, *products.shape[2:])
+        result[group] = (products[group] * band).reshape(len(group), products.shape[1], -1).sum(axis=-1)
+        if means is not None:  # member by member: a product of matrices has other bits for other numbers of rows
+            result[group] -= [variance(means[member]) for member in group]
     return result
 
 

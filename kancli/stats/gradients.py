@@ -159,7 +159,8 @@ def _through(layer: KANLayer, x: Tensor, jacobian: Array) -> tuple[Array, Array]
     for rows in chunks:
         slopes = layer.slopes(x[:, rows]).numpy()  # [s, rows, i, o]
         parts.append(np.matmul(jacobian[:, rows], slopes.swapaxes(-2, -1)))
-        squares.append((slopes**2).reshape(*slopes.shape[:2], -1).sum(axis=-1))
+        np.square(slopes, out=slopes)  # no longer needed: their memory is
+        squares.append(slopes.reshape(*slopes.shape[:2], -1).sum(axis=-1))
     return np.concatenate(parts, axis=1), np.concatenate(squares, axis=1)
 
 

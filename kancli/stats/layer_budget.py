@@ -6,14 +6,21 @@ Shapes: n samples, s members (1 for a single model), i inputs, o outputs, K base
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from kancli.kan.layer import KANLayer
 from kancli.kan.threads import one_blas_thread
-from kancli.stats.budgets import InputMoments, LayerLaw, backward_budget, budget, combined_variances
+from kancli.stats.budgets import (
+    EdgeLaw,
+    InputMoments,
+    LayerLaw,
+    Variance,
+    backward_budget,
+    budget,
+    combined_variances,
+)
 from kancli.stats.edge_moments import BasisMoments
 from kancli.stats.law_distance import Declared
 from kancli.stats.parameters import as_array, edges_that_are_on
@@ -34,9 +41,9 @@ class LayerBudget:
 
     def __init__(self, layer: KANLayer, declared: Mapping[str, Declared]) -> None:
         self.layer, self.n_members = layer, layer.n_members or 1
-        members = _laws_by_member(declared, self.n_members) if declared.keys() >= TENSORS else []
-        self.law = LayerLaw.of_members([LayerLaw.of(laws) for laws in members]) if members else None
-        self.variances = [None if (law := laws["coef"]) is None else law.combined_variance for laws in members]
+        self.law, self.variances = None, []
+        if declared.keys() >= TENSORS:
+            self.law, self.variances = _laws(declared, self.n_members)
         is_on = edges_that_are_on(layer).astype(float)
         self.is_on = is_on[..., :1] if layer.mask is None else is_on  # [s, i, o], or [s, i, 1] for equal outputs
         self.sums: Array = np.zeros((self.n_members, 2))  # of sum_i b(x_i) and of its square, means over outputs
@@ -63,8 +70,7 @@ class LayerBudget:
             base_square=self._over_edges(means.base_square),
             spline_variance=self._over_edges(combined_variances(self.variances, products, subtracted)),
         )
-        square, base, spline = map(np.asarray, budget(self.law, inputs))
-        return {"law": square, "base": base, "spline": spline}
+        return dict(zip(("law", "base", "spline"), map(np.asarray, budget(self.law, inputs)), strict=True))
 
     def backward(self, slopes: SlopeMoments) -> Array:
         """E[sum_j (dy_j/dx)^2], the mean over inputs x, `[s]`."""
@@ -80,9 +86,20 @@ class LayerBudget:
         return (values * self.is_on.mean(axis=2)).sum(axis=1)
 
 
-def _laws_by_member(declared: Mapping[str, Declared], n_members: int) -> list[dict[str, Any]]:
-    """The laws on an edge of each member, by tensor."""
-    laws = {
-        name: law.edge if isinstance(law.edge, np.ndarray) else [law.edge] * n_members for name, law in declared.items()
-    }
-    return [dict(zip(laws, member, strict=True)) for member in zip(*laws.values(), strict=True)]
+def _laws(declared: Mapping[str, Declared], n_members: int) -> tuple[LayerLaw, list[Variance | None]]:
+    """The moments of the laws, and the variance of a sum of coefficients for each member."""
+    edges = {name: law.edge for name, law in declared.items()}
+    coef = edges["coef"]
+    if not isinstance(coef, np.ndarray):  # one scheme for all members
+        return LayerLaw.of(edges), [_combined_variance(coef)] * n_members  # pyright: ignore[reportArgumentType]
+    moments, members = {}, []  # by the laws, which many members share
+    for laws in zip(*edges.values(), strict=True):  # pyright: ignore[reportArgumentType]
+        key = tuple(map(id, laws))
+        if key not in moments:
+            moments[key] = LayerLaw.of(dict(zip(edges, laws, strict=True)))
+        members.append(moments[key])
+    return LayerLaw.of_members(members), [_combined_variance(law) for law in coef]
+
+
+def _combined_variance(law: EdgeLaw | None) -> Variance | None:
+    return None if law is None else law.combined_variance

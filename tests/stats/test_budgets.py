@@ -17,6 +17,7 @@ from kancli.inits.laws import Masked, Normal, Uniform
 from kancli.inits.scheme import Scheme
 from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
+from kancli.runs.batch import compute_together
 from kancli.runs.experiment import compute, declared_laws
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
@@ -153,3 +154,15 @@ def test_members_have_the_budgets_of_their_own_runs():
             for name in ("square", "backward"):
                 for part, value in single.layer[name].items():
                     assert layer.layer[name][part][seed] == value[0], (name, part)
+
+
+def test_runs_of_different_laws_that_are_computed_together_have_their_own_budgets():
+    schemes = ("lecun", "glorot", "glorot", "glorot_fine")
+    runs = [
+        validate(compose([f"init={name}", "width=[2,3,1]", "stats=full", f"seed={seed}"], PRESETS).config)
+        for seed, name in enumerate(schemes)
+    ]
+    together = [result.stats["layers"] for result in compute_together(runs)]
+    assert together == [compute(settings).stats["layers"] for settings in runs]
+    laws = [layers[0]["square"]["law"] for layers in together]
+    assert len(set(laws)) == len(schemes)
