@@ -25,6 +25,7 @@ from kancli.stats.stats_json import NO_BUDGET, as_json
 
 PRESETS = Presets([builtin_folder()])
 ADAPTED = "pykan_fit"
+MASKED = "pykan_0_2_8 sparse_init=true scale_base_mu=1"
 SCHEMES = [name for name in PRESETS.options("init") if name != ADAPTED]
 
 
@@ -43,7 +44,7 @@ def agree(layer, name, members):
     "words",
     [
         *(pytest.param([f"init={name}"], id=name) for name in SCHEMES),
-        pytest.param(["init=pykan_0_2_8", "sparse_init=true", "scale_base_mu=1"], id="mask"),
+        pytest.param(f"init={MASKED}".split(), id="mask"),
         pytest.param(["init=default", "base_fun=zero", "grid=3", "k=0"], id="steps"),
         pytest.param(["init=lecun_norm", "grid.range=[0,2]", "dtype=float64"], id="standardised"),
     ],
@@ -131,12 +132,12 @@ def test_adapted_knots_have_no_budget():
     assert first.layer["square"]["measured"] > 0
 
 
-@pytest.mark.parametrize("name", ["default", "glorot", "lecun_norm", "efficient_kan"])
-def test_the_budget_of_many_samples_is_that_of_their_law(name, tmp_path):
+@pytest.mark.parametrize("words", ["default", "glorot", "lecun_norm", "efficient_kan", "pykan_0_0_5", MASKED])
+def test_the_budget_of_many_samples_is_that_of_their_law(words, tmp_path):
     """explain's numbers, by quadrature, for samples that fill U(-1, 1) evenly."""
     path = tmp_path / "x.npy"
     np.save(path, 2 * qmc.Sobol(4, seed=0).random(2048) - 1)
-    words = ["width=[4,3]", f"init={name}", "inputs=file", f"inputs.path={path}", "dtype=float64"]
+    words = ["width=[4,3]", *f"init={words}".split(), "inputs=file", f"inputs.path={path}", "dtype=float64"]
     settings = validate(compose(words, PRESETS).config)
     (expected,) = budgets(settings)
     (layer,) = stats_of(*words, "stats=full", "stats.ntk.n=512").layers
