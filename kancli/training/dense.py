@@ -58,8 +58,10 @@ class DenseRegression(RegressionObjective):
                   for place in range(len(weights))]  # fmt: skip
         trained = self.rows.tensors()
         pairs = [pair for pair in zip(weights, totals, strict=True) if pair[0].requires_grad]  # all but absent biases
-        outputs, output_grads = zip(*pairs, strict=True)
-        grads = torch.autograd.grad(outputs, trained, output_grads, allow_unused=True)
+        # Not by grad_outputs: torch would load sympy for them, which takes half a second.
+        with torch.enable_grad():
+            total = torch.stack([(weight * grad).sum() for weight, grad in pairs]).sum()
+        grads = torch.autograd.grad(total, trained, allow_unused=True)
         filled = [
             torch.zeros_like(tensor) if grad is None else grad for grad, tensor in zip(grads, trained, strict=True)
         ]
