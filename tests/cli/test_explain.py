@@ -9,6 +9,7 @@ from kancli.cli.budgets import budget_tables, budgets, input_distribution
 from kancli.config.validation import validate
 from kancli.inits import SCHEMES
 from kancli.runs.build import build_model
+from tests.alike import slow_but
 from tests.inits.test_families import BUDGETS, model_of
 
 
@@ -44,11 +45,14 @@ def test_budgets_are_the_means_of_an_ensemble(name, base):
 
 @pytest.mark.parametrize(
     ("config", "inputs", "sample"),
-    [
-        ({"grid": {"range": [0, 5]}}, "x ~ U(0, 5)", lambda x: 5 * x),
-        ({"init": {"scheme": "lecun"}, "grid": {"range": [-3, 1]}}, "x ~ U(-3, 1)", lambda x: 4 * x - 3),
-        ({"init": {"scheme": "glorot", "distribution": "normal"}}, "x ~ N(0, 1)", norm.ppf),
-    ],
+    slow_but(
+        1,
+        [
+            ({"grid": {"range": [0, 5]}}, "x ~ U(0, 5)", lambda x: 5 * x),
+            ({"init": {"scheme": "lecun"}, "grid": {"range": [-3, 1]}}, "x ~ U(-3, 1)", lambda x: 4 * x - 3),
+            ({"init": {"scheme": "glorot", "distribution": "normal"}}, "x ~ N(0, 1)", norm.ppf),
+        ],
+    ),
 )
 def test_budgets_are_for_the_inputs_of_the_law(config, inputs, sample):
     settings = validate({"width": [4, 6], **config})

@@ -5,6 +5,7 @@ import pytest
 
 from kancli.figures import compare
 from kancli.figures.options import FigureOptions
+from tests.alike import slow_but
 from tests.figures.networks import make_data, plot, sample, shapes, texts
 
 SLACK = 1e-4  # inches
@@ -59,7 +60,7 @@ def boxes_of(figure, name):
     return corners.min(1), corners.max(1)
 
 
-@pytest.mark.parametrize("tick", [False, True])
+@pytest.mark.parametrize("tick", slow_but(1, [False, True]))
 @pytest.mark.parametrize("width", WIDTHS)
 def test_links_cross_no_frame_and_no_text_and_share_no_stretch(width, tick):
     names = tuple(f"input {number}" for number in range(width[0]))

@@ -19,6 +19,7 @@ from kancli.inits.scheme import LayerSize
 from kancli.inits.variance_scaling import Glorot, GlorotFine, Lecun, LecunNorm
 from kancli.kan import network
 from kancli.kan.base_functions import base_function
+from tests.alike import slow_but
 
 # Expected std of (scale_base, coef): k = 3, silu, U(-1, 1), gain 1/sqrt(3), for n_in, n_out, G.
 EXPECTED = {
@@ -227,7 +228,7 @@ def test_lecun_norms_law():
 BUDGETS = {"lecun": (0.3333, 2.70), "glorot": (0.0781, 0.589), "baseline": (0.4013, 2.99)}
 
 
-@pytest.mark.parametrize("name", BUDGETS)
+@pytest.mark.parametrize("name", slow_but(1, BUDGETS))
 def test_forward_and_backward_budgets_in_a_real_layer(name):
     """Over an ensemble and many inputs, the layer keeps the budget that the law's moments promise."""
     x = torch.from_numpy(2 * stats.qmc.Sobol(64, seed=0).random(512) - 1).requires_grad_()

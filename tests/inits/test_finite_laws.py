@@ -23,6 +23,7 @@ from kancli.kan.base_functions import NAMES, base_function
 from kancli.kan.quadrature import base_moments, basis_moments
 from kancli.runs.build import build_model
 from kancli.schema import Choice, Optional, Real, Truth, keys
+from tests.alike import slow_but
 from tests.oracles import kan as oracle
 
 RANGES = [(-2.0, 2.0), (0.0, 5.0), (5.0, 10.0), (-1.0, 1.5)]
@@ -44,7 +45,7 @@ def test_moments_of_bases_over_the_grid_equal_scipys_quadrature(grid_range):
 
 
 @pytest.mark.parametrize("grid_range", [*RANGES, (-40.0, 3.0), (100.25, 2500.0)])
-@pytest.mark.parametrize("name", ["silu", "relu6", "hardshrink", "sin", "gelu", "softplus"])
+@pytest.mark.parametrize("name", slow_but(3, ["silu", "relu6", "hardshrink", "sin", "gelu", "softplus"]))
 def test_moments_of_base_functions_over_the_grid_equal_a_fine_mean(name, grid_range):
     """The mean over two million midpoints, whose error is below 1e-6 even at a kink or a jump."""
     low, high = grid_range

@@ -8,6 +8,7 @@ from kancli.config.validation import validate
 from kancli.runs.batch import compute_together
 from kancli.runs.experiment import compute
 from kancli.sweeps.batches import shape_of
+from tests.alike import slow_but
 
 BASE = {"figures": {"names": []}, "width": [3, 4, 2]}
 FAMILIES = {
@@ -38,12 +39,10 @@ FAMILIES = {
 }
 
 
-SLOW = "several chunks"
+QUICK = ("seeds", "schemes", "standardised bases", "knots of their own", "values that overflow")
 
 
-@pytest.mark.parametrize(
-    "family", [pytest.param(name, marks=pytest.mark.slow) if name == SLOW else name for name in FAMILIES]
-)
+@pytest.mark.parametrize("family", slow_but(len(QUICK), [*QUICK, *sorted(FAMILIES.keys() - set(QUICK))]))
 def test_each_run_is_what_it_is_alone(family):
     runs = [validate({**BASE, **given}) for given in FAMILIES[family]]
     assert len({shape_of(each) for each in runs}) == 1

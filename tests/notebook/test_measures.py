@@ -10,6 +10,7 @@ import torch
 import kancli
 from kancli import KAN
 from kancli.errors import ConfigError, NonFiniteError
+from tests.alike import slow_but
 
 SAME = [
     (["init=linear"], {"width": [2, 5, 1], "init": "linear"}),
@@ -19,7 +20,7 @@ SAME = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("words", "arguments"), SAME, ids=[" ".join(words) for words, _ in SAME])
+@pytest.mark.parametrize(("words", "arguments"), slow_but(1, SAME), ids=[" ".join(words) for words, _ in SAME])
 def test_presets_and_statistics_are_those_of_the_command_line(kan_run, words, arguments):
     run = kancli.run([*words, "stats=full", "figures=none"])
     model = KAN(**arguments)

@@ -17,6 +17,7 @@ from kancli.kan.network import KAN
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
 from kancli.stats.stats_json import as_json
+from tests.alike import slow_but
 
 
 def model_of(width, scheme=None, base="silu", grid=5, k=3, members=None, seed=0, dtype=torch.float64):
@@ -71,7 +72,7 @@ def jacobians(function, x):
 
 
 @pytest.mark.filterwarnings("ignore:There is a performance drop")  # torch's, of jacrev over embedding_bag
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", slow_but(4, CASES))
 def test_against_automatic_differentiation(x, case):
     model = CASES[case](x)
     with model.with_basis_statistics(x):

@@ -6,6 +6,7 @@ from kancli.config.compose import compose
 from kancli.errors import ConfigError, NonFiniteError
 from kancli.sweeps.objective import check_names, objective_faults, objective_of
 from kancli.sweeps.table import select_statistics
+from tests.alike import slow_but
 
 NETWORK = ["width=2-3-2", "inputs.n=20", "figures=none"]
 BASIC = ["rough", "propagation_signal", "layer0_output_std", "layer1_edge_distance"]
@@ -21,7 +22,7 @@ def faults_of(presets, name, *words):
 
 
 @pytest.mark.parametrize("n_seeds", [1, 3])
-@pytest.mark.parametrize("level", ["none", "basic", "full"])
+@pytest.mark.parametrize("level", slow_but(1, ["full", "basic", "none"]))
 def test_the_names_of_a_config_are_those_in_the_table_of_its_run(kan_run, presets, level, n_seeds):
     run = kan_run(*NETWORK, f"stats={level}", f"n_seeds={n_seeds}")
     statistics = select_statistics(run.json("stats.json"))
