@@ -6,6 +6,7 @@ Nothing is printed or written, no global random state is touched, and no argumen
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,9 +16,11 @@ import torch
 from torch import Tensor
 
 from kancli.config.compose import settings_of
+from kancli.config.fit_arguments import fit_options, missing_method
 from kancli.config.identity import config_of
 from kancli.config.python_arguments import as_device, as_list, as_width, check_names, plot_options, preset_values
-from kancli.config.settings import Settings
+from kancli.config.settings import Grid, Settings
+from kancli.errors import ConfigError
 from kancli.inits.initialise import init_
 from kancli.inits.plugins import TARGET
 from kancli.inputs.dataset import create_dataset
@@ -30,8 +33,15 @@ from kancli.kan.tracing import keeps_values
 from kancli.runs.build import layer_options
 from kancli.runs.examine import examine
 from kancli.runs.figure_data import load_model
+from kancli.runs.progress_bar import progress_bar
 from kancli.runs.reader import read_finished_run
+from kancli.runs.training import grid_eps, seeds_of
+from kancli.schema import keys, read
 from kancli.spelling import show
+from kancli.training.dataset import read_dataset
+from kancli.training.grids import refine_model_
+from kancli.training.pykan_fit import fit_like_pykan_, format_losses
+from kancli.training.pykan_options import FitOptions
 
 if TYPE_CHECKING:
     from kancli.figures.diagram.canvas import Diagram
@@ -64,6 +74,7 @@ class KAN(network.KAN):
     settings: Settings
     given_init: Mapping[str, Any] | None = None  # the preset and the knobs as given; None for the model of a run
     last_inputs: Tensor | None = None  # samples of the last forward pass, [(s,) n, n_0], for `plot`
+    steps_fitted: int = 0  # by `fit`, which draws other batches the next time
 
     def __init__(
         self,
@@ -123,6 +134,105 @@ class KAN(network.KAN):
         loaded: KAN = model  # pyright: ignore[reportAssignmentType]
         loaded.settings = settings
         return loaded
+
+    def fit(
+        self,
+        dataset: Mapping[str, Tensor],
+        opt: str = "LBFGS",
+        steps: int = 100,
+        log: int = 1,
+        lamb: float = 0.0,
+        lamb_l1: float = 1.0,
+        lamb_entropy: float = 2.0,
+        lamb_coef: float = 0.0,
+        lamb_coefdiff: float = 0.0,
+        update_grid: bool = True,
+        grid_update_num: int = 10,
+        loss_fn: Callable[[Tensor, Tensor], Tensor] | None = None,
+        lr: float = 1.0,
+        start_grid_update_step: int = -1,
+        stop_grid_update_step: int = 50,
+        batch: int = -1,
+        metrics: Sequence[Callable[[], Any]] | None = None,
+        **others: Any,
+    ) -> dict[str, list[Any]]:
+        """Train the parameters as `fit` of pykan 0.2.8 does; in place. Those that require no gradient stay.
+
+        Args:
+            dataset: tensors train_input and test_input `[n, n_0]`, train_label and test_label `[n, n_L]`, as
+                `create_dataset` gives them; all members of an ensemble learn them.
+            opt: "LBFGS" or "Adam".
+            steps: number of steps; one of LBFGS is up to 20 iterations.
+            log: steps between two updates of the progress bar, which is shown on a terminal only.
+            lamb: weight of the regularisation, lamb_l1 times the edges' sizes plus lamb_entropy times their entropy,
+                lamb_coef times the coefficients' sizes and lamb_coefdiff times the differences of neighbours.
+            update_grid: lay the knots over the samples every `stop_grid_update_step // grid_update_num` steps, from
+                `start_grid_update_step` to before `stop_grid_update_step`.
+            loss_fn: of prediction and label to a number; None for the mean squared error.
+            lr: learning rate; with Adam, 1 as in pykan is large.
+            batch: training samples a step, drawn anew by the model's seed, and as many test samples; -1 for all.
+            metrics: functions without arguments, called after each step.
+            others: pykan's further arguments, at their defaults only.
+
+        Returns:
+            One entry a step of train_loss and test_loss, square roots of the loss (RMSE without loss_fn), reg, and each
+            metric by its name. An entry is a number, in an ensemble an array `[s]`; train_loss and reg are those before
+            the step's update, test_loss and metrics those after it. See `kancli.training.pykan_fit`.
+
+        Raises:
+            ConfigError: values are not legal; the message lists all faults.
+            TypeError, ValueError: there is no such argument, or the dataset is not of this form.
+        """
+        given = {**locals()}
+        options = fit_options({name: given[name] for name in keys(FitOptions)}, others, metrics or ())
+        if not any(parameter.requires_grad for parameter in self.parameters()):
+            raise ValueError("fit: no parameter requires gradients; type model.requires_grad_(True)")
+        if options.update_grid and self.layers[0].standardise:
+            raise ConfigError(
+                ["update_grid=true: init standardises its bases over the samples; type update_grid=False"]
+            )
+        like, ends = self.layers[0].coef, (self.width[0], self.width[-1])
+        train, test = read_dataset(dataset, like, ends, own_loss=loss_fn is not None)
+        with progress_bar(options.steps) as show:
+
+            def on_step(step: int, entries: dict[str, Any]) -> None:
+                if step % options.log == 0:
+                    show(step, format_losses(entries))
+
+            curves = fit_like_pykan_(
+                self, train, test, options,
+                seeds=seeds_of(self.settings), eps=grid_eps(self.settings), first_step=self.steps_fitted,
+                loss_fn=loss_fn, metrics=metrics or (), on_step=on_step,
+            )  # fmt: skip
+        self.steps_fitted += options.steps
+        self.last_inputs = train.x.clone()
+        return curves
+
+    def refine(self, new_grid: int) -> KAN:
+        """A model with another number of grid intervals, and the coefficients closest to this one's splines.
+
+        The fit is by least squares at k + 1 points in each new interval, as that of `train.refine`.
+
+        Raises:
+            ConfigError: new_grid is not a legal number of intervals.
+        """
+        faults: list[str] = []
+        grid = read(Grid, {"size": new_grid}, "", faults)
+        if grid is None:
+            raise ConfigError([fault.replace("grid=", "new_grid=", 1) for fault in faults])
+        refined = copy.deepcopy(self)
+        refine_model_(refined, grid.size)
+        new = dataclasses.replace(self.settings.grid, size=grid.size)
+        refined.settings = dataclasses.replace(self.settings, grid=new)
+        return refined
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if (message := missing_method(name)) is not None:
+                raise AttributeError(message) from None
+            raise
 
     def stats(self, x: Tensor, level: str = "basic") -> dict[str, Any]:
         """The statistics that `stats.json` has, of the parameters as they are, trained or not.

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from kancli.runs.progress_bar import progress_bar
 from kancli.runs.terminal import unfiltered
 
 if TYPE_CHECKING:
@@ -28,19 +29,10 @@ def progress(activity: str) -> Iterator[None]:
 @contextlib.contextmanager
 def training_bar(steps: int) -> Iterator[Callable[[Row], None]]:
     """Show step, loss and time left on stderr if that is a terminal; yields the function that takes each row."""
-    if not sys.stderr.isatty():
-        yield lambda row: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    with progress_bar(steps) as show:
 
-    columns = TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}")
-    with Progress(*columns, TimeRemainingColumn(), console=Console(file=unfiltered(sys.stderr)), transient=True) as bar:
-        shown = bar.add_task("training", total=steps, loss="")
-
-        def show(row: Row) -> None:
+        def show_row(row: Row) -> None:
             losses = row.train_loss[row.train_loss.isfinite()]
-            text = f"loss {losses.double().log().mean().exp():.3g}" if len(losses) else ""
-            bar.update(shown, completed=row.step, loss=text)
+            show(row.step, f"loss {losses.double().log().mean().exp():.3g}" if len(losses) else "")
 
-        yield show
+        yield show_row

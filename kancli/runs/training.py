@@ -52,6 +52,11 @@ def seeds_of(settings: Settings) -> range:
     return range(settings.seed, settings.seed + settings.n_seeds)
 
 
+def grid_eps(settings: Settings) -> float:
+    """How evenly grid updates lay the knots: as the config's grid, where that adapts, else as pykan."""
+    return settings.grid.eps if settings.grid.adapts else PYKAN_EPS
+
+
 def train(
     model: KAN, settings: Settings, seeds: Sequence[int], hooks: Hooks, state: TrainingState | None = None
 ) -> tuple[KAN, Outcome, TrainingState]:
@@ -71,7 +76,7 @@ def train(
         settings.task.data(),
         settings.training,
         seeds=seeds,
-        eps=settings.grid.eps if settings.grid.adapts else PYKAN_EPS,
+        eps=grid_eps(settings),
         state=state,
         on_row=hooks.on_row,
         on_state=hooks.on_state,

@@ -17,7 +17,7 @@ from kancli.training.lbfgs import LBFGSSteps
 from kancli.training.objectives import DifferentialObjective, Objective, RegressionObjective
 from kancli.training.optimisers import optimiser
 from kancli.training.options import Train
-from kancli.training.parameters import ParameterRows, copy_members_, ensemble_copy
+from kancli.training.parameters import ParameterRows, copy_members_, ensemble_copy, store_members_
 from kancli.training.regularisation import Penalty
 from kancli.training.steps import GradientSteps, Progress, find_stops
 
@@ -119,7 +119,7 @@ class Engine:
         part = ensemble_copy(ensemble, members)
         x = self.data.train.x if isinstance(self.data, Regression) else self.data.collocation
         residuals = adapt_(part, x.to(part.layers[0].coef), eps)
-        self._store_model(part, members)
+        store_members_(ensemble, members, part)
         self.steps.reload()
         return residuals
 
@@ -161,12 +161,4 @@ class Engine:
         return DenseRegression if has_dense_pass(self.ensemble, self.penalty) else RegressionObjective
 
     def _store(self, objective: Objective) -> None:
-        self._store_model(objective.model, torch.tensor(objective.members, dtype=torch.long))
-
-    @torch.no_grad()
-    def _store_model(self, model: KAN, members: Tensor) -> None:
-        for whole, layer in zip(self.ensemble.layers, model.layers, strict=True):
-            for name, tensor in layer.named_parameters(recurse=False):
-                getattr(whole, name)[members] = tensor
-            if layer.per_input_knots:
-                whole.knots[members] = layer.knots
+        store_members_(self.ensemble, torch.tensor(objective.members, dtype=torch.long), objective.model)

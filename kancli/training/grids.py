@@ -13,8 +13,17 @@ from kancli.kan.grid_adaptation import adapt_grid_
 from kancli.kan.layer import KANLayer
 from kancli.kan.least_squares import pseudo_inverse
 from kancli.kan.network import KAN
+from kancli.training.parameters import copy_members_, ensemble_copy
 
 SAMPLES_AT_A_TIME = 2**14  # of all members, in an adaptation
+
+
+def refine_model_(model: KAN, grid: int) -> list[float]:
+    """`refine_` of a single model or an ensemble."""
+    ensemble = ensemble_copy(model)
+    residuals = refine_(ensemble, grid)
+    copy_members_(model, ensemble)
+    return residuals
 
 
 @torch.no_grad()

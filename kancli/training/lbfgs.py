@@ -41,7 +41,7 @@ class LBFGSSteps:
         self.make_objective, self.lr = make_objective, lr
         self.progress, self.target, self.store = progress, target, store
         self.objectives_of = {member: make_objective([member]) for member in members}
-        self.optimisers = {member: _optimiser(objective, lr) for member, objective in self.objectives_of.items()}
+        self.optimisers = {member: torch_optimiser(objective, lr) for member, objective in self.objectives_of.items()}
 
     @property
     def members(self) -> list[int]:
@@ -61,7 +61,7 @@ class LBFGSSteps:
         for member, old in self.objectives_of.items():
             objective = self.make_objective([member])
             objective.rba = old.rba
-            self.objectives_of[member], self.optimisers[member] = objective, _optimiser(objective, self.lr)
+            self.objectives_of[member], self.optimisers[member] = objective, torch_optimiser(objective, self.lr)
 
     def optimizer_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and plain values, named by member."""
@@ -85,7 +85,7 @@ class LBFGSSteps:
             stops = find_stops(objective, self.progress, number, now.loss, now.grads, self.target)
             losses.append(now.loss)
             if not stops:
-                _step(self.optimisers[member], objective, number)
+                step_(self.optimisers[member], objective, number)
                 objective.rba = now.rba
                 if not objective.rows.values.isfinite().all():
                     objective.rows.values.copy_(start)
@@ -98,7 +98,8 @@ class LBFGSSteps:
         return losses[0]
 
 
-def _optimiser(objective: Objective, lr: float) -> torch.optim.LBFGS:
+def torch_optimiser(objective: Objective, lr: float) -> torch.optim.LBFGS:
+    """torch's optimiser of an objective of one member, whose parameters it shares."""
     vector = nn.Parameter(objective.rows.values[0])  # shares its storage
     return torch.optim.LBFGS(
         [vector],
@@ -110,7 +111,8 @@ def _optimiser(objective: Objective, lr: float) -> torch.optim.LBFGS:
     )
 
 
-def _step(optimiser: torch.optim.LBFGS, objective: Objective, step: int) -> None:
+def step_(optimiser: torch.optim.LBFGS, objective: Objective, step: int) -> None:
+    """One step on the data of that number: up to 20 iterations, in place."""
     (vector,) = optimiser.param_groups[0]["params"]
 
     def closure() -> Tensor:

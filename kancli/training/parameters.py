@@ -38,6 +38,22 @@ def ensemble_copy(model: KAN, members: Tensor | None = None) -> KAN:
 
 
 @torch.no_grad()
+def store_members_(ensemble: KAN, members: Tensor, part: KAN) -> None:
+    """Copy the parameters and knots of some members into the whole ensemble; in place.
+
+    Args:
+        members: their indices in the ensemble, `[s]`.
+    """
+    for whole, layer in zip(ensemble.layers, part.layers, strict=True):
+        for name, tensor in layer.named_parameters(recurse=False):
+            getattr(whole, name)[members] = tensor
+        if layer.per_input_knots:
+            if not whole.per_input_knots:
+                whole.use_per_input_knots_()
+            whole.knots[members] = layer.knots
+
+
+@torch.no_grad()
 def copy_members_(target: KAN, source: KAN) -> None:
     """Copy parameters and knots of an ensemble into a model of the same width, of any grid; in place.
 
@@ -59,7 +75,7 @@ def copy_members_(target: KAN, source: KAN) -> None:
 
 
 class ParameterRows:
-    """The trained parameters of an ensemble, one row a member.
+    """The trained parameters of an ensemble, one row a member; those that require no gradient do not train.
 
     Args:
         model: an ensemble; its trained parameters become views of `values`.
@@ -72,7 +88,9 @@ class ParameterRows:
             (number, name)
             for number, layer in enumerate(model.layers)
             for name in NAMES
-            if getattr(layer, name) is not None and (only is None or name in only)
+            if (parameter := getattr(layer, name)) is not None
+            and parameter.requires_grad
+            and (only is None or name in only)
         ]
         sizes = [tensor.shape[1:].numel() for tensor in self.tensors()]
         ends = list(itertools.accumulate(sizes))

@@ -1,0 +1,96 @@
+"""What `KAN.fit` minimises: a loss of the caller's plus pykan's regularisation.
+
+Shapes: s members, n samples, i inputs, o outputs, P trained numbers of a member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from kancli.seeding import streams
+from kancli.tasks.task import Samples
+from kancli.training.objectives import Objective, batch_indices
+from kancli.training.parameters import ParameterRows
+from kancli.training.regularisation import Penalty
+
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+class FitObjective(Objective):
+    """The loss of a batch, plus lamb times the regularisation.
+
+    Args:
+        batch: number of samples of a step, drawn without replacement; None for all.
+        seeds: of the members, for the batches.
+        loss_fn: of prediction `[n, o]` and label to a number; None for the mean squared error.
+        lamb: weight of the regularisation.
+        penalty: the regularisation without that weight.
+
+    Attributes:
+        measures_reg: whether the regularisation is computed, which takes as long as the loss; with lamb it always is.
+        last_loss, last_reg: of the last evaluation, `[s]`.
+    """
+
+    def __init__(
+        self,
+        rows: ParameterRows,
+        members: Sequence[int],
+        train: Samples,
+        *,
+        batch: int | None,
+        seeds: Sequence[int],
+        loss_fn: LossFunction | None,
+        lamb: float,
+        penalty: Penalty,
+    ) -> None:
+        super().__init__(rows, members)
+        self.train, self.batch, self.seeds = train, batch, [seeds[member] for member in members]
+        self.loss_fn, self.lamb, self.penalty = loss_fn, lamb, penalty
+        self.measures_reg = False
+        self.last_loss = self.last_reg = rows.values.new_zeros(len(self.members))
+
+    def inputs(self, step: int) -> Tensor:
+        x, _ = self.batch_of(step)
+        return x if x.dim() > 2 else x.expand(len(self.members), *x.shape)
+
+    def batch_of(self, step: int) -> tuple[Tensor, Tensor]:
+        """Samples of a step: all, `[n, .]`, or each member's batch, `[s, batch, .]`."""
+        if self.batch is None:
+            return self.train.x, self.train.y
+        chosen = batch_indices(self.seeds, step, len(self.train.x), self.batch).to(self.train.x.device)
+        return self.train.x[chosen], self.train.y[chosen]
+
+    @torch.no_grad()
+    def test_loss(self, test: Samples, step: int) -> Tensor:
+        """Loss `[s]` of all test samples, or of as many of them as a batch has."""
+        x, y = test.x, test.y
+        if self.batch is not None and self.batch < len(x):
+            purpose = f"test batch of step {step}"
+            drawn = [stream.permutation(len(x))[: self.batch] for stream in streams(self.seeds, purpose)]
+            chosen = torch.stack([torch.from_numpy(indices) for indices in drawn]).to(x.device)
+            x, y = x[chosen], y[chosen]
+        return self._losses(self.model(x), y, is_batch=x.dim() > 2)
+
+    def _loss(self, step: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        x, y = self.batch_of(step)
+        if self.lamb or self.measures_reg:
+            output, reg = self.penalty.forward(self.model, x)
+        else:
+            output, reg = self.model(x), self.rows.values.new_zeros(len(self.members))
+        loss = self._losses(output, y, is_batch=x.dim() > 2)
+        self.last_loss, self.last_reg = loss.detach(), reg.detach()
+        return loss, loss + self.lamb * reg if self.lamb else loss, None
+
+    def _losses(self, output: Tensor, y: Tensor, *, is_batch: bool) -> Tensor:
+        """`[s]`; output `[s, n, o]`, y `[n, ...]`, or `[s, n, ...]` of members' own batches."""
+        if self.loss_fn is None:
+            return (output - y).square().mean((-2, -1))
+        labels = y if is_batch else [y] * len(output)
+        losses = [self.loss_fn(*pair) for pair in zip(output, labels, strict=True)]
+        if wrong := [loss for loss in losses if not isinstance(loss, Tensor) or loss.dim()]:
+            given = f"shape {list(wrong[0].shape)}" if isinstance(wrong[0], Tensor) else type(wrong[0]).__qualname__
+            raise TypeError(f"loss_fn returned {given}: allowed: a tensor of one number, such as a mean over samples")
+        return torch.stack(losses)
