@@ -196,6 +196,7 @@ def finish(folder: RunFolder, result: Result, figure_seconds: Mapping[str, float
         **ending,
         failed_verdicts=[verdict.name for verdict in failed],
         seconds=seconds,
+        **({} if result.trained is None else {"kernel": result.trained.outcome.kernel}),
         ladder=stage_hashes(folder.head["identity"], folder.tensor_hashes(), result.stats, folder.trained_hashes()),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -22,6 +23,7 @@ from kancli.runs.training import Hooks, seeds_of, train, with_training
 from kancli.runs.training_state import CURVES, FIT, MARKED, PARAMETERS, STATE, pack_state
 from kancli.training.result import Row, TrainingState
 
+LONG = 30.0  # seconds of training after which faster kernels are worth a line
 log = logging.getLogger("kancli")
 
 Bar = Callable[[int], AbstractContextManager[Callable[[Row], None]]]  # shows the rows of a training of so many steps
@@ -58,7 +60,10 @@ def train_and_record(
     folder.write_stats(result.stats)
     seconds = record_training(result, folder)
     folder.remove(STATE)
-    return result, {"training": float(outcome.curves.seconds[-1]), **seconds}
+    took = float(outcome.curves.seconds[-1])
+    if outcome.kernel == "torch" and took > LONG and importlib.util.find_spec("numba") is None:
+        log.warning("training took %.0f s; pip install '.[fast]' in the clone of kancli shortens it", took)
+    return result, {"training": took, **seconds}
 
 
 def record_training(result: Result, folder: RunFolder) -> dict[str, float]:

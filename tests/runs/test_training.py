@@ -33,6 +33,7 @@ def test_a_task_adds_its_files_to_those_of_a_run(trained):
     assert STATE not in names
     files = trained.json("run.json")["sha256"]["files"]
     assert {"training.csv", "trained.safetensors"} <= files.keys()
+    assert trained.json("run.json")["kernel"] == "torch", "of so short a training"
     before, after = (load_file(trained.folder / f"{name}.safetensors") for name in ("params", "trained"))
     assert before.keys() == after.keys()
     assert not torch.equal(before["layers.0.coef"], after["layers.0.coef"])
