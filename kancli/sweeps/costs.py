@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 STARTUP_SECONDS = 2.5  # to load torch
 # Measured on one processor, in seconds. A term is a basis function evaluated at one sample of one edge.
 JOB_SECONDS, EDGE_SECONDS, FIGURE_SECONDS, TERM_SECONDS = 7e-3, 4e-5, 0.5, 2e-8
+# The same of a step of training, without numba; an equation has derivatives by its inputs too.
+TRAINING_TERM_SECONDS, EQUATION_FACTOR = 5e-9, 8
 # Measured, in bytes on disk. An edge takes space in stats.json and edges.csv.
 JOB_BYTES, EDGE_BYTES, FIGURE_BYTES = 25_000, 900, 60_000
 
@@ -43,7 +45,15 @@ def _seconds(settings: Settings) -> float:
     terms = settings.inputs.count() * edges * (settings.k + 2)
     report = 0 if settings.stats.level == "none" else edges * EDGE_SECONDS
     figures = FIGURE_SECONDS * len(settings.figures.names)
-    return JOB_SECONDS + report * members**0.5 + TERM_SECONDS * terms * members + figures
+    return JOB_SECONDS + report * members**0.5 + TERM_SECONDS * terms * members + figures + _training_seconds(settings)
+
+
+def _training_seconds(settings: Settings) -> float:
+    if not settings.trains:
+        return 0.0
+    samples = settings.task.n_train * (EQUATION_FACTOR if settings.task.is_equation else 1)
+    terms = samples * _count_edges(settings) * (settings.k + 2) * settings.n_seeds
+    return (settings.training.steps or 0) * terms * TRAINING_TERM_SECONDS
 
 
 def _bytes(settings: Settings) -> int:

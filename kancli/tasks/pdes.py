@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from kancli.schema import REQUIRED, Choice, key
 from kancli.tasks.catalogue import STUDY
@@ -67,6 +68,7 @@ EQUATIONS = {
 class Equation(Task):
     """A partial differential equation, whose residual and border values are learned."""
 
+    is_equation: ClassVar[bool] = True
     name: str = key(REQUIRED, Choice(tuple(EQUATIONS)), "which equation")
     rba: str = key(
         "detached",
