@@ -64,7 +64,7 @@ def test_edges_that_are_off():
 
 
 def test_bits_do_not_depend_on_threads():
-    data, train, before = regression(n=3000), Train(optimizer="adam", steps=3, compile="false"), torch.get_num_threads()
+    data, train, before = regression(n=3000), Train(optimizer="adam", steps=3, compile=False), torch.get_num_threads()
     rows = []
     for threads in (1, 3):
         torch.set_num_threads(threads)
