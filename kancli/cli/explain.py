@@ -10,7 +10,9 @@ from kancli.cli.arguments import epilog
 from kancli.cli.spinner import progress
 from kancli.errors import ConfigError
 from kancli.runs import signals
+from kancli.schema import keys
 from kancli.spelling import show
+from kancli.stats.options import Verdicts
 from kancli.synonyms import nearest
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ def _lines_of(words: list[str], presets: Presets) -> tuple[list[Table | str], di
     """What to print, and the document of --json."""
     if len(words) == 1 and words[0] in CHAPTERS:
         return CHAPTERS[words[0]]()
+    if len(words) == 1 and words[0] in keys(Verdicts):  # experiment=off_grid is a preset, off_grid the verdict
+        return _definition(words[0], presets)
     overrides = [_with_group(word, presets) for word in words]
     if len(overrides) == 1 and overrides[0].startswith("task="):
         return _task(overrides[0], presets)

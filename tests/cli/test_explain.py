@@ -91,6 +91,7 @@ def test_explain_takes_the_bare_name_of_a_preset(kan_run, words, same):
     ("name", "part"),
     [
         ("spline_inert", "share of the spline branches"),
+        ("off_grid", "most values off the grid"),
         ("spline_share", "sum of the spline branches' variances"),
         ("effective_rank", "sum of eigenvalues"),
         ("ntk", "ntk.trace"),
