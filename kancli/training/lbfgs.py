@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from kancli.training.divergence import locate
-from kancli.training.objectives import Objective
+from kancli.training.objectives import Evaluation, Objective
 from kancli.training.steps import Progress, find_stops
 
 HISTORY, TOLERANCE = 10, 1e-32
@@ -111,16 +111,18 @@ def torch_optimiser(objective: Objective, lr: float) -> torch.optim.LBFGS:
     )
 
 
-def step_(optimiser: torch.optim.LBFGS, objective: Objective, step: int) -> None:
-    """One step on the data of that number: up to 20 iterations, in place."""
+def step_(optimiser: torch.optim.LBFGS, objective: Objective, step: int) -> Evaluation:
+    """One step on the data of that number: up to 20 iterations, in place. Returns the last evaluation."""
     (vector,) = optimiser.param_groups[0]["params"]
+    evaluations: list[Evaluation] = []
 
     def closure() -> Tensor:
-        now = objective.evaluate(step)
-        vector.grad = now.grads[0]
-        return now.total[0]
+        evaluations[:] = [objective.evaluate(step)]
+        vector.grad = evaluations[0].grads[0]
+        return evaluations[0].total[0]
 
     optimiser.step(closure)  # pyright: ignore[reportArgumentType]
+    return evaluations[0]
 
 
 def save_optimiser(optimiser: torch.optim.LBFGS) -> tuple[dict[str, Tensor], dict[str, Any]]:

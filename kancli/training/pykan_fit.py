@@ -21,7 +21,7 @@ from kancli.kan.modes import standard_modes
 from kancli.kan.network import KAN
 from kancli.tasks.task import Regression, Samples
 from kancli.training.divergence import locate
-from kancli.training.kernels import use_compiled
+from kancli.training.kernels import has_dense_pass, use_compiled
 from kancli.training.lbfgs import step_, torch_optimiser
 from kancli.training.optimisers import Adam
 from kancli.training.options import Train
@@ -30,6 +30,7 @@ from kancli.training.pykan_objective import FitObjective, LossFunction
 from kancli.training.pykan_options import ALL, CURVES, FitOptions
 from kancli.training.regularisation import Penalty
 
+ITERATIONS = 20  # of a step of LBFGS, about an evaluation each
 Metric = Callable[[], Any]
 
 
@@ -66,11 +67,11 @@ def fit_like_pykan_(
         and the values of each metric by its name. An entry is a number of numpy, in an ensemble an array `[s]`.
     """
     with standard_modes():
-        run = _Run(model, train, options, seeds, eps, loss_fn)
+        run = _Run(model, train, test, options, seeds, eps, loss_fn)
         curves: dict[str, list[Any]] = {name: [] for name in (*CURVES, *(metric.__name__ for metric in metrics))}
         try:
             for number in range(options.steps):
-                entries = run.step(number, first_step + number, test)
+                entries = run.step(number, first_step + number)
                 if metrics:
                     run.write_to(model)
                     entries |= {metric.__name__: _plain(metric()) for metric in metrics}
@@ -90,6 +91,7 @@ class _Run:
         self,
         model: KAN,
         train: Samples,
+        test: Samples,
         options: FitOptions,
         seeds: Sequence[int],
         eps: float,
@@ -99,16 +101,16 @@ class _Run:
         self.options, self.eps = options, eps
         members = list(range(len(seeds)))
         parts = [members] if options.opt == "Adam" else [[member] for member in members]
-        self.parts = [_Part(self.ensemble, part, train, options, seeds, loss_fn) for part in parts]
+        self.parts = [_Part(self.ensemble, part, train, test, options, seeds, loss_fn) for part in parts]
 
-    def step(self, number: int, stream_step: int, test: Samples) -> dict[str, Any]:
+    def step(self, number: int, stream_step: int) -> dict[str, Any]:
         """Make a step; the entries of the curves."""
         entries = []
         for part in self.parts:
             if self.options.updates_grid(number):
                 part.update_grid(stream_step, self.eps)
             loss, reg = part.step(number, stream_step, is_last=number == self.options.steps - 1)
-            entries.append((loss.sqrt(), part.objective.test_loss(test, stream_step).sqrt(), reg))
+            entries.append((loss.sqrt(), part.test_loss(stream_step).sqrt(), reg))
         curves = (torch.cat(values).cpu().numpy() for values in zip(*entries, strict=True))
         return {name: values[0] if self.is_single else values for name, values in zip(CURVES, curves, strict=True)}
 
@@ -123,8 +125,9 @@ class _Part:
     """Members that one optimiser trains: all of them by Adam, one by LBFGS.
 
     Attributes:
-        objective: by torch.
-        compiled: the same without regularisation by numba's kernels; None where they save no time.
+        train, test: objectives by automatic differentiation.
+        fast_train: the same without regularisation, several times faster; None where there is none.
+        fast_test: None where it is no faster than `test`.
     """
 
     def __init__(
@@ -132,6 +135,7 @@ class _Part:
         ensemble: KAN,
         members: list[int],
         train: Samples,
+        test: Samples,
         options: FitOptions,
         seeds: Sequence[int],
         loss_fn: LossFunction | None,
@@ -139,49 +143,61 @@ class _Part:
         self.members, self.n_members = members, ensemble.n_members or 1
         self.model = ensemble_copy(ensemble, torch.tensor(members))
         self.rows = ParameterRows(self.model, None)
-        batch = None if options.batch == ALL or options.batch >= len(train.x) else options.batch
-        weights = (options.lamb_l1, options.lamb_entropy, options.lamb_coef, options.lamb_coefdiff)
-        self.objective = FitObjective(
-            self.rows, members, train,
-            batch=batch, seeds=seeds, loss_fn=loss_fn, lamb=options.lamb, penalty=Penalty(1.0, *weights),
-        )  # fmt: skip
+        shared = {"batch": None if options.batch == ALL else options.batch, "seeds": seeds}
+        penalty = Penalty(1.0, options.lamb_l1, options.lamb_entropy, options.lamb_coef, options.lamb_coefdiff)
+        minimised = {"loss_fn": loss_fn, "lamb": options.lamb, "penalty": penalty}
+        self.train, self.test = (
+            FitObjective(self.rows, members, samples, **shared, **minimised) for samples in (train, test)
+        )
+        self.fast_train, self.fast_test = None, None
+        if loss_fn is None and not options.lamb and not options.update_grid:
+            self._set_fast_objectives(train, test, options, shared)
         if options.opt == "Adam":
             self.optimiser = Adam(options.lr)
         else:
-            self.optimiser = torch_optimiser(self.objective, options.lr)
-        self.compiled = None
-        if options.opt == "Adam" and loss_fn is None and not options.lamb and not options.update_grid:
-            data, keys = Regression(train, None, None), Train(optimizer="adam", steps=options.steps, batch=batch)
-            if use_compiled(self.model, data, keys, None, None):
-                from kancli.training.compiled import CompiledRegression  # loads numba
-
-                self.compiled = CompiledRegression(self.rows, members, data, batch=batch, seeds=seeds, penalty=None)
+            self.optimiser = torch_optimiser(self.train, options.lr)
         self.stopped = torch.zeros(len(members), dtype=torch.bool)
+
+    def _set_fast_objectives(self, train: Samples, test: Samples, options: FitOptions, shared: dict[str, Any]) -> None:
+        data = Regression(train, None, None)
+        n_evaluations = options.steps * (1 if options.opt == "Adam" else ITERATIONS)
+        compiled = use_compiled(self.model, data, Train(steps=n_evaluations, batch=shared["batch"]), None, None)
+        if compiled:
+            from kancli.training.compiled import CompiledRegression as Fast  # loads numba
+        elif has_dense_pass(self.model, None):
+            from kancli.training.dense import DenseRegression as Fast
+        else:
+            return
+        self.fast_train = Fast(self.rows, self.members, data, **shared, penalty=None)
+        if compiled:
+            self.fast_test = Fast(self.rows, self.members, Regression(test, None, None), **shared, penalty=None)
+
+    def test_loss(self, step: int) -> Tensor:
+        """Loss on the test samples of a step, `[s]`."""
+        return self.test.loss(step) if self.fast_test is None else self.fast_test.evaluate(step).loss
 
     def update_grid(self, step: int, eps: float) -> None:
         """Lay the knots over the batch of a step."""
         for layer in self.model.layers:
             if not layer.per_input_knots:
                 layer.use_per_input_knots_()
-        adapt_grid_(self.model, self.objective.inputs(step), eps=eps, rule="pykan")
+        adapt_grid_(self.model, self.train.inputs(step), eps=eps, rule="pykan")
 
     def step(self, number: int, stream_step: int, *, is_last: bool) -> tuple[Tensor, Tensor]:
         """Make a step; loss and regularisation, `[s]` each."""
-        before, grads = self.rows.values.clone(), None
-        self.objective.measures_reg = is_last
+        before = self.rows.values.clone()
+        self.train.measures_reg = is_last
+        objective = self.train if is_last or self.fast_train is None else self.fast_train
         if isinstance(self.optimiser, Adam):
-            compiled = None if is_last else self.compiled
-            now = (compiled or self.objective).evaluate(stream_step)
-            loss, grads = now.loss, now.grads
-            self.optimiser.update_(self.rows.values, grads)
+            now = objective.evaluate(stream_step)
+            self.optimiser.update_(self.rows.values, now.grads)
         else:
-            step_(self.optimiser, self.objective, stream_step)
-            loss = self.objective.last_loss
-        self._put_back(before, number, stream_step, loss, grads)
-        return loss, self.objective.last_reg
+            now = step_(self.optimiser, objective, stream_step)
+        self._put_back(before, number, stream_step, now.loss, now.grads)
+        return now.loss, self.train.last_reg
 
     @torch.no_grad()
-    def _put_back(self, before: Tensor, number: int, stream_step: int, loss: Tensor, grads: Tensor | None) -> None:
+    def _put_back(self, before: Tensor, number: int, stream_step: int, loss: Tensor, grads: Tensor) -> None:
         """Restore the parameters of members that a step has made useless; `before` are theirs, `[s, P]`."""
         failed = ~(loss.isfinite() & self.rows.values.isfinite().all(-1))
         if not failed.any():
@@ -189,7 +205,7 @@ class _Part:
         self.rows.values[failed] = before[failed]
         for member in (failed.cpu() & ~self.stopped).nonzero().flatten().tolist():
             self.stopped[member] = True
-            stop = locate(self.objective, member, stream_step, float(loss[member]), grads)
+            stop = locate(self.train, member, stream_step, float(loss[member]), grads)
             where = "" if stop.tensor is None else f" (layers.{stop.layer}.{stop.tensor})"
             which = f"member {self.members[member]}: " if self.n_members > 1 else ""
             warnings.warn(

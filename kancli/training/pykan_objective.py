@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from kancli.seeding import streams
 from kancli.tasks.task import Samples
 from kancli.training.objectives import Objective, batch_indices
 from kancli.training.parameters import ParameterRows
@@ -31,14 +30,14 @@ class FitObjective(Objective):
 
     Attributes:
         measures_reg: whether the regularisation is computed, which takes as long as the loss; with lamb it always is.
-        last_loss, last_reg: of the last evaluation, `[s]`.
+        last_reg: of the last evaluation, `[s]`.
     """
 
     def __init__(
         self,
         rows: ParameterRows,
         members: Sequence[int],
-        train: Samples,
+        samples: Samples,
         *,
         batch: int | None,
         seeds: Sequence[int],
@@ -47,10 +46,11 @@ class FitObjective(Objective):
         penalty: Penalty,
     ) -> None:
         super().__init__(rows, members)
-        self.train, self.batch, self.seeds = train, batch, [seeds[member] for member in members]
+        self.samples, self.seeds = samples, [seeds[member] for member in members]
+        self.batch = batch if batch is not None and batch < len(samples.x) else None
         self.loss_fn, self.lamb, self.penalty = loss_fn, lamb, penalty
         self.measures_reg = False
-        self.last_loss = self.last_reg = rows.values.new_zeros(len(self.members))
+        self.last_reg = rows.values.new_zeros(len(self.members))
 
     def inputs(self, step: int) -> Tensor:
         x, _ = self.batch_of(step)
@@ -59,19 +59,15 @@ class FitObjective(Objective):
     def batch_of(self, step: int) -> tuple[Tensor, Tensor]:
         """Samples of a step: all, `[n, .]`, or each member's batch, `[s, batch, .]`."""
         if self.batch is None:
-            return self.train.x, self.train.y
-        chosen = batch_indices(self.seeds, step, len(self.train.x), self.batch).to(self.train.x.device)
-        return self.train.x[chosen], self.train.y[chosen]
+            return self.samples.x, self.samples.y
+        x, y = self.samples.x, self.samples.y
+        chosen = batch_indices(self.seeds, step, len(x), self.batch).to(x.device)
+        return x[chosen], y[chosen]
 
     @torch.no_grad()
-    def test_loss(self, test: Samples, step: int) -> Tensor:
-        """Loss `[s]` of all test samples, or of as many of them as a batch has."""
-        x, y = test.x, test.y
-        if self.batch is not None and self.batch < len(x):
-            purpose = f"test batch of step {step}"
-            drawn = [stream.permutation(len(x))[: self.batch] for stream in streams(self.seeds, purpose)]
-            chosen = torch.stack([torch.from_numpy(indices) for indices in drawn]).to(x.device)
-            x, y = x[chosen], y[chosen]
+    def loss(self, step: int) -> Tensor:
+        """Loss on the samples of a step, `[s]`."""
+        x, y = self.batch_of(step)
         return self._losses(self.model(x), y, is_batch=x.dim() > 2)
 
     def _loss(self, step: int) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -81,7 +77,7 @@ class FitObjective(Objective):
         else:
             output, reg = self.model(x), self.rows.values.new_zeros(len(self.members))
         loss = self._losses(output, y, is_batch=x.dim() > 2)
-        self.last_loss, self.last_reg = loss.detach(), reg.detach()
+        self.last_reg = reg.detach()
         return loss, loss + self.lamb * reg if self.lamb else loss, None
 
     def _losses(self, output: Tensor, y: Tensor, *, is_batch: bool) -> Tensor:

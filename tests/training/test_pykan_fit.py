@@ -62,7 +62,7 @@ def test_the_compiled_kernels_give_the_same_curves(monkeypatch):
 
 def test_the_function_of_the_loss_takes_prediction_and_label():
     curves = fit(kan(), ADAM, loss_fn=lambda prediction, label: ((prediction - label) ** 2).mean())
-    assert curves == fit(kan(), ADAM)
+    np.testing.assert_allclose(curves["train_loss"], fit(kan(), ADAM)["train_loss"], rtol=1e-9)
     doubled = fit(kan(), dataclasses.replace(ADAM, steps=1), loss_fn=lambda a, b: 2 * ((a - b) ** 2).mean())
     assert doubled["train_loss"][0] ** 2 == pytest.approx(2 * curves["train_loss"][0] ** 2)
 
