@@ -59,7 +59,7 @@ def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override
         if fault := _bounds_message(text):
             faults.append(fault)
             continue
-        text = _quote_formulas(text)
+        text = _quote(text)
         try:
             (override,) = parser.parse_overrides([text])
         except HydraException:
@@ -74,12 +74,15 @@ def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override
     return parsed
 
 
-def _quote_formulas(text: str) -> str:
-    """A word with its formulas in quotes, which Hydra's grammar needs around brackets and powers.
+def _quote(text: str) -> str:
+    """A word with its formulas and refinements in quotes, which Hydra's grammar needs around brackets, powers, commas.
 
-    task=exp(x)+y^2 is task='exp(x)+y^2', and task=f1,max(x,y) is task=f1,'max(x,y)'.
+    task=exp(x)+y^2 is task='exp(x)+y^2', task=f1,max(x,y) is task=f1,'max(x,y)', and train.refine=500:6,1000:9 is
+    train.refine='500:6,1000:9'.
     """
     key, equals, value = text.partition("=")
+    if key.lstrip("+") == "train.refine" and re.fullmatch(r"\d+:\d+(,\d+:\d+)+", value):
+        return f"{key}='{value}'"
     if key.lstrip("+") not in FORMULA_KEYS or HYDRA_FUNCTION.match(value) or set(value) & set("'\"[]{}$\\"):
         return text
     parts, depth = [""], 0

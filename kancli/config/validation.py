@@ -6,6 +6,7 @@ Imports neither numpy nor torch.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from kancli.stats.options import FirstSamples, Ntk, Quantiles, Stats, Verdicts
 from kancli.synonyms import ABSENT, SYNONYMS, nearest
 from kancli.tasks.kinds import TASKS, TrainingSamples, inputs_with_task
 from kancli.tasks.task import Task
-from kancli.training.options import Train
+from kancli.training.options import Train, read_refinements
 
 ITEM_BYTES = {"float32": 4, "float64": 8}
 MANTISSA = {"float32": 24, "float64": 53}
@@ -273,7 +274,7 @@ def _cross_checks(settings: Settings) -> list[str]:
 def _training_faults(settings: Settings) -> list[str]:
     """A line for each key of training and its figures that has nothing to train."""
     if settings.task.exists:
-        return []
+        return _training_conflicts(settings)
     faults, given = [], vars(settings.train)
     if settings.train.optimizer != "none":
         defaults = vars(Train())
@@ -281,6 +282,19 @@ def _training_faults(settings: Settings) -> list[str]:
     if settings.figures.names and all(name in OF_TRAINING for name in settings.figures.names):
         faults.append(f"figures={show(list(settings.figures.names))}")
     return [f"{' '.join(faults)}: without a task nothing is trained; add one, such as task=f2"] if faults else []
+
+
+def _training_conflicts(settings: Settings) -> list[str]:
+    faults, train = [], settings.train
+    if train.refine is not None:
+        grids = [settings.grid.size, *(grid for _, grid in read_refinements(train.refine))]
+        if any(finer <= coarse for coarse, finer in itertools.pairwise(grids)):
+            faults.append(
+                f"train.refine={train.refine}: allowed: each grid finer than the one before, first {grids[0]}"
+            )
+    if train.compile is True and importlib.util.find_spec("numba") is None:
+        faults.append("train.compile=true: needs numba: pip install '.[fast]' in the clone of kancli")
+    return faults
 
 
 def run_size(settings: Settings) -> RunSize:

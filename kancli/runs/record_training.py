@@ -61,6 +61,8 @@ def train_and_record(
     seconds = record_training(result, folder)
     folder.remove(STATE)
     took = float(outcome.curves.seconds[-1])
+    if outcome.kernel == "torch" and settings.train.compile is True:
+        log.warning("train.compile=true: no kernel trains this network in this way; torch did")
     if outcome.kernel == "torch" and took > LONG and importlib.util.find_spec("numba") is None:
         log.warning("training took %.0f s; pip install '.[fast]' in the clone of kancli shortens it", took)
     return result, {"training": took, **seconds}

@@ -62,7 +62,7 @@ class Train:
     )
     lr: float | None = key(
         None,
-        Optional(Real(low=0, low_open=True)),
+        Optional(Real(low=0, high=1e6, low_open=True)),
         "learning rate; null: 0.001 for adam and adamw, 0.01 for sgd, 1 for lbfgs",
     )
     steps: int | None = key(None, Optional(Integer(1, 10**9)), "steps; null: 2000, for an equation 5000, with lbfgs 50")

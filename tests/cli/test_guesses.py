@@ -25,6 +25,8 @@ GUESSES = [
     (["lr=0.1"], "did you mean train.lr?"),
     (["epochs=3"], "did you mean train.steps?"),
     (["loss=l1"], "mean squared error"),
+    (["task=f1", "width=in-out", "train.refine=5:3"], "each grid finer than the one before, first 5"),
+    (["task=f1", "width=in-out", "train.lr=1e300"], "allowed: finite number, > 0 and <= 1e+06"),
     (["dtype=double"], "did you mean float64?"),
     (["plot"], "did you mean draw?"),
     (["linear"], "did you mean init=linear?"),

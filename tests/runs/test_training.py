@@ -240,3 +240,18 @@ def test_the_page_tells_of_training(kan_run, trained, tmp_path):
     entry = trained.json("stats.json")["training"]
     assert "trained on f2: exp(sin(pi*x)+y^2)" in page
     assert f"loss {entry['first_train_loss']:.3g} to {entry['train_loss']:.3g}" in page
+
+
+def test_refinements_are_one_value(kan_run):
+    done = kan_run(*WORDS, "train.refine=5:8,10:12")
+    assert done.code == 0, done.err
+    trained = load_file(done.folder / "trained.safetensors")
+    assert trained["layers.0.coef"].shape == (2, 3, 15)
+    assert done.json("run.json")["config"]["train"]["refine"] == "5:8,10:12"
+
+
+def test_a_network_without_a_kernel_is_trained_by_torch_and_said_so(kan_run):
+    done = kan_run(*WORDS, "train.compile=true", "k=0")
+    assert done.code == 0
+    assert "train.compile=true: no kernel trains this network" in done.err
+    assert done.json("run.json")["kernel"] == "torch"
