@@ -1,5 +1,6 @@
 """Each figure of one fixed run equals its record in `tests/golden/figures.json`; `--rewrite-golden` rewrites it."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -8,12 +9,13 @@ from matplotlib.text import Text
 
 from kancli.config.validation import validate
 from kancli.figures import compare, render, sweep
-from kancli.figures.data import FigureData
+from kancli.figures.data import FigureData, Fit, TrainingData
 from kancli.figures.options import NAMES, FigureOptions
 from kancli.runs import experiment
 from kancli.runs.build import laws_of
 from kancli.stats.verdicts import Verdict
 from kancli.sweeps.verdict_tables import verdict_tables
+from kancli.training.curves import Curves
 from tests.figures.drawing import differences, differences_from_golden, drawn_data
 
 CONFIG = {"width": [2, 4, 3, 1], "n_seeds": 2, "dtype": "float64", "stats": {"level": "full", "ntk": {"n": 20}}}
@@ -22,7 +24,16 @@ CONFIG = {"width": [2, 4, 3, 1], "n_seeds": 2, "dtype": "float64", "stats": {"le
 def figure_data(**config):
     result = experiment.compute(validate({**CONFIG, **config}))
     laws = laws_of(result.settings, result.model)
-    return FigureData(result.figure_model, result.ranges, result.stats, result.activations, laws)
+    data = FigureData(result.figure_model, result.ranges, result.stats, result.activations, laws)
+    return dataclasses.replace(data, training=training_data(data))
+
+
+def training_data(trained):
+    steps = np.arange(0, 40, 10)
+    losses = np.outer(1 / (1.0 + steps), [1.0, 2.0])
+    curves = Curves(steps, 0.1 * steps, {"train_loss": losses, "test_loss": 2 * losses, "rel_l2": np.sqrt(losses)})
+    x = np.array([[a, b] for a in (0.0, 1.0, 2.0) for b in (0.0, 1.0)])
+    return TrainingData("f1: x*y", curves, Fit(x, x[:, :1] * x[:, 1:], x[:, :1]), trained)
 
 
 def verdict(name, value):

@@ -11,7 +11,7 @@ from scipy import stats
 from kancli.figures import propagation, render
 from kancli.figures.activations import sample_layer
 from kancli.figures.data import DepthProfile, FigureData, NothingToDrawError
-from kancli.figures.options import NAMES, FigureOptions
+from kancli.figures.options import OF_START, FigureOptions
 from kancli.figures.panels import make_panels, set_log_scale
 from kancli.figures.style import PALETTES
 from kancli.figures.symmetry import correlations
@@ -269,7 +269,7 @@ def test_extreme_runs_can_be_plotted(config, style):
     """Flat, huge and non-finite activations, one node, twenty layers."""
     data = make_data(stats={"level": "full", "ntk": {"n": 10}}, **config)
     options = FigureOptions(style=style)
-    for name in NAMES:
+    for name in OF_START:
         try:
             figure = render.plot(name, data, options)
         except NothingToDrawError:
@@ -284,7 +284,7 @@ def test_figures_without_data_are_skipped_with_a_warning(kan_run):
     assert outcome.code == 0
     assert outcome.err == "kan-run: figures=spectrum: the kernel was not measured; take stats=full\n"
     written = {path.name for path in (outcome.folder / "figures").iterdir()}
-    assert written == {f"{name}.png" for name in NAMES if name != "spectrum"}
+    assert written == {f"{name}.png" for name in OF_START if name != "spectrum"}
     several = kan_run("figures=propagation", "figures.format=[svg,pdf]", "figures.style=dark")
     assert {path.name for path in (several.folder / "figures").iterdir()} == {"propagation.svg", "propagation.pdf"}
 
