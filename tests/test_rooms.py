@@ -24,8 +24,9 @@ MAY_IMPORT = {
     "sweeps": BELOW_NOTEBOOK,
     "notebook": BELOW_NOTEBOOK,
     "compare": BELOW_REPORTS,
-    "report": BELOW_REPORTS,
-    "cli": [*BELOW_REPORTS, "notebook", "compare", "report"],
+    "ranking": BELOW_REPORTS,
+    "report": [*BELOW_REPORTS, "ranking"],
+    "cli": [*BELOW_REPORTS, "notebook", "compare", "ranking", "report"],
 }
 AT_THE_TOP = {*GROUND, "notebook", "__init__", "__main__"}
 

@@ -172,7 +172,7 @@ def chapter(name: str, presets: Presets) -> str:
         )
     if name in MORE:
         parts.append(MORE[name])
-    return "\n".join(_wrap(line) for line in "\n\n".join(parts).split("\n"))
+    return "\n".join(wrap(line) for line in "\n\n".join(parts).split("\n"))
 
 
 def _chapter_of(key: LegalKey) -> str:
@@ -211,7 +211,7 @@ def describe_keys(keys: Iterable[LegalKey]) -> Iterator[str]:
 def describe_facts(facts: Mapping[str, str]) -> Iterator[str]:
     """A line for each fact by its heading, wrapped."""
     column = max(map(len, facts)) + 2
-    yield from (_wrap(f"{heading:<{column}}{text}") for heading, text in facts.items())
+    yield from (wrap(f"{heading:<{column}}{text}") for heading, text in facts.items())
 
 
 def _verbs() -> Iterator[str]:
@@ -222,7 +222,7 @@ def _verbs() -> Iterator[str]:
         yield f"  {f'{name} {verb.arguments}':<30}{verb.summary}"
 
 
-def _wrap(line: str) -> str:
+def wrap(line: str) -> str:
     """Wrap a long line; it continues in the column of its text."""
     if len(line) <= WIDTH:
         return line

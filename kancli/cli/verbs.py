@@ -24,6 +24,7 @@ VERBS = {
     "resume": Verb("SWEEP|RUN", "finish a sweep's jobs, or a run's training"),
     "collect": Verb("SWEEP ...", "write one table over one or more sweeps"),
     "compare": Verb("RUN|SWEEP|PRESET ...", "compare runs side by side in a table and a figure"),
+    "rank": Verb("SWEEP ...", "rank initialisations over tasks, with intervals"),
     "report": Verb("DIR", "write a sweep or a run as one HTML page"),
     "help": Verb("[CHAPTER|VERB]", "one screen of help, a chapter, or a verb's arguments"),
 }

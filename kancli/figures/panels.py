@@ -57,11 +57,12 @@ def make_panels(
     for number in range(count):
         x, y = number % n_columns * width + left, (n_rows - 1 - number // n_columns) * height + bottom
         box = x / size[0], y / size[1], (width - left - right) / size[0], (height - bottom - top) / size[1]
-        all_axes.append(_add_panel(figure, box, palette))
+        all_axes.append(add_panel(figure, box, palette))
     return figure, all_axes
 
 
-def _add_panel(figure: Figure, box: tuple[float, float, float, float], palette: Palette) -> Axes:
+def add_panel(figure: Figure, box: tuple[float, float, float, float], palette: Palette) -> Axes:
+    """Add an empty panel to a figure; `box` is its left, bottom, width and height as shares of the figure's size."""
     axes = figure.add_axes(box, facecolor=palette.paper)
     axes.tick_params(which="both", colors=palette.ink, labelsize=8)
     for axis in (axes.xaxis, axes.yaxis):

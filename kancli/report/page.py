@@ -16,6 +16,7 @@ from kancli.errors import ConfigError, one_line
 from kancli.report import images, sections, tables
 from kancli.report.data import page_data
 from kancli.report.environment import environment
+from kancli.report.ranking import ranking_section
 from kancli.runs.training_summary import training_lines
 from kancli.sweeps.reader import RunsFolder
 
@@ -87,6 +88,7 @@ def _sweep_sections(runs: RunsFolder, base: str, data: Mapping[str, Any]) -> lis
     return [
         Section("Plan", "plan.html", sections.plan(runs)),
         Section("Failures", "failures.html", sections.failures(runs.rows, base)),
+        Section("Ranking", "ranking.html", ranking_section(runs.folder)),
         Section("Results", "results.html", tables.results(data)),
         Section("Main effects", "effects.html", tables.effects(runs.rows, data["shown"])),
         Section("Figures", "figures.html", _figures(runs, base)),

@@ -20,11 +20,12 @@ CALLS = {
     "draw": (["latest", "figures=activations"], ["files"]),
     "check": (["latest"], None),
     "bless": (["latest", "-o", "b.json"], ["files"]),
-    "diff": (["latest", "latest"], ["runs", "inputs", "config", "environment", "rungs", "statistics"]),
+    "diff": (["latest", "latest"], ["runs", "inputs", "task", "config", "environment", "rungs", "statistics"]),
     "rerun": (["latest", "stats=none"], ["folder", "status", "identity", "stats"]),
     "resume": (["multirun/m"], None),
     "collect": (["outputs", "-o", "table"], None),
     "compare": (["latest", "latest~1", "-o", "both"], ["files", "columns"]),
+    "rank": (["multirun/m"], ["files", "ranking"]),
     "report": (["multirun/m"], ["files"]),
     "help": (["init"], ["text"]),
     "ls": ([], None),
@@ -34,7 +35,8 @@ CALLS = {
 
 @pytest.mark.slow
 def test_every_verb_has_a_document(kan_run, runs):
-    assert kan_run("-m", "seed=1,2", "hydra.sweep.dir=multirun/m").code == 0
+    words = ["init=baseline,glorot", "seed=1,2", "task=f1", "width=in-2-out", "train.steps=2", "task.n=50"]
+    assert kan_run("-m", *words, "hydra.sweep.dir=multirun/m").code == 0
     assert CALLS.keys() == VERBS.keys()
     for verb, (words, keys) in CALLS.items():
         outcome = kan_run(verb, *words, "--json")

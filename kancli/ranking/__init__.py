@@ -1,0 +1,1 @@
+"""The ranking of initialisations over tasks: `kan-run rank`."""

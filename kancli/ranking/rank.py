@@ -1,0 +1,110 @@
+"""Rank the initialisations of some outcomes: each metric by task, over all runs, and over tasks as blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kancli.errors import ConfigError
+from kancli.ranking import bootstrap
+from kancli.ranking.blocks import Block, make_blocks
+from kancli.ranking.bootstrap import Estimate
+from kancli.ranking.options import HELD_OUT_FIRST, METRICS, RankOptions
+from kancli.ranking.outcomes import Outcomes
+from kancli.ranking.over_tasks import exp, rank_over_tasks
+from kancli.ranking.result import MetricRanking, Ranking, TaskRanking, TaskRatio
+from kancli.ranking.words import make_remarks, make_sentence
+from kancli.spelling import show
+from kancli.synonyms import nearest
+
+SCHEMA = 1
+DEFAULT_BASELINE = "baseline"
+
+
+def rank(outcomes: Outcomes, options: RankOptions) -> Ranking:
+    """Rank the schemes by every metric that was measured.
+
+    Raises:
+        ConfigError: there is one scheme only, no run of the baseline, or no value of the metric.
+    """
+    schemes = _schemes(outcomes, options)
+    metrics = {}
+    for metric in METRICS:
+        if blocks := make_blocks(outcomes.networks, schemes, metric):
+            metrics[metric] = _rank_metric(blocks, schemes, outcomes.singular, options.rope)
+    shown = _shown_metric(metrics, outcomes, options)
+    return Ranking(
+        schema=SCHEMA,
+        baseline=schemes[0],
+        metric=shown,
+        rope=options.rope,
+        networks=len(outcomes.networks),
+        lost=sum(network.is_lost for network in outcomes.networks),
+        incomplete=outcomes.n_incomplete,
+        singular=sorted(outcomes.singular),
+        sentence=make_sentence(metrics[shown], shown, schemes[0], options.rope),
+        remarks=make_remarks(metrics[shown], outcomes),
+        metrics=metrics,
+    )
+
+
+def _schemes(outcomes: Outcomes, options: RankOptions) -> list[str]:
+    """The schemes in the order of the runs, the baseline first."""
+    schemes = list(dict.fromkeys(network.scheme for network in outcomes.networks))
+    if len(schemes) < 2:
+        raise ConfigError([f"rank: all runs have init={schemes[0]}; name sweeps over two schemes or more"])
+    baseline = options.baseline or (DEFAULT_BASELINE if DEFAULT_BASELINE in schemes else schemes[0])
+    if baseline not in schemes:
+        raise ConfigError([f"rank.baseline={baseline}: no run has it; allowed: {', '.join(schemes)}"
+                           f"{nearest(baseline, schemes)}"])  # fmt: skip
+    return [baseline, *(scheme for scheme in schemes if scheme != baseline)]
+
+
+def _shown_metric(metrics: dict[str, MetricRanking], outcomes: Outcomes, options: RankOptions) -> str:
+    """The metric that is shown: as given, or the first that as many tasks have as any.
+
+    Raises:
+        ConfigError: no run has the metric.
+    """
+    if options.metric is None:
+        return max(HELD_OUT_FIRST, key=lambda metric: len(metrics[metric].tasks) if metric in metrics else -1)
+    if options.metric not in metrics:
+        raise ConfigError([f"rank.metric={show(options.metric)}: no run has it; allowed: {', '.join(metrics)}"])
+    return options.metric
+
+
+def _rank_metric(
+    blocks: Sequence[Block], schemes: Sequence[str], singular: frozenset[str], rope: float
+) -> MetricRanking:
+    """Rank by one metric, the first scheme being the baseline."""
+    counts = bootstrap.resample_counts([block.logs.shape[1] for block in blocks])
+    ratios = [block.logs[1:] - block.logs[0] for block in blocks]
+    by_task, _ = bootstrap.estimate_tasks(ratios, counts)
+    tasks = [
+        _rank_task(block, estimate, schemes, is_singular=block.task in singular)
+        for block, estimate in zip(blocks, by_task, strict=True)
+    ]
+    sound = [number for number, block in enumerate(blocks) if block.task not in singular]
+    return rank_over_tasks(
+        [blocks[number] for number in sound], [counts[number] for number in sound], schemes, tasks, rope
+    )
+
+
+def _rank_task(block: Block, estimate: Estimate, schemes: Sequence[str], *, is_singular: bool) -> TaskRanking:
+    means = block.means
+    wins, sizes = block.wins(), block.sizes()
+    rows = [
+        TaskRatio(
+            init=scheme,
+            ratio=exp(estimate.mean[number]),
+            low=exp(estimate.low[number]),
+            high=exp(estimate.high[number]),
+            wins=int(wins[number]),
+            n=int(sizes[number]),
+            lost=int(block.lost[number + 1]),
+        )
+        for number, scheme in enumerate(schemes[1:])
+    ]
+    first = schemes[int(means.argmin())] if np.isfinite(means).all() else None
+    return TaskRanking(block.task, is_singular, first, int(block.lost[0]), rows)

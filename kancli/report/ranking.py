@@ -1,0 +1,33 @@
+"""Content of the section on the ranking of a sweep, from the ranking.json that `kan-run rank` wrote there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kancli.errors import ConfigError
+from kancli.ranking.output import caption, scheme_lines
+from kancli.ranking.result import NAME, Ranking
+from kancli.runs.json_files import read_json_as
+
+
+def ranking_section(folder: Path) -> dict[str, Any] | None:
+    """The sentence, the table of schemes and the remarks; None where nothing was ranked.
+
+    Raises:
+        ConfigError: ranking.json is damaged.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return None
+    ranking = read_json_as(path, Ranking)
+    if ranking.metric not in ranking.metrics:
+        raise ConfigError([f"{path}: damaged: it lacks its metric {ranking.metric}"])
+    header, *lines = scheme_lines(ranking)
+    return {
+        "sentence": ranking.sentence,
+        "columns": header,
+        "lines": lines,
+        "caption": caption(ranking),
+        "remarks": ranking.remarks,
+    }
