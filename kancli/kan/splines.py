@@ -112,10 +112,14 @@ def basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivat
 
 def local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> LocalBasis:
     """As `basis`, the non-zero bases only."""
-    if derivative == 0 and k > 1 and x.requires_grad and torch.is_grad_enabled() and not is_transformed():
+    if _has_own_backward(x, k, derivative):
         first, *values = _Values.apply(x, grid_range, grid, k)  # pyright: ignore[reportGeneralTypeIssues]
         return LocalBasis(values, first, grid + k)
     return _local_basis(x, grid_range, grid, k, derivative)
+
+
+def _has_own_backward(x: Tensor, k: int, derivative: int) -> bool:
+    return derivative == 0 and k > 1 and x.requires_grad and torch.is_grad_enabled() and not is_transformed()
 
 
 class _Values(torch.autograd.Function):
@@ -135,9 +139,12 @@ class _Values(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
         slopes = _local_basis(*ctx.saved_tensors, *ctx.grid, derivative=1).values
-        _, *value_grads = grads
-        products = [grad * slope for grad, slope in zip(value_grads, slopes, strict=True)]
-        return sum(products[1:], products[0]), None, None, None
+        return _sum_products(grads[1:], slopes), None, None, None
+
+
+def _sum_products(factors: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
+    products = [factor * other for factor, other in zip(factors, others, strict=True)]
+    return sum(products[1:], products[0])
 
 
 def _local_basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivative: int = 0) -> LocalBasis:
@@ -230,6 +237,34 @@ def basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Ten
 
 def local_basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> LocalBasis:
     """As `basis_on_knots`, the non-zero bases only."""
+    if _has_own_backward(x, k, derivative) and not knots.requires_grad:
+        first, *values = _ValuesOnKnots.apply(x, knots, k)  # pyright: ignore[reportGeneralTypeIssues]
+        return LocalBasis(values, first, knots.shape[-1] - k - 1)
+    return _local_basis_on_knots(x, knots, k, derivative)
+
+
+class _ValuesOnKnots(torch.autograd.Function):
+    """`_local_basis_on_knots` with the B-splines' derivative as its backward pass."""
+
+    @staticmethod
+    def forward(x: Tensor, knots: Tensor, k: int) -> tuple[Tensor, ...]:
+        local = _local_basis_on_knots(x, knots, k)
+        return local.first, *local.values
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        x, knots, ctx.k = inputs
+        ctx.save_for_backward(x, knots)
+        ctx.mark_non_differentiable(output[0])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        x, knots = ctx.saved_tensors
+        slopes = _local_basis_on_knots(x, knots, ctx.k, derivative=1).values
+        return _sum_products(grads[1:], slopes), None, None
+
+
+def _local_basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> LocalBasis:
     shape, n_inputs, n_basis = x.shape, x.shape[-1], knots.shape[-1] - k - 1
     knots = knots.double().broadcast_to(*knots.shape[:-2], n_inputs, knots.shape[-1])  # [(s,) i, K + k + 1]
     knots = knots.reshape(-1, *knots.shape[-2:]).contiguous()  # [s, i, K + k + 1]

@@ -182,6 +182,8 @@ class _Part:
             if not layer.per_input_knots:
                 layer.use_per_input_knots_()
         adapt_grid_(self.model, self.train.inputs(step), eps=eps, rule="pykan")
+        for objective in (self.train, self.test):
+            objective.forget_bases()
 
     def step(self, number: int, stream_step: int, *, is_last: bool) -> tuple[Tensor, Tensor]:
         """Make a step; loss and regularisation, `[s]` each."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kancli.tasks.task import Samples
+from kancli.training.dense_bases import DenseBases, has_dense_bases
 from kancli.training.objectives import Objective, batch_indices
 from kancli.training.parameters import ParameterRows
 from kancli.training.regularisation import Penalty
@@ -50,6 +51,7 @@ class FitObjective(Objective):
         self.batch = batch if batch is not None and batch < len(samples.x) else None
         self.loss_fn, self.lamb, self.penalty = loss_fn, lamb, penalty
         self.measures_reg = False
+        self.first: DenseBases | None = None
         self.last_reg = rows.values.new_zeros(len(self.members))
 
     def inputs(self, step: int) -> Tensor:
@@ -68,17 +70,39 @@ class FitObjective(Objective):
     def loss(self, step: int) -> Tensor:
         """Loss on the samples of a step, `[s]`."""
         x, y = self.batch_of(step)
-        return self._losses(self.model(x), y, is_batch=x.dim() > 2)
+        return self._losses(self._outputs(x), y, is_batch=x.dim() > 2)
+
+    def forget_bases(self) -> None:
+        """To be called after a change of the knots."""
+        self.first = None
 
     def _loss(self, step: int) -> tuple[Tensor, Tensor, Tensor | None]:
         x, y = self.batch_of(step)
         if self.lamb or self.measures_reg:
-            output, reg = self.penalty.forward(self.model, x)
+            output, reg = self.penalty.forward(self.model, x, self._first_bases(x))
         else:
-            output, reg = self.model(x), self.rows.values.new_zeros(len(self.members))
+            output, reg = self._outputs(x), self.rows.values.new_zeros(len(self.members))
         loss = self._losses(output, y, is_batch=x.dim() > 2)
         self.last_reg = reg.detach()
         return loss, loss + self.lamb * reg if self.lamb else loss, None
+
+    def _outputs(self, x: Tensor) -> Tensor:
+        """`[s, n, o]`."""
+        if (bases := self._first_bases(x)) is None:
+            return self.model(x)
+        for layer, following in zip(self.model.layers, self.model.layers[1:]):
+            bases = DenseBases.of(following, bases.outputs(layer))
+        return bases.outputs(self.model.layers[-1])
+
+    def _first_bases(self, x: Tensor) -> DenseBases | None:
+        """Those of the first layer, which stay from step to step unless the samples or knots change."""
+        if not has_dense_bases(self.model):
+            return None
+        if self.first is None or self.batch is not None:
+            with torch.no_grad():
+                members = x if x.dim() > 2 else x.expand(len(self.members), *x.shape)
+                self.first = DenseBases.of(self.model.layers[0], members)
+        return self.first
 
     def _losses(self, output: Tensor, y: Tensor, *, is_batch: bool) -> Tensor:
         """`[s]`; output `[s, n, o]`, y `[n, ...]`, or `[s, n, ...]` of members' own batches."""

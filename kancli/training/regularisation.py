@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from kancli.kan.network import KAN
+from kancli.training.dense_bases import DenseBases, has_dense_bases
 
 INPUT_STD_EPS = 0.1  # added to the standard deviation of an edge's input
 LOG_EPS = 1e-4
@@ -33,20 +34,30 @@ class Penalty:
     coef: float = 0.0
     coefdiff: float = 0.0
 
-    def forward(self, model: KAN, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs `[s, n, o]` and penalty `[s]` of an ensemble; x `[(s,) n, i]`."""
+    def forward(self, model: KAN, x: Tensor, first: DenseBases | None = None) -> tuple[Tensor, Tensor]:
+        """Outputs `[s, n, o]` and penalty `[s]` of an ensemble.
+
+        Args:
+            x: `[(s,) n, i]`.
+            first: those of the first layer at x, if they are known.
+        """
         x = x if x.dim() > 2 else x.expand(model.n_members or 1, *x.shape)
-        penalty = x.new_zeros(x.shape[0])
+        penalty, dense = x.new_zeros(x.shape[0]), has_dense_bases(model)
         for layer in model.layers:
-            trace = layer.trace(x)
-            sizes = trace.postacts.std(-3) / (x.std(-2).unsqueeze(-1) + INPUT_STD_EPS)  # [s, i, o]
+            if dense:
+                phi, output = (first or DenseBases.of(layer, x)).edges(layer)  # [s, i, n, o]
+                spread, first = phi.std(-2), None
+            else:
+                trace = layer.trace(x)
+                spread, output = trace.postacts.std(-3), trace.output
+            sizes = spread / (x.std(-2).unsqueeze(-1) + INPUT_STD_EPS)  # [s, i, o]
             penalty = (
                 penalty + self.l1 * sizes.sum((-2, -1)) + self.entropy * (_entropy(sizes, -2) + _entropy(sizes, -1))
             )
             if self.coef or self.coefdiff:
                 penalty = penalty + self.coef * layer.coef.abs().mean(-2).sum((-2, -1))
                 penalty = penalty + self.coefdiff * layer.coef.diff(dim=-1).abs().mean(-2).sum((-2, -1))
-            x = trace.output
+            x = output
         return x, self.lamb * penalty
 
 

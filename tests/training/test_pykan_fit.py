@@ -112,6 +112,17 @@ def test_the_regularisation_counts_by_its_weight():
     assert strong["train_loss"][-1] > weak["train_loss"][-1]
 
 
+@pytest.mark.parametrize("lamb", [0, 0.1])
+def test_dense_products_give_the_same_curves(monkeypatch, lamb):
+    options = dataclasses.replace(ADAM, lamb=lamb, update_grid=True, grid_update_num=25)
+    curves = fit(kan(), options)
+    for module in ("pykan_objective", "regularisation"):
+        monkeypatch.setattr(f"kancli.training.{module}.has_dense_bases", lambda model: False)
+    plain = fit(kan(), options)
+    for name, curve in curves.items():
+        np.testing.assert_allclose(curve, plain[name], rtol=1e-8, err_msg=name)
+
+
 def test_lbfgs_reaches_a_small_loss():
     curves = fit(kan(), FitOptions(steps=10))
     assert curves["train_loss"][-1] < 0.1 * curves["train_loss"][0]
