@@ -66,6 +66,12 @@ class Size(msgspec.Struct, frozen=True):
     edges: dict[str, Any] = {}  # lists over its edges
 
 
+class Stated(msgspec.Struct, frozen=True):
+    """A verdict in words. Older runs have none; what is printed is `kancli.stats.options.statement`."""
+
+    statement: str = ""
+
+
 def parse_stats(path: Path, content: Mapping[str, Any]) -> Stats:
     """Check the schema of a run's statistics and the type of every entry.
 
@@ -81,6 +87,7 @@ def parse_stats(path: Path, content: Mapping[str, Any]) -> Stats:
         )
     try:
         stats = msgspec.convert(content, Stats)
+        msgspec.convert(content["verdicts"], list[Stated])
         for number, size in enumerate(msgspec.convert(stats.layers, list[Size])):
             _check_lengths(number, size)
     except ValueError as error:  # msgspec's too

@@ -59,6 +59,7 @@ def lengthen(values):
         (lambda stats: lengthen(stats["layers"][0]["nodes"]), "layer 0 does not have 2 nodes"),
         (lambda stats: lengthen(stats["layers"][1]["edges"]), "layer 1 does not have 3 edges"),
         (lambda stats: stats["verdicts"][0].update(name=None), "got `null` - at `$.verdicts[0].name`"),
+        (lambda stats: stats["verdicts"][0].update(statement=3), "got `int` - at `$[0].statement`"),
     ],
 )
 def test_statistics_of_another_shape_are_damaged(text, change, says):
