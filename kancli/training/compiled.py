@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kancli.kan.compiled.kernels import BLOCK
+from kancli.kan.compiled.kernels import BLOCK, CHUNK
 from kancli.kan.compiled.tables import Layout
 from kancli.kan.jets import needed
 from kancli.tasks.task import Differential
@@ -44,7 +44,7 @@ class CompiledRegression(RegressionObjective):
         def some_members(first: int, last: int) -> None:
             kernel.member_gradients(first, last, *where, x, y, values, tables.mask, losses, grads)
 
-        n_chunks = -(-x.shape[1] // kernel.CHUNK)
+        n_chunks = -(-x.shape[1] // CHUNK)
         if n_members >= torch.get_num_threads() or n_chunks == 1:
             in_threads(some_members, n_members)
         else:
@@ -59,7 +59,7 @@ class CompiledRegression(RegressionObjective):
         layout, mask = self.tables.layout, self.tables.mask[member]
         table = np.empty(layout.table_size, values.dtype)
         kernel.fold(layout.layers, layout.grid, values, mask, table)
-        n_chunks = -(-len(x) // kernel.CHUNK)
+        n_chunks = -(-len(x) // CHUNK)
         losses, parts = np.zeros(n_chunks), np.empty((n_chunks, len(table)), values.dtype)
 
         def some_chunks(first: int, last: int) -> None:
@@ -90,9 +90,9 @@ class CompiledDifferential(DifferentialObjective):
             ],
             dtype=np.int64,
         )
-        self.n_chunks = -(-len(self.x) // equation.CHUNK)
+        self.n_chunks = -(-len(self.x) // CHUNK)
         n_items, n_jet = len(members) * self.n_chunks, len(self.components)
-        n_blocks = -(-min(equation.CHUNK, len(self.x)) // BLOCK)
+        n_blocks = -(-min(CHUNK, len(self.x)) // BLOCK)
         n_numbers = int(layout.layers[:-1, 2].sum()) * BLOCK
         self.nodes = np.zeros((n_items, n_blocks, n_jet, n_numbers), like.dtype)
         self.member_tables = np.zeros((len(members), layout.table_size), like.dtype)

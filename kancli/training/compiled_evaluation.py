@@ -6,12 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kancli.kan.compiled.kernels import CHUNK
 from kancli.kan.network import KAN
 from kancli.tasks.task import Samples
 from kancli.training import evaluation_kernel as kernel
-from kancli.training.compiled import MemberTables, in_threads
+from kancli.training.compiled import MemberTables
 from kancli.training.equation_kernel import fold_members
 from kancli.training.parameters import ParameterRows
+from kancli.training.shares import in_threads
 
 
 def squared_errors(model: KAN, samples: Samples) -> Tensor:
@@ -25,7 +27,7 @@ def squared_errors(model: KAN, samples: Samples) -> Tensor:
         n_members,
     )
     x, y = samples.x.contiguous().numpy(), samples.y.contiguous().numpy()
-    errors = np.zeros((n_members, -(-len(x) // kernel.CHUNK)))
+    errors = np.zeros((n_members, -(-len(x) // CHUNK)))
     where = (layout.layers, layout.grid, layout.ends, x, y, folded, errors)
     in_threads(lambda first, last: kernel.squared_errors(first, last, *where), errors.size)
     return torch.from_numpy(errors.sum(1))

@@ -16,12 +16,9 @@ from typing import Any
 import numpy as np
 
 from kancli.kan.compiled.compile import kernel
-from kancli.kan.compiled.kernels import BLOCK, all_factors, sums
+from kancli.kan.compiled.kernels import BLOCK, CHUNK, PADDING, all_factors, sums
 from kancli.kan.compiled.tables import fold, unfold
 from kancli.kan.compiled.vectors import LANES, load, multiply, multiply_add, splat, spread, store, total
-
-CHUNK = 512  # samples, a multiple of BLOCK
-PADDING = 16  # of rows, so that their starts do not share places in the cache
 
 
 @kernel

@@ -15,11 +15,9 @@ from typing import Any
 import numpy as np
 
 from kancli.kan.compiled.compile import kernel
-from kancli.kan.compiled.kernels import BLOCK, add_gradients, all_factors, sums
+from kancli.kan.compiled.forward import forward_block
+from kancli.kan.compiled.kernels import BLOCK, CHUNK, PADDING, add_gradients
 from kancli.kan.compiled.tables import fold, unfold
-
-CHUNK = 512  # samples, a multiple of BLOCK
-PADDING = 16  # of rows, so that their starts do not share places in the cache
 
 
 @kernel
@@ -108,8 +106,7 @@ def chunk_gradients(
         x: `[n, i]`; y: `[n, o]`; table: `[Q]`; grads: `[Q]`.
     """
     n_layers, n_last = layers.shape[0] - 1, layers[-1, 0]
-    size, k, base, rows, terms = grid
-    low, high = ends
+    _, k, _, rows, terms = grid
     widest = max(layers[:, 0].max(), layers[:, 2].max())
     length = widest * BLOCK + PADDING
     factors = np.zeros((n_layers, 2, terms, length), table.dtype)
@@ -121,18 +118,7 @@ def chunk_gradients(
     loss, weight = 0.0, table.dtype.type(scale)
     for begin in range(start, stop, BLOCK):
         n = min(BLOCK, stop - begin)
-        for layer in range(n_layers):
-            n_in, n_out, place, bias = layers[layer, 0], layers[layer, 2], layers[layer, 3], layers[layer, 4]
-            for i in range(n_in):
-                if layer == 0:
-                    for s in range(n):
-                        columns[i * BLOCK + s] = x[begin + s, i]
-                else:
-                    padded = layers[layer - 1, 2]
-                    for s in range(n):
-                        columns[i * BLOCK + s] = values[layer, s * padded + i]
-            all_factors(columns, n_in * BLOCK, size, k, low, high, base, factors[layer], first[layer], scratch)
-            sums(factors[layer, 0], first[layer], table, rows, n_in, n_out, place, bias, n, values[layer + 1])
+        forward_block(layers, grid, ends, x, begin, n, table, factors, first, columns, scratch, values)
         padded = layers[n_layers - 1, 2]
         for s in range(n):
             for j in range(n_last):

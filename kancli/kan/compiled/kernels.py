@@ -23,6 +23,8 @@ from kancli.kan.compiled.compile import kernel
 from kancli.kan.compiled.vectors import LANES, load, multiply, multiply_add, power_of_two, splat, spread, store, total
 
 BLOCK = 32  # samples
+CHUNK = 16 * BLOCK  # samples whose sums are taken apart, so that threads can share a member's
+PADDING = 16  # of rows of N, so that their starts do not share places in the cache
 TILE = 4  # inputs at a time: their tables fit into the first cache, and their sums do not wait for one another
 SILU, IDENTITY, ZERO = range(3)
 BASE_FUNCTIONS = {"silu": SILU, "identity": IDENTITY, "zero": ZERO}
