@@ -197,7 +197,7 @@ class KAN(network.KAN):
 
             def on_step(step: int, entries: dict[str, Any]) -> None:
                 if step % options.log == 0:
-                    show(step, format_losses(entries))
+                    show(step, lambda: format_losses(entries))
 
             curves = fit_like_pykan_(
                 self, train, test, options,

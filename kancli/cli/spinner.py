@@ -31,8 +31,8 @@ def training_bar(steps: int) -> Iterator[Callable[[Row], None]]:
     """Show step, loss and time left on stderr if that is a terminal; yields the function that takes each row."""
     with progress_bar(steps) as show:
 
-        def show_row(row: Row) -> None:
+        def loss(row: Row) -> str:
             losses = row.train_loss[row.train_loss.isfinite()]
-            show(row.step, f"loss {losses.double().log().mean().exp():.3g}" if len(losses) else "")
+            return f"loss {losses.double().log().mean().exp():.3g}" if len(losses) else ""
 
-        yield show_row
+        yield lambda row: show(row.step, lambda: loss(row))

@@ -10,11 +10,11 @@ from kancli.runs.terminal import unfiltered
 
 
 @contextlib.contextmanager
-def progress_bar(steps: int) -> Iterator[Callable[[int, str], None]]:
+def progress_bar(steps: int) -> Iterator[Callable[[int, Callable[[], str]], None]]:
     """Show the step, a text and the time left on stderr if that is a terminal.
 
     Yields:
-        A function that takes the number of steps made and the text.
+        A function that takes the number of steps made, and the function that gives the text.
     """
     if not sys.stderr.isatty():
         yield lambda step, text: None
@@ -25,4 +25,4 @@ def progress_bar(steps: int) -> Iterator[Callable[[int, str], None]]:
     columns = TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}")
     with Progress(*columns, TimeRemainingColumn(), console=Console(file=unfiltered(sys.stderr)), transient=True) as bar:
         shown = bar.add_task("training", total=steps, text="")
-        yield lambda step, text: bar.update(shown, completed=step, text=text)
+        yield lambda step, text: bar.update(shown, completed=step, text=text())

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from kancli.kan.compiled.kernels import BLOCK, CHUNK
-from kancli.kan.compiled.tables import Layout
 from kancli.kan.jets import needed
 from kancli.tasks.task import Differential
 from kancli.training import equation_kernel as equation
 from kancli.training import regression_kernel as kernel
+from kancli.training.member_tables import MemberTables
 from kancli.training.objectives import DifferentialObjective, Evaluation, RegressionObjective
-from kancli.training.parameters import NAMES, ParameterRows
+from kancli.training.parameters import ParameterRows
 from kancli.training.shares import in_threads
 
 
@@ -130,37 +130,3 @@ class CompiledDifferential(DifferentialObjective):
         grads = torch.autograd.grad(loss.sum(), jet, allow_unused=True)
         filled = [torch.zeros_like(part) if grad is None else grad for grad, part in zip(grads, jet, strict=True)]
         return loss.detach(), torch.cat(filled, dim=-1).mT.contiguous().numpy(), weights
-
-
-class MemberTables:
-    """All parameters of the members as the kernels take them, of which some may not train."""
-
-    def __init__(self, rows: ParameterRows) -> None:
-        self.rows, self.layout = rows, Layout.of(rows.model)
-        self.names = [
-            (number, name)
-            for number, layer in enumerate(rows.model.layers)
-            for name in NAMES
-            if getattr(layer, name) is not None
-        ]
-        self.all_train = self.names == rows.trained
-        layers, n_members = rows.model.layers, len(rows.values)
-        masks = [layer.mask.flatten(1) for layer in layers if layer.mask is not None]
-        self.mask = (torch.cat(masks, dim=1) if masks else torch.zeros(n_members, 0, dtype=torch.bool)).numpy()
-
-    def values(self) -> np.ndarray:
-        """`[s, P]`."""
-        if self.all_train:
-            return self.rows.values.detach().numpy()
-        return torch.cat([self._parameter(name).flatten(1) for name in self.names], dim=1).numpy()
-
-    def trained(self, grads: np.ndarray) -> Tensor:
-        """The columns of `[s, P]` of the parameters that train."""
-        if self.all_train:
-            return torch.from_numpy(grads)
-        sizes = [self._parameter(name)[0].numel() for name in self.names]
-        parts = torch.from_numpy(grads).split(sizes, dim=1)
-        return torch.cat([part for name, part in zip(self.names, parts, strict=True) if name in self.rows.trained], 1)
-
-    def _parameter(self, name: tuple[int, str]) -> Tensor:
-        return getattr(self.rows.model.layers[name[0]], name[1]).detach()

@@ -8,29 +8,20 @@ Shapes: s members (1 for a single model), n samples, P trained numbers of a memb
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from kancli.kan.grid_adaptation import adapt_grid_
 from kancli.kan.modes import standard_modes
 from kancli.kan.network import KAN
-from kancli.tasks.task import Regression, Samples
-from kancli.training.divergence import locate
-from kancli.training.kernels import has_dense_pass, use_compiled
-from kancli.training.lbfgs import step_, torch_optimiser
-from kancli.training.optimisers import Adam
-from kancli.training.options import Train
-from kancli.training.parameters import ParameterRows, copy_members_, ensemble_copy, store_members_
-from kancli.training.pykan_objective import FitObjective, LossFunction
-from kancli.training.pykan_options import ALL, CURVES, FitOptions
-from kancli.training.regularisation import Penalty
+from kancli.tasks.task import Samples
+from kancli.training.parameters import copy_members_, ensemble_copy, store_members_
+from kancli.training.pykan_objective import LossFunction
+from kancli.training.pykan_options import CURVES, FitOptions
+from kancli.training.pykan_steps import MemberSteps
 
-ITERATIONS = 20  # of a step of LBFGS, about an evaluation each
 Metric = Callable[[], Any]
 
 
@@ -101,7 +92,7 @@ class _Run:
         self.options, self.eps = options, eps
         members = list(range(len(seeds)))
         parts = [members] if options.opt == "Adam" else [[member] for member in members]
-        self.parts = [_Part(self.ensemble, part, train, test, options, seeds, loss_fn) for part in parts]
+        self.parts = [MemberSteps(self.ensemble, part, train, test, options, seeds, loss_fn) for part in parts]
 
     def step(self, number: int, stream_step: int) -> dict[str, Any]:
         """Make a step; the entries of the curves."""
@@ -119,103 +110,6 @@ class _Run:
         for part in self.parts:
             store_members_(self.ensemble, torch.tensor(part.members), part.model)
         copy_members_(model, self.ensemble)
-
-
-class _Part:
-    """Members that one optimiser trains: all of them by Adam, one by LBFGS.
-
-    Attributes:
-        train, test: objectives by automatic differentiation.
-        fast_train: the same without regularisation, several times faster; None where there is none.
-        fast_test: None where it is no faster than `test`.
-    """
-
-    def __init__(
-        self,
-        ensemble: KAN,
-        members: list[int],
-        train: Samples,
-        test: Samples,
-        options: FitOptions,
-        seeds: Sequence[int],
-        loss_fn: LossFunction | None,
-    ) -> None:
-        self.members, self.n_members = members, ensemble.n_members or 1
-        self.model = ensemble_copy(ensemble, torch.tensor(members))
-        self.rows = ParameterRows(self.model, None)
-        shared = {"batch": None if options.batch == ALL else options.batch, "seeds": seeds}
-        penalty = Penalty(1.0, options.lamb_l1, options.lamb_entropy, options.lamb_coef, options.lamb_coefdiff)
-        minimised = {"loss_fn": loss_fn, "lamb": options.lamb, "penalty": penalty}
-        self.train, self.test = (
-            FitObjective(self.rows, members, samples, **shared, **minimised) for samples in (train, test)
-        )
-        self.fast_train, self.fast_test = None, None
-        if loss_fn is None and not options.lamb and not options.update_grid:
-            self._set_fast_objectives(train, test, options, shared)
-        if options.opt == "Adam":
-            self.optimiser = Adam(options.lr)
-        else:
-            self.optimiser = torch_optimiser(self.train, options.lr)
-        self.stopped = torch.zeros(len(members), dtype=torch.bool)
-
-    def _set_fast_objectives(self, train: Samples, test: Samples, options: FitOptions, shared: dict[str, Any]) -> None:
-        data = Regression(train, None, None)
-        n_evaluations = options.steps * (1 if options.opt == "Adam" else ITERATIONS)
-        compiled = use_compiled(self.model, data, Train(steps=n_evaluations, batch=shared["batch"]), None, None)
-        if compiled:
-            from kancli.training.compiled import CompiledRegression as Fast  # loads numba
-        elif has_dense_pass(self.model, None):
-            from kancli.training.dense import DenseRegression as Fast
-        else:
-            return
-        self.fast_train = Fast(self.rows, self.members, data, **shared, penalty=None)
-        if compiled:
-            self.fast_test = Fast(self.rows, self.members, Regression(test, None, None), **shared, penalty=None)
-
-    def test_loss(self, step: int) -> Tensor:
-        """Loss on the test samples of a step, `[s]`."""
-        return self.test.loss(step) if self.fast_test is None else self.fast_test.evaluate(step).loss
-
-    def update_grid(self, step: int, eps: float) -> None:
-        """Lay the knots over the batch of a step."""
-        for layer in self.model.layers:
-            if not layer.per_input_knots:
-                layer.use_per_input_knots_()
-        adapt_grid_(self.model, self.train.inputs(step), eps=eps, rule="pykan")
-        for objective in (self.train, self.test):
-            objective.forget_bases()
-
-    def step(self, number: int, stream_step: int, *, is_last: bool) -> tuple[Tensor, Tensor]:
-        """Make a step; loss and regularisation, `[s]` each."""
-        before = self.rows.values.clone()
-        self.train.measures_reg = is_last
-        objective = self.train if is_last or self.fast_train is None else self.fast_train
-        if isinstance(self.optimiser, Adam):
-            now = objective.evaluate(stream_step)
-            self.optimiser.update_(self.rows.values, now.grads)
-        else:
-            now = step_(self.optimiser, objective, stream_step)
-        self._put_back(before, number, stream_step, now.loss, now.grads)
-        return now.loss, self.train.last_reg
-
-    @torch.no_grad()
-    def _put_back(self, before: Tensor, number: int, stream_step: int, loss: Tensor, grads: Tensor) -> None:
-        """Restore the parameters of members that a step has made useless; `before` are theirs, `[s, P]`."""
-        failed = ~(loss.isfinite() & self.rows.values.isfinite().all(-1))
-        if not failed.any():
-            return
-        self.rows.values[failed] = before[failed]
-        for member in (failed.cpu() & ~self.stopped).nonzero().flatten().tolist():
-            self.stopped[member] = True
-            stop = locate(self.train, member, stream_step, float(loss[member]), grads)
-            where = "" if stop.tensor is None else f" (layers.{stop.layer}.{stop.tensor})"
-            which = f"member {self.members[member]}: " if self.n_members > 1 else ""
-            warnings.warn(
-                f"fit: {which}step {number} gives numbers that are not finite{where}: the parameters stay as before it;"
-                " type a smaller lr",
-                RuntimeWarning,
-                stacklevel=2,
-            )
 
 
 def _plain(value: Any) -> Any:

@@ -53,7 +53,7 @@ def test_the_compiled_kernels_give_the_same_curves(monkeypatch):
     pytest.importorskip("numba")
     curves = fit(kan(), ADAM)
     called = []
-    monkeypatch.setattr("kancli.training.pykan_fit.use_compiled", lambda *_: called.append(True) or True)
+    monkeypatch.setattr("kancli.training.pykan_steps.use_compiled", lambda *_: called.append(True) or True)
     compiled = fit(kan(), ADAM)
     assert called
     for name, curve in curves.items():
