@@ -54,10 +54,13 @@ def yaml_once():
     parse, parsed = yaml.load, {}
 
     def load(stream, Loader):  # noqa: N803 - PyYAML's name
-        text = stream.read() if hasattr(stream, "read") else stream
+        text = stream
+        if hasattr(stream, "read"):
+            text = stream.read()
+            stream.seek(0)
         key = (text, Loader.__qualname__)  # OmegaConf makes a class of the same name for each call
         if key not in parsed:
-            parsed[key] = parse(text, Loader)
+            parsed[key] = parse(stream, Loader)  # which names the file in its errors
         return copy.deepcopy(parsed[key])
 
     with pytest.MonkeyPatch.context() as patch:
