@@ -88,7 +88,8 @@ SWEEPS
                           '.[ray]' in the clone
   hydra/sweeper=optuna objective=NAME
                           search instead of trying all; pip install '.[optuna]'
-  kan-run resume SWEEP    run the jobs that are missing or failed"""
+  kan-run resume SWEEP    run the jobs that are missing or failed
+  kan-run rank SWEEP      of a sweep over init and task: which one trains better, how sure"""
 
 FILES = """\
 FILES of a run, in outputs/DATE/TIME-ID/ or hydra.run.dir

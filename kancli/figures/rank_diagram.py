@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LABEL_STEP, HEAD, BAR_STEP = 0.17, 0.5, 0.09  # inches: between labels, above the line, between bars
 LABEL_SIZE = 8  # points
 MAX_BARS = 4  # for which there is room
+MAX_TICKS = 12  # with a label each
 
 
 def diagram_height(n_schemes: int) -> float:
@@ -45,7 +46,8 @@ def draw_ranks(
     axes.hlines(0, 1, n, color=palette.ink, linewidth=1)
     for tick in range(1, n + 1):
         axes.vlines(tick, -0.05, 0, color=palette.ink, linewidth=1)
-        axes.text(tick, -0.07, str(tick), ha="center", va="bottom", fontsize=LABEL_SIZE, color=palette.ink)
+        if tick % (1 + n // MAX_TICKS) == 0 or tick in (1, n):
+            axes.text(tick, -0.07, str(tick), ha="center", va="bottom", fontsize=LABEL_SIZE, color=palette.ink)
     for level, group in enumerate(groups):
         y = BAR_STEP * (1 + level % MAX_BARS)
         ends = [ranks[scheme] for scheme in group]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 WIDTH = 4.0  # inches, of the axes of a column
-PROFILE_HEIGHT, MAX_PROFILE_HEIGHT = 2.5, 5.0
+PROFILE_HEIGHT, MAX_PROFILE_HEIGHT = 2.5, 4.5
 LEFT, GAP, RIGHT, TOP, BOTTOM = 0.2, 0.75, 0.15, 0.4, 0.5
 MAX_HEIGHT = 24.0  # of the rows of all tasks
 MAX_NAME = 28  # characters of a task
@@ -71,8 +71,9 @@ def plot(data: RankingData, options: FigureOptions) -> Figure:
         styles = [_style(number, palette)["color"] for number in range(len(data.schemes))]
         axes = panel(x, height - ranks_height, ranks_height)
         draw_ranks(axes, WIDTH, data.schemes, data.ranks, data.critical_difference, data.groups, styles, palette)
-    profile_height = height - ranks_height - GAP * bool(ranks_height)
-    _draw_profile(panel(x, 0.0, min(profile_height, MAX_PROFILE_HEIGHT)), data, palette)
+    room = height - ranks_height - GAP * bool(ranks_height)
+    profile_height = min(room, MAX_PROFILE_HEIGHT)
+    _draw_profile(panel(x, room - profile_height, profile_height), data, palette)
     return figure
 
 

@@ -14,7 +14,7 @@ from kancli.sweeps.training_curves import joined_curves
 from kancli.training.statistics import SHARES
 
 if TYPE_CHECKING:
-    from kancli.runs.stats_schema import Training
+    from kancli.ranking.runs import Training
     from kancli.training.curves import Curves
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from kancli.config.identity import affects_identity
 from kancli.errors import ConfigError
-from kancli.ranking.members import read_members
 from kancli.ranking.options import METRICS
 from kancli.ranking.runs import COMPLETE, FAILED, Run, read_runs
 
@@ -118,6 +117,8 @@ def _members(run: Run) -> Iterator[dict[str, Any]]:
     if run.status == FAILED or run.recorded is None:
         yield from ({"is_lost": True} for _ in range(n_members))
     elif training is not None and n_members > 1:
+        from kancli.ranking.members import read_members  # with torch
+
         yield from read_members(run.recorded, training)
     elif training is not None:
         values = {name: getattr(training, name, None) for name in METRICS}

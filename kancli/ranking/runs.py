@@ -9,17 +9,31 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from kancli.errors import ConfigError, one_line
 from kancli.runs.reader import RecordedRun, parse_override_words, read_run
-from kancli.runs.stats_schema import Training
 from kancli.sweeps.plan import Job, has_plan, read_plan
 from kancli.sweeps.table import run_folders
 
+Number: TypeAlias = float | dict[str, Any] | None
 FAILED, COMPLETE, NOT_READ = "failed", "complete", "missing or damaged"
+
+
+class Training(msgspec.Struct, frozen=True):
+    """What training came to; each number of a run of several members is a summary over them."""
+
+    train_loss: Number
+    first_train_loss: Number
+    test_loss: Number
+    rel_l2: Number
+    diverged: int
+    steps_to_tenth: Number = None
+    steps_to_hundredth: Number = None
+    steps_to_thousandth: Number = None
+    singular: bool = False
 
 
 class _Stats(msgspec.Struct, frozen=True):

@@ -38,8 +38,9 @@ def test_critical_differences_are_those_of_demsars_table(k, q):
     assert significance.critical_difference(20, k) == pytest.approx(q * np.sqrt(k * (k + 1) / 120), rel=3e-4)
 
 
-def test_friedman_without_a_difference():
-    assert significance.friedman(np.ones((5, 3))) == (0.0, 1.0)
+@pytest.mark.parametrize("shape", [(5, 3), (50, 20)])
+def test_friedman_without_a_difference(shape):
+    assert significance.friedman(np.ones(shape)) == (0.0, 1.0)
 
 
 def test_no_signed_rank_test_of_four_tasks_gets_below_a_sixteenth():
