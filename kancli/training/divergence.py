@@ -14,9 +14,10 @@ from kancli.training.result import Stop
 MAX_GROWTH = 1e3  # of the loss over the first
 
 
-def diverged(loss: Tensor, first: Tensor) -> Tensor:
-    """Whether a loss isn't finite or exceeds 1000 times the first, `[s]` each; a first loss of 0 bounds nothing."""
-    return ~loss.isfinite() | ((loss > MAX_GROWTH * first) & (first > 0))
+def largest_loss(first: Tensor) -> Tensor:
+    """1000 times the first loss, `[s]` float64; any finite number for a first loss of 0, and NaN for one of NaN."""
+    bound = (MAX_GROWTH * first).clamp_max(torch.finfo(first.dtype).max)
+    return bound.masked_fill(first == 0, torch.finfo(first.dtype).max)
 
 
 @torch.no_grad()

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from kancli.kan.network import KAN
-from kancli.tasks.task import Differential, Regression
+from kancli.tasks.task import Differential, Regression, Samples
 from kancli.training.dense import DenseRegression
+from kancli.training.evaluation import squared_errors
 from kancli.training.grids import adapt_, refine_
 from kancli.training.kernels import has_dense_pass
 from kancli.training.lbfgs import LBFGSSteps
@@ -70,7 +71,7 @@ class Engine:
 
     def start(self, members: list[int]) -> None:
         """Begin to train some members from their parameters in the ensemble, with a fresh optimiser."""
-        train = self.train
+        train, self._tables = self.train, None
         name, lr = train.optimizer, train.lr or 0.0
         shared = {"target": train.target, "store": self._store}
         if name == "lbfgs":
@@ -87,6 +88,17 @@ class Engine:
         for objective in self.steps.objectives():
             self._store(objective)
         return self.ensemble
+
+    def squared_errors(self, samples: Samples) -> Tensor:
+        """The sum over samples and outputs of (y_hat - y)^2 of all members, float64 `[s]`."""
+        model = self.synchronised()
+        if not self.compiled:
+            return squared_errors(model, samples).cpu()
+        from kancli.training import compiled_evaluation  # loads numba
+
+        if self._tables is None:
+            self._tables = compiled_evaluation.MemberTables(ParameterRows(model, None))
+        return compiled_evaluation.squared_errors_by_tables(self._tables, samples)
 
     def write_to(self, model: KAN) -> None:
         """Copy parameters and knots into a model, in place."""

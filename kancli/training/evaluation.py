@@ -34,11 +34,6 @@ def squared_errors(model: KAN, samples: Samples, kernel: str = "torch") -> Tenso
     return total
 
 
-def mean_squared_error(model: KAN, samples: Samples, kernel: str = "torch") -> Tensor:
+def mean_squared_error(model: KAN, samples: Samples) -> Tensor:
     """Float64 `[s]`."""
-    return squared_errors(model, samples, kernel) / samples.y.numel()
-
-
-def relative_l2(model: KAN, samples: Samples, kernel: str = "torch") -> Tensor:
-    """||y_hat - y|| / ||y||, float64 `[s]`."""
-    return (squared_errors(model, samples, kernel) / samples.y.double().square().sum()).sqrt()
+    return squared_errors(model, samples) / samples.y.numel()

@@ -19,7 +19,6 @@ from kancli.kan.network import KAN
 from kancli.tasks.task import Differential, Regression
 from kancli.training import state as states
 from kancli.training.engine import Engine
-from kancli.training.evaluation import mean_squared_error, relative_l2
 from kancli.training.kernels import use_compiled
 from kancli.training.objectives import cast_samples
 from kancli.training.options import Train, read_refinements
@@ -112,10 +111,7 @@ class _Run:
         like = model.layers[0].coef
         if isinstance(data, Regression):
             self.test = cast_samples(data.test, like) if data.test else None
-            mesh = data.mesh or data.test
-        else:
-            mesh = data.mesh
-        self.mesh = cast_samples(mesh, like) if mesh else None
+        self.mesh = cast_samples(data.mesh, like) if data.mesh else self.test
         if state is not None:
             self._load(state)
         self.started = self.saved = time.monotonic()
@@ -206,10 +202,13 @@ class _Run:
         Args:
             mesh: whether to measure the relative error: on a large mesh it takes as long as some steps.
         """
-        model, kernel = self.engine.synchronised(), self.engine.kernel
-        test = None if self.test is None else mean_squared_error(model, self.test, kernel).cpu()
+        errors = None if self.test is None else self.engine.squared_errors(self.test)
+        test = None if self.test is None or errors is None else errors / self.test.y.numel()
         rel_l2 = None
-        if self.mesh is not None:
+        if self.mesh is not None and mesh:
+            if errors is None or self.mesh is not self.test:
+                errors = self.engine.squared_errors(self.mesh)
+            rel_l2 = (errors / self.mesh.y.double().square().sum().cpu()).sqrt()
+        elif self.mesh is not None:
             rel_l2 = torch.full((self.engine.n_members,), torch.nan, dtype=torch.float64)
-            rel_l2 = relative_l2(model, self.mesh, kernel).cpu() if mesh else rel_l2
         return test, rel_l2

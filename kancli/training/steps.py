@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kancli.training.divergence import diverged, locate
+from kancli.training.divergence import largest_loss, locate
 from kancli.training.objectives import Objective
 from kancli.training.optimisers import Optimiser
 from kancli.training.result import Stop
@@ -29,6 +29,14 @@ class Progress:
 
     first_loss: Tensor
     stops: dict[int, Stop] = field(default_factory=dict)
+
+    def largest_losses(self, members: list[int], loss: Tensor) -> Tensor:
+        """Beyond which the members diverge, `[s]`; their loss is the first if they have none yet."""
+        first = self.first_loss[members]
+        if first.isnan().any():
+            first = torch.where(first.isnan(), loss, first)
+            self.first_loss[members] = first
+        return largest_loss(first)
 
 
 class GradientSteps:
@@ -127,18 +135,17 @@ def find_stops(
     Args:
         loss: `[s]`; grads: `[s, P]`, or None where no update follows.
     """
-    members = torch.tensor(objective.members, dtype=torch.long)
-    first = progress.first_loss[members]
-    first = torch.where(first.isnan(), loss.double().cpu(), first)
-    progress.first_loss[members] = first
-    failed = diverged(loss.double().cpu(), first)
+    loss = loss.double().cpu()
+    failed = ~(loss <= progress.largest_losses(objective.members, loss))
     if grads is not None:
         failed |= ~grads.sum(-1).isfinite().cpu()
+    if target is None and not failed.any():
+        return {}
     stops = {
         number: locate(objective, number, step, float(loss[number]), grads)
         for number in failed.nonzero().flatten().tolist()
     }
     if target is not None:
-        reached = ((loss.cpu() <= target) & ~failed).nonzero().flatten().tolist()
+        reached = ((loss <= target) & ~failed).nonzero().flatten().tolist()
         stops |= {number: Stop(step, "target", float(loss[number])) for number in reached}
     return stops
