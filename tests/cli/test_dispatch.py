@@ -106,6 +106,7 @@ def test_misspelt_verb(kan_run, word, verb):
     assert outcome.err == f"kan-run: {word}: no such verb; did you mean {verb}? kan-run help lists all\n"
 
 
+@pytest.mark.slow
 def test_a_preset_is_not_answered_as_a_misspelt_verb(kan_run, presets):
     for preset in (preset for group in presets.groups() for preset in presets.options(group)):
         assert "no such verb" not in kan_run(preset).err

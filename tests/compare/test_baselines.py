@@ -101,6 +101,7 @@ def test_a_verdict_of_other_bounds_is_not_compared(kan_run, kept, tmp_path, monk
     assert (checked.code, checked.err) == (0, "")
 
 
+@pytest.mark.slow
 def test_every_verb_reads_a_run_of_other_bounds(kan_run, kan_run_once, tmp_path):
     old = kan_run_once("width=2-3-1", "figures=default").folder
     content = {"config": json.loads((old / "run.json").read_text())["config"]}

@@ -21,7 +21,7 @@ def minimum_norm(collocation, values):
 
 
 @pytest.mark.parametrize("k", slow_but(2, [3, 1, 2, 4, 5]))
-@pytest.mark.parametrize("grid", [3, 9, 50, 200])
+@pytest.mark.parametrize("grid", slow_but(3, [3, 9, 50, 200]))
 def test_noise_at_the_knots_is_fitted_as_scipy_fits_it(grid, k):
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (7, grid + 1))
     knots = splines.extended_knots(RANGE, grid, k)[k : k + grid + 1]

@@ -1,5 +1,6 @@
 """The level of statistics decides what is measured, not what a verdict says."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from kancli.inits import SCHEMES
 from kancli.runs import experiment
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(
     width=st.sampled_from(["2-5-1", "3-4-2"]), n=st.sampled_from([50, 300, 1500]), scheme=st.sampled_from(list(SCHEMES))

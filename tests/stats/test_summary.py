@@ -134,6 +134,7 @@ def test_the_table_of_coverage_claims_what_it_should():
     assert all(shares[1] >= 0.93 for shares in COVERAGE.values())
 
 
+@pytest.mark.slow
 def test_an_ensemble_and_a_sweep_over_its_seeds_give_one_number(kan_run):
     ensemble = kan_run("n_seeds=4", "figures=none", "width=2-3-3-1", "hydra.run.dir=ensemble")
     assert ensemble.code == 0

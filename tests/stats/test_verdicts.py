@@ -17,6 +17,7 @@ from kancli.runs.build import build_model, sample_inputs
 from kancli.stats.options import OF_TRAINING
 from kancli.stats.propagation import growth_slope, slope_margin
 from kancli.stats.verdicts import Verdict, judge
+from tests.alike import slow_but
 from tests.benchmarks.verdicts import node_distances, settings_of
 from tests.stats.judging import BOUNDS, model_of, stats_of, verdicts_of
 
@@ -130,7 +131,7 @@ def share_failing(width, scheme, n_seeds):
     return np.mean([verdict.verdict == "fail" for verdict in judged if verdict.name == "nodes_degenerate"])
 
 
-@pytest.mark.parametrize("n_in", [20, 64])
+@pytest.mark.parametrize("n_in", slow_but(1, [20, 64]))
 def test_nodes_that_are_nearly_one_function_fail_for_many_inputs_too(n_in):
     """The reference's symmetric case, whose nodes correlate by 0.99 at [20, 5, 1]; its default is far from it."""
     assert share_failing([n_in, 5, 1], Reference(noise_scale_base=0.0), 50) > 0.95
@@ -158,7 +159,7 @@ def test_nodes_of_one_input_are_not_judged():
     assert told.detail == "one input: all nodes are functions of it, alike under any weights"
 
 
-@pytest.mark.parametrize("n_in", [8, 64])
+@pytest.mark.parametrize("n_in", slow_but(1, [8, 64]))
 def test_the_distance_of_nodes_is_1_for_independent_weights_and_does_not_know_their_size(n_in):
     """E of the squared correlation is 1 over the effective rank of the inputs, whether these correlate or not."""
     generator = np.random.default_rng(0)
@@ -176,6 +177,7 @@ def test_the_distance_of_nodes_is_1_for_independent_weights_and_does_not_know_th
         assert found == pytest.approx(1, abs=0.15)
 
 
+@pytest.mark.slow
 def test_a_contraction_is_judged_by_its_rate_not_by_the_depth(x):
     for depth in (3, 6, 12):
         for slope, verdict in ((0.3, "fail"), (0.45, "warn"), (0.9, "pass")):

@@ -5,6 +5,7 @@ import csv
 import pytest
 import yaml
 
+from tests.alike import slow_but
 from tests.sweeps.conftest import record
 
 EXPERIMENT = {"seed": "${hydra:job.num}", "figures": {"title": "job ${hydra:job.num}"}}
@@ -23,7 +24,7 @@ def configs(folder):
 
 
 @pytest.mark.parametrize("launcher", ["kancli", pytest.param("basic", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("in_file", [False, True])
+@pytest.mark.parametrize("in_file", slow_but(1, [False, True]))
 def test_values_hold_the_number_of_the_job(kan_run, tmp_path, own, launcher, in_file):
     words = own if in_file else ["seed=${hydra:job.num}", "figures.title='job ${hydra:job.num}'"]
     swept = ["noise_scale=0.1,0.2,0.3", "figures.names=[]", "hydra.sweep.subdir=no_${hydra:job.num}", *SMALL]
