@@ -115,7 +115,7 @@ def _widen(axes: Axes, data: RankingData) -> None:
     """Set limits around the ratios and a bit of what makes no difference."""
     finite = data.ratios[np.isfinite(data.ratios)]
     low, high = min([1 / data.rope, *finite]), max([data.rope, *finite])
-    margin = (high / low) ** 0.06
+    margin = max((high / low) ** 0.06, 1.01)
     axes.set_xlim(low / margin, high * margin)
 
 

@@ -129,6 +129,7 @@ def _at(ordered: Array, shares: Array) -> Array:
     return ordered[below, columns] * (1 - part) + ordered[above, columns] * part
 
 
+@np.errstate(invalid="ignore")
 def interquartile_mean(logs: Array, counts: Array | None = None) -> Array:
     """The mean without the lowest and the highest quarter of the numbers, each weighed by its count.
 
@@ -139,7 +140,7 @@ def interquartile_mean(logs: Array, counts: Array | None = None) -> Array:
         counts: `[b, n]` whole numbers; None for one each.
 
     Returns:
-        `[b]`; `[1]` without counts.
+        `[b]`; `[1]` without counts. NaN where all counts are 0.
     """
     order = np.argsort(logs, kind="stable")
     weights = np.ones((len(logs), 1)) if counts is None else counts.T[order]  # [n, b]: sums of rows are fast

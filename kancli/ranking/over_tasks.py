@@ -22,12 +22,13 @@ from kancli.ranking.result import (
 
 Array = np.ndarray
 
+MAX_LOG = 700.0  # exp(710) is no float
 NO_ESTIMATE = Ratio(None, None, None, "undecided")
 
 
 def exp(log: float) -> float | None:
-    """A ratio from its log; None for NaN."""
-    return math.exp(log) if math.isfinite(log) else None
+    """A ratio from its log, within the range of floats; None for NaN."""
+    return math.exp(min(max(log, -MAX_LOG), MAX_LOG)) if math.isfinite(log) else None
 
 
 def difference(low: float | None, high: float | None, rope: float) -> Difference:
@@ -152,7 +153,7 @@ def _interquartile(blocks: Sequence[Block], counts: Sequence[Array], scheme: int
     (centre,) = bootstrap.interquartile_mean(pooled)
     if min(int(kept.sum()) for kept in there if kept.any()) < 2:
         return Ratio(exp(centre), None, None, "undecided")
-    low, high = (exp(end) for end in np.quantile(bootstrap.interquartile_mean(pooled, weights), [0.025, 0.975]))
+    low, high = (exp(end) for end in np.nanquantile(bootstrap.interquartile_mean(pooled, weights), [0.025, 0.975]))
     return Ratio(exp(centre), low, high, difference(low, high, rope))
 
 

@@ -33,7 +33,7 @@ def rank(outcomes: Outcomes, options: RankOptions) -> Ranking:
     for metric in METRICS:
         if blocks := make_blocks(outcomes.networks, schemes, metric):
             metrics[metric] = _rank_metric(blocks, schemes, outcomes.singular, options.rope)
-    shown = _shown_metric(metrics, outcomes, options)
+    shown = _shown_metric(metrics, options)
     return Ranking(
         schema=SCHEMA,
         baseline=schemes[0],
@@ -61,14 +61,17 @@ def _schemes(outcomes: Outcomes, options: RankOptions) -> list[str]:
     return [baseline, *(scheme for scheme in schemes if scheme != baseline)]
 
 
-def _shown_metric(metrics: dict[str, MetricRanking], outcomes: Outcomes, options: RankOptions) -> str:
+def _shown_metric(metrics: dict[str, MetricRanking], options: RankOptions) -> str:
     """The metric that is shown: as given, or the first that as many tasks have as any.
 
     Raises:
-        ConfigError: no run has the metric.
+        ConfigError: no run has the metric, or any.
     """
+    if not metrics:
+        raise ConfigError(["rank: every run failed or diverged: there is nothing to rank"])
     if options.metric is None:
-        return max(HELD_OUT_FIRST, key=lambda metric: len(metrics[metric].tasks) if metric in metrics else -1)
+        measured = [metric for metric in (*HELD_OUT_FIRST, *METRICS) if metric in metrics]
+        return max(measured, key=lambda metric: len(metrics[metric].tasks))
     if options.metric not in metrics:
         raise ConfigError([f"rank.metric={show(options.metric)}: no run has it; allowed: {', '.join(metrics)}"])
     return options.metric

@@ -1,6 +1,7 @@
 """Rankings of made-up networks."""
 
 import dataclasses
+import json
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from kancli.errors import ConfigError
 from kancli.ranking.options import RankOptions, parse_options
 from kancli.ranking.outcomes import Outcome, Outcomes
-from kancli.ranking.output import as_csv, as_json
+from kancli.ranking.output import as_csv, as_json, format_ranking
 from kancli.ranking.rank import rank
 from tests.ranking.networks import networks_of, outcomes_of
 
@@ -236,3 +237,34 @@ def test_options_as_typed():
     for word in ("rank.rope=0.9", "rank.rope=x", "rank.metric=loss", "rank.ropes=2", "init=glorot"):
         with pytest.raises(ConfigError, match=word):
             parse_options([word])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_design_has_a_ranking_of_finite_numbers(seed):
+    """Networks that are missing, lost, without a metric or with a loss of 0."""
+    rng = np.random.default_rng(seed)
+    n_schemes, n_tasks, n_seeds = rng.integers(2, 6), rng.integers(1, 6), rng.integers(1, 5)
+    logs = {f"s{number}": rng.normal(0, 20, (n_tasks, n_seeds)) for number in range(n_schemes)}
+    networks = [
+        dataclasses.replace(
+            network,
+            is_lost=rng.random() < 0.2,
+            values={**network.values, "rel_l2": 0.0} if rng.random() < 0.5 else network.values,
+        )
+        for network in networks_of(logs)
+        if rng.random() < 0.8
+    ]
+    ranking = rank(Outcomes(networks, frozenset({"t3"})), RankOptions())
+    assert json.loads(as_json(ranking))["networks"] == len(networks)  # which NaN would not be
+    for content in ranking.metrics.values():
+        for row in content.schemes:
+            assert row.per_run.wins <= row.per_run.n <= n_tasks * n_seeds
+            assert row.overall.low is None or row.overall.low <= (row.overall.ratio or 0) * (1 + 1e-9)
+            assert all(0 <= share <= 1 for share in row.profile)
+    assert len(format_ranking(ranking)) > 5
+
+
+def test_runs_that_are_all_lost_are_not_ranked():
+    logs = draw({"baseline": 0.0, "a": 0.0}, 1, 1)
+    with pytest.raises(ConfigError, match="every run failed or diverged"):
+        rank(outcomes_of(logs, lost={("baseline", 0, 0), ("a", 0, 0)}), RankOptions())
