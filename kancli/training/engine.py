@@ -71,7 +71,7 @@ class Engine:
 
     def start(self, members: list[int]) -> None:
         """Begin to train some members from their parameters in the ensemble, with a fresh optimiser."""
-        train, self._tables = self.train, None
+        train = self.train
         name, lr = train.optimizer, train.lr or 0.0
         shared = {"target": train.target, "store": self._store}
         if name == "lbfgs":
@@ -91,14 +91,16 @@ class Engine:
 
     def squared_errors(self, samples: Samples) -> Tensor:
         """The sum over samples and outputs of (y_hat - y)^2 of all members, float64 `[s]`."""
-        model = self.synchronised()
         if not self.compiled:
-            return squared_errors(model, samples).cpu()
+            return squared_errors(self.synchronised(), samples).cpu()
         from kancli.training import compiled_evaluation  # loads numba
 
-        if self._tables is None:
-            self._tables = compiled_evaluation.MemberTables(ParameterRows(model, None))
-        return compiled_evaluation.squared_errors_by_tables(self._tables, samples)
+        objectives = self.steps.objectives()
+        if len(objectives) == 1 and len(self.members) == self.n_members:
+            tables = objectives[0].tables  # pyright: ignore[reportAttributeAccessIssue]
+        else:
+            tables = compiled_evaluation.MemberTables(ParameterRows(self.synchronised(), None))
+        return compiled_evaluation.squared_errors_by_tables(tables, samples)
 
     def write_to(self, model: KAN) -> None:
         """Copy parameters and knots into a model, in place."""

@@ -11,9 +11,9 @@ from kancli.training.options import Train
 from kancli.training.regularisation import Penalty
 
 BASE_FUNCTIONS = ("silu", "identity", "zero")  # of the kernels
-MIN_SECONDS = 4.0  # of torch's time that loading numba, about 1 s, and its kernels is worth
+MIN_SECONDS = 2.0  # of torch's time: loading numba and its kernels takes about 1 s, compiling them once is not counted
 # Torch's time of a step, on two cores: for each factor of a sum over edges, and in any case.
-SECONDS_A_STEP, SECONDS_A_FACTOR = 1e-3, 5e-9
+SECONDS_A_STEP, SECONDS_A_FACTOR = 2.5e-3, 5e-9
 
 
 def use_compiled(
