@@ -12,7 +12,7 @@ KAN_RUN = [sys.executable, "-m", "kancli"]
 FILES = ["params.safetensors", "activations.safetensors", "stats.json", "layers.csv", "edges.csv"]
 
 
-VOLATILE = {"argv", "started", "seconds", "threads", "sha256", "self_sha256"}
+VOLATILE = {"argv", "started", "seconds", "threads", "sha256", "self_sha256", "git"}  # someone may commit meanwhile
 
 
 def process(cwd, *argv, **more):
