@@ -69,7 +69,7 @@ def make_remarks(ranking: MetricRanking, outcomes: Outcomes) -> list[str]:
     singular = [task.task for task in ranking.tasks if task.singular]
     if singular:
         lines.append(f"left out of all means and tests, for a pole on the domain: {join(singular)}")
-    lines.append(_reach(ranking))
+    lines += [_reach(ranking), *_friedman(ranking)]
     if lost := sum(network.is_lost for network in outcomes.networks):
         lines.append(
             f"{lost} of {len(outcomes.networks)} networks failed or diverged: they count as losses, and in means as the"
@@ -104,6 +104,17 @@ def _reach(ranking: MetricRanking) -> str:
     if ranking.smallest_p_holm <= LEVEL:
         return smallest + one_sided + corrected
     return f"{smallest}{one_sided}{corrected}: no claim about other tasks; that takes {ranking.tasks_needed}"
+
+
+def _friedman(ranking: MetricRanking) -> list[str]:
+    """What the test of all schemes at once says."""
+    test = ranking.friedman
+    if test is None:
+        return []
+    line = f"Friedman's test of all schemes: p = {number(test.p)}, at the smallest {number(test.smallest_p)}"
+    if test.critical_difference > len(ranking.schemes) - 1:
+        return [f"{line}; no two mean ranks can differ on so few tasks (Nemenyi)"]
+    return [f"{line}; mean ranks differ where they are {number(test.critical_difference)} apart (Nemenyi)"]
 
 
 def fold(ratio: Ratio) -> str:
