@@ -40,7 +40,13 @@ class RefitReport:
 
 @torch.no_grad()
 def adapt_grid_(
-    model: KAN, x: Tensor, *, eps: float, rule: str = "samples", chunk: int | None = None
+    model: KAN,
+    x: Tensor,
+    *,
+    eps: float,
+    rule: str = "samples",
+    chunk: int | None = None,
+    min_range: float = 0.0,
 ) -> list[RefitReport]:
     """Set the knots of each input from the samples that reach it, layer by layer from the network's inputs on.
 
@@ -55,18 +61,26 @@ def adapt_grid_(
         eps: 1 for equal steps, 0 for quantiles.
         rule: "samples" or "pykan".
         chunk: number of samples to process at a time; None for all.
+        min_range: an input of a hidden layer keeps its knots and coefficients where its samples' range is below this
+            part of the layer's first grid. Knots around a node that training has silenced would hold it: its splines
+            would end at the slightest change of its value.
 
     Returns:
         One report for each layer.
     """
     chunks = list(x.split(chunk or x.shape[-2], dim=-2))
     reports = []
-    for layer in model.layers:
+    for number, layer in enumerate(model.layers):
         entering = torch.cat(chunks, dim=-2)
         quantiles = _order_statistics if rule == "pykan" else _interpolated_quantiles
         knots, kept = _adapted_knots(layer, entering, eps, quantiles)
         points = entering if rule == "pykan" else _fit_points(layer, knots)
-        reports.append(_refit_(layer, knots, kept, points, chunks))
+        silent = torch.zeros_like(kept)
+        if number and min_range:
+            low, high = layer.grid_range
+            silent = entering.amax(-2) - entering.amin(-2) < min_range * (high - low)
+            knots = torch.where(silent.unsqueeze(-1), layer.knots, knots)
+        reports.append(_refit_(layer, knots, kept | silent, points, chunks, silent=silent))
         chunks = [layer(part) for part in chunks]
     return reports
 
@@ -104,8 +118,10 @@ def _order_statistics(ordered: Tensor, grid: int) -> Tensor:
     return ordered[..., [*(int(n / grid * q) for q in range(grid)), n - 1]]
 
 
-def _refit_(layer: KANLayer, knots: Tensor, kept: Tensor, points: Tensor, chunks: list[Tensor]) -> RefitReport:
-    """Fit the coefficients to the new knots in place, at points `[(s,) p, i]`."""
+def _refit_(
+    layer: KANLayer, knots: Tensor, kept: Tensor, points: Tensor, chunks: list[Tensor], *, silent: Tensor
+) -> RefitReport:
+    """Fit the coefficients to the new knots in place, at points `[(s,) p, i]`; not of inputs that are silent."""
     old_spline = layer.spline(points)  # [(s,) p, i, o]
     bases = splines.basis_on_knots(points.double(), knots, layer.k)  # [(s,) p, i, K]
     n_members = layer.n_members or 1
@@ -119,7 +135,8 @@ def _refit_(layer: KANLayer, knots: Tensor, kept: Tensor, points: Tensor, chunks
         conditions.append(inverse.condition)
 
     new = copy.deepcopy(layer)
-    new.coef.copy_(torch.stack(coef).reshape(layer.coef.shape))
+    fitted = torch.stack(coef).reshape(layer.coef.shape).to(layer.coef.dtype)
+    new.coef.copy_(torch.where(silent[..., None, None], layer.coef, fitted))
     new.knots.copy_(knots)
     change, size = np.zeros(n_members), np.zeros(n_members)
     for x in chunks:

@@ -1,7 +1,8 @@
 """Training as pykan's `fit` does it: its steps, its grid updates, its curves.
 
 After `MultKAN.fit` of pykan 0.2.8 (Liu et al., `kan/MultKAN.py`). A step takes its batch, updates the grid where that
-is due, and then the parameters; the optimiser goes on over grid updates. Batches come from private streams.
+is due, and then the parameters; the optimiser goes on over grid updates. Batches come from private streams. Unlike in
+pykan, a node that training has silenced keeps its knots.
 
 Shapes: s members (1 for a single model), n samples, P trained numbers of a member.
 """

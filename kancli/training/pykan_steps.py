@@ -30,6 +30,7 @@ from kancli.training.regularisation import Penalty
 if TYPE_CHECKING:
     from kancli.training.member_tables import MemberTables
 
+MIN_RANGE = 1e-3  # of a hidden node's values, in the first grid, for a grid update; pykan has no such bound
 ITERATIONS = 20  # of a step of LBFGS, about an evaluation each
 
 
@@ -102,7 +103,7 @@ class MemberSteps:
         for layer in self.model.layers:
             if not layer.per_input_knots:
                 layer.use_per_input_knots_()
-        adapt_grid_(self.model, self.train.inputs(step), eps=eps, rule="pykan")
+        adapt_grid_(self.model, self.train.inputs(step), eps=eps, rule="pykan", min_range=MIN_RANGE)
         for objective in (self.train, self.test):
             objective.forget_bases()
 

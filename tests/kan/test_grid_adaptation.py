@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from kancli.kan import network
 from kancli.kan.grid_adaptation import adapt_grid_
 from tests.kan.test_layer import random_model, samples
 from tests.oracles import kan as oracle
@@ -192,3 +193,30 @@ def test_a_run_with_adapted_knots(kan_run):
         bases = oracle.basis(activations["inputs"][:, i].double().numpy(), tensors["layers.0.knots"][i].numpy(), 3)
         wanted = bases @ tensors["layers.0.coef"][i].double().numpy().T
         np.testing.assert_allclose(activations["layers.0.spline"][:, i], wanted, atol=1e-5 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("rule", ["samples", "pykan"])
+def test_a_silent_node_keeps_its_knots_and_coefficients(rule):
+    layers = {}
+    for min_range in (0.0, 1e-3):
+        model = network.KAN([1, 2, 1], grid=4, k=3, base_fun=torch.nn.functional.silu, dtype=torch.float64)
+        with torch.no_grad():
+            for layer in model.layers:
+                layer.use_per_input_knots_()
+                layer.coef.copy_(torch.linspace(-1, 1, layer.coef.numel()).reshape(layer.coef.shape))
+                layer.scale_base.fill_(0.5)
+                layer.scale_sp.fill_(1.0)
+            for scale in (model.layers[0].scale_base, model.layers[0].scale_sp):
+                scale[0, 1] = 1e-9
+        layer = model.layers[1]
+        before = layer.coef[1].clone(), layer.knots[1].clone()
+        x = torch.linspace(-1, 1, 50, dtype=torch.float64)[:, None]
+        report = adapt_grid_(model, x, eps=0.02, rule=rule, min_range=min_range)[1]
+        layers[min_range] = layer
+    kept = layers[1e-3]
+    assert (int(report.kept[0]), float(report.residual[0])) == (1, pytest.approx(0, abs=0.1))
+    assert torch.equal(kept.coef[1], before[0])
+    assert torch.equal(kept.knots[1], before[1])
+    torch.testing.assert_close(kept.knots[0], layers[0.0].knots[0])
+    torch.testing.assert_close(kept.coef[0], layers[0.0].coef[0])
+    assert float(layers[0.0].knots[1].diff().max()) < 1e-8
