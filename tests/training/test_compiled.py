@@ -15,6 +15,8 @@ from kancli.training.options import Train
 from kancli.training.parameters import ParameterRows
 from tests.training.networks import burgers, kan, regression
 
+compiles = pytest.mark.slow  # a kernel takes ten seconds of compilation
+
 needs_numba = pytest.mark.skipif(not compiled.is_available(), reason="needs numba: pip install -e '.[test,fast]'")
 
 
@@ -30,6 +32,7 @@ def both(model, data, step=0, batch=None, only=None):
     ]
 
 
+@compiles
 @needs_numba
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("base", ["silu", "identity", "zero"])
@@ -40,6 +43,7 @@ def test_loss_and_gradients_are_those_of_automatic_differentiation(k, base):
     torch.testing.assert_close(by_numba.grads, by_torch.grads, rtol=1e-9, atol=1e-11)
 
 
+@compiles
 @needs_numba
 @pytest.mark.parametrize("options", [{"batch": 9}, {"only": ("scale_sp", "bias")}])
 def test_batches_and_parameters_that_do_not_train(options):
@@ -49,6 +53,7 @@ def test_batches_and_parameters_that_do_not_train(options):
     torch.testing.assert_close(by_numba.grads, by_torch.grads, rtol=1e-9, atol=1e-11)
 
 
+@compiles
 @needs_numba
 def test_edges_that_are_off():
     model = kan((2, 3, 1), n_members=2, masked=True)
@@ -61,6 +66,7 @@ def test_edges_that_are_off():
     torch.testing.assert_close(by_numba.grads, by_torch.grads, rtol=1e-9, atol=1e-11)
 
 
+@compiles
 @needs_numba
 @pytest.mark.parametrize("rba", ["published", "none"])
 @pytest.mark.parametrize("k", [2, 3, 4])
@@ -78,6 +84,7 @@ def test_residuals_of_equations(rba, k, base):
     torch.testing.assert_close(by_numba.rba, by_torch.rba, rtol=1e-9, atol=0)
 
 
+@compiles
 @needs_numba
 def test_equations_with_a_mixed_derivative():
     from kancli.training.compiled import CompiledDifferential
@@ -97,6 +104,7 @@ def test_equations_with_a_mixed_derivative():
     torch.testing.assert_close(by_numba.grads, by_torch.grads, rtol=1e-8, atol=1e-10)
 
 
+@compiles
 @needs_numba
 def test_samples_on_knots_and_off_the_grid():
     x = torch.tensor([-1.0, 1.0, -0.6, 0.2, -2.2, 2.2, 2.3, 50.0, -1e30], dtype=torch.float64)[:, None].repeat(1, 2)
@@ -106,6 +114,7 @@ def test_samples_on_knots_and_off_the_grid():
     torch.testing.assert_close(by_numba.grads, by_torch.grads, rtol=1e-9, atol=1e-11)
 
 
+@compiles
 @needs_numba
 def test_float32_training_follows_float64():
     data = regression(n=300)
@@ -117,6 +126,7 @@ def test_float32_training_follows_float64():
         torch.testing.assert_close(mine.train_loss, theirs.train_loss, rtol=1e-4, atol=0)
 
 
+@compiles
 @needs_numba
 @pytest.mark.parametrize("threads", [1, 3])
 def test_bits_depend_on_neither_threads_nor_members(threads):
@@ -136,6 +146,7 @@ def test_bits_depend_on_neither_threads_nor_members(threads):
             assert torch.equal(mine[member], theirs)
 
 
+@compiles
 @needs_numba
 def test_a_sample_that_is_not_a_number_is_divergence():
     data = regression()
@@ -178,6 +189,7 @@ def test_without_numba_true_says_what_to_install(monkeypatch):
     assert fit_(kan(), regression(), Train(optimizer="adam", steps=1)).kernel == "torch"
 
 
+@compiles
 @needs_numba
 @pytest.mark.parametrize("n", [1, 33, 700])
 def test_errors_on_samples_that_do_not_train(n):

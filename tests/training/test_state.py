@@ -28,7 +28,8 @@ def through_files(state):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "lbfgs" else name for name in CASES]
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in ("lbfgs", "rba", "adapt") else name for name in CASES],
 )
 @pytest.mark.parametrize("after", [1, 4, 5])
 def test_resuming_gives_the_bits_of_not_having_stopped(name, after):
