@@ -136,5 +136,5 @@ class MemberSteps:
                 f"fit: {which}step {number} gives numbers that are not finite{where}: the parameters stay as before it;"
                 " type a smaller lr",
                 RuntimeWarning,
-                stacklevel=2,
+                stacklevel=7,
             )
