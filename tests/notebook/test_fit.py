@@ -62,6 +62,7 @@ def test_the_first_cells_of_hello_kan(default_float64):
     assert model.stats(dataset["test_input"])["layers"][1]["output"]
 
 
+@pytest.mark.slow
 def test_a_fit_leaves_no_trace_but_in_the_model(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     dataset = product()

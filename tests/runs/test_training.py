@@ -206,6 +206,7 @@ def test_the_figures_are_drawn_and_drawn_again(kan_run, tmp_path):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "run/figures" / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_the_trained_network_is_measured_on_request(kan_run):
     stats = kan_run(*WORDS, "stats.after=true").json("stats.json")
     assert len(stats["after"]["layers"]) == len(stats["layers"]) == 2

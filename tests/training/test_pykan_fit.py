@@ -105,6 +105,7 @@ def test_batches_depend_on_the_seed_and_the_step_alone():
     assert fit(kan(), dataclasses.replace(ADAM, batch=10**6)) == fit(kan(), ADAM)
 
 
+@pytest.mark.slow
 def test_the_regularisation_counts_by_its_weight():
     weak, strong = (fit(kan(), dataclasses.replace(ADAM, lamb=lamb)) for lamb in (1e-9, 1.0))
     assert weak["reg"][0] == strong["reg"][0]
@@ -112,6 +113,7 @@ def test_the_regularisation_counts_by_its_weight():
     assert strong["train_loss"][-1] > weak["train_loss"][-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lamb", [0, 0.1])
 def test_dense_products_give_the_same_curves(monkeypatch, lamb):
     options = dataclasses.replace(ADAM, lamb=lamb, update_grid=True, grid_update_num=25)
@@ -123,6 +125,7 @@ def test_dense_products_give_the_same_curves(monkeypatch, lamb):
         np.testing.assert_allclose(curve, plain[name], rtol=1e-8, err_msg=name)
 
 
+@pytest.mark.slow
 def test_lbfgs_reaches_a_small_loss():
     curves = fit(kan(), FitOptions(steps=10))
     assert curves["train_loss"][-1] < 0.1 * curves["train_loss"][0]
