@@ -1,4 +1,4 @@
-"""Work in consecutive shares, one a thread."""
+"""Work in consecutive shares, which some threads take in turn."""
 
 from __future__ import annotations
 
@@ -12,19 +12,27 @@ import torch
 
 from kancli.kan.threads import one_thread
 
+SHARES_A_THREAD = 4  # so that a thread whose core has other work holds up the others less
+
 
 def in_threads(work: Callable[[int, int], None], count: int) -> None:
-    """Call `work(first, last)` for consecutive shares of 0 to `count`, one for each of torch's threads.
+    """Call `work(first, last)` for consecutive shares of 0 to `count`, on as many threads as torch has.
 
     Within, torch computes on one thread.
     """
     n_threads = torch.get_num_threads()
-    n_shares = min(n_threads, count)
+    n_shares = min(SHARES_A_THREAD * n_threads, count) if n_threads > 1 else 1
     ends = [count * share // n_shares for share in range(n_shares + 1)]
+    shares = iter(list(itertools.pairwise(ends)))  # a list's iterator hands each share to one thread
+
+    def take_shares() -> None:
+        for first, last in shares:
+            work(first, last)
+
     with one_thread():
-        pool = _pool(os.getpid(), n_threads) if n_shares > 1 else None
-        futures = [pool.submit(work, *share) for share in itertools.pairwise(ends[1:])] if pool else []
-        work(0, ends[1])
+        n_others = min(n_threads, n_shares) - 1
+        futures = [_pool(os.getpid(), n_threads).submit(take_shares) for _ in range(n_others)]
+        take_shares()
         for future in futures:
             future.result()
 

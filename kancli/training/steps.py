@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kancli.kan.threads import one_thread
 from kancli.training.divergence import largest_loss, locate
 from kancli.training.objectives import Objective
 from kancli.training.optimisers import Optimiser
@@ -109,7 +110,8 @@ class GradientSteps:
             self._take_out(stops, keep)
             grads = grads[keep]
         if self.members:
-            self.optimiser.update_(self.objective.rows.values, grads)
+            with one_thread():  # no gain in more, and waiting for each other is slow where cores have other work
+                self.optimiser.update_(self.objective.rows.values, grads)
         return now.loss
 
     def _take_out(self, stops: dict[int, Stop], keep: list[int]) -> None:
