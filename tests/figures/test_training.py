@@ -44,7 +44,7 @@ def test_members_have_their_geometric_mean_and_a_band():
     (axes,) = plot_curves({"f1": curves_of([[8, 4], [2, 1]])}, OPTIONS).axes
     np.testing.assert_allclose(axes.get_lines()[0].get_ydata(), [4, 2])
     (band,) = axes.collections
-    corners = band.get_paths()[0].vertices[:, 1]
+    corners = np.asarray(band.get_paths()[0].vertices)[:, 1]
     np.testing.assert_allclose([corners.min(), corners.max()], [1.15, 7.7], rtol=1e-6)  # 5 and 95 %, of two
     assert "5 to 95 %" in axes.get_xlabel()
 
