@@ -66,6 +66,8 @@ def test_a_preset_runs(kan_run, presets, path):
     argv += NEEDED.get(f"{group}/{option}", [])
     if group == "task":
         argv += ["width=in-2-out" if option != "none" else "width=default", "train=none"]
+    if group == "train" and option != "none":
+        argv += ["task=f1", "width=in-2-out", "task.n=20", "task.test_n=5", "train.steps=2"]
     Path("x.csv").write_text("1,2\n3,4\n")
     sweeping = "sweeper" in str(presets.load(group, option).body)
     if sweeping:
