@@ -12,7 +12,9 @@ for each basis, then for b(x).
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -24,7 +26,8 @@ from kancli.training.objectives import Evaluation, RegressionObjective
 from kancli.training.parameters import ParameterRows
 from kancli.training.shares import in_threads
 
-NUMBERS_OF_A_BLOCK = 2**16  # bases of the widest layer
+NUMBERS_OF_A_BLOCK = 2**20  # bases of the widest layer
+MAX_KEPT_NUMBERS = 2**24  # of the first layer's factors
 
 
 class DenseRegression(RegressionObjective):
@@ -34,6 +37,15 @@ class DenseRegression(RegressionObjective):
         super().__init__(rows, members, *args, **options)
         widest = max(layer.n_in * layer.n_basis for layer in self.model.layers)
         self.block = max(64, NUMBERS_OF_A_BLOCK // widest)
+        self.spaces = threading.local()
+        self.first = self._first_factors()
+
+    def _first_factors(self) -> list[Factors] | None:
+        """Those of the first layer by block, which all members and steps share; None for batches, or if too large."""
+        layer, x = self.model.layers[0], self.batch_of(0)[0]
+        if self.batch is not None or len(x) * layer.n_in * (layer.n_basis + 1) > MAX_KEPT_NUMBERS:
+            return None
+        return [Factors.of(layer, part.T.contiguous(), Space(), slopes=False) for part in x.split(self.block)]
 
     def evaluate(self, step: int) -> Evaluation:
         x, y = (tensor.expand(len(self.members), *tensor.shape[-2:]) for tensor in self.batch_of(step))
@@ -51,7 +63,8 @@ class DenseRegression(RegressionObjective):
                     member, block = divmod(item, n_blocks)
                     part = slice(block * self.block, (block + 1) * self.block)
                     own = [weight[member] for weight in plain]
-                    losses[member, block], parts[item] = self._item(own, x[member, part], y[member, part], y[0].numel())
+                    samples = x[member, part] if self.first is None else self.first[block]
+                    losses[member, block], parts[item] = self._item(own, samples, y[member, part], y[0].numel())
 
         in_threads(some_items, n_items)
         totals = [torch.stack([_sum(parts, member, n_blocks, place) for member in range(len(self.members))])
@@ -68,29 +81,38 @@ class DenseRegression(RegressionObjective):
         loss = (losses.sum(1) / y[0].numel()).to(x.dtype)
         return Evaluation(loss, loss, self.rows.join(filled), None)
 
-    def _item(self, weights: list[Tensor], x: Tensor, y: Tensor, n_numbers: int) -> tuple[Tensor, list[Tensor]]:
-        """Sum of squared errors of some samples of one member, and its share of the gradients by the weights."""
-        passed, value = [], x.T.contiguous()  # [i, n]
+    def _item(
+        self, weights: list[Tensor], x: Tensor | Factors, y: Tensor, n_numbers: int
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Sum of squared errors of some samples of one member, and its share of the gradients by the weights.
+
+        Args:
+            x: the samples `[n, i]`, or the first layer's factors of them.
+        """
+        spaces = self.spaces.__dict__.setdefault("of", [Space() for _ in self.model.layers])
+        passed: list[Factors] = []
+        value = x.T.contiguous() if isinstance(x, Tensor) else torch.empty(0)  # [i, n]
         for number, layer in enumerate(self.model.layers):
-            factors, slopes = dense_factors(layer, value, slopes=number > 0)
-            passed.append((factors, slopes))
+            if number == 0 and isinstance(x, Factors):
+                factors = x
+            else:
+                factors = Factors.of(layer, value, spaces[number], slopes=number > 0)
+            passed.append(factors)
             table, bias = weights[2 * number : 2 * number + 2]
-            value = torch.addmm(bias, table, factors)
+            value = torch.addmm(bias, table, factors.rows)
         errors = value - y.T
         grad, grads = errors * (2 / n_numbers), []
         for number in range(len(passed) - 1, -1, -1):
-            layer, (factors, slopes) = self.model.layers[number], passed[number]
-            grads[:0] = [grad @ factors.T, grad.sum(1, keepdim=True)]
-            if slopes is not None:
-                products = (weights[2 * number].T @ grad).mul_(slopes).view(layer.n_basis + 1, layer.n_in, -1)
-                grad = products[:-1].sum(0).mul_(-layer.k * _per_step(layer)).add_(products[-1])
+            grads[:0] = [grad @ passed[number].rows.T, grad.sum(1, keepdim=True)]
+            if number > 0:
+                grad = passed[number].gradient(weights[2 * number], grad)
         return errors.double().square().sum(), grads
 
 
 def _weights(layer: KANLayer) -> tuple[Tensor, Tensor]:
     """Table `[s, o, rows]` and bias `[s, o, 1]`, differentiable by the parameters."""
     coef, _, scale_base = layer.weights()
-    bases = coef.permute(0, 2, 3, 1).flatten(2) / math.factorial(layer.k)  # [s, o, K i]
+    bases = coef.permute(0, 2, 3, 1).flatten(2)  # [s, o, K i]
     bias = coef.new_zeros(coef.shape[0], layer.n_out) if layer.bias is None else layer.bias
     return torch.cat([bases, scale_base.mT], dim=2), bias.unsqueeze(-1)
 
@@ -102,40 +124,90 @@ def _sum(parts: list[list[Tensor]], member: int, n_blocks: int, place: int) -> T
     return total
 
 
-def _per_step(layer: KANLayer) -> float:
-    low, high = layer.grid_range
-    return layer.grid / (high - low)
+class Space:
+    """Memory that a thread uses again for each item: fresh pages take as long as the arithmetic in them."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Tensor] = {}
+
+    def take(self, name: str, shape: Sequence[int], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """A tensor of that shape with any content, in the memory of this name."""
+        count, dtype = math.prod(shape), dtype or like.dtype
+        kept = self.kept.get(name)
+        if kept is None or kept.numel() < count or kept.dtype != dtype:
+            kept = self.kept[name] = torch.empty(count, dtype=dtype, device=like.device)
+        return kept[:count].view(*shape)
 
 
-def dense_factors(layer: KANLayer, x: Tensor, *, slopes: bool) -> tuple[Tensor, Tensor | None]:
-    """k! times all bases, and b(x), `[rows, n]`; and if wanted their derivatives, the bases' over -k / step; k above 1.
+@dataclass(frozen=True)
+class Factors:
+    """What a layer's sums over edges need of its inputs `[i, n]`.
 
-    A basis at the distance d from its middle is, with a = (k + 1) / 2 - |d| in steps, the sum over j of
-    (-1)^j binomial(k + 1, j) max(a - j, 0)^k / k! (de Boor, A Practical Guide to Splines, chapter IX).
-
-    Args:
-        x: `[i, n]`.
+    There are rows for bases that do not exist, before and behind the others, so that no index is outside.
     """
-    k, n_basis, middle = layer.k, layer.n_basis, (layer.k + 1) / 2
-    middles = torch.arange(n_basis, dtype=x.dtype, device=x.device).add_(middle - k).view(-1, 1, 1)
-    height = (x - layer.grid_range[0]).mul_(_per_step(layer)) - middles  # [K, i, n]
-    sign = height.sign() if slopes else None
-    height = torch.rsub(height.abs_(), middle)
-    factors = x.new_empty(n_basis + 1, *x.shape)
-    slope = torch.empty_like(factors) if slopes else None
-    for j in range(math.ceil(middle)):
-        above = height.relu_() if j == 0 else height.sub(j).relu_()
-        power, weight = above, (-1) ** j * math.comb(k + 1, j)
-        for _ in range(k - 2):
-            power = power * above
-        if j == 0:
-            torch.mul(power, above, out=factors[:-1])
-            total = power
-        else:
-            factors[:-1].addcmul_(power, above, value=weight)
-            total = torch.add(total, power, alpha=weight)  # pyright: ignore[reportPossiblyUnbound]
-    factors[-1] = layer.base_fun(x)
-    if slope is not None and sign is not None:
-        torch.mul(total, sign, out=slope[:-1])  # pyright: ignore[reportPossiblyUnbound]
-        slope[-1] = derivative_of(layer.base_fun)(x)
-    return factors.flatten(0, 1), None if slope is None else slope.flatten(0, 1)
+
+    space: Space
+
+    rows: Tensor  # [K i + i, n]  all bases, then b(x)
+    places: Tensor  # [k + 1, i, n]  row of each basis that is not 0, of K + 2 k + 2 with those that do not exist
+    slopes: Tensor | None  # [k + 1, i, n]  their derivatives
+    base_slope: Tensor | None  # [i, n]
+
+    @classmethod
+    def of(cls, layer: KANLayer, x: Tensor, space: Space, *, slopes: bool) -> Factors:
+        """Those of a layer of order 2 or more at x `[i, n]`, with derivatives if wanted.
+
+        Args:
+            space: for the results, which hold until it is used again.
+        """
+        k, n_basis, before = layer.k, layer.n_basis, layer.k + 1
+        per_step = layer.grid / (layer.grid_range[1] - layer.grid_range[0])
+        position = (x - layer.grid_range[0]).mul_(per_step)
+        interval = position.floor().nan_to_num_(nan=layer.grid + k).clamp_(-before, layer.grid + k)
+        u = position.sub_(interval).clamp_(0, 1)
+        lower, values = _local_bases(u, k, space)
+        places = space.take("places", (k + 1, *x.shape), x, torch.int64)
+        for r, row in enumerate(places):
+            row.copy_(interval).add_(before + r)
+        padded = space.take("rows", (n_basis + 2 * before, *x.shape), x).zero_()
+        padded.scatter_(0, places, values)
+        padded[before + n_basis] = layer.base_fun(x)  # in place of a basis that does not exist
+        rows = padded[before : before + n_basis + 1].flatten(0, 1)
+        if not slopes:
+            return cls(space, rows, places, None, None)
+        # A derivative is the difference of two neighbours of the order below (de Boor, A Practical Guide to Splines).
+        derivatives = space.take("derivatives", values.shape, x)
+        torch.sub(lower[:-1], lower[1:], out=derivatives[1:-1])
+        torch.neg(lower[0], out=derivatives[0])
+        derivatives[-1] = lower[-1]
+        return cls(space, rows, places, derivatives.mul_(per_step), derivative_of(layer.base_fun)(x))
+
+    def gradient(self, table: Tensor, grad: Tensor) -> Tensor:
+        """The gradient by x `[i, n]`, from the table `[o, rows]` and the gradient by the sums `[o, n]`."""
+        assert self.slopes is not None
+        assert self.base_slope is not None
+        n_in, n = self.base_slope.shape
+        n_basis, before = table.shape[1] // n_in - 1, len(self.places)
+        padded = self.space.take("gradients", (n_basis + 2 * before, n_in, n), grad).zero_()
+        torch.mm(table.T, grad, out=padded[before : before + n_basis + 1].view(-1, n))
+        by_base = padded[before + n_basis] * self.base_slope
+        padded[before + n_basis] = 0
+        taken = torch.gather(padded, 0, self.places, out=self.space.take("taken", self.places.shape, grad))
+        return taken.mul_(self.slopes).sum(0).add_(by_base)
+
+
+def _local_bases(u: Tensor, k: int, space: Space) -> tuple[Tensor, Tensor]:
+    """The bases that are not 0 on an interval, at its relative position u: of order k - 1 `[k, ...]`, k `[k + 1, ...]`.
+
+    By the recursion of Cox (1972) and de Boor (1972) on uniform knots.
+    """
+    rest = 1 - u
+    lower, values = u, torch.stack([rest, u], out=space.take("order 1", (2, *u.shape), u))
+    for order in range(2, k + 1):
+        lower, values = values, space.take(f"order {order}", (order + 1, *u.shape), u)
+        torch.mul(rest, lower[0], out=values[0])
+        for r in range(1, order):
+            torch.mul(rest + r, lower[r], out=values[r]).addcmul_(u + (order - r), lower[r - 1])
+        torch.mul(u, lower[-1], out=values[order])
+        values /= order
+    return lower, values

@@ -1,12 +1,10 @@
 """Tests of the pass without automatic differentiation, against automatic differentiation."""
 
-import math
-
 import pytest
 import torch
 
 from kancli.kan import splines
-from kancli.training.dense import DenseRegression, dense_factors
+from kancli.training.dense import DenseRegression, Factors, Space
 from kancli.training.fit import fit_
 from kancli.training.objectives import RegressionObjective
 from kancli.training.options import Train
@@ -25,14 +23,24 @@ def both(model, data, step=0, batch=None, only=None):
 def test_factors_are_the_bases_and_their_derivatives(k):
     (layer,) = kan((2, 1), grid=7, k=k, base="sin", grid_range=(-1.0, 2.0)).layers
     x = 8 * torch.rand(40, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) - 4
-    factors, slopes = dense_factors(layer, x.T.contiguous(), slopes=True)
-    assert slopes is not None
-    factorial, step = math.factorial(k), 3 / 7
-    for got, derivative, scale in ((factors, 0, factorial), (slopes, 1, -factorial * step / k)):
-        wanted = scale * splines.basis(x, (-1.0, 2.0), 7, k, derivative)  # [n, i, K]
-        torch.testing.assert_close(got[:-2].view(-1, 2, 40).permute(2, 1, 0), wanted, rtol=1e-9, atol=1e-9)
-    torch.testing.assert_close(factors[-2:], x.T.sin())
-    torch.testing.assert_close(slopes[-2:], x.T.cos())
+    factors = Factors.of(layer, x.T.contiguous(), Space(), slopes=True)
+    bases = factors.rows[:-2].view(-1, 2, 40).permute(2, 1, 0)  # [n, i, K]
+    torch.testing.assert_close(bases, splines.basis(x, (-1.0, 2.0), 7, k), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(factors.rows[-2:], x.T.sin())
+    table = torch.randn(3, factors.rows.shape[0], dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    grad = torch.ones(3, 40, dtype=torch.float64)
+    slopes = torch.cat(
+        [splines.basis(x, (-1.0, 2.0), 7, k, 1).permute(2, 1, 0), x.T.cos().unsqueeze(0)]
+    )  # [K + 1, i, n]
+    wanted = (table.sum(0).view(-1, 2, 1) * slopes).sum(0)
+    torch.testing.assert_close(factors.gradient(table, grad), wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_a_value_that_is_not_a_number_stays_one():
+    (layer,) = kan((1, 1)).layers
+    factors = Factors.of(layer, torch.tensor([[torch.nan, 0.5]], dtype=torch.float64), Space(), slopes=True)
+    assert factors.rows[-1].isnan().tolist() == [True, False]
+    assert factors.rows[:-1].isfinite().all()
 
 
 @pytest.mark.parametrize("k", [2, 3, 4])
