@@ -46,7 +46,7 @@ class CompiledRegression(RegressionObjective):
 
         n_chunks = -(-x.shape[1] // CHUNK)
         if n_members >= torch.get_num_threads() or n_chunks == 1:
-            in_threads(some_members, n_members)
+            in_threads(some_members, n_members, layout.least_share(x.shape[1]))
         else:
             for member in range(n_members):
                 own_x, own_y = x[min(member, len(x) - 1)], y[min(member, len(y) - 1)]
@@ -65,7 +65,7 @@ class CompiledRegression(RegressionObjective):
         def some_chunks(first: int, last: int) -> None:
             kernel.chunk_parts(first, last, layout.layers, layout.grid, layout.ends, x, y, table, losses, parts)
 
-        in_threads(some_chunks, n_chunks)
+        in_threads(some_chunks, n_chunks, layout.least_share(CHUNK))
         return kernel.join_parts(layout.layers, layout.grid, values, mask, y.size, losses, parts, grads)
 
 

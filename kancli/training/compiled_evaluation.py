@@ -29,9 +29,10 @@ def squared_errors_by_tables(tables: MemberTables, samples: Samples) -> Tensor:
     in_threads(
         lambda first, last: fold_members(first, last, layout.layers, layout.grid, values, tables.mask, folded),
         n_members,
+        layout.least_share(1),
     )
     x, y = samples.x.contiguous().numpy(), samples.y.contiguous().numpy()
     errors = np.zeros((n_members, -(-len(x) // CHUNK)))
     where = (layout.layers, layout.grid, layout.ends, x, y, folded, errors)
-    in_threads(lambda first, last: kernel.squared_errors(first, last, *where), errors.size)
+    in_threads(lambda first, last: kernel.squared_errors(first, last, *where), errors.size, layout.least_share(CHUNK))
     return torch.from_numpy(errors.sum(1))

@@ -15,12 +15,15 @@ from kancli.kan.threads import one_thread
 SHARES_A_THREAD = 4  # so that a thread whose core has other work holds up the others less
 
 
-def in_threads(work: Callable[[int, int], None], count: int) -> None:
+def in_threads(work: Callable[[int, int], None], count: int, least: int = 1) -> None:
     """Call `work(first, last)` for consecutive shares of 0 to `count`, on as many threads as torch has.
 
     Within, torch computes on one thread.
+
+    Args:
+        least: up to so many are done at once by the caller: to wake another thread takes longer.
     """
-    n_threads = torch.get_num_threads()
+    n_threads = 1 if count <= least else torch.get_num_threads()
     n_shares = min(SHARES_A_THREAD * n_threads, count) if n_threads > 1 else 1
     ends = [count * share // n_shares for share in range(n_shares + 1)]
     shares = iter(list(itertools.pairwise(ends)))  # a list's iterator hands each share to one thread

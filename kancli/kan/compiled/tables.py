@@ -17,6 +17,8 @@ from kancli.kan.compiled.kernels import BASE_FUNCTIONS, n_rows, n_terms
 from kancli.kan.compiled.vectors import LANES
 from kancli.kan.network import KAN
 
+MIN_FACTORS = 150_000  # of edges, which the kernels of gradients take half a millisecond for
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -47,6 +49,11 @@ class Layout:
         lines.append((model.width[-1], 0, 0, table, 0, parameters, mask))
         grid = (first.grid, first.k, BASE_FUNCTIONS[first.base_name or ""], rows, n_terms(first.k))
         return cls(np.array(lines, dtype=np.int64), grid, first.grid_range, has_bias)
+
+    def least_share(self, n: int) -> int:
+        """Number of items of n samples each that take about as long as to wake a thread."""
+        n_edges = int((self.layers[:-1, 0] * self.layers[1:, 0]).sum())
+        return MIN_FACTORS // max(1, n * n_edges * (self.grid[1] + 2))
 
     @property
     def table_size(self) -> int:
