@@ -10,7 +10,10 @@ import torch
 from kancli.kan import compiled, splines
 from kancli.kan.base_functions import base_function
 
-pytestmark = pytest.mark.skipif(not compiled.is_available(), reason="needs numba: pip install -e '.[test,fast]'")
+pytestmark = [
+    pytest.mark.skipif(not compiled.is_available(), reason="needs numba: pip install -e '.[test,fast]'"),
+    pytest.mark.slow,  # the kernels are compiled first
+]
 
 
 def test_a_kernel_is_compiled_again_when_a_source_changes(tmp_path, monkeypatch):
