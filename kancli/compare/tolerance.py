@@ -14,6 +14,7 @@ from kancli.runs.hashes import ACTIVATIONS, TRAINING, at_start
 from kancli.runs.input_file import ENTRIES
 from kancli.stats.options import OF_TRAINING
 from kancli.stats.verdicts import Verdict
+from kancli.training.curves import ERRORS
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,6 @@ class Tolerance:
 
 
 STATISTICS = "statistics"  # the stage whose hash covers all of stats.json but training
-FINAL = ("train_loss", "test_loss", "rel_l2")  # of stats.json's training, held against each other
 LOSS_TOLERANCE = 0.05
 LOSSES_AGREE = "final losses within 5 %, and within a standard error over the networks"
 # close: rounding of float32 carried through some layers. loose: other kernels, whose sums run in another order.
@@ -183,7 +183,7 @@ def compare_training(baseline: Mapping[str, Any], now: Mapping[str, Any]) -> lis
     5 % and, over members, by a standard error of the logs.
     """
     rows = []
-    for name in FINAL:
+    for name in ERRORS:
         old, new = (stats.get(TRAINING, {}).get(name) for stats in (baseline, now))
         value, error = old, 0.0
         if isinstance(old, Mapping):

@@ -12,8 +12,8 @@ from urllib.parse import quote
 from kancli.stats.options import BAD, WORST_FIRST, statement
 from kancli.sweeps import summary
 from kancli.sweeps.table import SEED, Row
+from kancli.training.curves import ERRORS
 
-ERRORS = ("train_loss", "test_loss", "rel_l2")
 SLOPES = ("propagation_signal", "propagation_gradient")
 SUMMARY = ("mean", "sd", "low", "high", "n")
 

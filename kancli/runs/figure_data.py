@@ -20,8 +20,9 @@ from kancli.inits.plugins import TARGET, CodePolicy, code_policy
 from kancli.kan.basis_statistics import BasisStatistics
 from kancli.kan.network import KAN
 from kancli.runs.build import laws_of, layer_options
+from kancli.runs.folder import CURVES, FIT, PARAMETERS
 from kancli.runs.reader import RecordedRun
-from kancli.runs.training_state import CURVES, FIT, MARKED, PARAMETERS
+from kancli.runs.training_state import MARKED
 from kancli.stats.network_stats import EdgeRanges
 from kancli.stats.options import recorded_bounds
 from kancli.training.curves import read_curves

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("kancli")
 
 HYDRA_RECORD = ".hydra"
+CURVES, PARAMETERS, FIT = "training.csv", "trained.safetensors", "fit.safetensors"  # what a training leaves
 
 
 class RunFolder:
@@ -216,7 +217,7 @@ class RunFolder:
 
     def trained_hashes(self) -> dict[str, str]:
         """The hashes of the parameters after training, by name."""
-        return self._hashes_in("trained.safetensors")
+        return self._hashes_in(PARAMETERS)
 
     def _hashes_in(self, *files: str) -> dict[str, str]:
         split = ((*key.partition(":"), digest) for key, digest in self.tensors.items())

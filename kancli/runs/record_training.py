@@ -17,10 +17,10 @@ from kancli.figures.data import Fit, TrainingData
 from kancli.runs import signals
 from kancli.runs.figure_files import figure_data_of, range_tensors, write_figures
 from kancli.runs.files import csv_of_rows
-from kancli.runs.folder import RunFolder
+from kancli.runs.folder import CURVES, FIT, PARAMETERS, RunFolder
 from kancli.runs.result import Outcome, Result
 from kancli.runs.training import Hooks, seeds_of, train, with_training
-from kancli.runs.training_state import CURVES, FIT, MARKED, PARAMETERS, STATE, pack_state
+from kancli.runs.training_state import MARKED, STATE, pack_state
 from kancli.training.result import Row, TrainingState
 
 LONG = 30.0  # seconds of training after which faster kernels are worth a line

@@ -12,7 +12,6 @@ from kancli.runs.regular_files import open_regular
 from kancli.training.result import TrainingState
 
 STATE = "training_state.safetensors"
-CURVES, PARAMETERS, FIT = "training.csv", "trained.safetensors", "fit.safetensors"  # what a training leaves
 MARKED = "marked."  # begins the names of the trained network's activations in FIT
 
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kancli.errors import ConfigError
+from kancli.runs.folder import CURVES
 from kancli.runs.reader import RecordedRun
 
 if TYPE_CHECKING:
     from kancli.training.curves import Curves
-
-CURVES = "training.csv"
 
 
 def joined_curves(runs: Sequence[RecordedRun]) -> Curves | None:

@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-REASONS = ("target", "diverged")
-
 
 @dataclass(frozen=True)
 class Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -59,13 +59,3 @@ def _over_members(values: Array, is_log: bool) -> dict[str, Array | float]:
         logs = np.log(values[np.isfinite(values) & (values > 0)])
         summary["sd"] = np.asarray(logs.std(ddof=1) if len(logs) > 1 else math.nan)
     return {name: summary[name] for name in ("mean", "sd", "low", "high", "min", "max", "n")}
-
-
-def plain_numbers(entry: Mapping[str, Any]) -> dict[str, float | None]:
-    """The numbers of an entry `training`, means over members: columns of a sweep's table."""
-    numbers = {}
-    for name, value in entry.items():
-        number = value["mean"] if isinstance(value, Mapping) else value
-        if not isinstance(number, str):
-            numbers[name] = number
-    return numbers
