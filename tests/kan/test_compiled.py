@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from kancli.kan import compiled, splines
+from kancli.kan import splines
 from kancli.kan.base_functions import base_function
+from tests.compiled import needs_numba
 
 pytestmark = [
-    pytest.mark.skipif(not compiled.is_available(), reason="needs numba: pip install -e '.[test,fast]'"),
+    needs_numba,
     pytest.mark.slow,  # the kernels are compiled first
 ]
 

@@ -13,11 +13,10 @@ from kancli.training.kernels import torch_seconds, use_compiled
 from kancli.training.objectives import DifferentialObjective, RegressionObjective
 from kancli.training.options import Train
 from kancli.training.parameters import ParameterRows
+from tests.compiled import needs_numba
 from tests.training.networks import burgers, kan, regression
 
 compiles = pytest.mark.slow  # a kernel takes ten seconds of compilation
-
-needs_numba = pytest.mark.skipif(not compiled.is_available(), reason="needs numba: pip install -e '.[test,fast]'")
 
 
 def both(model, data, step=0, batch=None, only=None):
