@@ -42,8 +42,10 @@ class DenseRegression(RegressionObjective):
 
     def _first_factors(self) -> list[Factors] | None:
         """Those of the first layer by block, which all members and steps share; None for batches, or if too large."""
+        if self.batch is not None:
+            return None
         layer, x = self.model.layers[0], self.batch_of(0)[0]
-        if self.batch is not None or len(x) * layer.n_in * (layer.n_basis + 1) > MAX_KEPT_NUMBERS:
+        if len(x) * layer.n_in * (layer.n_basis + 1) > MAX_KEPT_NUMBERS:
             return None
         return [Factors.of(layer, part.T.contiguous(), Space(), slopes=False) for part in x.split(self.block)]
 
