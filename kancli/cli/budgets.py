@@ -11,7 +11,6 @@ from rich import box
 from rich.table import Table
 
 from kancli.config.settings import Settings
-from kancli.config.validation import layer_sizes
 from kancli.inits.initialise import edge_laws
 from kancli.kan.basis_statistics import STANDARD_EPS
 from kancli.kan.quadrature import UNIT_INTERVAL, BaseMoments, base_moments, basis_rule
@@ -46,7 +45,7 @@ def budgets(settings: Settings) -> Iterator[LawBudget]:
     """
     distribution = input_distribution(settings)
     base = base_moments(settings.base_fun, distribution, settings.grid.range)
-    for size in layer_sizes(settings):
+    for size in settings.layer_sizes():
         laws, mask = settings.init.laws(size), settings.init.mask(size)
         law = LayerLaw.of(edge_laws(laws, mask))
         weight, values, slopes = basis_rule(size.grid_range, size.grid, size.k, distribution)

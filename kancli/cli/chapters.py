@@ -127,6 +127,13 @@ width=in-8-8-out takes the numbers of inputs and outputs from the task. The samp
 forward pass are the task's training samples, where inputs= chooses no others. Singular
 tasks have a pole on their domain: a few samples decide their errors. kan-run explain f2
 gives the formula, domain and data of a task."""
+MODEL_MORE = """\
+An MLP has the hidden layers of width=, all of the one width that brings its weights and
+biases nearest to the trained parameters of the KAN of width, grid, k and init. silu is
+between its layers; weights are normal with variance 2/n_in (He et al., arXiv 1502.01852),
+biases 0. Keys of the KAN (init, grid, k, base_fun, and of train only, refine,
+adapt_every and lamb) have no further effect on it. In a sweep over model=kan,mlp and
+init it is run once, and kan-run rank sets it beside the initialisations, for reference."""
 TRAINING_MORE = """\
 A run with a task trains its network: by Adam where train= says nothing. The start is
 written before the first step. training.csv has the losses by step, trained.safetensors
@@ -137,6 +144,7 @@ After Ctrl-C or a crash, kan-run resume RUN goes on from the last saved state.""
 MORE = {
     "stats": "kan-run explain stats defines each number.",
     "verdicts": "kan-run explain verdicts says more.",
+    "model": MODEL_MORE,
     "task": TASKS_MORE,
     "train": TRAINING_MORE,
 }

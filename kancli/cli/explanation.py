@@ -16,7 +16,6 @@ from kancli.config.compose import CONFIG_NAME, ComposedConfig
 from kancli.config.nested import flatten
 from kancli.config.presets import Presets
 from kancli.config.settings import Settings
-from kancli.config.validation import layer_sizes
 from kancli.runs.console import number
 from kancli.spelling import show
 from kancli.tasks.kinds import TrainingSamples
@@ -33,7 +32,7 @@ def explain(composed: ComposedConfig, presets: Presets) -> list[Table | str]:
         "",
         *_task_lines(settings),
         _law_table(settings),
-        *settings.init.remarks(layer_sizes(settings)[0]),
+        *settings.init.remarks(settings.layer_sizes()[0]),
         STREAMS,
         "",
         *budget_tables(settings),
@@ -56,7 +55,7 @@ def explanation_document(composed: ComposedConfig, presets: Presets) -> dict[str
     settings, origins = composed.settings, _origins(composed, presets)
     expected = [budget._asdict() for budget in budgets(settings)] if has_budgets(settings) else None
     layers = []
-    for layer, size in enumerate(layer_sizes(settings)):
+    for layer, size in enumerate(settings.layer_sizes()):
         laws = settings.init.laws(size)
         layers.append(
             {
@@ -82,7 +81,7 @@ def _plain(value: Any) -> float | None:
 
 def _law_table(settings: Settings) -> Table:
     table = Table("layer", "tensor", "law", "mean", "std", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for layer, size in enumerate(layer_sizes(settings)):
+    for layer, size in enumerate(settings.layer_sizes()):
         laws = settings.init.laws(size)
         for tensor in TENSORS:
             if tensor in laws:

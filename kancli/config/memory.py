@@ -152,7 +152,7 @@ class RunSize:
     """The sizes that determine a run's memory."""
 
     width: Sequence[int]
-    grid: int
+    grid: int  # 0 of an MLP
     k: int
     item: int  # bytes per number
     members: int
@@ -180,15 +180,17 @@ class RunSize:
         width, n_basis = "-".join(map(str, self.width)), self.grid + self.k
 
         one = model_bytes(self.width, n_basis, self.item) // 2  # without the copies that are written
-        yield _Part(f"width={width} grid={self.grid}", "the model needs", one, one, "take a smaller width or grid")
+        keys = f"width={width} grid={self.grid}" if self.grid else f"model=mlp, of width {width}"
+        yield _Part(keys, "the model needs", one, one, "take a smaller width or grid")
         model = model_bytes(self.width, n_basis, self.item, self.members)
         if self.members > 1:
             model += member_bytes(self.width, self.members, full) if self.level != "none" else 0
             yield _Part(f"n_seeds={self.members}", "the members need", model, model, "take fewer")
 
         fit = fit_bytes(self.width, n_basis, self.fit_points)
-        name = f"the fit of adapted knots at {self.fit_points} points needs"
-        yield _Part(f"grid={self.grid}", name, fit, model + fit, "take a smaller grid or fewer samples")
+        if self.fit_points:
+            name = f"the fit of adapted knots at {self.fit_points} points needs"
+            yield _Part(f"grid={self.grid}", name, fit, model + fit, "take a smaller grid or fewer samples")
 
         yield _Part("task", "its data need", self.task, self.task, "take a smaller task.n and task.test_n")
 

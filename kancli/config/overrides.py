@@ -29,6 +29,7 @@ EXPERIMENT = "experiment"
 # Keys that select a variant, and how to read the variant from the body of a preset.
 SELECTORS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "init.scheme": lambda body: body.get("init", body).get("scheme"),
+    "model.kind": lambda body: body.get("model", body).get("kind"),
     "inputs.kind": lambda body: body.get("inputs", body).get("kind"),
     "task.kind": lambda body: body.get("task", body).get("kind"),
 }

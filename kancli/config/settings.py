@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
+from kancli.config.models import KANModel, MatchedMLP, Model, NetworkSize, count_trained, match_mlp
 from kancli.figures.options import FigureOptions
 from kancli.inits import SCHEMES
-from kancli.inits.scheme import Scheme
+from kancli.inits.scheme import LayerSize, Scheme
 from kancli.inputs.samplers import SAMPLERS, Sampler
 from kancli.kan import base_functions
 from kancli.schema import Choice, Integer, Interval, Optional, Real, Several, Text, Truth, key, section
 from kancli.seeding import MAX_SEED
 from kancli.stats.options import Stats, Verdicts
 from kancli.tasks.task import NoTask, Task
-from kancli.training.options import Train
+from kancli.training.options import PARAMETERS, Train, read_refinements
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ class Settings:
     )
     grid: Grid = section(Grid)
     init: Scheme = section(SCHEMES["default"])
+    model: Model = section(KANModel, omit_default=True)
     inputs: Sampler = section(SAMPLERS["normal"])
     task: Task = section(NoTask, omit_default=True)
     figures: FigureOptions = section(FigureOptions, identity=False)
@@ -120,10 +123,39 @@ class Settings:
 
     @property
     def training(self) -> Train:
-        """The keys of training, without auto and null for optimiser, learning rate, steps and rows."""
-        return self.train.resolved(task=self.task.exists, equation=self.task.is_equation)
+        """The keys of training, without auto and null for optimiser, learning rate, steps and rows; of an MLP without
+        those of splines."""
+        train = self.train if self.model.is_kan else self.train.without_splines()
+        return train.resolved(task=self.task.exists, equation=self.task.is_equation)
 
     @property
     def trains(self) -> bool:
         """Whether the run trains its network."""
         return self.training.optimizer != "none"
+
+    def layer_sizes(self, grid: int | None = None) -> list[LayerSize]:
+        """The sizes of each layer of the KAN, from which a scheme computes its laws.
+
+        Args:
+            grid: number of grid intervals; None for that of the settings.
+        """
+        return [
+            LayerSize(n_in, n_out, grid or self.grid.size, self.k, self.grid.range, self.base_fun)
+            for n_in, n_out in itertools.pairwise(self.width)
+        ]
+
+    @property
+    def mlp(self) -> MatchedMLP | None:
+        """The MLP that is as large as the KAN on the finest grid of its training; None where the KAN is run."""
+        if self.model.is_kan:
+            return None
+        finer = [] if self.train.refine is None else [grid for _, grid in read_refinements(self.train.refine)]
+        sizes = self.layer_sizes(max([self.grid.size, *finer]))
+        return match_mlp(self.width, count_trained(sizes, self.init, self.train.only or PARAMETERS))
+
+    @property
+    def network_size(self) -> NetworkSize:
+        """The size of the network that is run."""
+        if (mlp := self.mlp) is not None:
+            return NetworkSize(mlp.width, 0, 0)
+        return NetworkSize(self.width, self.grid.size, self.k)

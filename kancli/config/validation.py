@@ -14,13 +14,14 @@ from typing import Any
 
 from kancli.config.finite import find_infinite
 from kancli.config.memory import RunSize
+from kancli.config.models import MODELS
 from kancli.config.settings import Activations, Grid, Settings, Sweep
 from kancli.config.task_width import with_task_sizes
 from kancli.errors import ConfigError, one_line
 from kancli.figures.options import OF_TRAINING, FigureOptions, name_faults
 from kancli.inits import SCHEMES
 from kancli.inits.plugins import TARGET, NoSchemeError, name_of, scheme_at
-from kancli.inits.scheme import LayerSize, Scheme
+from kancli.inits.scheme import Scheme
 from kancli.inits.scheme_checks import find_faults
 from kancli.inputs.samplers import SAMPLERS
 from kancli.schema import Kind, keys, read
@@ -51,6 +52,7 @@ SUBSECTIONS: dict[str, dict[str, type]] = {"stats": {"first": FirstSamples, "qua
 # Sections whose keys depend on one of them: the selecting key, and the choices.
 VARIANTS: dict[str, tuple[str, Mapping[str, type]]] = {
     "init": ("scheme", SCHEMES),
+    "model": ("kind", MODELS),
     "inputs": ("kind", {**SAMPLERS, "task": TrainingSamples}),
     "task": ("kind", TASKS),
 }
@@ -224,24 +226,15 @@ def _unknown_message(path: str, value: Any) -> str:
     return f"{path}={show(value)}: no such key{hint or '; kan-run --help lists them all'}"
 
 
-def layer_sizes(settings: Settings) -> list[LayerSize]:
-    """The sizes of each layer, from which a scheme computes its laws."""
-    grid = settings.grid
-    return [
-        LayerSize(n_in, n_out, grid.size, settings.k, grid.range, settings.base_fun)
-        for n_in, n_out in itertools.pairwise(settings.width)
-    ]
-
-
 def _cross_checks(settings: Settings) -> list[str]:
     faults = settings.task.faults(settings.width, settings.dtype)
     if faults:  # the inputs of the task do not fit either
         return faults
-    faults = settings.inputs.faults(settings.width[0], settings.dtype)
+    faults = settings.inputs.faults(settings.width[0], settings.dtype) + settings.model.faults(settings.width)
     is_builtin = type(settings.init) in SCHEMES.values()
     if not is_builtin:
         name = name_of(type(settings.init))
-        faults += [f"init.{TARGET}={name}: {fault}" for fault in find_faults(settings.init, layer_sizes(settings))]
+        faults += [f"init.{TARGET}={name}: {fault}" for fault in find_faults(settings.init, settings.layer_sizes())]
     last = settings.seed + settings.n_seeds - 1
     if last > MAX_SEED:
         faults.append(f"seed={settings.seed} n_seeds={settings.n_seeds}: the last seed, {last}, is above {MAX_SEED}")
@@ -267,7 +260,7 @@ def _cross_checks(settings: Settings) -> list[str]:
     faults += _training_faults(settings)
     faults = faults or run_size(settings).find_faults()
     if not faults and is_builtin:  # last: it may need torch, which is slow to load
-        faults += find_infinite(settings.init, settings.inputs, layer_sizes(settings), settings.dtype)
+        faults += find_infinite(settings.init, settings.inputs, settings.layer_sizes(), settings.dtype)
     return faults or settings.task.value_faults(settings.dtype)
 
 
@@ -300,15 +293,17 @@ def _training_conflicts(settings: Settings) -> list[str]:
 def run_size(settings: Settings) -> RunSize:
     """The sizes that determine the memory of a run."""
     n, grid = settings.inputs.count(), settings.grid
+    fit_points = {"none": 0, "samples": (settings.k + 1) * grid.size, "pykan": n}[grid.adapt]
+    size = settings.network_size
     return RunSize(
-        width=settings.width,
-        grid=settings.grid.size,
-        k=settings.k,
+        width=size.width,
+        grid=size.grid,
+        k=size.k,
         item=ITEM_BYTES[settings.dtype],
         members=settings.n_seeds,
         samples=n,
         kept=settings.activations.count(n),
-        fit_points={"none": 0, "samples": (settings.k + 1) * grid.size, "pykan": n}[grid.adapt],
+        fit_points=fit_points if settings.model.is_kan else 0,
         level=settings.stats.level,
         first=min(n, max(settings.stats.first.n, settings.stats.n_quantiles)),
         backward=min(n, settings.stats.ntk.n),

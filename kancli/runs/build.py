@@ -59,6 +59,8 @@ def empty_model(settings: Settings, n_members: int | None) -> KAN:
     Args:
         n_members: None for a single model.
     """
+    if not settings.model.is_kan:
+        raise ConfigError(["model=mlp: cannot be run yet; take model=kan"])
     model = KAN(settings.width, **layer_options(settings), n_members=n_members, device=device_of(settings.device))
     if settings.grid.adapts:
         for layer in model.layers:

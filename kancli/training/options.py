@@ -16,6 +16,7 @@ LEARNING_RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2, "lbfgs": 1.0}
 STEPS, EQUATION_STEPS, LBFGS_STEPS = 2000, 5000, 50
 ROWS = 100  # of training.csv, about
 PARAMETERS = ("coef", "scale_base", "scale_sp", "bias")
+OF_SPLINES = ("only", "refine", "adapt_every", "lamb", "compile")  # keys that have no meaning for an MLP
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,11 @@ class Train:
     save_s: float = key(
         60.0, Real(low=0), "time between two saved states, which kan-run resume goes on from", unit="s", identity=False
     )
+
+    def without_splines(self) -> Train:
+        """The same keys, without effect on grids, on a KAN's tensors and on its edges: those of an MLP."""
+        plain = Train()
+        return dataclasses.replace(self, **{name: getattr(plain, name) for name in OF_SPLINES})
 
     def resolved(self, *, task: bool, equation: bool = False) -> Train:
         """The same keys, without auto and null for optimiser, learning rate, steps and rows.

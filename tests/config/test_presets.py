@@ -9,7 +9,7 @@ from kancli.config.presets import Presets, builtin_folder
 from kancli.errors import ConfigError
 
 FILES = sorted(path.relative_to(builtin_folder()) for path in builtin_folder().rglob("*.yaml"))
-GROUPS = ("width", "grid", "k", "init", "inputs", "figures", "stats", "task", "train", "experiment")
+GROUPS = ("width", "grid", "k", "init", "model", "inputs", "figures", "stats", "task", "train", "experiment")
 
 
 def test_every_file_is_a_preset():
@@ -23,7 +23,7 @@ def test_groups_are_the_folders(presets):
     assert {path.parts[0] for path in FILES} == {*GROUPS, "config.yaml"}
 
 
-@pytest.mark.parametrize("group", [group for group in GROUPS if group != "stats"])
+@pytest.mark.parametrize("group", [group for group in GROUPS if group not in ("stats", "model")])
 def test_a_group_has_at_least_three_presets(presets, group):
     assert len(presets.options(group)) >= 3
 

@@ -14,7 +14,6 @@ from scipy import integrate
 
 from kancli.config.compose import compose, settings_of
 from kancli.config.identity import identity
-from kancli.config.validation import layer_sizes
 from kancli.errors import ConfigError
 from kancli.inits import SCHEMES
 from kancli.inits.scheme import LayerSize
@@ -189,7 +188,7 @@ def test_any_law_is_finite_or_refused(config):
         run = settings_of(config)
     except ConfigError:
         return
-    for size in layer_sizes(run):
+    for size in run.layer_sizes():
         shapes = run.init.tensor_shapes(size)
         for tensor, law in run.init.laws(size).items():
             numbers = (law.mean, law.std, law.mean_error(shapes[tensor]), law.variance_error(shapes[tensor]))
