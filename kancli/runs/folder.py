@@ -15,6 +15,8 @@ from kancli.errors import ConfigError, WriteError
 from kancli.runs.files import csv_of_edges, csv_of_rows, make_parent, unwritable_message, write_whole
 from kancli.runs.hashes import hash_of, hash_of_bytes, hash_of_file, seal
 from kancli.runs.json_files import pretty
+from kancli.runs.reader import RecordedRun, read_run
+from kancli.runs.regular_files import open_regular
 from kancli.runs.superseded import Superseded, check_replaceable, lock_folder, put_back_superseded
 from kancli.stats.columns import flat
 
@@ -123,20 +125,25 @@ class RunFolder:
         return folder
 
     @classmethod
-    def reopen(cls, path: Path, head: Mapping[str, Any]) -> RunFolder:
+    def reopen(cls, run: RecordedRun, head: Mapping[str, Any]) -> RunFolder:
         """Go on with the folder of a run that was interrupted or killed.
 
         Raises:
-            ConfigError: its run is at work.
+            ConfigError: its run is at work, or a file that is kept is damaged.
         """
+        path, hashes = run.folder, run.record.sha256
+        kept = [name for name in hashes.files if name.startswith(f"{HYDRA_RECORD}/")]
+        run.verify(kept)
+        if os.path.lexists(path / "run.log"):
+            with open_regular(path / "run.log"):
+                pass  # neither a pipe, which would wait for a reader, nor a link out of the folder
         lock = lock_folder(path, required=False)
-        if lock is None:
+        if lock is None or read_run(path).record != run.record:
             raise ConfigError([f"{path}: its run is at work; wait for it"])
         folder = cls(path, head)
         folder._lock = lock
-        for file in sorted((path / HYDRA_RECORD).iterdir()):
-            name = f"{HYDRA_RECORD}/{file.name}"
-            folder.files[name], folder.sizes[name] = hash_of_file(file), file.stat().st_size
+        folder.files = {name: hashes.files[name] for name in kept}
+        folder.sizes = {name: hashes.sizes[name] for name in kept if name in hashes.sizes}
         try:
             folder._open_log()
             folder._write_run("running", {})

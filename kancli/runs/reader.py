@@ -45,7 +45,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     sha256: Hashes
     identity: str | None = None
     semantics: int | None = None
+    argv: list[str] = []
     overrides: list[str] = []
+    started: str | None = None
     versions: dict[str, str] | None = None
     git: dict[str, Any] | None = None
     platform: dict[str, str] | None = None

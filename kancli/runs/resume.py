@@ -11,15 +11,15 @@ from typing import Any
 from kancli.config.identity import config_of, identity
 from kancli.config.recorded import check_config
 from kancli.config.validation import validate
-from kancli.errors import ConfigError
+from kancli.errors import ConfigError, one_line
 from kancli.runs.folder import RunFolder
 from kancli.runs.input_file import input_files_of, locate
-from kancli.runs.json_files import read_json
 from kancli.runs.print_run import Style
-from kancli.runs.reader import MAX_RECORD_BYTES, read_run
+from kancli.runs.reader import read_run
 from kancli.runs.record import initial_record, run_in_folder
 from kancli.runs.record_training import Bar
 from kancli.runs.temporaries import remove_abandoned
+from kancli.runs.training import check_resumable
 from kancli.runs.training_state import STATE, read_state
 
 log = logging.getLogger("kancli")
@@ -41,7 +41,8 @@ def resume_run(
     Raises:
         ConfigError: the run has ended, is at work or has no training; or its record or its state is damaged.
     """
-    record = read_run(path).record
+    run = read_run(path)
+    record = run.record
     if record.status not in RESUMABLE:
         raise ConfigError([f"{path}: the run has ended ({record.status}); repeat it: kan-run rerun {path}"])
     config = locate(record.config, record.input_files, path)
@@ -52,11 +53,16 @@ def resume_run(
     if identity(settings) != record.identity:
         raise ConfigError([f"{path}: its files have changed since it began; repeat it: kan-run rerun {path}"])
     state = read_state(path)
-    whole = read_json(path / "run.json", MAX_RECORD_BYTES)
+    if state is not None:
+        try:
+            check_resumable(settings, state)
+        except ValueError as error:
+            remedy = "remove it to train from the start"
+            raise ConfigError([f"{path}: {STATE}: {one_line(error)}; {remedy}"]) from None
     head = initial_record(
-        config_of(settings), identity(settings), record.overrides, whole["argv"], input_files_of(settings, path)
+        config_of(settings), identity(settings), record.overrides, record.argv, input_files_of(settings, path)
     )
-    folder = RunFolder.reopen(path, {**head, "started": whole["started"], "resumed": head["started"]})
+    folder = RunFolder.reopen(run, {**head, "started": record.started or head["started"], "resumed": head["started"]})
     for name in (STATE, "run.json"):
         remove_abandoned(path / name)
     log.info("training goes on from step %d", 0 if state is None else state.step)

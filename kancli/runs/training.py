@@ -13,12 +13,13 @@ import torch
 from kancli.config.settings import Settings
 from kancli.figures.data import Fit
 from kancli.kan.network import KAN
+from kancli.runs.build import build_model
 from kancli.runs.experiment import compute, forward_of
 from kancli.runs.result import Outcome, Result, Trained, make_result
 from kancli.runs.stopwatch import Stopwatch
 from kancli.tasks.task import Regression, Samples
 from kancli.training.curves import curves_of
-from kancli.training.fit import fit_
+from kancli.training.fit import check_state, fit_
 from kancli.training.result import Row, TrainingState
 from kancli.training.statistics import training_statistics
 from kancli.training.verdicts import judge_training
@@ -87,6 +88,16 @@ def train(
     )
     outcome = Outcome(curves_of(result.rows), diverged, result.state.step, result.ended, result.kernel)
     return trained, outcome, result.state
+
+
+def check_resumable(settings: Settings, state: TrainingState) -> None:
+    """Check that the training of a run can go on from a state.
+
+    Raises:
+        ValueError: the state is damaged or of another training.
+    """
+    model, data = build_model(settings), settings.task.data()
+    check_state(model, data, settings.training, seeds_of(settings), grid_eps(settings), state)
 
 
 def with_training(result: Result, model: KAN, outcome: Outcome) -> Result:

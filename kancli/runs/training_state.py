@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 from kancli.errors import ConfigError
@@ -32,19 +33,17 @@ def read_state(folder: Path) -> TrainingState | None:
         ConfigError: the file is damaged.
     """
     path = folder / STATE
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     from safetensors import SafetensorError, safe_open
 
     damaged = ConfigError([f"{folder}: damaged: {STATE} is not what the run wrote; remove it to train from the start"])
-    with open_regular(path):
-        pass  # neither a link nor a device
     try:
-        with safe_open(path, "pt") as file:
+        with open_regular(path) as opened, safe_open(f"/dev/fd/{opened.fileno()}", "pt") as file:
             metadata, names = file.metadata() or {}, list(file.keys())
             plain = metadata.get("plain", "")
-            state = TrainingState({name: file.get_tensor(name) for name in names}, json.loads(plain))
-    except (SafetensorError, ValueError, OSError):
+            state = TrainingState({name: file.get_tensor(name).clone() for name in names}, json.loads(plain))
+    except (SafetensorError, ValueError, OSError, RecursionError):
         raise damaged from None
     if metadata.get("sha256") != _hash(state, plain):
         raise damaged

@@ -24,6 +24,7 @@ from kancli.training.objectives import cast_samples
 from kancli.training.options import Train, read_refinements
 from kancli.training.regularisation import Penalty
 from kancli.training.result import Row, TrainingResult, TrainingState
+from kancli.training.state_check import read_plain
 
 
 def fit_(
@@ -77,6 +78,17 @@ def fit_(
     return TrainingResult(tuple(run.rows), stops, final, run.engine.kernel, ended, tuple(run.refits))
 
 
+def check_state(
+    model: KAN, data: Regression | Differential, train: Train, seeds: Sequence[int], eps: float, state: TrainingState
+) -> None:
+    """Check that `fit_` with these arguments can go on from a state.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    _Run(model, data, train.resolved(task=True), list(seeds), eps, None, state)
+
+
 MESH_ROWS = 10  # the relative error is measured at every tenth row, and at the last
 
 
@@ -103,7 +115,7 @@ class _Run:
         self.steps, self.every = train.steps or 0, train.every or 1
         if penalty is None and train.lamb:
             penalty = Penalty(train.lamb)
-        recorded = None if state is None else state.plain["kernel"]
+        recorded = None if state is None else read_plain(state).kernel
         compiled = use_compiled(model, data, train, penalty, recorded)
         self.engine = Engine(model, data, train, seeds, penalty, compiled=compiled)
         self.refinements = dict(read_refinements(train.refine)) if train.refine else {}

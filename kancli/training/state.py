@@ -15,8 +15,7 @@ from torch import Tensor
 from kancli.training.engine import Engine
 from kancli.training.grids import resize_
 from kancli.training.result import Row, Stop, TrainingState, rows_as_tensors, rows_from_tensors
-
-VERSION = 1
+from kancli.training.state_check import VERSION, check_model, check_steps
 
 
 def pack(engine: Engine, rows: list[Row], step: int, seconds: float, refits: list[dict[str, Any]]) -> TrainingState:
@@ -51,10 +50,10 @@ def unpack_(engine: Engine, state: TrainingState) -> tuple[list[Row], list[dict[
     """Set an engine to a state; returns its rows and the changes of the knots.
 
     Raises:
-        ValueError: the state belongs to another model or optimiser.
+        ValueError: the state is damaged, or belongs to another model or training.
     """
     tensors, plain = state.tensors, state.plain
-    _check(engine, state)
+    check_model(engine, state)
     resize_(engine.ensemble, plain["grid"])
     with torch.no_grad():
         for number, layer in enumerate(engine.ensemble.layers):
@@ -64,6 +63,7 @@ def unpack_(engine: Engine, state: TrainingState) -> tuple[list[Row], list[dict[
     engine.progress.first_loss.copy_(tensors["first_loss"])
     engine.progress.stops.update({int(member): Stop(**stop) for member, stop in plain["stops"].items()})
     engine.start(tensors["members"].tolist())
+    check_steps(engine, state)
     if "rba" in tensors:
         engine.set_rba(dict(zip(engine.members, tensors["rba"].clone(), strict=True)))
     prefix = "optimizer."
@@ -72,16 +72,3 @@ def unpack_(engine: Engine, state: TrainingState) -> tuple[list[Row], list[dict[
         plain["optimizer"],
     )
     return rows_from_tensors(tensors) if "rows.step" in tensors else [], list(plain["refits"])
-
-
-def _check(engine: Engine, state: TrainingState) -> None:
-    if state.plain["version"] != VERSION:
-        raise ValueError(f"a state of version {state.plain['version']}; this kancli reads version {VERSION}")
-    name = state.plain["optimizer"]["name"]
-    if name != engine.train.optimizer:
-        raise ValueError(f"a state of optimizer {name}, not {engine.train.optimizer}")
-    for number, layer in enumerate(engine.ensemble.layers):
-        for parameter, tensor in layer.named_parameters(recurse=False):
-            saved = state.tensors.get(f"layers.{number}.{parameter}")
-            if saved is None or saved.dtype != tensor.dtype or saved.shape[:3] != tensor.shape[:3]:
-                raise ValueError(f"layers.{number}.{parameter}: the state is of another model")

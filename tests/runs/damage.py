@@ -1,4 +1,4 @@
-"""Damage the files of a run, a sweep and a baseline, and call every verb on them: `python -m tests.runs.damage N`.
+"""Damage the files of runs, sweeps and a baseline, and call every verb on them: `python -m tests.runs.damage N [SEED]`.
 
 Half of the mutations fit the hashes of the record again, so that they reach the code behind the check of the hashes.
 """
@@ -16,43 +16,78 @@ from collections import Counter
 from pathlib import Path
 
 from kancli.cli.dispatch import main
-from tests.runs.records import reseal, write_plan
+from kancli.runs.training_state import STATE
+from tests.runs.interrupted import interrupted_after
+from tests.runs.mutations import damage
+from tests.runs.records import reseal
 
-FILES = [
-    "run/run.json", "run/stats.json", "run/params.safetensors", "run/activations.safetensors",
-    "run/figures.safetensors", "run/edges.csv", "run/run.log", "run/figures/network.png", "run/.hydra/config.yaml",
-    "sweep/plan.jsonl", "sweep/0/run.json", "sweep/0/stats.json", "sweep/multirun.yaml", "kept.json",
-]  # fmt: skip
+SMALL = ["width=2-2-1", "inputs.n=20"]
+TRAINING = ["width=in-2-out", "task.n=20", "task.test_n=10", "train.steps=4", "train.every=2", "train.compile=false"]
+RUN_FILES = ["run.json", "stats.json", "params.safetensors", "run.log", ".hydra/config.yaml"]
+FILES = {
+    "run": [*RUN_FILES, "activations.safetensors", "figures.safetensors", "edges.csv", "figures/network.png"],
+    "trained": [
+        *RUN_FILES, "training.csv", "trained.safetensors", "fit.safetensors", "members.csv", "figures/training.png"
+    ],
+    "stopped": [*RUN_FILES, *[STATE] * 4, "training.csv"],
+    "sweep": ["plan.jsonl", "0/run.json", "0/stats.json", "multirun.yaml"],
+    "ranked": [
+        "plan.jsonl", "0/run.json", "0/stats.json", "0/training.csv", "0/trained.safetensors", "ranking.json",
+        "ranking.csv", "sweep.csv", "summary.json", "figures/ranking.png",
+    ],
+    "kept.json": [""],
+}  # fmt: skip
 VERBS = {
     "run": [
         ["draw", "run"], ["check", "run"], ["bless", "run", "-o", "new.json"], ["diff", "run", "whole"],
         ["rerun", "run", "--dry-run"], ["compare", "run", "whole", "-o", "columns"], ["collect", "run", "-o", "table"],
-        ["report", "run"],
+        ["report", "run"], ["ls", "."], ["open", "run"], ["resume", "run"],
     ],
-    "sweep": [["draw", "sweep"], ["resume", "sweep"], ["collect", "sweep", "-o", "table"], ["report", "sweep"],
-              ["compare", "sweep", "whole", "-o", "columns"]],
+    "trained": [
+        ["draw", "trained"], ["check", "trained"], ["bless", "trained", "-o", "new.json"], ["rank", "trained"],
+        ["diff", "trained", "whole"], ["rerun", "trained", "--dry-run"], ["report", "trained"], ["ls", "."],
+        ["compare", "trained", "whole", "-o", "columns"], ["collect", "trained", "-o", "table"],
+    ],
+    "stopped": [
+        *[["resume", "stopped"]] * 4, ["check", "stopped"], ["report", "stopped"], ["draw", "stopped"], ["ls", "."],
+        ["rerun", "stopped", "--dry-run"],
+    ],
+    "sweep": [
+        ["draw", "sweep"], ["resume", "sweep"], ["collect", "sweep", "-o", "table"], ["report", "sweep"],
+        ["compare", "sweep", "whole", "-o", "columns"], ["rank", "sweep"], ["ls", "."], ["open", "sweep"],
+    ],
+    "ranked": [
+        ["rank", "ranked"], ["rank", "ranked", "-o", "elsewhere"], ["report", "ranked", "--overwrite"],
+        ["collect", "ranked"], ["compare", "ranked", "-o", "columns"], ["draw", "ranked", "-o", "drawn"],
+        ["resume", "ranked"], ["ls", "."],
+    ],
     "kept.json": [["check", "kept.json"], ["diff", "kept.json", "whole"], ["bless", "--update", "kept.json"]],
 }  # fmt: skip
-VALUES = [
-    None, True, -1, 0, 1e308, 10**18, 10**400, "", "x" * 1000, "\x1b[31m", "${oc.env:HOME}", "range(1000000000)", [],
-    {}, [[]], {"a": {}}, [0] * 1000, "../..", "/dev/zero", [None], "nan",
-]  # fmt: skip
+NOT_VERIFYING = ("rerun", "ls", "open", "rank")  # of an undamaged record they read what they need
 MAX_SECONDS = 5
 CODES = (0, 2, 3, 4, 5, 6)
 
 
 def make(folder):
-    """The undamaged folders: `run`, its copy `whole`, `sweep` and the baseline `kept.json`."""
-    with contextlib.chdir(folder) if hasattr(contextlib, "chdir") else _chdir(folder):
-        small = ["width=2-2-1", "inputs.n=20"]
-        assert call(["figures=default", "hydra.run.dir=run", *small])[0] == 0
-        assert call(["-m", "seed=0,1", "hydra.sweep.dir=sweep", "sweep.workers=0", *small])[0] == 0
+    """The undamaged folders `run`, its copy `whole`, `trained`, `stopped` in its training, and two sweeps; and the
+    baseline `kept.json`."""
+    with chdir(folder):
+        train = [*TRAINING, "task=f2"]
+        assert call(["figures=default", "hydra.run.dir=run", *SMALL])[0] == 0
+        assert call(["n_seeds=2", "figures=training", "hydra.run.dir=trained", *train])[0] == 0
+        with interrupted_after(2):
+            assert call(["figures=none", "hydra.run.dir=stopped", *train])[0] == 130
+        assert call(["-m", "seed=0,1", "hydra.sweep.dir=sweep", "sweep.workers=0", *SMALL])[0] == 0
+        swept = ["task=f1,f2", "init=baseline,glorot", "n_seeds=2", "hydra.sweep.dir=ranked", "sweep.workers=0"]
+        assert call(["-m", *swept, *TRAINING])[0] == 0
+        assert call(["rank", "ranked"])[0] == 0
         assert call(["bless", "run", "-o", "kept.json"])[0] == 0
         shutil.copytree("run", "whole")
 
 
 @contextlib.contextmanager
-def _chdir(folder):
+def chdir(folder):
+    """contextlib.chdir, which Python 3.10 lacks."""
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -74,119 +109,43 @@ def call(argv):
     return code, out.getvalue()
 
 
-def damage(rng, path):
-    """Damage a file in a random way, and name the way."""
-    content = path.read_bytes()
-    ways = [cut, flip, garbage, empty, folder, pipe, loop, mark]
-    if path.suffix in (".json", ".jsonl"):
-        ways = [*ways, *[value] * 10, deep, twice, huge_number]
-    way = rng.choice(ways)
-    way(rng, path, content)
-    return way.__name__
+def fit_hashes(path, target):
+    """Write the hashes that fit a damaged file, if there is a record that has them."""
+    if target.is_file():  # a baseline without its hash is one of an earlier kancli
+        content = json.loads(target.read_text())
+        del content["sha256"]
+        target.write_text(json.dumps(content))
+        return
+    folders = [folder for folder in path.parents if (folder / "run.json").is_file() and folder.is_relative_to(target)]
+    reseal(folders[0])
 
 
-def cut(rng, path, content):
-    path.write_bytes(content[: rng.randrange(len(content))])
-
-
-def flip(rng, path, content):
-    place = rng.randrange(len(content))
-    path.write_bytes(content[:place] + bytes([content[place] ^ 1 << rng.randrange(8)]) + content[place + 1 :])
-
-
-def garbage(rng, path, content):
-    path.write_bytes(rng.randbytes(200))
-
-
-def empty(rng, path, content):
-    path.write_bytes(b"")
-
-
-def folder(rng, path, content):
-    path.unlink()
-    path.mkdir()
-
-
-def pipe(rng, path, content):
-    path.unlink()
-    os.mkfifo(path)
-
-
-def loop(rng, path, content):
-    path.unlink()
-    path.symlink_to(path)
-
-
-def mark(rng, path, content):
-    path.write_bytes(b"\xef\xbb\xbf" + content)
-
-
-def deep(rng, path, content):
-    path.write_bytes(content.rstrip()[:-1] + b', "deep": ' + b"[" * 10_000 + b"]" * 10_000 + b"}")
-
-
-def twice(rng, path, content):
-    path.write_bytes(content.replace(b"{", b'{"schema": 2, "status": 3, "config": 4, "schema": 2, ', 1))
-
-
-def huge_number(rng, path, content):
-    path.write_bytes(content.replace(b"0", rng.choice([b"1e400", b"NaN", b"Infinity", b"9" * 400]), 1))
-
-
-def value(rng, path, content):
-    """Replace or remove a random value of the JSON."""
-    lines = [json.loads(line) for line in content.splitlines()] if path.suffix == ".jsonl" else [json.loads(content)]
-    places = list(walk(lines))
-    container, key = rng.choice(places[1:])
-    if rng.random() < 0.2:
-        del container[key]
-    else:
-        container[key] = rng.choice(VALUES)
-    if path.suffix == ".jsonl":
-        if lines and isinstance(lines[0], dict) and rng.random() < 0.8:
-            write_plan(path, lines[0], lines[1:])
-        else:
-            path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    else:
-        path.write_text(json.dumps(lines[0] if lines else None))
-
-
-def walk(content):
-    """All places of a tree, as container and key."""
-    keys = list(content) if isinstance(content, dict) else range(len(content))
-    for key in keys:
-        yield content, key
-        if isinstance(content[key], (dict, list)):
-            yield from walk(content[key])
-
-
-def verifies(verb, name):
+def verifies(verb, target, name):
     """Whether a verb refuses a run one of whose files was changed; an equal run.json may be written otherwise."""
-    is_redrawn = verb == "draw" and "/figures/" in name
-    return name.startswith("run/") and name != "run/run.json" and verb != "rerun" and not is_redrawn
+    is_redrawn = verb == "draw" and name.startswith("figures/")
+    return target in ("run", "trained") and name != "run.json" and verb not in NOT_VERIFYING and not is_redrawn
 
 
 def try_one(rng, whole, scratch):
     """Damage one file and call one verb; return the faults."""
-    name = rng.choice(FILES)
-    target = name.split("/")[0]
-    argv = rng.choice(VERBS[target])
+    target = rng.choice(sorted(FILES))
+    name, argv = rng.choice(FILES[target]), rng.choice(VERBS[target])
     shutil.copytree(whole, scratch)
-    path = scratch / name
+    path = scratch / target / name
     way = damage(rng, path)
-    is_sealed = rng.random() < 0.5 and target != "kept.json" and path.is_file()
+    is_sealed = rng.random() < 0.5 and path.is_file()
     if is_sealed:
         with contextlib.suppress(Exception):  # nothing that could be sealed is left
-            reseal(path.parent if (path.parent / "run.json").is_file() else scratch / target)
+            fit_hashes(path, scratch / target)
     outside = set(scratch.parent.iterdir())
     start = time.process_time()
-    with contextlib.chdir(scratch) if hasattr(contextlib, "chdir") else _chdir(scratch):
+    with chdir(scratch):
         code, out = call(argv)
     seconds = time.process_time() - start
     faults = []
     if code not in CODES or "Traceback" in out or "internal error" in out:
         faults.append(f"exit {code}: {out.strip()[-300:]}")
-    if code == 0 and not is_sealed and verifies(argv[0], name):
+    if code == 0 and not is_sealed and verifies(argv[0], target, name):
         faults.append("believed")
     if seconds > MAX_SECONDS:
         faults.append(f"{seconds:.1f} s of CPU time")
@@ -195,7 +154,7 @@ def try_one(rng, whole, scratch):
     if "\x1b" in out:
         faults.append("raw control characters")
     shutil.rmtree(scratch)
-    return code, [f"{way} {name}: {' '.join(argv)}: {fault}" for fault in faults]
+    return code, [f"{scratch.name}: {way} {path.relative_to(scratch)}: {' '.join(argv)}: {fault}" for fault in faults]
 
 
 def fuzz(n, seed, folder):

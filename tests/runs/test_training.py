@@ -1,17 +1,17 @@
 """Tests of runs that train: what they leave, what repeats, and how they go on after an interruption."""
 
-import contextlib
 import csv
 import json
 import math
 import os
-import signal
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from kancli.runs.training_state import STATE, read_state
+from kancli.runs.training_state import STATE, pack_state, read_state
+from kancli.training.result import TrainingState
+from tests.runs.interrupted import interrupted_after
 from tests.runs.records import edit_record
 
 TASK = ("task=f2", "width=in-3-out", "task.n=60", "task.test_n=30", "figures=none")
@@ -119,24 +119,8 @@ def test_check_compares_final_losses_within_a_tolerance(kan_run, trained, tmp_pa
     assert "first difference: training (equal up to statistics)" in checked.out
 
 
-def interrupt_after(monkeypatch, rows):
-    """A SIGINT of this process once training has made so many rows."""
-    shown = []
-
-    def bar_of(steps):
-        def show(row):
-            shown.append(row)
-            if len(shown) == rows:
-                os.kill(os.getpid(), signal.SIGINT)
-
-        return contextlib.nullcontext(show)
-
-    monkeypatch.setattr("kancli.cli.task.training_bar", bar_of)
-
-
-def test_ctrl_c_leaves_curves_and_a_state_from_which_resume_goes_on(kan_run, trained, tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        interrupt_after(patch, 2)
+def test_ctrl_c_leaves_curves_and_a_state_from_which_resume_goes_on(kan_run, trained, tmp_path):
+    with interrupted_after(2):
         stopped = kan_run(*WORDS, "hydra.run.dir=run")
     folder = tmp_path / "run"
     assert stopped.code == 130
@@ -156,9 +140,8 @@ def test_ctrl_c_leaves_curves_and_a_state_from_which_resume_goes_on(kan_run, tra
     assert (again.code, again.err) == (2, "kan-run: run: the run has ended (complete); repeat it: kan-run rerun run\n")
 
 
-def test_a_damaged_state_is_answered(kan_run, tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        interrupt_after(patch, 2)
+def test_a_damaged_state_is_answered(kan_run, tmp_path):
+    with interrupted_after(2):
         kan_run(*WORDS, "hydra.run.dir=run")
     path = tmp_path / "run" / STATE
     content = bytearray(path.read_bytes())
@@ -167,6 +150,33 @@ def test_a_damaged_state_is_answered(kan_run, tmp_path, monkeypatch):
     answer = kan_run("resume", "run")
     assert answer.code == 2
     assert f"damaged: {STATE} is not what the run wrote" in answer.err
+
+
+def test_a_state_of_another_network_is_answered_and_the_run_stays_as_it_is(kan_run, tmp_path):
+    """Its hash fits: what is in it is looked at, too."""
+    with interrupted_after(2):
+        kan_run(*WORDS, "hydra.run.dir=run")
+    path = tmp_path / "run" / STATE
+    state = read_state(tmp_path / "run")
+    tensors = {name: tensor for name, tensor in state.tensors.items() if name != "layers.1.coef"}
+    path.write_bytes(pack_state(TrainingState(tensors, state.plain)))
+    answer = kan_run("resume", "run")
+    assert answer.code == 2
+    assert "layers.1.coef: the state is of another model or training; remove it to train from the start" in answer.err
+    assert json.loads((tmp_path / "run/run.json").read_text())["status"] == "interrupted"
+    path.unlink()
+    assert kan_run("resume", "run").code == 0
+
+
+@pytest.mark.parametrize("name", ["run.log", ".hydra/config.yaml"])
+def test_resume_waits_for_no_pipe_and_hands_on_no_changed_record(kan_run, tmp_path, name):
+    with interrupted_after(2):
+        kan_run(*WORDS, "hydra.run.dir=run")
+    (tmp_path / "run" / name).unlink()
+    os.mkfifo(tmp_path / "run" / name)
+    answer = kan_run("resume", "run")
+    assert answer.code == 2
+    assert f"{name}: damaged: no plain file" in answer.err
 
 
 def test_a_run_without_training_is_not_resumed(kan_run, tmp_path):

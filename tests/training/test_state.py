@@ -76,3 +76,25 @@ def test_a_state_of_something_else_is_refused(model, train, words):
     state = fit_(kan(), regression(), Train(optimizer="adam", steps=1)).state
     with pytest.raises(ValueError, match=words):
         fit_(model, regression(), train, state=state)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_a_damaged_state_is_refused_before_the_first_step(optimizer):
+    """Whichever tensor is missing or has another shape or type, and whichever plain value has another type."""
+    train = Train(optimizer=optimizer, steps=3, every=1)
+    asked = iter(range(2))
+    whole = fit_(kan(n_members=2), regression(), train, should_stop=lambda: next(asked, None) is None).state
+    optional = ("rows.test_loss", "rows.rel_l2")
+    for name, tensor in whole.tensors.items():
+        for other in (None, tensor.unsqueeze(0), tensor.to(torch.float16)):
+            tensors = {key: value for key, value in whole.tensors.items() if key != name}
+            if other is not None:
+                tensors[name] = other
+            elif name in optional:
+                continue
+            with pytest.raises(ValueError, match=name.split(".")[0]):
+                fit_(kan(n_members=2), regression(), train, state=TrainingState(tensors, whole.plain))
+    for name in whole.plain:
+        for plain in ({key: value for key, value in whole.plain.items() if key != name}, {**whole.plain, name: [None]}):
+            with pytest.raises(ValueError, match=name):
+                fit_(kan(n_members=2), regression(), train, state=TrainingState(whole.tensors, plain))
