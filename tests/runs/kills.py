@@ -7,6 +7,7 @@ forked after torch is loaded, so that the moments fall into their work.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,7 +19,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,66 +29,22 @@ import kancli.figures.network
 import kancli.runs.experiment
 import kancli.sweeps.results  # noqa: F401 - with all that a run needs
 from kancli.cli import main
+from kancli.errors import SIGNALLED
 from kancli.sweeps.plan import read_plan
+from tests.runs.interrupted import interrupted_after
+from tests.runs.kill_scenarios import SCENARIOS, Scenario
 
 MARK = "KANCLI_TEST_KILL"  # environment variable by which the workers of a killed process are found
 SECONDS_TO_END = 60  # for workers whose parent was killed, on a busy machine
-SWEEP = ["-m", "init=default,linear", "seed=range(12)", "noise_scale=0.1,1", "sweep.workers=2", "hydra.sweep.dir=sweep"]
-BITS = ("params.safetensors", "activations.safetensors", "stats.json", "layers.csv", "edges.csv", "members.csv")
+BITS = (
+    "params.safetensors", "activations.safetensors", "stats.json", "layers.csv", "edges.csv", "members.csv",
+    "trained.safetensors", "fit.safetensors", "training.csv", "ranking.csv", "ranking.json",
+)  # fmt: skip
 TIMES = ("started", "seconds", "argv", "total", "folder")  # columns and keys that no two executions share
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """A command that is killed.
-
-    Args:
-        before: commands that are not killed, and run first.
-        command: the one that is killed.
-        results: files and folders of runs that it leaves, which are compared with those of an undisturbed execution.
-    """
-
-    command: Sequence[str]
-    before: Sequence[Sequence[str]] = ()
-    results: Sequence[str] = ()
-
-
-RUN = ["figures=all", "stats=full", "hydra.run.dir=run"]
-SMALL_SWEEP = ["-m", "seed=range(4)", "sweep.workers=0", "hydra.sweep.dir=sweep"]
-SCENARIOS = {
-    "run": Scenario(RUN, results=["run"]),
-    "run n_seeds=50": Scenario([*RUN, "n_seeds=50"], results=["run"]),
-    "run overwrite=true": Scenario(
-        [*RUN, "overwrite=true"], before=[["seed=7", "figures=none", "hydra.run.dir=run"]], results=["run"]
-    ),
-    "sweep": Scenario(SWEEP, results=["sweep"]),
-    "sweep with figures": Scenario(
-        ["-m", "seed=range(6)", "figures=network", "sweep.workers=2", "hydra.sweep.dir=sweep"], results=["sweep"]
-    ),
-    "sweep hydra/launcher=basic": Scenario(
-        ["-m", "seed=range(6)", "hydra/launcher=basic", "hydra.sweep.dir=sweep"], results=["sweep"]
-    ),
-    "resume": Scenario(["resume", "sweep"], before=[[*SWEEP, "--dry-run"]], results=["sweep"]),
-    "check --jobs 2": Scenario(
-        ["check", "a.json", "b.json", "a.json", "b.json", "--jobs", "2", "--junit", "check.xml"],
-        before=[
-            ["figures=none", "hydra.run.dir=run"],
-            ["bless", "run", "-o", "a.json"],
-            ["bless", "run", "-o", "b.json"],
-        ],
-        results=["a.json", "b.json"],
-    ),
-    "collect": Scenario(["collect", "sweep"], before=[SMALL_SWEEP], results=["sweep"]),
-    "report": Scenario(["report", "sweep"], before=[SMALL_SWEEP], results=["sweep", "sweep/report.html"]),
-    "bless": Scenario(
-        ["bless", "run", "-o", "a.json"], before=[["figures=none", "hydra.run.dir=run"]], results=["a.json"]
-    ),
-    "draw": Scenario(["draw", "run", "figures=all"], before=[["stats=full", "hydra.run.dir=run"]], results=["run"]),
-}
-
-
-def start(folder: Path, argv: Sequence[str], mark: str = "") -> int:
-    """Start a command in a folder; return the number of its process."""
+def start(folder: Path, argv: Sequence[str], mark: str = "", *, interrupted: bool = False) -> int:
+    """Start a command in a folder, with a SIGINT in its training if wanted; return the number of its process."""
     if pid := os.fork():
         return pid
     code = 1
@@ -100,16 +56,18 @@ def start(folder: Path, argv: Sequence[str], mark: str = "") -> int:
         output = os.open("output.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        code = main(argv)
+        with interrupted_after(20) if interrupted else contextlib.nullcontext():
+            code = main(argv)
     finally:
         os._exit(code)
 
 
-def execute(folder: Path, argv: Sequence[str]) -> None:
-    """Run a command to its end."""
-    status = os.waitpid(start(folder, argv), 0)[1]
+def execute(folder: Path, argv: Sequence[str], *, interrupted: bool = False) -> None:
+    """Run a command to its end, or interrupt it in its training."""
+    status = os.waitpid(start(folder, argv, interrupted=interrupted), 0)[1]
     output = folder / "output.txt"
-    assert status == 0, (argv, status, output.read_text()[-2000:])
+    wanted = signal.SIGINT + SIGNALLED if interrupted else 0
+    assert os.waitstatus_to_exitcode(status) == wanted, (argv, status, output.read_text()[-2000:])
     output.unlink()
 
 
@@ -122,6 +80,8 @@ class Killer:
         self.start.mkdir(parents=True)
         for argv in scenario.before:
             execute(self.start, argv)
+        if scenario.interrupted:
+            execute(self.start, scenario.interrupted, interrupted=True)
         shutil.copytree(self.start, self.whole)
         begun = time.monotonic()
         execute(self.whole, scenario.command)
@@ -157,6 +117,10 @@ class Killer:
         command = self.scenario.command
         if command[0] == "-m" and (folder / "sweep/plan.jsonl").exists():
             return ["resume", "sweep"]
+        record = folder / "run/run.json"
+        if "train.save_s=0.01" in (*command, *self.scenario.interrupted) and record.exists():
+            status = json.loads(record.read_text())["status"]
+            return ["ls", "."] if status == "complete" else ["resume", "run"]
         return [*command, "overwrite=true"] if "hydra.run.dir=run" in command else command
 
     def _compare(self, folder: Path) -> None:
@@ -246,7 +210,11 @@ def comparable(path: Path) -> object:
     """The content of a file, without what depends on the time and the place."""
     if path.name == "plan.jsonl":
         return read_plan(path.parent).jobs
-    if path.name == "sweep.csv":
+    if path.name == "stats.json":
+        content = json.loads(path.read_text())
+        content.get("training", {}).pop("seconds", None)
+        return content
+    if path.name in ("sweep.csv", "training.csv"):
         header, *rows = [line.split(",") for line in path.read_text().splitlines()]
         kept = [column for column, name in enumerate(header) if not name.startswith(TIMES)]
         return [[row[column] for column in kept] for row in (header, *rows)]
