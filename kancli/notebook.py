@@ -73,6 +73,7 @@ class KAN(network.KAN):
 
     settings: Settings
     given_init: Mapping[str, Any] | None = None  # the preset and the knobs as given; None for the model of a run
+    knows_init: bool = True  # whether the settings' scheme drew the parameters; False for a model of another library
     last_inputs: Tensor | None = None  # samples of the last forward pass, [(s,) n, n_0], for `plot`
     steps_fitted: int = 0  # by `fit`, which draws other batches the next time
 
@@ -247,7 +248,8 @@ class KAN(network.KAN):
             ConfigError: there is no such level.
             TypeError, ValueError: as for `forward`.
         """
-        return examine(self, self.settings, self._as_samples(x), level=level).stats
+        samples = self._as_samples(x)
+        return examine(self, self.settings, samples, level=level, knows_init=self.knows_init).stats
 
     def verdicts(self, x: Tensor, level: str = "basic") -> list[dict[str, Any]]:
         """The verdicts on these statistics; arguments and errors as for `stats`."""
@@ -260,8 +262,8 @@ class KAN(network.KAN):
             init = {"init": recorded.pop("scheme", None) or recorded.pop(TARGET), **recorded}
         named = "".join(f", {name}={show(value)}" for name, value in init.items())
         members = "" if self.n_members is None else f", members={self.n_members}"
-        grid = settings.grid.size
-        return f"KAN(width={list(self.width)}, grid={grid}, k={settings.k}{named}, seed={settings.seed}{members})"
+        seed = f", seed={settings.seed}" if self.knows_init else ""
+        return f"KAN(width={list(self.width)}, grid={settings.grid.size}, k={settings.k}{named}{seed}{members})"
 
     def forward(self, x: Tensor) -> Tensor:
         """x `[..., n_0]` to y `[..., n_L]`, over the last axis as `torch.nn.Linear`; keeps the samples for `plot`.

@@ -22,13 +22,14 @@ from kancli.stats.options import LEVELS
 MEASURED = LEVELS[1:]
 
 
-def examine(model: KAN, settings: Settings, x: Tensor, *, level: str = "basic") -> Result:
+def examine(model: KAN, settings: Settings, x: Tensor, *, level: str = "basic", knows_init: bool = True) -> Result:
     """Measure a model over samples; nothing of it changes.
 
     Args:
         settings: those that the model was made by.
         x: `[(s,) n, n_0]`.
         level: "basic" or "full".
+        knows_init: whether the settings' scheme may have drawn the parameters; if not, they are held against no law.
 
     Raises:
         ConfigError: there is no such level.
@@ -43,7 +44,8 @@ def examine(model: KAN, settings: Settings, x: Tensor, *, level: str = "basic") 
     )
     watch = Stopwatch()
     with standard_modes():
-        laws = declared_laws(model, settings.init) if _is_as_drawn(model, settings) else [{} for _ in model.layers]
+        drawn = knows_init and _is_as_drawn(model, settings)
+        laws = declared_laws(model, settings.init) if drawn else [{} for _ in model.layers]
         return make_result(settings, model, forward_and_measure(settings, model, x, laws, watch, keep=None), watch)
 
 

@@ -1,0 +1,61 @@
+"""kancli's own models, and the files params.safetensors and trained.safetensors of a run with one member."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from kancli.bridges.layout import LayerTensors, Layout
+from kancli.bridges.spec import LayerSpec
+from kancli.errors import ConfigError
+
+TITLE = "kancli"
+
+
+def _knows(layer: LayerTensors) -> bool:
+    return layer["coef"].dim() in (3, 4)
+
+
+def _read(layer: LayerTensors) -> LayerSpec:
+    coef = layer["coef"]
+    if coef.dim() == 4:
+        layer.fail("coef", f"has {len(coef)} members; a single model is wanted: save one member")
+    n_in, n_out = coef.shape[:2]
+    knots = layer["knots"]
+    knots = knots.expand(n_in, -1) if knots.dim() == 1 else layer.take("knots", n_in, knots.shape[-1])
+    scale_base, scale_sp = (layer.take(name, n_in, n_out) for name in ("scale_base", "scale_sp"))
+    mask = layer.get("mask", n_in, n_out)
+    mask = None if mask is None else mask.bool()
+    return LayerSpec(coef, scale_base, scale_sp, knots, layer.get("bias", n_out), mask)
+
+
+def _write(spec: LayerSpec, like: LayerTensors | None) -> dict[str, Tensor]:
+    tensors = {"coef": spec.coef, "scale_base": spec.scale_base, "scale_sp": spec.scale_sp, "knots": spec.knots}
+    if like is not None and like["knots"].dim() == 1:
+        if (spec.knots != spec.knots[:1]).any():
+            raise ConfigError(["knots: they differ by input, and the model to fill has one grid for all inputs"])
+        tensors["knots"] = spec.knots[0]
+    mask = torch.ones_like(spec.scale_base, dtype=torch.bool) if spec.mask is None else spec.mask
+    if spec.mask is not None if like is None else "mask" in like:
+        tensors["mask"] = mask
+    elif not mask.all():
+        tensors |= {"scale_base": spec.masked(spec.scale_base), "scale_sp": spec.masked(spec.scale_sp)}
+    bias = spec.coef.new_zeros(spec.n_out) if spec.bias is None else spec.bias
+    if spec.bias is not None if like is None else "bias" in like:
+        tensors["bias"] = bias
+    elif (bias != 0).any():
+        raise ConfigError(["bias: the model to fill has none, and this one's is not 0"])
+    return tensors
+
+
+LAYOUT = Layout(
+    library="kancli",
+    title=TITLE,
+    names={name: f"{{}}.{name}" for name in ("coef", "scale_base", "scale_sp", "knots", "bias", "mask")},
+    required=frozenset({"coef", "scale_base", "scale_sp", "knots"}),
+    marker="coef",
+    knows=_knows,
+    read=_read,
+    write=_write,
+    prefix="layers.",
+)
