@@ -20,6 +20,7 @@ from kancli.spelling import show
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
+    from kancli.ranking.result import Ranking
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +62,32 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     if not folders:
         raise ConfigError(["rank: name the folder of a sweep over init and task: kan-run rank latest-sweep"])
     gc.enable()
+    ranking, written = _rank(list(map(Path, folders)), options, args.output, overwrite=args.overwrite)
+    from msgspec import to_builtins
+
+    print_files(args, written, ranking=to_builtins(ranking))
+    return 0
+
+
+def rank_study(folder: Path) -> None:
+    """Rank the runs of a sweep that has ended, if `study.rank` says so. What cannot be ranked is answered on stderr."""
+    from kancli.sweeps.plan import read_plan
+
+    if not read_plan(folder).head["base"].get("study", {}).get("rank"):
+        return
+    try:
+        _, written = _rank([folder], RankOptions(), None, overwrite=True)
+    except ConfigError as error:
+        print(f"kan-run: no ranking: {error}", file=sys.stderr)
+        return
+    print("\n".join(map(str, written)))
+    print(f"kan-run report {folder} makes a page of it", file=sys.stderr)
+
+
+def _rank(
+    folders: list[Path], options: RankOptions, target: Path | None, *, overwrite: bool
+) -> tuple[Ranking, list[Path]]:
+    """Rank the runs of sweeps, print the ranking and write its files; return both."""
     with progress("ranking"):
         with signals.deferred_signals():
             from kancli.ranking.outcomes import read_outcomes
@@ -68,10 +95,7 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
             from kancli.ranking.rank import rank
             from kancli.ranking.write import write
             from kancli.runs.console import show as print_lines
-        ranking = rank(read_outcomes(list(map(Path, folders))), options)
-        written = write(ranking, Path(folders[0]), args.output, overwrite=args.overwrite)
+        ranking = rank(read_outcomes(folders), options)
+        written = write(ranking, folders[0], target, overwrite=overwrite)
     print_lines(format_ranking(ranking), sys.stdout)
-    from msgspec import to_builtins
-
-    print_files(args, written, ranking=to_builtins(ranking))
-    return 0
+    return ranking, written

@@ -48,11 +48,13 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     if (Path(folders[0]) / "run.json").exists():
         return _resume_run(Path(folders[0]), overrides, args)
     from kancli.cli.document import document_of_sweep
+    from kancli.cli.rank import rank_study
     from kancli.cli.task import task
     from kancli.sweeps.resume import resume
 
     gc.enable()
     code = resume(Path(folders[0]), args.only, overrides, presets, task)
+    rank_study(Path(folders[0]))
     args.document = document_of_sweep(Path(folders[0]))
     return code
 

@@ -72,11 +72,14 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         raise ConfigError(["-m: --cfg and --info show one run: leave -m out and give one value each"])
     if args.multirun:
         from kancli.cli.document import document_of_sweep
+        from kancli.cli.rank import rank_study
         from kancli.cli.task import task
         from kancli.sweeps.sweep import sweep
 
         gc.enable()
         code, folder = sweep(presets, args.overrides, task, dry_run=args.dry_run)
+        if not args.dry_run:
+            rank_study(folder)
         args.document = document_of_sweep(folder)
         return code
     if args.dry_run:
@@ -98,12 +101,14 @@ def _compose_without_hydra(args: argparse.Namespace, presets: Presets) -> Compos
         ConfigError: with all faults.
     """
     from kancli.config.compose import compose
+    from kancli.sweeps.knobs import open_keys
 
     draft = compose(args.overrides, presets)
+    if (swept := open_keys(draft, args.overrides)) and not (args.cfg or args.info):
+        line = f"{' '.join(args.overrides)}: this experiment is a sweep over {', '.join(swept)}; add -m"
+        raise ConfigError([*draft.resolved.faults, line])
     if draft.plain:
         draft.settings  # noqa: B018 - raises the faults
-    if (swept := draft.resolved.swept_by_experiment) and not (args.cfg or args.info):
-        raise ConfigError([f"{' '.join(args.overrides)}: this experiment is a sweep over {', '.join(swept)}; add -m"])
     return draft
 
 

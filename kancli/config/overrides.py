@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kancli.config.presets import Presets
 
 EXPERIMENT = "experiment"
+SIZES = "sizes"  # of an experiment's file: more lines for each size, and for published numbers at full size
 
 # Keys that select a variant, and how to read the variant from the body of a preset.
 SELECTORS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
@@ -81,8 +82,12 @@ def resolve(parsed: Sequence[Override], presets: Presets, *, sweeping: bool = Fa
     for override in parsed:
         is_experiment = override.key_or_group == EXPERIMENT and not override.is_sweep_override()
         (experiments if is_experiment else others).append(override)
+    typed_study = {
+        override.key_or_group: override.value() for override in others
+        if override.key_or_group.startswith("study.") and not override.is_sweep_override()
+    }  # fmt: skip
     for override in experiments:
-        _apply_experiment(_value_of(override, presets), presets, resolved)
+        _apply_experiment(_value_of(override, presets), presets, resolved, typed_study)
     resolved.n_from_experiment = len(resolved.values)
     typed = []
     for override in others:
@@ -191,7 +196,7 @@ def _choose(group: str, option: str, presets: Presets, resolved: ResolvedOverrid
     resolved.drop({path for path, _ in flatten(preset.body, "" if preset.package == "_global_" else group)})
 
 
-def _apply_experiment(name: Any, presets: Presets, resolved: ResolvedOverrides) -> None:
+def _apply_experiment(name: Any, presets: Presets, resolved: ResolvedOverrides, typed_study: Mapping[str, Any]) -> None:
     options = presets.options(EXPERIMENT)
     option = _option(name, EXPERIMENT, presets)
     if option is None and name is None:
@@ -206,10 +211,30 @@ def _apply_experiment(name: Any, presets: Presets, resolved: ResolvedOverrides) 
     if EXPERIMENT in preset.body:
         resolved.faults.append(f"{EXPERIMENT}={name}: {preset.path} names an experiment itself; copy its lines instead")
         return
-    for key, value in preset.body.items():
+    entries += _lines({key: value for key, value in preset.body.items() if key != SIZES}, presets)
+    sizes = preset.body.get(SIZES, {})
+    if not isinstance(sizes, Mapping) or not all(isinstance(lines, Mapping) for lines in sizes.values()):
+        resolved.faults.append(f"{EXPERIMENT}={name}: {preset.path}: {SIZES}: allowed: small:, full: and published:,"
+                               " each with lines KEY: VALUE below it")  # fmt: skip
+        return
+    for size in _chosen_sizes({**dict(entries), **typed_study}):
+        entries += _lines(sizes.get(size, {}), presets)
+    _apply_all(entries, presets, resolved)
+
+
+def _lines(body: Mapping[str, Any], presets: Presets) -> list[tuple[str, Any]]:
+    """The lines of an experiment's file, with the keys of its sections by their dotted paths."""
+    entries: list[tuple[str, Any]] = []
+    for key, value in body.items():
         is_section = isinstance(value, Mapping) and key not in presets.groups()
         entries += flatten(value, key) if is_section else [(key, value)]
-    _apply_all(entries, presets, resolved)
+    return entries
+
+
+def _chosen_sizes(values: Mapping[str, Any]) -> list[str]:
+    """The parts of `sizes` that hold: of the size, and of published numbers, which are of the full size."""
+    size = str(values.get("study.size", "small"))
+    return [size, "published"] if size == "full" and values.get("study.published") is True else [size]
 
 
 def _default_entry(entry: Any, presets: Presets, resolved: ResolvedOverrides) -> tuple[str, Any] | None:

@@ -74,6 +74,27 @@ class Sweep:
 
 
 @dataclass(frozen=True)
+class Study:
+    """What a study adds to a sweep; single runs ignore it."""
+
+    size: str = key(
+        "small",
+        Choice(("small", "full")),
+        "of an experiment that has two sizes: small, for one machine; or full, as published",
+    )
+    rank: bool = key(False, Truth(), "rank the initialisations at the end of the sweep, as kan-run rank does")
+    search: str | None = key(
+        None,
+        Optional(Text("the name of a scheme")),
+        "a scheme whose swept knobs are a search: the ranking has them as one row, on each task with the knobs that are"
+        " best on other tasks and seeds",
+    )
+    published: bool = key(
+        False, Truth(), "the medians over seeds, beside the published ones, at the end of the ranking"
+    )
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of one run. Those that belong to its identity determine parameters and activations."""
 
@@ -120,6 +141,7 @@ class Settings:
     train: Train = section(Train, omit_default=True)
     activations: Activations = section(Activations, identity=False)
     sweep: Sweep = section(Sweep, identity=False)
+    study: Study = section(Study, identity=False)
 
     @property
     def training(self) -> Train:

@@ -15,7 +15,7 @@ from typing import Any
 from kancli.config.finite import find_infinite
 from kancli.config.memory import RunSize
 from kancli.config.models import MODELS
-from kancli.config.settings import Activations, Grid, Settings, Sweep
+from kancli.config.settings import Activations, Grid, Settings, Study, Sweep
 from kancli.config.task_width import with_task_sizes
 from kancli.errors import ConfigError, one_line
 from kancli.figures.options import OF_TRAINING, FigureOptions, name_faults
@@ -47,6 +47,7 @@ SECTIONS: dict[str, type] = {
     "train": Train,
     "activations": Activations,
     "sweep": Sweep,
+    "study": Study,
 }
 SUBSECTIONS: dict[str, dict[str, type]] = {"stats": {"first": FirstSamples, "quantiles": Quantiles, "ntk": Ntk}}
 # Sections whose keys depend on one of them: the selecting key, and the choices.

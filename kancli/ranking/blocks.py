@@ -22,6 +22,7 @@ class Block:
     """One metric of the networks of one task."""
 
     task: str
+    pairs: Sequence[tuple[str, ...]]  # [n]
     scores: Array  # [k, n]  less is better; inf for a lost network, NaN where there is none
     logs: Array  # [k, n]  of the metric, finite for lost networks; NaN where there is none
 
@@ -80,7 +81,7 @@ def _block(task: str, networks: Sequence[Outcome], schemes: Sequence[str], metri
     positive = scores[(scores > 0) & np.isfinite(scores)]
     least = positive.min() if len(positive) else 1.0
     values = np.where(np.isposinf(scores), max(least, *finite, *_untrained(networks, metric)), scores)
-    return Block(task, scores, np.log(np.where(values <= 0, least, values)))
+    return Block(task, list(pairs), scores, np.log(np.where(values <= 0, least, values)))
 
 
 def _value(network: Outcome, metric: str) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kancli.errors import ConfigError
-from kancli.schema import Choice, Optional, Real, Text, key, keys, read
+from kancli.schema import Choice, Optional, Real, Text, Truth, key, keys, read
 from kancli.synonyms import nearest
 
 # The numbers of a training by their columns in sweep.csv, and what they are called; less is better for all of them.
@@ -35,6 +35,15 @@ class RankOptions:
         Optional(Choice(tuple(METRICS))),
         "shown in table, figure and sentence; null: test_loss, or rel_l2 or train_loss where a task lacks it",
     )
+    search: str | None = key(
+        None,
+        Optional(Text("the name of a scheme, or none")),
+        "the scheme whose swept knobs are a search, one row; none: a row for each value of them; null: as study.search"
+        " of the sweep",
+    )
+    published: bool | None = key(
+        None, Optional(Truth()), "the medians beside the published ones; null: as study.published of the sweep"
+    )
     rope: float = key(1.1, Real(1, 1e6), "ratios between 1/rope and rope make no difference that matters")
 
 
@@ -52,15 +61,19 @@ def parse_options(words: Sequence[str]) -> RankOptions:
             allowed = [f"rank.{name}" for name in keys(RankOptions)]
             faults.append(f"{word}: allowed: {', '.join(f'{name}=' for name in allowed)}{nearest(path, allowed)}")
         else:
-            given[name] = None if text == "null" else _number_or_text(text) if name == "rope" else text
+            given[name] = _value(name, text)
     options = read(RankOptions, given, "rank.", faults)
     if options is None or faults:
         raise ConfigError(faults)
     return options
 
 
-def _number_or_text(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def _value(name: str, text: str) -> float | str | bool | None:
+    """The value that a text spells; the text where it spells none."""
+    if name == "rope":
+        try:
+            return float(text)
+        except ValueError:
+            return text
+    words = {"null": None} | ({"true": True, "false": False} if name == "published" else {})
+    return words.get(text.lower(), text)

@@ -9,6 +9,7 @@ from typing import Any
 
 from kancli.config.identity import affects_identity
 from kancli.errors import ConfigError
+from kancli.inits import SCHEMES
 from kancli.ranking.options import METRICS
 from kancli.ranking.runs import COMPLETE, FAILED, Run, read_runs
 
@@ -16,16 +17,31 @@ INIT, TASK, SEED = "init", "task", "seed"
 
 
 @dataclass(frozen=True)
+class Network:
+    """The sizes of a network."""
+
+    width: tuple[int, ...]
+    grid: int
+    k: int
+
+    def __str__(self) -> str:
+        return f"{'-'.join(map(str, self.width))}, grid {self.grid}"
+
+
+@dataclass(frozen=True)
 class Outcome:
     """One network after training."""
 
-    scheme: str
+    scheme: str  # the init, with its knobs where not all networks share them
     task: str
     pair: tuple[str, ...]  # its seed and the other swept keys: networks of one task that share it are compared
     values: Mapping[str, float] = field(default_factory=dict)  # by metric, those that are defined
     is_lost: bool = False  # the run failed, or training diverged
     first_loss: float | None = None  # the training loss before the first step
     steps: int | None = None  # of training
+    init: str = ""
+    is_preset: bool = False  # the knobs of init are those of its preset
+    network: Network | None = None  # None where the run left no config
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,7 @@ class Outcomes:
     networks: Sequence[Outcome]
     singular: frozenset[str] = frozenset()  # tasks with a pole, which a few samples decide
     n_incomplete: int = 0  # runs that have not ended or are damaged, which do not count
+    study: Mapping[str, Any] = field(default_factory=dict)  # the keys of study in the first sweep
 
 
 def read_outcomes(folders: Sequence[Path]) -> Outcomes:
@@ -44,7 +61,7 @@ def read_outcomes(folders: Sequence[Path]) -> Outcomes:
         ConfigError: a folder holds no runs or its plan is damaged, no run trained, or two runs are one by all swept
             keys.
     """
-    runs = read_runs(folders)
+    runs, study = read_runs(folders)
     schemes, pairing = _schemes(runs), _pairing_keys(runs)
     networks: dict[tuple[str, str, tuple[str, ...]], Outcome] = {}
     singular, n_incomplete = set(), 0
@@ -55,18 +72,19 @@ def read_outcomes(folders: Sequence[Path]) -> Outcomes:
         task = _name(run, TASK)
         if run.training is not None and run.training.singular:
             singular.add(task)
+        described = {"init": _name(run, INIT), "is_preset": _is_preset(run), "network": _network(run)}
         others = [f"{key}={run.overrides[key]}" for key in pairing if key in run.overrides]
         for member, found in enumerate(_members(run)):
             pair = (f"{SEED}={run.number(SEED, 0) + member}", *others)
             if (scheme, task, pair) in networks:
                 raise ConfigError([f"rank: two runs of init={scheme} task={task} {' '.join(pair)}; name sweeps that"
                                    " differ in a swept key"])  # fmt: skip
-            networks[scheme, task, pair] = Outcome(scheme, task, pair, **found)
+            networks[scheme, task, pair] = Outcome(scheme, task, pair, **found, **described)
     if not any(outcome.values for outcome in networks.values()):
         raise ConfigError(
             ["rank: no run trained; sweep over init and task: kan-run -m init=baseline,glorot task=f1,f2"]
         )
-    return Outcomes(list(networks.values()), frozenset(singular), n_incomplete)
+    return Outcomes(list(networks.values()), frozenset(singular), n_incomplete, study)
 
 
 def _name(run: Run, key: str) -> str:
@@ -93,6 +111,23 @@ def _schemes(runs: Sequence[Run]) -> list[str]:
 
 def _is_knob(key: str, run: Run) -> bool:
     return key.removeprefix(f"{INIT}.") in run.section(INIT) and (key.startswith(f"{INIT}.") or key not in run.config)
+
+
+def _is_preset(run: Run) -> bool:
+    """Whether the knobs of a run's scheme are the declared defaults."""
+    given, grid = dict(run.section(INIT)), run.section("grid")
+    scheme = SCHEMES.get(str(given.pop("scheme", None)))
+    if scheme is None:
+        return False
+    low, high = grid.get("range", (-1.0, 1.0))
+    return given == vars(scheme().with_defaults_for((low, high)))
+
+
+def _network(run: Run) -> Network | None:
+    try:
+        return Network(tuple(run.config["width"]), run.config["grid"]["size"], run.config["k"])
+    except (KeyError, TypeError):  # of a run that failed before it had them
+        return None
 
 
 def _pairing_keys(runs: Sequence[Run]) -> list[str]:

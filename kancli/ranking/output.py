@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from rich import box
 from rich.table import Table
 
 from kancli.ranking.options import METRICS
-from kancli.ranking.result import Count, Difference, Ranking, Ratio, SchemeRanking, TaskRatio
+from kancli.ranking.published import COLUMNS as COLUMNS_OF_MEDIANS
+from kancli.ranking.published import as_rows, median_lines
+from kancli.ranking.result import Count, Difference, Medians, Ranking, Ratio, SchemeRanking, TaskRatio
 from kancli.runs.console import number
 from kancli.runs.json_files import pretty
 from kancli.sweeps.results import encode_csv
 
 COLUMNS = ("metric", "task", "init", "ratio", "low", "high", "wins", "n")
-MAX_TASKS = 40  # on the terminal
+MAX_TASKS, MAX_MEDIANS = 40, 400  # on the terminal
 ANSWERS: dict[Difference, str] = {
     "lower": "lower", "higher": "higher", "equivalent": "no difference that matters", "undecided": "undecided"
 }  # fmt: skip
@@ -22,6 +26,9 @@ CAPTION = (
     " the same of the middle half of the runs; runs, tasks: on how many it is lower than {baseline}; first: tasks on"
     " which it is the lowest; rank: mean over tasks; p: over tasks, after Holm; answer: whether the ratio differs from"
     " 1 by a factor of {rope:g} on these tasks"
+)
+MEDIANS_CAPTION = (
+    "medians over the seeds of a task and scheme: the last training loss, and the relative L2 error on the task's mesh"
 )
 TASK_CAPTION = "ratio to {baseline} on each task, with its 95 % interval, and the runs in which it is lower"
 
@@ -51,9 +58,26 @@ def format_ranking(ranking: Ranking) -> list[Table | str]:
         *_task_table(ranking),
         TASK_CAPTION.format(baseline=ranking.baseline),
         "",
+        *_medians(ranking.medians),
         *ranking.remarks,
         ranking.sentence,
     ]
+
+
+def _medians(medians: Medians | None) -> list[Table | str]:
+    """The table of medians, its source and remarks."""
+    if medians is None:
+        return []
+    header, *lines = median_lines(medians)
+    table = _text_table(header, lines[:MAX_MEDIANS], ("task", "init", "others", "networks"))
+    n_more = len(lines) - MAX_MEDIANS
+    more = [f"... and {n_more} more: medians.csv has them all"] if n_more > 0 else []
+    return [table, *more, MEDIANS_CAPTION, f"published: {medians.source}", *medians.remarks, ""]
+
+
+def medians_csv(medians: Medians) -> bytes:
+    """One row for each metric, task, scheme and values of other swept keys."""
+    return encode_csv(COLUMNS_OF_MEDIANS, as_rows(medians))
 
 
 def caption(ranking: Ranking) -> str:
@@ -82,10 +106,14 @@ def _cells(row: SchemeRanking, ranking: Ranking, *, has_lost: bool) -> list[str]
 
 def _scheme_table(ranking: Ranking) -> Table:
     header, *rows = scheme_lines(ranking)
+    return _text_table(header, rows, ("init", "answer"))
+
+
+def _text_table(header: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[str]) -> Table:
+    """A table of cells; columns of `texts` are aligned to the left."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for title in header:
-        is_text = title in ("init", "answer")
-        table.add_column(title, justify="left" if is_text else "right", no_wrap=title != "answer")
+        table.add_column(title, justify="left" if title in texts else "right", no_wrap=title != "answer")
     for row in rows:
         table.add_row(*row)
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,8 +14,10 @@ from kancli.ranking.bootstrap import Estimate
 from kancli.ranking.options import HELD_OUT_FIRST, METRICS, RankOptions
 from kancli.ranking.outcomes import Outcomes
 from kancli.ranking.over_tasks import exp, rank_over_tasks
+from kancli.ranking.published import find_medians
 from kancli.ranking.result import MetricRanking, Ranking, TaskRanking, TaskRatio
-from kancli.ranking.words import make_remarks, make_sentence
+from kancli.ranking.search import find_search, with_searched_row
+from kancli.ranking.words import make_remarks, make_sentence, search_remarks
 from kancli.spelling import show
 from kancli.synonyms import nearest
 
@@ -28,10 +31,17 @@ def rank(outcomes: Outcomes, options: RankOptions) -> Ranking:
     Raises:
         ConfigError: there is one scheme only, no run of the baseline, or no value of the metric.
     """
-    schemes = _schemes(outcomes, options)
-    metrics = {}
+    measured = list(dict.fromkeys(network.scheme for network in outcomes.networks))
+    init = options.search or outcomes.study.get("search")
+    is_published = outcomes.study.get("published", False) if options.published is None else options.published
+    search = find_search(outcomes, init)
+    schemes = _baseline_first(measured if search is None else search.rows(measured), options)
+    metrics, chosen = {}, dict[str, Counter[str]]()
     for metric in METRICS:
-        if blocks := make_blocks(outcomes.networks, schemes, metric):
+        blocks = make_blocks(outcomes.networks, schemes if search is None else measured, metric)
+        if search is not None and blocks:
+            blocks, chosen[metric] = with_searched_row(blocks, measured, schemes, search, outcomes.singular)
+        if blocks:
             metrics[metric] = _rank_metric(blocks, schemes, outcomes.singular, options.rope)
     shown = _shown_metric(metrics, options)
     return Ranking(
@@ -44,14 +54,14 @@ def rank(outcomes: Outcomes, options: RankOptions) -> Ranking:
         incomplete=outcomes.n_incomplete,
         singular=sorted(outcomes.singular),
         sentence=make_sentence(metrics[shown], shown, schemes[0], options.rope),
-        remarks=make_remarks(metrics[shown], outcomes),
+        remarks=make_remarks(metrics[shown], outcomes) + search_remarks(init, search, chosen.get(shown)),
         metrics=metrics,
+        medians=find_medians(outcomes) if is_published else None,
     )
 
 
-def _schemes(outcomes: Outcomes, options: RankOptions) -> list[str]:
-    """The schemes in the order of the runs, the baseline first."""
-    schemes = list(dict.fromkeys(network.scheme for network in outcomes.networks))
+def _baseline_first(schemes: Sequence[str], options: RankOptions) -> list[str]:
+    """The schemes with the baseline first."""
     if len(schemes) < 2:
         raise ConfigError([f"rank: all runs have init={schemes[0]}; name sweeps over two schemes or more"])
     baseline = options.baseline or (DEFAULT_BASELINE if DEFAULT_BASELINE in schemes else schemes[0])

@@ -97,6 +97,30 @@ class MetricRanking:
 
 
 @dataclass(frozen=True)
+class Median:
+    """The median over seeds of a metric of a scheme on one task, beside the published one."""
+
+    metric: str
+    task: str
+    init: str
+    others: str  # the values of other swept keys, as typed
+    networks: str  # their sizes; of several, the median over them of their medians
+    n: int  # seeds
+    median: float | None  # None: of lost networks
+    published: float | None
+    ratio: float | None  # to the published one; None where that is of other networks
+
+
+@dataclass(frozen=True)
+class Medians:
+    """What `study.published` adds."""
+
+    source: str  # of the published numbers
+    rows: Sequence[Median]
+    remarks: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Ranking:
     """The contents of ranking.json."""
 
@@ -111,3 +135,4 @@ class Ranking:
     sentence: str
     remarks: Sequence[str]
     metrics: Mapping[str, MetricRanking]
+    medians: Medians | None = None

@@ -69,24 +69,25 @@ class Run:
             return default
 
 
-def read_runs(folders: Sequence[Path]) -> list[Run]:
-    """Read the runs of sweeps and of other folders of runs.
+def read_runs(folders: Sequence[Path]) -> tuple[list[Run], Mapping[str, Any]]:
+    """Read the runs of sweeps and of other folders of runs, and the keys of `study` in the first sweep.
 
     Raises:
         ConfigError: a folder is missing or holds no runs, or its plan is damaged.
     """
-    runs = []
+    runs, study = [], None
     for folder in dict.fromkeys(path.resolve() for path in folders):
         if not folder.is_dir():
             raise ConfigError([f"{folder}: no such folder; name the folder of a sweep"])
         if has_plan(folder):
             plan = read_plan(folder)
             runs += [_read(plan.path(job), job.words, job) for job in plan.jobs]
+            study = plan.head["base"].get("study", {}) if study is None else study
         elif found := run_folders(folder):
             runs += [_read(path) for path in found]
         else:
             raise ConfigError([f"{folder}: holds no runs"])
-    return runs
+    return runs, study if isinstance(study, Mapping) else {}
 
 
 def _read(folder: Path, words: Sequence[str] = (), job: Job | None = None) -> Run:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kancli.ranking.options import METRICS
 from kancli.ranking.outcomes import Outcomes
 from kancli.ranking.result import MetricRanking, Ratio, SchemeRanking
+from kancli.ranking.search import NONE, Search
 from kancli.ranking.significance import LEVEL
 from kancli.runs.console import number
 
+MAX_CHOSEN = 3  # combinations of knobs that a remark names
 FEW_PAIRS = 5  # below, 95 % intervals cover less: `kan-run explain rank` has how much
 NO_DIFFERENCE = "no difference that matters"
 
@@ -89,6 +91,24 @@ def make_remarks(ranking: MetricRanking, outcomes: Outcomes) -> list[str]:
     elif 0 < fewest < FEW_PAIRS:
         lines.append(f"{fewest} seeds a task: its interval covers less than 95 %; ten are better, seed='range(10)'")
     return lines
+
+
+def search_remarks(init: str | None, search: Search | None, chosen: Mapping[str, int] | None) -> list[str]:
+    """Which knobs were chosen, and how often; or why a scheme was not searched.
+
+    Args:
+        init: the scheme that was to be searched.
+        chosen: the number of networks with each combination of knobs.
+    """
+    if init is None or init == NONE:
+        return []
+    if search is None:
+        return [f"{init}: no search: it takes two combinations of its knobs, two tasks without a pole and two seeds"]
+    total = sum((chosen or {}).values())
+    most = sorted((chosen or {}).items(), key=lambda entry: -entry[1])[:MAX_CHOSEN]
+    names = [f"{scheme.removeprefix(f'{init} ')} for {n}" for scheme, n in most]
+    return [f"{search.name}: of {len(search.schemes)} combinations of knobs, the best on other tasks and seeds: of"
+            f" {total} networks {join(names)}"]  # fmt: skip
 
 
 def _reach(ranking: MetricRanking) -> str:

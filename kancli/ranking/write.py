@@ -1,4 +1,4 @@
-"""Write ranking.csv, ranking.json and the figure of a ranking."""
+"""Write ranking.csv, ranking.json, medians.csv and the figure of a ranking."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from kancli.figures import render as figures
 from kancli.figures.options import FigureOptions
 from kancli.ranking.options import METRICS
-from kancli.ranking.output import as_csv, as_json
+from kancli.ranking.output import as_csv, as_json, medians_csv
 from kancli.ranking.result import NAME, Ranking, Ratio, TaskRatio
 from kancli.runs.derived import write_derived
 
@@ -37,6 +37,8 @@ def write(ranking: Ranking, first: Path, target: Path | None, *, overwrite: bool
     with figures.matplotlib_cache(first):
         encoded = figures.encode_all("ranking", figure.plot(figure_data(ranking), options), options)
     files = {"ranking.csv": as_csv(ranking), NAME: as_json(ranking)}
+    if ranking.medians is not None:
+        files["medians.csv"] = medians_csv(ranking.medians)
     files |= {f"figures/{name}": content for name, content in encoded.items()}
     return write_derived(target or first, files, overwrite=overwrite)
 

@@ -17,7 +17,7 @@ from kancli.config.shorthands import SHORTHANDS
 from kancli.errors import ConfigError
 from kancli.seeding import MAX_SEED
 from kancli.spelling import spell
-from kancli.sweeps.knobs import Knobs, all_knobs, drop_foreign_knobs, read_knobs
+from kancli.sweeps.knobs import Knobs, all_knobs, drop_foreign_knobs, open_keys, read_knobs
 from kancli.sweeps.objective import objective_faults
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ def expand(product: Product, presets: Presets, compose: HydraComposition) -> Exp
         ConfigError: with the faults of all jobs.
     """
     composer = Composer(presets, compose)
-    words, notices = drop_foreign_knobs(product.words, composer.knobs)
+    words, notices = drop_foreign_knobs(product.words, composer.knobs, product.by_experiment & all_knobs())
     unique: dict[str, ComposedJob] = {}
-    for fingerprint, job in _compose_all(words, composer):
+    for fingerprint, job in _compose_all(list(map(list, dict.fromkeys(map(tuple, words)))), composer):
         unique.setdefault(fingerprint, job)
     return Expansion(product.swept, list(unique.values()), len(product.words) - len(unique), notices)
 
@@ -164,10 +164,9 @@ class Composer:
         """Compose a job from words, which may lack the seed in the typed ones. Returns the job or its faults, and
         whether it depends on its number."""
         composed = self._drafts.pop(tuple(words), None) or self._compose(words)
-        for swept in composed.resolved.swept_by_experiment:
-            if not any(word.startswith(f"{swept}=") for word in typed):
-                fault = f"{' '.join(typed)}: this experiment is a sweep over {swept} itself; give it alone"
-                return (None, [fault]), False
+        if swept := open_keys(composed, typed):
+            fault = f"{' '.join(typed)}: this experiment is a sweep over {swept[0]} itself; give it alone"
+            return (None, [fault]), False
         try:
             config, is_numbered = (composed.config, False) if composed.plain else self.compose(words, number)
             settings = composed.settings if composed.plain else validate_composed(config, composed.resolved)

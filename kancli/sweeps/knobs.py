@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kancli.config.validation import VARIANTS
 from kancli.inits.plugins import TARGET, NoSchemeError, scheme_at
 from kancli.schema import keys
+
+if TYPE_CHECKING:
+    from kancli.config.compose import ComposedConfig
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ def read_knobs(config: Mapping[str, Any]) -> Iterator[Knobs]:
             yield Knobs(str(chosen), existing, given - {f"{section}.{selector}", f"{section}.{TARGET}"})
 
 
+@functools.cache
 def all_knobs() -> set[str]:
     """The knobs of all built-in schemes and samplers."""
     return {
@@ -44,6 +49,16 @@ def all_knobs() -> set[str]:
         for variant in table.values()
         for name in keys(variant)
     }
+
+
+def open_keys(composed: ComposedConfig, words: Sequence[str]) -> list[str]:
+    """The keys that an experiment sweeps over and that no word sets, without knobs that the config's scheme lacks."""
+    swept = composed.resolved.swept_by_experiment
+    if not swept:
+        return []
+    typed = {word.partition("=")[0].lstrip("+") for word in words}
+    lacking = all_knobs().difference(*(section.existing for section in read_knobs(composed.config)))
+    return [key for key in swept if key not in typed and not {key, f"init.{key}"} & lacking]
 
 
 def drop_foreign_knobs(
@@ -64,7 +79,7 @@ def drop_foreign_knobs(
     for number, words in enumerate(jobs):
         for section in knobs_of(words):
             known = known | (section.given & section.existing)
-            for knob in section.given - section.existing:
+            for knob in sorted(section.given - section.existing):
                 setters.setdefault(knob, []).append(number)
                 lacking.setdefault(knob, {})[section.chosen] = None
     remaining, notices = [list(words) for words in jobs], []

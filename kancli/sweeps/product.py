@@ -26,6 +26,7 @@ class Product:
 
     words: list[list[str]]
     swept: dict[str, list[str]]
+    by_experiment: frozenset[str] = frozenset()  # the keys that an experiment sweeps over, also as knobs of init
 
 
 def product_of(resolved: ResolvedOverrides, presets: Presets) -> Product:
@@ -47,7 +48,7 @@ def product_of(resolved: ResolvedOverrides, presets: Presets) -> Product:
                 [f"{override.input_line}: not a list of values; type {override.key_or_group}=1,2,3 or =range(3),"
                  " or let a sweeper choose: hydra/sweeper=optuna"]
             )  # fmt: skip
-        if override.key_or_group.split(".")[0] == "sweep":
+        if override.key_or_group.split(".")[0] in ("sweep", "study"):
             raise ConfigError([f"{override.input_line}: is the same for the whole sweep; give one value"])
         n_values = _count(override)
         n_jobs *= n_values
@@ -59,7 +60,8 @@ def product_of(resolved: ResolvedOverrides, presets: Presets) -> Product:
     if not jobs:
         typed = " ".join(override.input_line or "" for override in resolved.parsed)
         raise ConfigError([f"{typed}: a sweep over nothing; give each key at least one value"])
-    return Product(jobs, swept)
+    by_experiment = {path for key in resolved.swept_by_experiment for path in (key, f"init.{key}")}
+    return Product(jobs, swept, frozenset(by_experiment))
 
 
 def _count(override: Override) -> int:

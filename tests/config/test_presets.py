@@ -64,6 +64,9 @@ def test_a_preset_runs(kan_run, presets, path):
     if option == "propagation":
         argv += ["n_seeds=2", "inputs.n=50", "stats.ntk.n=8"]  # of 20, 200 and 64
     argv += NEEDED.get(f"{group}/{option}", [])
+    if option.startswith("study_"):
+        argv += ["init=baseline,glorot", "seed=0", "train.steps=2"]
+        argv += ["task=poisson"] if option == "study_pde" else ["task=f1", "task.n=20", "task.test_n=5"]
     if group == "task":
         argv += ["width=in-2-out" if option != "none" else "width=default", "train=none"]
     if group == "train" and option != "none":

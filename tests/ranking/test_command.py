@@ -149,7 +149,10 @@ def test_mistakes_exit_with_a_message(kan_run, tmp_path):
         (["empty"], "holds no runs"),
         (["untrained"], "rank: no run trained; sweep over init and task"),
         (["untrained", "rank.rope=0"], "rank.rope=0: allowed: finite number, >= 1"),
-        (["untrained", "grid=3"], "grid=3: allowed: rank.baseline=, rank.metric=, rank.rope="),
+        (
+            ["untrained", "grid=3"],
+            "grid=3: allowed: rank.baseline=, rank.metric=, rank.search=, rank.published=, rank.rope=",
+        ),
     ]:
         outcome = kan_run("rank", *words)
         assert outcome.code == 2, words

@@ -243,7 +243,7 @@ def test_one_scheme_is_not_ranked():
 
 def test_options_as_typed():
     words = ["rank.baseline=glorot", "rank.rope=1.5", "rank.metric=null"]
-    assert parse_options(words) == RankOptions("glorot", None, 1.5)
+    assert parse_options(words) == RankOptions("glorot", rope=1.5)
     for word in ("rank.rope=0.9", "rank.rope=x", "rank.metric=loss", "rank.ropes=2", "init=glorot"):
         with pytest.raises(ConfigError, match=word):
             parse_options([word])
