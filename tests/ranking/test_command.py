@@ -151,7 +151,7 @@ def test_mistakes_exit_with_a_message(kan_run, tmp_path):
         (["untrained", "rank.rope=0"], "rank.rope=0: allowed: finite number, >= 1"),
         (
             ["untrained", "grid=3"],
-            "grid=3: allowed: rank.baseline=, rank.metric=, rank.search=, rank.published=, rank.rope=",
+            "grid=3: allowed: rank.baseline=, rank.metric=, rank.search=, ",
         ),
     ]:
         outcome = kan_run("rank", *words)

@@ -1,6 +1,7 @@
 """A scheme whose knobs were searched, as one row, on made-up networks."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def searched_outcomes(logs, variants, singular=(), preset=0):
     return Outcomes(networks, frozenset(singular), study={"search": "s"})
 
 
-def row_of(ranking, init):
+def row_of(ranking, init) -> Any:
     (row,) = (row for row in ranking.metrics["test_loss"].schemes if row.init == init)
     return row
 
