@@ -1,0 +1,67 @@
+"""pykan 0.2.8's own models, live and from its checkpoints, in kancli's hands."""
+
+import numpy as np
+import pytest
+import torch
+
+import kancli
+from tests.peers.test_pykan import pytestmark
+
+__all__ = ["pytestmark"]
+
+PARAMETERS = ("coef", "scale_base", "scale_sp")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, run_pykan):
+    folder = tmp_path_factory.mktemp("bridge")
+    run_pykan("pykan_bridge.py", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    return dict(np.load(folder / "found.npz"))
+
+
+def state_of(found, name):
+    starts = tuple(f"{name}/{part}" for part in ("act_fun", "node", "subnode", "symbolic"))
+    arrays = {key.removeprefix(f"{name}/"): found[key] for key in found if key.startswith(starts)}
+    return {key: torch.from_numpy(values) for key, values in arrays.items()}
+
+
+@pytest.mark.parametrize("name", ["masked", "updated", "affine", "silent"])
+def test_functions_are_the_librarys(name, found):
+    x, y = torch.from_numpy(found[f"{name}/x"]), found[f"{name}/y"]
+    traces = kancli.read(state_of(found, f"{name}/state")).trace(x)
+    np.testing.assert_allclose(traces[-1].output, y, rtol=0, atol=2e-6 * np.abs(y).max())
+    np.testing.assert_allclose(found[f"{name}/written/y"], y, rtol=0, atol=2e-6 * np.abs(y).max())
+    if name in ("masked", "updated"):  # an affine map goes into the edges
+        for number, trace in enumerate(traces):
+            edges = found[f"{name}/{number}/postacts"]
+            np.testing.assert_allclose(trace.postacts, edges, rtol=0, atol=2e-6 * np.abs(edges).max())
+
+
+@pytest.mark.parametrize("name", ["masked", "updated"])
+def test_a_round_trip_keeps_every_bit(name, found):
+    written = state_of(found, f"{name}/written")
+    for key, tensor in state_of(found, f"{name}/state").items():
+        if not key.endswith("affine"):  # of symbolic functions that are off
+            assert torch.equal(tensor, written[key]), key
+
+
+def test_initialise_gives_our_numbers_and_touches_no_generator(found):
+    ours = kancli.KAN([2, 3, 1], init="power_law", seed=3)
+    for number, layer in enumerate(ours.layers):
+        for name in PARAMETERS:
+            np.testing.assert_array_equal(found[f"drawn/act_fun.{number}.{name}"], getattr(layer, name).detach())
+    assert found["untouched"].all()
+
+
+def test_training_from_there_gives_the_librarys_losses(found):
+    ours, x = kancli.read(state_of(found, "drawn")), torch.from_numpy(found["masked/x"])
+    y = torch.sin(2 * x[:, :1]) + torch.tanh(x[:, 1:])
+    data = {"train_input": x, "train_label": y, "test_input": x, "test_label": y}
+    losses = ours.fit(data, opt="Adam", lr=0.01, steps=200, update_grid=False)["train_loss"]
+    np.testing.assert_allclose(losses, found["losses"], rtol=1e-3)
+    assert losses[-1] < 0.5 * losses[0]
