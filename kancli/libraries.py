@@ -1,13 +1,14 @@
 """Models of pykan, efficient-kan, inkan and jaxKAN: initialised, examined, read and written.
 
 A model is known by the names and shapes of its tensors, so its library need not be installed, and a mapping of tensors
-or arrays by name, such as a state dict, serves in place of a live model.
+or arrays by name, such as a state dict, serves in place of a live model, and a checkpoint's path where it is read.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from kancli.inits.scheme import LawError, Scheme
 from kancli.kan import network
 from kancli.kan.modes import standard_modes
 from kancli.notebook import KAN
+from kancli.runs.checkpoint import read_checkpoint
 from kancli.schema import keys
 from kancli.spelling import show
 
@@ -74,13 +76,18 @@ def read(model: Any, *, base_fun: BaseFunction = None) -> KAN:
     The scheme that drew the parameters is unknown: `stats` holds them against no law.
 
     Args:
-        model, base_fun: as for `initialise`.
+        model: as for `initialise`; or the path of a checkpoint (.pt, .safetensors, .npz, or pykan's _state).
+        base_fun: as for `initialise`; for a checkpoint a name.
 
     Raises:
         ConfigError: the model is not known, or has what a KAN here lacks, such as symbolic edges.
         TypeError: it is neither a model nor a mapping of tensors.
     """
     with standard_modes():
+        if isinstance(model, (str, Path)):
+            if base_fun is not None and not isinstance(base_fun, str):
+                raise TypeError("base_fun: allowed for a checkpoint: a name, as in kan-run base_fun=NAME")
+            return as_notebook_model(read_checkpoint(Path(model), base_fun=base_fun), str(model))
         opened = open_model(model, base_fun=base_fun)
         return as_notebook_model(build(opened.spec), opened.layout.library)
 
@@ -101,10 +108,11 @@ def write(ours: network.KAN, target: M | str) -> M | dict[str, Any]:
         TypeError: it is neither a model nor a mapping of tensors.
     """
     spec = spec_of(ours)
-    if isinstance(target, str):
-        tensors = new_tensors(target, spec)
-        return {name: tensor.cpu().numpy() for name, tensor in tensors.items()} if target == "jaxkan" else tensors
-    open_model(target, base_fun=_base_of(target, spec)).write_(spec)
+    with standard_modes():
+        if isinstance(target, str):
+            tensors = new_tensors(target, spec)
+            return {name: tensor.cpu().numpy() for name, tensor in tensors.items()} if target == "jaxkan" else tensors
+        open_model(target, base_fun=_base_of(target, spec)).write_(spec)
     return target
 
 
@@ -112,7 +120,7 @@ def examine(model: Any, x: Any, level: str = "basic", *, base_fun: BaseFunction 
     """The statistics and verdicts that `stats.json` has, of a model's parameters as they are, trained or not.
 
     Args:
-        model, base_fun: as for `initialise`.
+        model, base_fun: as for `read`.
         x: samples, `[n, n_0]`, a tensor or an array; brought to the model's dtype and device.
         level: "basic", or "full" for gradients, Jacobian and neural tangent kernel too.
 
@@ -170,7 +178,8 @@ def _scheme(given: str | Scheme | type[Scheme], knobs: dict[str, Any], spec: Net
         if unknown:
             allowed = ", ".join(keys(type(given))) or "none"
             raise ConfigError([f"{unknown[0]}={show(knobs[unknown[0]])}: allowed for {_name(given)}: {allowed}"])
-        return dataclasses.replace(given, **knobs).with_defaults_for(first.grid_range())  # pyright: ignore[reportArgumentType]
+        with_knobs: Scheme = dataclasses.replace(given, **knobs) if knobs else given  # pyright: ignore[reportArgumentType]
+        return with_knobs.with_defaults_for(first.grid_range())
     if not isinstance(given, str):
         raise TypeError(f"scheme is {show(given)}: allowed: the name of a preset, or a kancli.inits.Scheme")
     preset = preset_values(init=given)

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "bridges": ["kan", "inits"],
     "figures": ["kan", "inits", "stats", "training"],
     "config": BELOW_CONFIG,
-    "runs": [*BELOW_CONFIG, "config"],
+    "runs": [*BELOW_CONFIG, "bridges", "config"],
     "sweeps": BELOW_NOTEBOOK,
     "notebook": BELOW_NOTEBOOK,
     "libraries": [*BELOW_NOTEBOOK, "bridges", "notebook"],

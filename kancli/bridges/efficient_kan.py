@@ -14,7 +14,7 @@ TITLE = "efficient-kan"
 
 
 def _knows(layer: LayerTensors) -> bool:
-    return layer["spline_weight"].dim() == 3 and layer["grid"].dim() == 2
+    return layer.has_axes(spline_weight=3, grid=2)
 
 
 def _read(layer: LayerTensors) -> LayerSpec:

@@ -17,7 +17,7 @@ K = 3
 
 
 def _knows(layer: LayerTensors) -> bool:
-    return layer["weight"].dim() == 2 and layer["grid_starts"].dim() == 1 and len(layer["grid_starts"]) > K
+    return layer.has_axes(weight=2, grid_starts=1) and len(layer["grid_starts"]) > K
 
 
 def _read(layer: LayerTensors) -> LayerSpec:
@@ -68,7 +68,7 @@ def _check_same_grid(starts: Tensor, spec: LayerSpec) -> None:
         ConfigError: it is another.
     """
     theirs, ours = _knots(starts.to(spec.knots)), spec.knots[0]
-    if ((theirs - ours).abs() > 8 * torch.finfo(ours.dtype).eps * ours.abs().max()).any():
+    if ((theirs - ours).abs() > spec.rounding).any():
         low, high = spec.grid_range()
         raise ConfigError([f"grid_range: another than ({low:g}, {high:g}); {TITLE}'s is fixed: build it with this one"])
 

@@ -22,17 +22,22 @@ def _is_flat(layer: LayerTensors) -> bool:
 
 
 def _knows(layer: LayerTensors) -> bool:
-    if layer["grid"].dim() != 2 or layer["grid"].shape[1] <= layer["c_basis"].shape[-1]:
+    if not layer.has_axes(grid=2) or layer["c_basis"].dim() not in (2, 3):
+        return False
+    if layer["grid"].shape[1] <= layer["c_basis"].shape[-1]:
         return False  # radial basis functions have a grid of as many centres
-    if _is_flat(layer):
-        return any(name in layer for name in (*WEIGHTS, "bias"))
-    return layer["c_basis"].dim() == 3
+    return not _is_flat(layer) or _n_out(layer) > 0
+
+
+def _n_out(layer: LayerTensors) -> int:
+    """The number of outputs of a BaseLayer; 0 if none of its tensors tells."""
+    return next((len(layer[name]) for name in (*WEIGHTS, "bias") if name in layer and layer[name].dim()), 0)
 
 
 def _read(layer: LayerTensors) -> LayerSpec:
     coef, grid = layer["c_basis"], layer["grid"]
     if _is_flat(layer):
-        n_out = next(len(layer[name]) for name in (*WEIGHTS, "bias") if name in layer)
+        n_out = _n_out(layer)
         if coef.shape[0] % n_out:
             layer.fail("c_basis", f"has {coef.shape[0]} rows, which {n_out} outputs do not divide")
         by_edge = layer.take("grid", coef.shape[0], grid.shape[1]).reshape(n_out, -1, grid.shape[1])

@@ -25,6 +25,10 @@ class LayerTensors:
     def __getitem__(self, name: str) -> Tensor:
         return self.tensors[name]
 
+    def has_axes(self, **axes: int) -> bool:
+        """Whether tensors have these numbers of axes."""
+        return all(self.tensors[name].dim() == number for name, number in axes.items())
+
     def take(self, name: str, *shape: int) -> Tensor:
         """A tensor of this shape.
 

@@ -131,6 +131,7 @@ def initialise_(opened: OpenModel, scheme: Scheme, *, seed: int) -> None:
                     old.knots,
                     None if new.bias is None else new.bias.detach(),
                     old.mask if new.mask is None else new.mask,
+                    old.eps,
                 )
                 for new, old in zip(drawn.layers, spec.layers, strict=True)
             ),

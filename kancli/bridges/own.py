@@ -13,7 +13,7 @@ TITLE = "kancli"
 
 
 def _knows(layer: LayerTensors) -> bool:
-    return layer["coef"].dim() in (3, 4)
+    return layer["coef"].dim() in (3, 4) and layer["knots"].dim() in (1, 2, 3)
 
 
 def _read(layer: LayerTensors) -> LayerSpec:
@@ -22,7 +22,7 @@ def _read(layer: LayerTensors) -> LayerSpec:
         layer.fail("coef", f"has {len(coef)} members; a single model is wanted: save one member")
     n_in, n_out = coef.shape[:2]
     knots = layer["knots"]
-    knots = knots.expand(n_in, -1) if knots.dim() == 1 else layer.take("knots", n_in, knots.shape[-1])
+    knots = layer.take("knots", *([n_in] * (knots.dim() > 1)), knots.shape[-1]).expand(n_in, -1)
     scale_base, scale_sp = (layer.take(name, n_in, n_out) for name in ("scale_base", "scale_sp"))
     mask = layer.get("mask", n_in, n_out)
     mask = None if mask is None else mask.bool()

@@ -20,7 +20,7 @@ AFFINE = ("node_bias", "node_scale", "subnode_bias", "subnode_scale")
 
 
 def _knows(layer: LayerTensors) -> bool:
-    return layer["coef"].dim() == 3
+    return layer.has_axes(coef=3, grid=2)
 
 
 def _read(layer: LayerTensors) -> LayerSpec:
@@ -46,18 +46,21 @@ def _affine(layer: LayerTensors, n_out: int) -> tuple[Tensor | None, Tensor | No
     """Factor and bias `[o]` of node_scale (subnode_scale y + subnode_bias) + node_bias; None for 1 and 0.
 
     Raises:
-        ConfigError: the layer has multiplication nodes.
+        ConfigError: the layer has multiplication nodes, or a tensor is missing.
     """
-    if "node_bias" in layer and layer["node_bias"].shape != layer["subnode_bias"].shape:
+    present = [name for name in AFFINE if name in layer]
+    if not present:
+        return None, None
+    if missing := set(AFFINE) - set(present):
+        layer.fail(present[0], f"is there, but {sorted(missing)[0]} is missing beside it")
+    if layer["node_bias"].shape != layer["subnode_bias"].shape:
         n_nodes = len(layer["node_bias"])
         layer.fail(
             "node_bias",
             f"{n_nodes} nodes from {n_out} sums: multiplication nodes have no counterpart in kancli;"
             " build the model without them",
         )
-    bias, scale, inner_bias, inner_scale = (layer.get(name, n_out) for name in AFFINE)
-    if bias is None or scale is None or inner_bias is None or inner_scale is None:
-        return None, None
+    bias, scale, inner_bias, inner_scale = (layer.take(name, n_out) for name in AFFINE)
     if (inner_bias != 0).any():
         bias = bias + scale * inner_bias
     factor = scale * inner_scale
@@ -71,10 +74,11 @@ def refuse_symbolic(layer: LayerTensors, n_in: int, n_out: int) -> None:
         ConfigError: one has.
     """
     mask = layer.get("symbolic_mask", n_out, n_in)
-    affine = layer.get("symbolic_affine", n_out, n_in, 4)
-    if mask is None or affine is None:
+    if mask is None:
         return
-    active = (mask != 0) & (affine[..., 2:] != 0).any(-1)  # c f(a x + b) + d
+    active, affine = mask != 0, layer.get("symbolic_affine", n_out, n_in, 4)
+    if affine is not None:  # of c f(a x + b) + d
+        active &= (affine[..., 2:] != 0).any(-1)
     if active.any():
         target, source = active.nonzero()[0].tolist()
         layer.fail(

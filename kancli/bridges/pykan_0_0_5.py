@@ -20,7 +20,7 @@ TITLE = "pykan 0.0.5"
 
 
 def _knows(layer: LayerTensors) -> bool:
-    return layer["coef"].dim() == 2 and layer["bias"].dim() == 2
+    return layer.has_axes(coef=2, grid=2, bias=2) and layer["bias"].shape[1] > 0
 
 
 def _read(layer: LayerTensors) -> LayerSpec:
@@ -60,8 +60,7 @@ def _write(spec: LayerSpec, like: LayerTensors | None) -> dict[str, Tensor]:
         return edges.transpose(0, 1).flatten(0, 1)
 
     inner = spec.knots[:, spec.k : spec.knots.shape[1] - spec.k]
-    rounding = 8 * torch.finfo(inner.dtype).eps * spec.knots.abs().max()
-    if ((_extended(inner, spec.k) - spec.knots).abs() > rounding).any():
+    if ((_extended(inner, spec.k) - spec.knots).abs() > spec.rounding).any():
         raise ConfigError([f"knots: {TITLE} continues a grid at its mean step, which this one's outer knots do not"])
     mask = torch.ones_like(spec.scale_base) if spec.mask is None else spec.mask.to(spec.scale_base.dtype)
     tensors = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from kancli.errors import ConfigError
 MODULES = (pykan, pykan_0_0_5, efficient_kan, inkan, jaxkan, own)
 LAYOUTS: dict[str, Layout] = {module.LAYOUT.library: module.LAYOUT for module in MODULES}
 MAX_NAMES = 3  # that a message lists
+MAX_NAME = 200  # characters of a tensor's name
 
 Layers = list[LayerTensors]
 
@@ -30,6 +32,9 @@ def recognise(tensors: Mapping[str, Tensor], layout: str | None = None) -> tuple
     Raises:
         ConfigError: they are no such model's: tensors are missing, or there are others.
     """
+    for name in tensors:
+        if len(name) > MAX_NAME or not name.isprintable():
+            raise ConfigError([f"a tensor is named {name[:20]!a}...: allowed: up to {MAX_NAME} printable characters"])
     allowed = [known for name, known in LAYOUTS.items() if layout in (None, name) or name.startswith(f"{layout}_0_")]
     found = [(known, _by_layer(known, tensors)) for known in allowed]
     complete = [(known, layers) for known, layers in found if _is_complete(known, layers)]
@@ -48,15 +53,19 @@ def read_layers(layout: Layout, layers: Sequence[LayerTensors]) -> tuple[LayerSp
     """
     for layer in layers:
         for name, tensor in layer.tensors.items():
-            if not tensor.is_floating_point() and tensor.dtype != torch.bool:
+            if not tensor.is_floating_point() and (tensor.dtype, name) != (torch.bool, "mask"):
                 layer.fail(name, f"holds {str(tensor.dtype).removeprefix('torch.')}; wanted: real numbers")
             if tensor.is_meta:
                 layer.fail(name, "is on the meta device, which holds no numbers")
+            if tensor.layout != torch.strided:
+                layer.fail(name, "is sparse; give tensor.to_dense()")
     double = any(tensor.dtype == torch.float64 for layer in layers for tensor in layer.tensors.values())
     dtype = torch.float64 if double else torch.float32
     specs = []
     for layer in layers:
+        eps = max(torch.finfo(tensor.dtype).eps for tensor in layer.tensors.values() if tensor.dtype != torch.bool)
         spec = layout.read(_in_dtype(layer, dtype))
+        spec = replace(spec, eps=max(eps, spec.eps))
         _check(layout, spec, layer)
         if specs and specs[-1].n_out != spec.n_in:
             name = next(iter(layer.full_names.values()))
@@ -139,6 +148,9 @@ def _check_names(layout: Layout, layers: Mapping[int, LayerTensors], tensors: Ma
             raise ConfigError([f"layer {place} is missing between those of the {layout.title} model"])
         for name in sorted(layout.required - layer.tensors.keys()):
             raise ConfigError([f"like {layout.title}, but {_missing(layout, layer, name, number)}"])
+        if not layout.knows(layer):
+            shapes = {full: layer[name] for name, full in layer.full_names.items()}
+            raise ConfigError([f"{_listed(list(shapes), shapes)}: not the shapes of a layer of {layout.title}"])
     known = {full for layer in layers.values() for full in layer.full_names.values()}
     others = [name for name in tensors if name not in known and not layout.ignored & set(name.split("."))]
     if others:

@@ -25,6 +25,7 @@ class LayerSpec:
     knots: Tensor  # [i, K + k + 1]
     bias: Tensor | None = None  # [o]
     mask: Tensor | None = None  # [i, o]  bool, False for an edge that is off
+    eps: float = torch.finfo(torch.float32).eps  # of the dtype in which the knots were computed
 
     @property
     def n_in(self) -> int:
@@ -53,14 +54,17 @@ class LayerSpec:
     def grid_range(self) -> tuple[float, float]:
         """The interval of the grid, over all inputs; without the rounding of the knots' dtype where it is decimal."""
         low, high = self.knots[:, self.k].min().item(), self.knots[:, -1 - self.k].max().item()
-        rounding = 8 * torch.finfo(self.knots.dtype).eps * self.knots.abs().max().item()
-        return _decimal(low, rounding), _decimal(high, rounding)
+        return _decimal(low, self.rounding), _decimal(high, self.rounding)
+
+    @property
+    def rounding(self) -> float:
+        """The most by which rounding moves a knot. A model of float64 may have been made in float32."""
+        return 8 * self.eps * self.knots.abs().max().item()
 
     def has_uniform_grid(self) -> bool:
         """Whether all inputs share one uniform grid, but for rounding."""
         wanted = splines.extended_knots(self.grid_range(), self.grid, self.k)
-        rounding = 8 * torch.finfo(self.knots.dtype).eps * wanted.abs().max()
-        return bool((self.knots.double().cpu() - wanted).abs().max() <= rounding)
+        return bool((self.knots.double().cpu() - wanted).abs().max() <= self.rounding)
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,19 @@ def _check_size(source: Source, size: int) -> None:
 
 def _load(source: Source, content: bytes, kind: str, name: str = "") -> np.ndarray:
     """The array in the bytes of a .npy file."""
-    where = f"array {name}: " if name else ""
+    try:
+        return parse_npy(content)
+    except ValueError as error:
+        where = f"array {name}: " if name else ""
+        source.fail(f"{where}not a {kind} of plain numbers ({_brief(error)})")
+
+
+def parse_npy(content: bytes) -> np.ndarray:
+    """The array in the bytes of a .npy file. Nothing is unpickled, nor allocated beyond what the bytes hold.
+
+    Raises:
+        ValueError: it is damaged, or holds objects.
+    """
     try:
         stream = io.BytesIO(content)
         version = np.lib.format.read_magic(stream)
@@ -148,7 +160,7 @@ def _load(source: Source, content: bytes, kind: str, name: str = "") -> np.ndarr
             raise ValueError(f"shape {list(shape)} needs {needed} bytes, the file has {len(content)}")
         return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     except Exception as error:  # a damaged header fails in many ways
-        source.fail(f"{where}not a {kind} of plain numbers ({_brief(error)})")
+        raise ValueError(str(error)) from error
 
 
 def _table(source: Source, array: np.ndarray, header: Sequence[str] | None, notes: Sequence[str] = ()) -> Table:

@@ -21,11 +21,14 @@ FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
-def open_regular(path: Path, max_bytes: int | None = None) -> Iterator[BinaryIO]:
+def open_regular(
+    path: Path, max_bytes: int | None = None, *, wanted: str = "the folder of a run"
+) -> Iterator[BinaryIO]:
     """Context manager: open a regular file to read. A symbolic link is followed within its folder only.
 
     Args:
         max_bytes: that the file may have; None for any number.
+        wanted: what to give where there is no such file, for the message.
 
     Raises:
         ConfigError: it is missing, too large, no regular file, or cannot be read.
@@ -34,7 +37,7 @@ def open_regular(path: Path, max_bytes: int | None = None) -> Iterator[BinaryIO]
         with open(_open_checked(path, max_bytes), "rb") as file:
             yield file
     except (FileNotFoundError, NotADirectoryError):
-        raise ConfigError([f"{path}: no such file; give the folder of a run"]) from None
+        raise ConfigError([f"{path}: no such file; give {wanted}"]) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ConfigError([f"{path}: damaged: {one_line(error)}"]) from None
 

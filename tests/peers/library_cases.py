@@ -27,8 +27,8 @@ def target(x):
 
 
 def inkan_cases():
-    from inkan import KANNetwork
-    from inkan.basis import bspline_basis_eager
+    from inkan import KANNetwork  # pyright: ignore[reportMissingImports]
+    from inkan.basis import bspline_basis_eager  # pyright: ignore[reportMissingImports]
 
     def build(width, **options):
         return KANNetwork(width, compile_basis=False, **options)
@@ -73,7 +73,7 @@ def pykan_cases():
 
 
 def jaxkan_cases():
-    from jaxkan.models.KAN import KAN
+    from jaxkan.models.KAN import KAN  # pyright: ignore[reportMissingImports]
 
     def change(model):
         for layer in model.layers:
@@ -125,8 +125,8 @@ def train_torch(model, x, y):
 
 
 def train_jax(model, x, y):
-    import optax
-    from flax import nnx
+    import optax  # pyright: ignore[reportMissingImports]
+    from flax import nnx  # pyright: ignore[reportMissingImports]
 
     optimiser = nnx.Optimizer(model, optax.adam(LEARNING_RATE), wrt=nnx.Param)
     step = nnx.jit(nnx.value_and_grad(lambda model: ((model(x) - y) ** 2).mean()))
