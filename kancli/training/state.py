@@ -7,6 +7,7 @@ Names of the tensors: `layers.{l}.{name}` as in params.safetensors, with a membe
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -72,3 +73,48 @@ def unpack_(engine: Engine, state: TrainingState) -> tuple[list[Row], list[dict[
         plain["optimizer"],
     )
     return rows_from_tensors(tensors) if "rows.step" in tensors else [], list(plain["refits"])
+
+
+def select_members(state: TrainingState, kept: Sequence[int]) -> TrainingState:
+    """The state of some members alone.
+
+    Args:
+        kept: their numbers, increasing.
+    """
+    place = {member: number for number, member in enumerate(kept)}
+    running = [(row, place[member]) for row, member in enumerate(state.tensors["members"].tolist()) if member in place]
+    rows = [row for row, _ in running]
+    tensors: dict[str, Tensor] = {"members": torch.tensor([member for _, member in running], dtype=torch.int64)}
+    for name, tensor in state.tensors.items():
+        if name.startswith("rows."):
+            tensors[name] = tensor if tensor.dim() == 1 else tensor[:, list(kept)]
+        elif name.startswith("layers."):
+            is_shared = name.endswith(".knots") and tensor.dim() == 1
+            tensors[name] = tensor if is_shared else tensor[list(kept)]
+        elif name == "first_loss":
+            tensors[name] = tensor[list(kept)]
+        elif name == "rba" or (name.startswith("optimizer.") and not _is_by_member(state)):
+            tensors[name] = tensor[rows]
+        elif name.startswith("optimizer."):
+            _, member, rest = name.split(".", 2)
+            if int(member) in place:
+                tensors[f"optimizer.{place[int(member)]}.{rest}"] = tensor
+    plain = {**state.plain, "stops": _renumber(state.plain["stops"], place)}
+    if _is_by_member(state):
+        optimizer = state.plain["optimizer"]
+        plain["optimizer"] = {"name": optimizer["name"], **_renumber(optimizer, place)}
+    return TrainingState(tensors, plain)
+
+
+def _is_by_member(state: TrainingState) -> bool:
+    """Whether the optimiser's state is named by member, not one tensor of all."""
+    return state.plain["optimizer"]["name"] == "lbfgs"
+
+
+def _renumber(by_member: Mapping[str, Any], place: Mapping[int, int]) -> dict[str, Any]:
+    """The entries of the members that have a place, by their new number."""
+    return {
+        str(place[int(member)]): value
+        for member, value in by_member.items()
+        if member.isdecimal() and int(member) in place
+    }

@@ -9,6 +9,7 @@ from safetensors.torch import load, save
 from kancli.training.fit import fit_
 from kancli.training.options import Train
 from kancli.training.result import TrainingState
+from kancli.training.state import select_members
 from tests.training.networks import burgers, kan, regression
 
 CASES = {
@@ -98,3 +99,31 @@ def test_a_damaged_state_is_refused_before_the_first_step(optimizer):
         for plain in ({key: value for key, value in whole.plain.items() if key != name}, {**whole.plain, name: [None]}):
             with pytest.raises(ValueError, match=name):
                 fit_(kan(n_members=2), regression(), train, state=TrainingState(whole.tensors, plain))
+
+
+@pytest.mark.parametrize("name", [pytest.param("lbfgs", marks=pytest.mark.slow), "adam", "rba", "batch"])
+def test_some_members_go_on_alone_as_with_the_others(name):
+    train, data = CASES[name]
+    seeds = [3, 8, 5]
+    whole, part = kan(n_members=3), kan(n_members=2, seed=50)
+    wanted = fit_(whole, data, train, seeds=seeds)
+    asked = iter(range(4))
+    first = fit_(kan(n_members=3), data, train, seeds=seeds, should_stop=lambda: next(asked, None) is None)
+    state = select_members(through_files(first.state), [0, 2])
+    rest = fit_(part, data, train, seeds=[3, 5], state=state)
+    for mine, theirs in zip(part.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs[[0, 2]])
+    assert [row.step for row in rest.rows] == [row.step for row in wanted.rows]
+    torch.testing.assert_close(rest.rows[-1].train_loss, wanted.rows[-1].train_loss[[0, 2]])
+
+
+def test_members_that_stopped_keep_their_end_among_others():
+    train, data = CASES["target"]
+    state = fit_(kan(n_members=4), data, train).state
+    stopped = {int(member) for member in state.plain["stops"]}
+    assert stopped, "the case has members that reach their target"
+    chosen = sorted(stopped)[-1:]
+    alone = select_members(state, chosen)
+    assert alone.plain["stops"] == {"0": state.plain["stops"][str(chosen[0])]}
+    assert alone.tensors["members"].tolist() == []
+    assert alone.tensors["rows.train_loss"].shape[1] == len(alone.tensors["first_loss"]) == 1
