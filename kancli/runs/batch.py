@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from kancli.config import memory
 from kancli.config.settings import Settings
 from kancli.inits.initialise import DeclaredMoments, declared, init_
+from kancli.kan.grid_adaptation import adapt_grid_
 from kancli.kan.network import KAN
 from kancli.runs.build import empty_model, sample_inputs
 from kancli.runs.experiment import compute, deterministic
@@ -31,12 +34,7 @@ def compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
         watch = Stopwatch()
         model, laws = _build_together(runs)
         watch.lap("model")
-        x = torch.cat(
-            [
-                sample_inputs(runs[group.start], [run.seed for run in runs[group]])
-                for group in _consecutive_groups([run.inputs for run in runs])
-            ]
-        )
+        x = _sample_together(runs)
         watch.lap("inputs")
         forward = forward_and_measure(runs[0], model, x, laws, watch, keep=slice(None))
         trained = _train_together(runs, model, watch) if runs[0].trains else None
@@ -44,6 +42,26 @@ def compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
             share = watch.share(len(runs))
             result = make_result(settings, model.member(number), forward.member(number), share)
             yield result if trained is None else _with_training(result, *trained, number)
+
+
+def start_together(runs: Sequence[Settings]) -> KAN:
+    """The ensemble of runs of one shape before training: drawn, and on adapted grids where the settings adapt them."""
+    with deterministic(runs[0].deterministic):
+        model, _ = _build_together(runs)
+        if (grid := runs[0].grid).adapts:
+            chunk = memory.chunk_size(runs[0].width, grid.size + runs[0].k)
+            adapt_grid_(model, _sample_together(runs), eps=grid.eps, rule=grid.adapt, chunk=chunk)
+        return model
+
+
+def _sample_together(runs: Sequence[Settings]) -> Tensor:
+    """The inputs of all runs, `[s, n, n_0]`."""
+    return torch.cat(
+        [
+            sample_inputs(runs[group.start], [run.seed for run in runs[group]])
+            for group in _consecutive_groups([run.inputs for run in runs])
+        ]
+    )
 
 
 def _compute_alone(settings: Settings) -> Result:

@@ -26,18 +26,21 @@ def pack_state(state: TrainingState) -> bytes:
     return save(tensors, metadata={"plain": plain, "sha256": _hash(packed, plain)})
 
 
-def read_state(folder: Path) -> TrainingState | None:
+def read_state(folder: Path, name: str = STATE) -> TrainingState | None:
     """The state that a run saved; None where there is none.
+
+    Args:
+        name: of the file.
 
     Raises:
         ConfigError: the file is damaged.
     """
-    path = folder / STATE
+    path = folder / name
     if not os.path.lexists(path):
         return None
     from safetensors import SafetensorError, safe_open
 
-    damaged = ConfigError([f"{folder}: damaged: {STATE} is not what the run wrote; remove it to train from the start"])
+    damaged = ConfigError([f"{folder}: damaged: {name} is not what the run wrote; remove it to train from the start"])
     try:
         with open_regular(path) as opened, safe_open(f"/dev/fd/{opened.fileno()}", "pt") as file:
             metadata, names = file.metadata() or {}, list(file.keys())

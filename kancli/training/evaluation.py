@@ -5,6 +5,8 @@ Shapes: s members, n samples, i inputs, o outputs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -25,13 +27,24 @@ def squared_errors(model: KAN, samples: Samples, kernel: str = "torch") -> Tenso
         from kancli.training import compiled_evaluation
 
         return compiled_evaluation.squared_errors(model, samples)
-    n_members = model.n_members or 1
-    widest = max(layer.n_in * (layer.k + 2) + layer.n_out for layer in model.layers)
-    size = max(1, NUMBERS_AT_A_TIME // (widest * n_members))
-    total = torch.zeros(n_members, dtype=torch.float64, device=samples.x.device)
-    for x, y in zip(samples.x.split(size), samples.y.split(size), strict=True):
-        total += (model(x).double() - y.double()).square().sum((-2, -1))
+    total = torch.zeros(model.n_members or 1, dtype=torch.float64, device=samples.x.device)
+    for part in _parts(model, samples):
+        total += (model(part.x).double() - part.y.double()).square().sum((-2, -1))
     return total
+
+
+@torch.no_grad()
+def sample_errors(model: KAN, samples: Samples) -> Tensor:
+    """The mean over outputs of (y_hat - y)^2 at each sample, float64 `[s, n]`, of an ensemble."""
+    parts = _parts(model, samples)
+    return torch.cat([(model(part.x).double() - part.y.double()).square().mean(-1) for part in parts], -1)
+
+
+def _parts(model: KAN, samples: Samples) -> Iterator[Samples]:
+    """The samples, so many at a time that they take little memory."""
+    widest = max(layer.n_in * (layer.k + 2) + layer.n_out for layer in model.layers)
+    size = max(1, NUMBERS_AT_A_TIME // (widest * (model.n_members or 1)))
+    yield from map(Samples, samples.x.split(size), samples.y.split(size))
 
 
 def mean_squared_error(model: KAN, samples: Samples) -> Tensor:
