@@ -27,8 +27,9 @@ MAY_IMPORT = {
     "libraries": [*BELOW_NOTEBOOK, "bridges", "notebook"],
     "compare": BELOW_REPORTS,
     "ranking": BELOW_REPORTS,
-    "report": [*BELOW_REPORTS, "ranking"],
-    "cli": [*BELOW_REPORTS, "notebook", "compare", "ranking", "report"],
+    "racing": [*BELOW_REPORTS, "ranking"],
+    "report": [*BELOW_REPORTS, "ranking", "racing"],
+    "cli": [*BELOW_REPORTS, "notebook", "compare", "ranking", "racing", "report"],
 }
 FILES_AT_THE_TOP = {"notebook", "libraries"}
 AT_THE_TOP = {*GROUND, *FILES_AT_THE_TOP, "__init__", "__main__"}

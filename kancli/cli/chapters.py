@@ -89,7 +89,9 @@ SWEEPS
   hydra/sweeper=optuna objective=NAME
                           search instead of trying all; pip install '.[optuna]'
   kan-run resume SWEEP    run the jobs that are missing or failed
-  kan-run rank SWEEP      of a sweep over init and task: which one trains better, how sure"""
+  kan-run rank SWEEP      of a sweep over init and task: which one trains better, how sure
+  kan-run race task=data.csv
+                          the same for one task, at a fraction of the cost"""
 
 FILES = """\
 FILES of a run, in outputs/DATE/TIME-ID/ or hydra.run.dir

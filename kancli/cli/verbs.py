@@ -21,10 +21,11 @@ VERBS = {
     "bless": Verb("RUN -o FILE", "save a run's record as a baseline for check"),
     "diff": Verb("A B", "print the differences between two runs"),
     "rerun": Verb("RUN [KEY=VALUE ...]", "repeat a recorded run, as it was or with other values"),
-    "resume": Verb("SWEEP|RUN", "finish a sweep's jobs, or a run's training"),
+    "resume": Verb("SWEEP|RUN|RACE", "finish a sweep's jobs, a run's training, or a race"),
     "collect": Verb("SWEEP ...", "write one table over one or more sweeps"),
     "compare": Verb("RUN|SWEEP|PRESET ...", "compare runs side by side in a table and a figure"),
     "rank": Verb("SWEEP ...", "rank initialisations over tasks, with intervals"),
+    "race": Verb("task=TASK [KEY=VALUE]", "find the initialisation that trains best on a task"),
     "report": Verb("DIR", "write a sweep or a run as one HTML page"),
     "help": Verb("[CHAPTER|VERB]", "one screen of help, a chapter, or a verb's arguments"),
 }

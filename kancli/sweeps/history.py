@@ -1,4 +1,4 @@
-"""The runs and sweeps below some folders, newest first; and `latest`, the words that stand for one of them."""
+"""The runs, sweeps and races below some folders, newest first; and `latest`, the words that stand for one of them."""
 
 from __future__ import annotations
 
@@ -23,24 +23,26 @@ from kancli.sweeps.plan import MULTIRUN, PLAN
 
 ROOTS = ("outputs", "multirun")  # where runs and sweeps go unless a folder is named
 MAX_DEPTH = 4  # of a run below its root; the usual one is DATE/TIME-ID
-LATEST = re.compile(r"latest(?P<sweep>-sweep)?(~(?P<before>\d{1,9}))?(?P<rest>/.*)?")
+LATEST = re.compile(r"latest(-(?P<kind>sweep|race))?(~(?P<before>\d{1,9}))?(?P<rest>/.*)?")
+RACE = "race.json"  # what `kan-run race` leaves
+RECORDS = {PLAN: "sweep", MULTIRUN: "sweep", RACE: "race", "run.json": "run"}  # the kinds of folders by their files
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The folder of a run or of a sweep."""
+    """The folder of a run, of a sweep or of a race."""
 
     folder: Path
-    is_sweep: bool
+    kind: str  # run, sweep or race
     changed: float  # when its record was last written, in seconds since 1970
 
 
 @dataclass(frozen=True)
 class Description:
-    """What `kan-run ls` prints of a run or a sweep."""
+    """What `kan-run ls` prints of a run, a sweep or a race."""
 
     folder: str
-    kind: str  # run or sweep
+    kind: str  # run, sweep or race
     when: str  # local time
     what: str  # the overrides, as typed
     status: str
@@ -56,8 +58,15 @@ class SweepSummary(msgspec.Struct, frozen=True):
     verdicts: dict[str, int] = {}
 
 
+class RaceSummary(msgspec.Struct, frozen=True):
+    """The parts of race.json that describe a race."""
+
+    status: str
+    typed: list[str]
+
+
 def find_entries(roots: Sequence[Path]) -> list[Entry]:
-    """The runs and sweeps below some folders, the last written first; without the jobs of sweeps."""
+    """The runs, sweeps and races below some folders, the last written first; without the jobs of sweeps."""
     entries = [entry for root in dict.fromkeys(roots) for entry in _walk(root, MAX_DEPTH)]
     return sorted(entries, key=lambda entry: (-entry.changed, str(entry.folder)))
 
@@ -68,11 +77,10 @@ def _walk(folder: Path, depth: int) -> Iterator[Entry]:
             children = {child.name: child for child in found}
     except OSError:  # not a folder, or one that cannot be read
         return
-    is_sweep = PLAN in children or MULTIRUN in children
-    record = next((children[name] for name in (PLAN, MULTIRUN, "run.json") if name in children), None)
+    record = next((name for name in RECORDS if name in children), None)
     if record is not None:
         with contextlib.suppress(FileNotFoundError):  # removed since
-            yield Entry(folder, is_sweep, record.stat(follow_symlinks=False).st_mtime)
+            yield Entry(folder, RECORDS[record], children[record].stat(follow_symlinks=False).st_mtime)
     elif depth:
         for name, child in children.items():
             if child.is_dir(follow_symlinks=False) and not name.startswith("."):
@@ -83,11 +91,10 @@ def describe(entry: Entry) -> Description:
     """Read what `kan-run ls` prints; a folder whose record cannot be read is "damaged"."""
     when = datetime.fromtimestamp(entry.changed).strftime("%Y-%m-%d %H:%M")
     try:
-        what, status, verdict = (_sweep if entry.is_sweep else _run)(entry.folder)
+        what, status, verdict = {"run": _run, "sweep": _sweep, "race": _race}[entry.kind](entry.folder)
     except ConfigError as error:
         what, status, verdict = error.args[0], "damaged", None
-    kind = "sweep" if entry.is_sweep else "run"
-    return Description(str(entry.folder), kind, when, shorten(what), status, verdict)
+    return Description(str(entry.folder), entry.kind, when, shorten(what), status, verdict)
 
 
 def _run(folder: Path) -> tuple[str, str, str | None]:
@@ -107,12 +114,18 @@ def _sweep(folder: Path) -> tuple[str, str, str | None]:
     return _join(typed or []), f"{n_complete} of {summary.jobs}", worst(verdicts)
 
 
+def _race(folder: Path) -> tuple[str, str, str | None]:
+    summary = read_json_as(folder / RACE, RaceSummary)
+    return _join(["race", *summary.typed]), summary.status, None
+
+
 def _join(words: Any) -> str:
     return " ".join(map(str, words)) if isinstance(words, list) else ""
 
 
 def resolve_latest(word: str) -> str:
-    """The path that a word means: `latest` the newest run, `latest~1` the one before, `latest-sweep` the newest sweep.
+    """The path that a word means: `latest` the newest run, `latest~1` the one before, `latest-sweep` the newest sweep,
+    `latest-race` the newest race.
 
     Other words, and the names of things that exist, are returned unchanged. A path below may follow: `latest/figures`.
 
@@ -122,10 +135,9 @@ def resolve_latest(word: str) -> str:
     match = LATEST.fullmatch(word)
     if match is None or os.path.lexists(word):
         return word
-    wants_sweep, before = match["sweep"] is not None, int(match["before"] or 0)
-    found = [entry for entry in find_entries([Path(root) for root in ROOTS]) if entry.is_sweep == wants_sweep]
+    kind, before = match["kind"] or "run", int(match["before"] or 0)
+    found = [entry for entry in find_entries([Path(root) for root in ROOTS]) if entry.kind == kind]
     if before >= len(found):
-        kind = "sweep" if wants_sweep else "run"
         count = f"{len(found)} {kind}{'s' if len(found) != 1 else ''}"
         raise ConfigError([f"{shlex.quote(word)}: {count} under outputs/ and multirun/ here; kan-run ls lists them"])
     return f"{found[before].folder}{match['rest'] or ''}"

@@ -10,6 +10,7 @@ from typing import Any
 from kancli.errors import ConfigError
 from kancli.runs.reader import RecordedRun, RunRecord, read_run
 from kancli.sweeps import table
+from kancli.sweeps.history import RACE
 from kancli.sweeps.plan import MULTIRUN, has_plan, read_plan
 from kancli.sweeps.table import Row
 
@@ -55,6 +56,10 @@ def read_folder(folder: Path) -> RunsFolder:
         return _of_jobs(folder, table.read_jobs(plan), plan.head)
     if (folder / "run.json").exists():
         return _read_single(folder)
+    if (folder / RACE).exists():
+        raise ConfigError(
+            [f"{folder}: is a race, which keeps no runs: race.json has its answer, race.csv its networks"]
+        )
     return _of_jobs(folder, table.read_runs_without_plan(folder))
 
 

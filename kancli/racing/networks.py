@@ -1,0 +1,187 @@
+"""The networks of a race, in batches that train together, and their states on disk between rounds.
+
+Shapes: s members, n samples.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kancli.config.settings import Settings
+from kancli.errors import ConfigError
+from kancli.racing.held_out import RaceData
+from kancli.runs.batch import start_together
+from kancli.runs.files import write_below
+from kancli.runs.training import grid_eps
+from kancli.runs.training_state import pack_state, read_state
+from kancli.sweeps.batches import batches
+from kancli.training.evaluation import sample_errors
+from kancli.training.fit import fit_
+from kancli.training.kernels import use_compiled
+from kancli.training.objectives import cast_samples
+from kancli.training.options import Train
+from kancli.training.regularisation import Penalty
+from kancli.training.result import TrainingState
+from kancli.training.state import select_members
+
+Array = np.ndarray
+
+NO_ROWS = 10**9  # steps between two rows of losses: a race measures at the end of a round
+FOLDER = "state"
+TRIAL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network of a race."""
+
+    candidate: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Networks that train together."""
+
+    networks: Sequence[Network]
+    state: TrainingState | None = None  # None before training
+
+    def select(self, candidates: set[int]) -> Batch | None:
+        """The networks of some candidates; None without any."""
+        kept = [number for number, network in enumerate(self.networks) if network.candidate in candidates]
+        if not kept:
+            return None
+        state = None if self.state is None else select_members(self.state, kept)
+        return Batch([self.networks[number] for number in kept], state)
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How a batch does on the samples that do not train."""
+
+    validation: Array  # [s]  mean squared error; NaN of networks that diverged
+    test: Array  # [s, n]  squared error by sample
+
+    @property
+    def test_loss(self) -> Array:
+        """`[s]`"""
+        return np.where(np.isfinite(self.validation), self.test.mean(1), np.nan)
+
+
+class Trainer:
+    """Trains the networks of the candidates of a race.
+
+    Args:
+        settings: of each candidate.
+        steps: of the final.
+    """
+
+    def __init__(self, settings: Sequence[Settings], data: RaceData, steps: int) -> None:
+        self.settings, self.data, self.steps = settings, data, steps
+
+    def divide(self, networks: Sequence[Network]) -> list[Batch]:
+        """Batches of networks of one shape, before training."""
+        runs = {number: self._run(network) for number, network in enumerate(networks)}
+        return [Batch([networks[number] for number in numbers]) for numbers in batches(runs, 1)]
+
+    def train(self, batch: Batch, steps: int, should_stop: Callable[[], bool]) -> tuple[Batch, Errors] | None:
+        """Train a batch up to a step, and measure it; None if it was told to stop before."""
+        runs = [self._run(network) for network in batch.networks]
+        model = start_together(runs)
+        train = self._train(runs[0], steps)
+        penalty = Penalty(train.lamb) if train.lamb else None
+        full = dataclasses.replace(train, steps=self.steps)
+        compiled = use_compiled(model, self.data.train, full, penalty, None)
+        result = fit_(
+            model,
+            self.data.train,
+            dataclasses.replace(train, compile=compiled),
+            seeds=[run.seed for run in runs],
+            eps=grid_eps(runs[0]),
+            state=batch.state,
+            should_stop=should_stop,
+        )
+        if result.ended == "interrupted":
+            return None
+        like = model.layers[0].coef
+        validation, test = (
+            sample_errors(model, cast_samples(samples, like)).cpu().numpy()
+            for samples in (self.data.validation, self.data.test)
+        )
+        lost = np.array([stop is not None and stop.reason == "diverged" for stop in result.stops])
+        means = np.where(lost | ~np.isfinite(test).all(1), np.nan, validation.mean(1))
+        return Batch(batch.networks, result.state), Errors(means, test)
+
+    def seconds_a_step(self, batch: Batch) -> float:
+        """The time of a step of a batch, by a short trial whose networks are thrown away."""
+        calls: list[float] = []  # one before each step; the first step loads kernels and measures errors
+
+        def should_stop() -> bool:
+            calls.append(time.monotonic())
+            return len(calls) > 2 and calls[-1] - calls[1] > TRIAL_SECONDS
+
+        begin = time.monotonic()
+        self.train(batch, self.steps, should_stop)
+        if len(calls) > 2:
+            return (calls[-1] - calls[1]) / (len(calls) - 2)
+        return (time.monotonic() - begin) / self.steps
+
+    def _run(self, network: Network) -> Settings:
+        return dataclasses.replace(self.settings[network.candidate], seed=network.seed)
+
+    def _train(self, settings: Settings, steps: int) -> Train:
+        return dataclasses.replace(settings.training, steps=steps, every=NO_ROWS, minutes=None)
+
+
+def save(folder: Path, place: str, groups: Sequence[Batch]) -> None:
+    """Write the states of batches below a race's folder.
+
+    Args:
+        place: names the round.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    for number, batch in enumerate(groups):
+        assert batch.state is not None
+        write_below(folder, f"{FOLDER}/{_file_name(place, number)}", pack_state(batch.state))
+
+
+def load(folder: Path, place: str, groups: Sequence[Sequence[Network]]) -> list[Batch]:
+    """Read what `save` wrote.
+
+    Raises:
+        ConfigError: a state is missing or damaged.
+    """
+    loaded = []
+    for number, networks in enumerate(groups):
+        name = _file_name(place, number)
+        try:
+            state = read_state(folder / FOLDER, name)
+        except ConfigError:
+            state = None
+        if state is None or len(state.tensors["first_loss"]) != len(networks):
+            raise ConfigError([f"{folder / FOLDER / name}: damaged: is not what the race wrote; start the race again"])
+        loaded.append(Batch(networks, state))
+    return loaded
+
+
+def remove_states(folder: Path, keep: str = "") -> None:
+    """Remove the states of all rounds but one."""
+    for path in (folder / FOLDER).glob("*"):
+        if not keep or not path.name.startswith(f"{keep}-"):
+            path.unlink(missing_ok=True)
+    if not keep:
+        with contextlib.suppress(OSError):
+            (folder / FOLDER).rmdir()
+
+
+def _file_name(place: str, number: int) -> str:
+    return f"{place}-{number}.safetensors"

@@ -1,0 +1,86 @@
+"""The networks of a race: those of runs, trained on a part of the data, and their states on disk."""
+
+import numpy as np
+import pytest
+import torch
+
+from kancli.config.compose import compose
+from kancli.errors import ConfigError
+from kancli.racing.candidates import compose_entrants
+from kancli.racing.held_out import divide
+from kancli.racing.networks import FOLDER, Network, Trainer, load, remove_states, save
+from kancli.runs.experiment import compute
+from kancli.training.fit import fit_
+
+WORDS = ["task=f1", "task.n=50", "task.test_n=40", "width=in-2-out", "train.compile=false", "train.steps=6"]
+
+
+def train(trainer, batch, steps):
+    done = trainer.train(batch, steps, lambda: False)
+    assert done is not None
+    return done
+
+
+def trainer_of(presets, *words):
+    entrants = compose_entrants([*WORDS, *words], presets)
+    settings = [candidate.settings for candidate in entrants.candidates]
+    return Trainer(settings, divide(settings[0].task, 0.2), 6)
+
+
+@pytest.mark.parametrize("grid", ["grid=5", "grid.adapt=samples"])
+def test_a_network_is_that_of_a_run_trained_on_the_rows_that_train(presets, grid):
+    trainer = trainer_of(presets, "init=default,glorot", grid)
+    batches = trainer.divide([Network(0, 3), Network(0, 4), Network(1, 4)])
+    found = {}
+    for batch in batches:
+        done, errors = train(trainer, batch, 6)
+        assert done.state.step == 6
+        found |= {network: (errors.validation[n], errors.test[n]) for n, network in enumerate(batch.networks)}
+    assert len(found) == 3
+    run = compose([*WORDS, "init=default", grid, "seed=4"], presets).settings
+    model = compute(run).model
+    fit_(model, trainer.data.train, run.training, eps=run.grid.eps, seeds=[4])
+    with torch.no_grad():
+        validation, test = (
+            (model(part.x.float()).double() - part.y).square().squeeze(-1)
+            for part in (trainer.data.validation, trainer.data.test)
+        )
+    assert found[Network(0, 4)][0] == pytest.approx(float(validation.mean()), rel=1e-4)
+    assert found[Network(0, 4)][1] == pytest.approx(test.numpy(), rel=1e-2, abs=1e-5)
+
+
+def test_a_batch_goes_on_from_disk_without_those_that_were_dropped(presets, tmp_path):
+    trainer = trainer_of(presets, "init=default,glorot,noisy")
+    networks = [Network(candidate, seed) for candidate in (0, 2) for seed in (0, 1)]
+    (batch,) = trainer.divide(networks)
+    whole, expected = train(trainer, batch, 6)
+    half, _ = train(trainer, batch, 3)
+    kept = half.select({2})
+    assert kept.networks == networks[2:]
+    assert half.select({1}) is None
+    save(tmp_path, "round0", [kept])
+    (loaded,) = load(tmp_path, "round0", [kept.networks])
+    done, errors = train(trainer, loaded, 6)
+    assert errors.validation == pytest.approx(expected.validation[2:], rel=1e-5)
+    assert np.isfinite(errors.test_loss).all()
+    _, again = train(trainer, whole, 6)  # at its end already: measured only
+    assert (again.validation == expected.validation).all()
+    save(tmp_path, "round1", [done])
+    remove_states(tmp_path, keep="round1")
+    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == ["round1-0.safetensors"]
+    with pytest.raises(ConfigError, match=r"round1-0\.safetensors: damaged"):
+        load(tmp_path, "round1", [networks])
+    (tmp_path / FOLDER / "round1-0.safetensors").write_bytes(b"x")
+    with pytest.raises(ConfigError, match="start the race again"):
+        load(tmp_path, "round1", [done.networks])
+    remove_states(tmp_path)
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_networks_that_diverge_are_lost(presets):
+    trainer = trainer_of(presets, "init=default,glorot", "train.lr=1e5", "train.optimizer=sgd")
+    (batch, *_) = trainer.divide([Network(0, 0)])
+    _, errors = train(trainer, batch, 6)
+    assert np.isnan(errors.validation).all()
+    assert np.isnan(errors.test_loss).all()
+    assert trainer.train(batch, 6, lambda: True) is None
