@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 from kancli.config.grammar import parse
 from kancli.config.hydra import KanConfigLoader, compose_job, compose_sweep, create_hydra
 from kancli.config.overrides import parse_and_resolve
-from kancli.config.validation import layer_sizes
 from kancli.errors import ConfigError
 from kancli.sweeps.jobs import Composer, compose_jobs
 from kancli.sweeps.product import product_of
@@ -124,6 +123,8 @@ def _check_shared(swept: dict[str, list[str]]) -> None:
 
 def _check_jobs(jobs: Sequence[ComposedJob]) -> None:
     first = jobs[0].settings
+    if not all(job.settings.model.is_kan for job in jobs):
+        raise ConfigError(["model: a race is of the initialisations of KANs; leave it out"])
     if not all(job.settings.trains for job in jobs):
         raise ConfigError(["train=none: a race trains; leave it out"])
     if first.n_seeds > 1:
@@ -136,8 +137,7 @@ def _check_jobs(jobs: Sequence[ComposedJob]) -> None:
 def _law_of(job: ComposedJob) -> tuple[Any, ...]:
     """Key that is equal for two jobs whose networks have one law and are trained alike."""
     settings, init = job.settings, job.settings.init
-    sizes = layer_sizes(settings)
-    laws = [(init.laws(size), init.mask(size)) for size in sizes]
+    laws = [(init.laws(size), init.mask(size)) for size in settings.layer_sizes()]
     rest = dataclasses.replace(settings, init=None)  # pyright: ignore[reportArgumentType]
     return rest, init.has_bias, init.standardises, laws
 

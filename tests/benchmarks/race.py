@@ -23,7 +23,7 @@ from kancli.racing.record import read_race
 from kancli.racing.selection import compare
 
 TASKS = ("f1", "f2", "hello", "feynman_I.12.11", "runge", "cone")
-COMMON = ["width=in-5-out", "grid=5", "task.n=1000", "train.steps=500"]
+COMMON = ["width=in-5-out", "grid=5", "task.n=400", "train.steps=300", "train.lr=0.01"]
 SEEDS = 10
 
 

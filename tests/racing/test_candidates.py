@@ -47,6 +47,7 @@ def test_knobs_are_left_out_of_schemes_that_lack_them(presets):
         ([*WORDS, "train.steps=5,10"], "all networks of the final make the same steps"),
         ([*WORDS, "task.noise=0,1"], "task.noise=0,1: a race is on one task"),
         ([*WORDS, "init=default,glorot", "train=none"], "train=none: a race trains"),
+        ([*WORDS, "init=default,glorot", "model=mlp"], "model: a race is of the initialisations of KANs"),
         ([*WORDS, "train.minutes=3"], "a race takes race.minutes"),
         ([*WORDS, "width=3-2-1"], "width=3-2-1: the task"),
         ([*WORDS, "hydra/sweeper=optuna"], "optuna"),
