@@ -143,7 +143,14 @@ the parameters; stats.json has training, and with stats.after=true the statistic
 trained network. All members train at once: kan-run task=f2 width=in-5-out n_seeds=20
 init=glorot. A member whose loss is not finite, or above 1000 times its first, stops.
 After Ctrl-C or a crash, kan-run resume RUN goes on from the last saved state."""
+EXPERIMENTS_MORE = """\
+kan-run -m experiment=study_feynman trains the networks of a study and ranks schemes;
+study.size=full has the published sizes, --dry-run shows how long that takes. Any part
+can be changed: seed='range(3)' train.steps=500 init=baseline,glorot. A file may have a
+section sizes: the lines below small: or full: hold for that study.size, those below
+published: for study.size=full study.published=true. kan-run explain study says more."""
 MORE = {
+    "experiment": EXPERIMENTS_MORE,
     "stats": "kan-run explain stats defines each number.",
     "verdicts": "kan-run explain verdicts says more.",
     "model": MODEL_MORE,

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "kan-run explain [KEY=VALUE ...], or kan-run explain stats|verdicts|rank|NAME"
+    parser.usage = "kan-run explain [KEY=VALUE ...], or explain stats|verdicts|rank|study|NAME"
     parser.description = (
         "Print the law of an initialisation with the numbers of this config, layer by layer,\n"
         "the expected size of signal and gradient, and the origin of each value. Nothing is\n"
         "run or written. `explain stats` defines each number in stats.json; `explain verdicts`\n"
         "gives each verdict's meaning, the origin of its bounds, and a remedy; `explain rank` the\n"
-        "formulas of a ranking and their sources."
+        "formulas of a ranking and their sources; `explain study` what studies repeat."
     )
     parser.add_argument(
         "words",
         nargs="*",
         metavar="KEY=VALUE",
-        help="the config, as for a run; a preset; stats, verdicts, rank, or the name of a statistic or verdict",
+        help="the config, as for a run; a preset; stats, verdicts, rank, study, or the name of a statistic or verdict",
     )
     parser.epilog = epilog(
         {
@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "kan-run explain stats": "formula and source of each statistic",
             "kan-run explain verdicts": "meaning and bounds of each verdict",
             "kan-run explain rank": "formulas and sources of kan-run rank",
+            "kan-run explain study": "the studies and what they correct",
             "kan-run explain spline_inert": "one verdict, or one statistic",
         },
         {0: "fine", 2: "wrong config or usage"},
@@ -123,7 +124,14 @@ def _ranking() -> tuple[list[Table | str], dict[str, Any]]:
     return [*describe_facts(RANKING), "", COVERED, coverage_table()], RANKING
 
 
-CHAPTERS = {"stats": _definitions, "verdicts": _verdicts, "rank": _ranking}
+def _study() -> tuple[list[Table | str], dict[str, Any]]:
+    from kancli.cli.chapters import describe_facts
+    from kancli.ranking.study import CHAPTER
+
+    return list(describe_facts(CHAPTER)), CHAPTER
+
+
+CHAPTERS = {"stats": _definitions, "verdicts": _verdicts, "rank": _ranking, "study": _study}
 
 
 def _task(word: str, presets: Presets) -> tuple[list[Table | str], dict[str, Any]]:

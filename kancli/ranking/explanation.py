@@ -39,6 +39,14 @@ RANKING = {
     " range of k schemes over sqrt(2) (Demšar 2006)",
     "performance profile": "share of pairs on which a scheme is within a factor of the best one (Dolan and Moré,"
     " Mathematical Programming 91, 2002), tasks counting alike",
+    "searched": "rank.search=power_law: one row for all combinations of its swept knobs. Seeds are halved, every"
+    " other one. For each task and half, the combination is chosen that has the lowest mean log of the metric on the"
+    " other tasks without a pole, tasks counting alike, over the other half of the seeds; the networks of this task"
+    " and half with that combination are the row (cross-fitting: Chernozhukov et al., Econometrics Journal 21, 2018)."
+    " So it says what a search brings on a task and seeds that it has not seen. Each metric chooses by itself",
+    "medians": "rank.published=true: the median over the seeds of a task and scheme; of several networks the median"
+    " over them of those medians; a lost network counts as infinite. ratio: to the published number of the same"
+    " networks",
     "lost": "a network that failed or diverged loses each pair and is in no profile. In means it counts as the worst"
     " network of its task, and as no better than an untrained one: a loss at least the first one, a relative error of"
     " 1, all steps. Steps to a loss that is never reached are lost too. A metric of 0 counts as the least positive one"

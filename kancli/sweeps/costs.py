@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import itertools
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kancli.config import memory
 from kancli.config.settings import Settings
@@ -16,11 +18,24 @@ from kancli.sweeps.batches import kept_samples
 if TYPE_CHECKING:
     from kancli.sweeps.jobs import Expansion
 
+
+class TrainingCost(NamedTuple):
+    """What a step of training of one network takes, in seconds."""
+
+    term: float  # for a factor of a sum over edges, at one sample
+    bases: float  # for the bases of one input of a layer, at one sample
+    step: float
+    equation: float  # factor of an equation, which has derivatives by its inputs too
+
+
 STARTUP_SECONDS = 2.5  # to load torch
 # Measured on one processor, in seconds. A term is a basis function evaluated at one sample of one edge.
 JOB_SECONDS, EDGE_SECONDS, FIGURE_SECONDS, TERM_SECONDS = 7e-3, 4e-5, 0.5, 2e-8
-# The same of a step of training, without numba; an equation has derivatives by its inputs too.
-TRAINING_TERM_SECONDS, EQUATION_FACTOR = 5e-9, 8
+# The same of a step of training.
+BY_NUMBA = TrainingCost(4e-10, 7e-9, 5e-4, equation=6)
+BY_TORCH = TrainingCost(5e-9, 0.0, 5e-4, equation=8)
+BY_AUTOGRAD = TrainingCost(3e-8, 0.0, 5e-4, equation=2)  # of adapted knots and standardised bases
+COMPILED_BASES = ("silu", "identity", "zero")
 # Measured, in bytes on disk. An edge takes space in stats.json and edges.csv.
 JOB_BYTES, EDGE_BYTES, FIGURE_BYTES = 25_000, 900, 60_000
 
@@ -51,9 +66,28 @@ def _seconds(settings: Settings) -> float:
 def _training_seconds(settings: Settings) -> float:
     if not settings.trains:
         return 0.0
-    samples = settings.task.n_train * (EQUATION_FACTOR if settings.task.is_equation else 1)
-    terms = samples * _count_edges(settings) * (settings.k + 2) * settings.n_seeds
-    return (settings.training.steps or 0) * terms * TRAINING_TERM_SECONDS
+    train, cost = settings.training, _training_cost(settings)
+    n_samples = min(settings.task.n_train, train.batch or settings.task.n_train)
+    factor = cost.equation if settings.task.is_equation else 1
+    terms, bases = _count_edges(settings) * (settings.k + 2), sum(settings.width[:-1])
+    step = cost.step + factor * n_samples * (terms * cost.term + bases * cost.bases)
+    return (train.steps or 0) * step * settings.n_seeds
+
+
+def _training_cost(settings: Settings) -> TrainingCost:
+    """By which means a training is computed, about as `training.kernels` decides it, which needs torch."""
+    if settings.grid.adapts or settings.train.adapt_every or settings.train.lamb or settings.init.standardises:
+        return BY_AUTOGRAD
+    return (
+        BY_NUMBA
+        if settings.train.compile and _has_numba() and settings.base_fun in COMPILED_BASES and settings.k > 0
+        else BY_TORCH
+    )
+
+
+@functools.cache
+def _has_numba() -> bool:
+    return importlib.util.find_spec("numba") is not None
 
 
 def _bytes(settings: Settings) -> int:
