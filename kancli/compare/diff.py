@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from kancli.compare.baseline import Record, read
-from kancli.compare.tolerance import Deviation, Tolerance, compare_statistics, other_files, sort_stages
+from kancli.compare.tolerance import (
+    Deviation,
+    Tolerance,
+    compare_statistics,
+    compare_training,
+    other_files,
+    sort_stages,
+)
 from kancli.spelling import show
 
 MAX_STATISTICS, MAX_STAGES = 20, 4  # on the terminal
@@ -41,6 +48,7 @@ def diff(first: Path, second: Path) -> Difference:
     """
     a, b = read(first), read(second)
     deviations = compare_statistics(a, b, ZERO_TOLERANCE) if _same_depth(a, b) else []
+    deviations += [row for row in compare_training(a.stats, b.stats) if row.baseline != row.now]
     stages = [stage for stage in sort_stages({**a.ladder, **b.ladder}) if a.ladder.get(stage) != b.ladder.get(stage)]
     config = _changes(a.config, b.config)
     files = other_files(a, b)

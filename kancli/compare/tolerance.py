@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -136,10 +136,11 @@ def compare(baseline: Record, now: Record) -> Comparison:
     tier = choose_tier(baseline, now)
     stages = sort_stages(baseline.ladder)
     differing = [name for name in stages if baseline.ladder[name] != now.ladder.get(name)]
-    training: list[Deviation] = []
+    training = compare_training(baseline.stats, now.stats)
     if TRAINING in differing:
         differing.remove(TRAINING)
-        training = compare_training(baseline.stats, now.stats)
+    else:  # then each number that differs was edited
+        training = [replace(row, allowed=0.0) for row in training if row.baseline != row.now]
     deviations: list[Deviation] = []
     if differing or not baseline.has_whole_stats:
         tolerance = TOLERANCES.get(tier.name, TOLERANCES["close"])
@@ -184,7 +185,7 @@ def compare_training(baseline: Mapping[str, Any], now: Mapping[str, Any]) -> lis
     """
     rows = []
     for name in ERRORS:
-        old, new = (stats.get(TRAINING, {}).get(name) for stats in (baseline, now))
+        old, new = ((stats.get(TRAINING) or {}).get(name) for stats in (baseline, now))
         value, error = old, 0.0
         if isinstance(old, Mapping):
             value, error = old["mean"], (old["sd"] or 0.0) / math.sqrt(max(1, old["n"]))
@@ -233,7 +234,7 @@ def _check_complete(baseline: Record, now: Record) -> None:
     Raises:
         InconclusiveError: it lacks hashes or statistics.
     """
-    needed = {STATISTICS, *_repeating_stages(now)} - {"inputs"}  # inputs may not be kept
+    needed = {STATISTICS, TRAINING, *_repeating_stages(now)} - {"inputs"}  # inputs may not be kept
     if lacking := [name for name in now.ladder if name in needed and name not in baseline.ladder]:
         if baseline.ladder.get("config") != now.ladder["config"]:  # see `Scheme.revision`
             raise InconclusiveError(
@@ -245,6 +246,8 @@ def _check_complete(baseline: Record, now: Record) -> None:
     has_all = len(layers) == len(new) and all(_has_statistics(layer) for layer in layers)
     if not has_all:
         raise InconclusiveError(f"{baseline.name}: damaged: its statistics are not those of {len(new)} layers")
+    if now.verdicts and not baseline.verdicts:
+        raise InconclusiveError(f"{baseline.name}: damaged: its statistics have no verdicts")
 
 
 def _has_statistics(layer: Mapping[str, Any]) -> bool:

@@ -22,20 +22,35 @@ else:
     Entry = reduce(lambda inner, _: Values | dict[str, inner], range(MAX_NAMES), Values)  # values below some names
 
 
+class OverMembers(msgspec.Struct, frozen=True):
+    """A number of training, over members."""
+
+    mean: float | None
+    sd: float | None
+    low: float | None
+    high: float | None
+    min: float | None
+    max: float | None
+    n: int
+
+
+Number = float | None | OverMembers
+
+
 class Training(msgspec.Struct, frozen=True):
-    """What training came to. Over members each number is a summary."""
+    """What training came to."""
 
     task: str
     steps: int
-    train_loss: Entry
-    first_train_loss: Entry
-    test_loss: Entry
-    rel_l2: Entry
+    train_loss: Number
+    first_train_loss: Number
+    test_loss: Number
+    rel_l2: Number
     diverged: int
     seconds: float
-    steps_to_tenth: Entry = None
-    steps_to_hundredth: Entry = None
-    steps_to_thousandth: Entry = None
+    steps_to_tenth: Number = None
+    steps_to_hundredth: Number = None
+    steps_to_thousandth: Number = None
     singular: bool = False
     ended: str = "steps"
     kernel: str = ""

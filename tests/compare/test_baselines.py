@@ -196,7 +196,7 @@ def test_edited_statistics_are_inconclusive(kan_run, kan_run_once):
 
 @pytest.mark.parametrize("place", ["here", "elsewhere"])
 @pytest.mark.parametrize(
-    "harm", ["number", "verdict", "null", "stats", "layer", "numbers", "ladder", "parameters", "inputs"]
+    "harm", ["number", "verdict", "verdicts", "null", "stats", "layer", "numbers", "ladder", "parameters", "inputs"]
 )
 def test_an_edited_baseline_does_not_match(kan_run, kept, harm, place):
     def change(content):
@@ -208,6 +208,8 @@ def test_an_edited_baseline_does_not_match(kan_run, kept, harm, place):
         elif harm == "verdict":
             content["stats"]["verdicts"][0]["verdict"] = "fail"
             content["stats"]["verdicts"][0]["value"] = 7.0
+        elif harm == "verdicts":
+            content["stats"]["verdicts"] = []
         elif harm == "null":
             content["stats"]["propagation"] = None
             layers[0]["output"]["rms"] = None
@@ -223,7 +225,7 @@ def test_an_edited_baseline_does_not_match(kan_run, kept, harm, place):
             content["ladder"]["layer 1 coef" if harm == "parameters" else "inputs"] = "0" * 64
 
     answer = kan_run("check", kept(change))
-    assert answer.code == (5 if harm in ("stats", "layer", "numbers", "ladder") else 4), answer.out
+    assert answer.code == (5 if harm in ("verdicts", "stats", "layer", "numbers", "ladder") else 4), answer.out
 
 
 def test_an_edited_file_that_would_match_is_inconclusive(kan_run, kept, tmp_path):

@@ -36,6 +36,7 @@ FILES = {
         "ranking.csv", "sweep.csv", "summary.json", "figures/ranking.png",
     ],
     "kept.json": [""],
+    "kept_training.json": [""],
 }  # fmt: skip
 VERBS = {
     "run": [
@@ -61,7 +62,10 @@ VERBS = {
         ["collect", "ranked"], ["compare", "ranked", "-o", "columns"], ["draw", "ranked", "-o", "drawn"],
         ["resume", "ranked"], ["ls", "."],
     ],
-    "kept.json": [["check", "kept.json"], ["diff", "kept.json", "whole"], ["bless", "--update", "kept.json"]],
+    **{
+        name: [["check", name], ["diff", name, "whole"], ["bless", "--update", name]]
+        for name in ("kept.json", "kept_training.json")
+    },
 }  # fmt: skip
 NOT_VERIFYING = ("rerun", "ls", "open", "rank")  # of an undamaged record they read what they need
 MAX_SECONDS = 5
@@ -81,7 +85,8 @@ def make(folder):
         swept = ["task=f1,f2", "init=baseline,glorot", "n_seeds=2", "hydra.sweep.dir=ranked", "sweep.workers=0"]
         assert call(["-m", *swept, *TRAINING])[0] == 0
         assert call(["rank", "ranked"])[0] == 0
-        assert call(["bless", "run", "-o", "kept.json"])[0] == 0
+        for name, run in (("kept.json", "run"), ("kept_training.json", "trained")):
+            assert call(["bless", run, "-o", name])[0] == 0
         shutil.copytree("run", "whole")
 
 

@@ -119,6 +119,33 @@ def test_check_compares_final_losses_within_a_tolerance(kan_run, trained, tmp_pa
     assert "first difference: training (equal up to statistics)" in checked.out
 
 
+@pytest.mark.parametrize(
+    ("harm", "code"),
+    [
+        (lambda content: content["stats"]["training"].update(train_loss=0.125), 4),
+        (lambda content: content["stats"].update(training=None), 4),
+        (lambda content: content["ladder"].pop("training"), 5),
+        (lambda content: content["stats"]["training"].update(train_loss={"mean": 0.1}), 5),
+    ],
+)
+def test_an_edited_training_does_not_match(kan_run, trained, tmp_path, harm, code):
+    """With a ladder and a file's hash that let it pass."""
+    kan_run("bless", str(trained.folder), "-o", "blessed.json")
+    content = json.loads((tmp_path / "blessed.json").read_text())
+    harm(content)
+    del content["sha256"]
+    (tmp_path / "blessed.json").write_text(json.dumps(content))
+    assert kan_run("check", "blessed.json").code == code
+
+
+def test_diff_shows_the_final_losses(kan_run, trained, tmp_path):
+    other = kan_run(*(word for word in WORDS if "lr" not in word), "train.lr=0.02", "hydra.run.dir=other")
+    losses = [run.json("stats.json")["training"]["train_loss"] for run in (trained, other)]
+    answer = kan_run("diff", str(trained.folder), "other")
+    assert answer.code == 4
+    assert f"training.train_loss: {losses[0]} | {losses[1]}\n" in answer.out
+
+
 def test_ctrl_c_leaves_curves_and_a_state_from_which_resume_goes_on(kan_run, trained, tmp_path):
     with interrupted_after(2):
         stopped = kan_run(*WORDS, "hydra.run.dir=run")
