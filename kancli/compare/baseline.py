@@ -19,7 +19,6 @@ from kancli.spelling import show
 from kancli.stats.verdicts import Verdict
 
 FORMAT = 1  # of a blessed file
-ENVIRONMENT = ("versions", "git", "platform", "cpu", "threads")
 
 
 @dataclass(frozen=True)
@@ -48,12 +47,22 @@ class Record:
         return hash_of_statistics(self.stats) == self.ladder.get("statistics")
 
 
+class Environment(msgspec.Struct, frozen=True):
+    """Where a run was made; older files lack some of it."""
+
+    versions: dict[str, str] | None = None
+    git: dict[str, Any] | None = None
+    platform: dict[str, str] | None = None
+    cpu: dict[str, str] | None = None
+    threads: int | None = None
+
+
 class BlessedFile(msgspec.Struct, frozen=True):
     """The contents of a blessed file."""
 
     semantics: int
     config: dict[str, Any]
-    environment: dict[str, Any]
+    environment: Environment
     ladder: dict[str, str]
     stats: dict[str, Any]
     inputs: InputFile | None = None
@@ -104,7 +113,7 @@ def _read_folder(folder: Path) -> Record:
     stats = run.stats
     if record.semantics is None:
         raise InconclusiveError(f"{folder}/run.json: damaged: it has no semantics")
-    environment = {name: getattr(record, name) for name in ENVIRONMENT}
+    environment = {name: getattr(record, name) for name in Environment.__struct_fields__}
     _check_ladder(folder / "run.json", record.ladder)
     result = Record(
         str(folder),
@@ -134,7 +143,7 @@ def _read_file(path: Path) -> Record:
         str(path),
         content.semantics,
         content.config,
-        content.environment,
+        msgspec.structs.asdict(content.environment),
         content.ladder,
         content.stats,
         verdicts,
