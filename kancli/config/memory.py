@@ -166,6 +166,7 @@ class RunSize:
     scale: float = 1.0  # of the network figure
     dpi: int = 0  # of PNG files; 0 if there are none
     task: int = 0  # bytes of the data of the task
+    training: int = 0  # bytes that training adds
 
     def find_faults(self) -> list[str]:
         """The message for the first part that does not fit into the free memory, if any."""
@@ -214,6 +215,9 @@ class RunSize:
         remedy = "keep fewer with activations.n=1000, or take fewer samples"
         total = samples + forward + kept + fit + back
         yield _Part(f"inputs.n={self.samples}", name, kept, total, remedy)
+
+        remedy = "take a smaller train.batch, width, grid or n_seeds, fewer samples or a coarser train.refine"
+        yield _Part(f"width={width}", "training needs", self.training, model + samples + self.training, remedy)
 
         if self.figures:
             pixels = figure_pixels(self.width, self.figures, self.scale, self.dpi)

@@ -17,6 +17,7 @@ from kancli.config.memory import RunSize
 from kancli.config.models import MODELS
 from kancli.config.settings import Activations, Grid, Settings, Study, Sweep
 from kancli.config.task_width import with_task_sizes
+from kancli.config.training_memory import training_bytes
 from kancli.errors import ConfigError, one_line
 from kancli.figures.options import OF_TRAINING, FigureOptions, name_faults
 from kancli.inits import SCHEMES
@@ -286,6 +287,10 @@ def _training_conflicts(settings: Settings) -> list[str]:
             faults.append(
                 f"train.refine={train.refine}: allowed: each grid finer than the one before, first {grids[0]}"
             )
+    if train.only == ("bias",) and settings.model.is_kan and not settings.init.has_bias:
+        faults.append(
+            f"train.only={show(list(train.only))}: this init has no bias; allowed: coef, scale_base, scale_sp"
+        )
     if train.compile is True and importlib.util.find_spec("numba") is None:
         faults.append("train.compile=true: needs numba: pip install '.[fast]' in the clone of kancli")
     return faults
@@ -295,12 +300,12 @@ def run_size(settings: Settings) -> RunSize:
     """The sizes that determine the memory of a run."""
     n, grid = settings.inputs.count(), settings.grid
     fit_points = {"none": 0, "samples": (settings.k + 1) * grid.size, "pykan": n}[grid.adapt]
-    size = settings.network_size
+    size, item = settings.network_size, ITEM_BYTES[settings.dtype]
     return RunSize(
         width=size.width,
         grid=size.grid,
         k=size.k,
-        item=ITEM_BYTES[settings.dtype],
+        item=item,
         members=settings.n_seeds,
         samples=n,
         kept=settings.activations.count(n),
@@ -312,4 +317,5 @@ def run_size(settings: Settings) -> RunSize:
         scale=settings.figures.scale,
         dpi=settings.figures.dpi if "png" in settings.figures.format else 0,
         task=settings.task.data_bytes,
+        training=training_bytes(settings, item),
     )

@@ -10,7 +10,7 @@ from kancli.errors import ConfigError
 from kancli.inputs.formats import Separator
 from kancli.schema import REQUIRED, Integer, Optional, Real, Several, Text, Truth, key
 from kancli.seeding import MAX_SEED
-from kancli.tasks.task import Regression, Task
+from kancli.tasks.task import MAX_TARGET, Regression, Task
 
 if TYPE_CHECKING:
     from kancli.inputs.table import ReadOptions, Table
@@ -108,6 +108,15 @@ class Data(Task):
         if self.n_train < 1:
             faults = [f"task.test={self.test:g}: leaves no row of {self.path} for training; give a smaller share, or 0"]
         return faults
+
+    def value_faults(self, dtype: str = "float32") -> list[str]:
+        largest = float(abs(self.table().values[:, -self.targets :]).max())
+        if self.normalize or largest <= MAX_TARGET[dtype]:
+            return []
+        return [
+            f"task={self.path}: has targets of size {largest:g}, whose squares, of which the loss is a mean, are beyond"
+            f" {dtype}; take task.normalize=true or smaller numbers"
+        ]
 
     def table(self, dtype: str = "float64") -> Table:
         """The numbers of the file, and how it was read.

@@ -16,7 +16,7 @@ from kancli.seeding import MAX_SEED
 from kancli.synonyms import nearest
 from kancli.tasks.catalogue import FEYNMAN, FUNCTIONS, KnownFunction
 from kancli.tasks.expression import FormulaKind
-from kancli.tasks.task import Regression, Task
+from kancli.tasks.task import MAX_TARGET, Regression, Task
 
 COUNT = Integer(1, 10**9)
 # Points a side of the mesh for the relative error, by number of inputs; with more inputs there is none.
@@ -154,11 +154,13 @@ class Expression(_Sampled):
             data = self.data()
         except ConfigError as error:
             return error.faults
-        parts = (part for part in (data.train, data.test, data.mesh) if part)
+        parts = [part for part in (data.train, data.test, data.mesh) if part]
         largest = max(float(values.abs().max()) for part in parts for values in (part.x, part.y))
-        if largest < OVERFLOW[dtype]:
+        target = max(float(part.y.abs().max()) for part in parts)
+        if largest >= OVERFLOW[dtype]:
+            fault = f"numbers of size {largest:g}, beyond {dtype} (3.4e38 at most)"
+        elif target > MAX_TARGET[dtype]:
+            fault = f"targets of size {target:g}, whose squares, of which the loss is a mean, are beyond {dtype}"
+        else:
             return []
-        return [
-            f"task={self.formula}: has numbers of size {largest:g}, beyond {dtype} (3.4e38 at most); take dtype=float64"
-            " or another formula, task.low and task.high"
-        ]
+        return [f"task={self.formula}: has {fault}; take dtype=float64 or another formula, task.low and task.high"]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 RBA = ("published", "detached", "none")
+MAX_TARGET = {"float32": 1.8e19, "float64": 1.3e154}  # whose square, of which the loss is a mean, is finite
 
 
 @dataclass(frozen=True)

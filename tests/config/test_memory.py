@@ -3,6 +3,8 @@
 import pytest
 
 from kancli.config import memory
+from kancli.config.compose import compose
+from kancli.config.validation import run_size
 
 
 @pytest.fixture
@@ -45,3 +47,29 @@ def test_samples_beyond_the_free_memory_are_refused(kan_run, tmp_path, monkeypat
     assert answer.code == 2
     assert "inputs.n=3000000" in answer.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train.refine=1:20000", "task.n=20"),
+        ("task.n=1000000", "train.adapt_every=10"),
+        ("task.n=1000000", "train.lamb=1"),
+        ("width=in-2000-2000-out", "train.optimizer=lbfgs"),
+    ],
+)
+def test_a_training_beyond_the_free_memory_is_refused(kan_run, tmp_path, monkeypatch, words):
+    monkeypatch.setattr(memory, "available", lambda: 2_000_000_000)
+    answer = kan_run("task=f2", *words, "figures=none", "activations.n=0", "stats=none")
+    assert answer.code == 2
+    assert "training needs" in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_batch_needs_the_memory_of_its_own_samples(presets):
+    """By automatic differentiation; measured: 278 MB for 20,000 samples of [2, 16, 16, 1]."""
+    words = ["task=f2", "width=2-16-16-1", "train.adapt_every=1", "task.n=20000", "figures=none"]
+    whole = run_size(compose(words, presets).settings).training
+    batch = run_size(compose([*words, "train.batch=2000"], presets).settings).training
+    assert whole == pytest.approx(278e6, rel=0.25)
+    assert batch == pytest.approx(whole / 10, rel=0.1)

@@ -224,6 +224,13 @@ def test_all_members_diverged_is_exit_3_with_all_files(kan_run):
     assert (answer.cwd / "run/trained.safetensors").exists()
 
 
+def test_training_a_bias_that_the_network_lacks_is_answered(kan_run):
+    answer = kan_run(*TASK, "train.only=bias")
+    assert answer.code == 2
+    assert answer.err == ("kan-run: train.only=[bias]: this init has no bias; allowed: coef, scale_base, scale_sp\n")
+    assert kan_run(*TASK, "init=pykan_0_0_5", "train.only=bias", "train.steps=2").code == 0
+
+
 def test_keys_of_training_without_a_task_are_answered(kan_run):
     answer = kan_run("train.lr=0.1")
     assert answer.code == 2

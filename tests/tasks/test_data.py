@@ -136,6 +136,15 @@ def test_numbers_beyond_float32_need_a_scale(tmp_path):
     assert float(Data(path=str(path), test=0.0).data().train.x.max()) == 1
 
 
+def test_targets_whose_squares_overflow_need_a_scale(tmp_path):
+    path = tmp_path / "large.csv"
+    path.write_text("x,y\n1,1\n2,2e25\n3,4\n4,3\n")
+    assert Data(path=str(path)).value_faults() == []
+    (fault,) = Data(path=str(path), normalize=False).value_faults()
+    assert "targets of size 2e+25" in fault
+    assert Data(path=str(path), normalize=False).value_faults("float64") == []
+
+
 def test_the_identity_is_that_of_the_content(table, tmp_path):
     def of(name, **keys):
         return identity(validate({"width": [3, 1], "task": {"kind": "data", "path": str(tmp_path / name), **keys}}))

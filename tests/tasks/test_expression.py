@@ -160,6 +160,15 @@ def test_numbers_beyond_the_number_type_are_refused():
     assert "beyond float32" in Expression(formula="0*x", high=1e39).value_faults()[0]
 
 
+def test_targets_whose_squares_overflow_are_refused():
+    """Each network would diverge before its first step."""
+    (fault,) = Expression(formula="1e25*x").value_faults()
+    assert fault.startswith("task=1e25*x: has targets of size 1e+25, whose squares, of which the loss is a mean, are")
+    assert Expression(formula="1e25*x").value_faults("float64") == []
+    assert Expression(formula="1e200*x").value_faults("float64") != []
+    assert Expression(formula="1e19*x").value_faults() == []
+
+
 @given(st.text("xyz019.+-*/^(), esincoplgtabr", max_size=30))
 def test_any_text_is_a_formula_or_refused_in_one_line(text):
     message = ""
