@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from kancli.inits.laws import Law
     from kancli.kan.layer import KANLayer
+    from kancli.kan.layered import Layer
     from kancli.kan.network import KAN
 
 
@@ -44,20 +45,26 @@ class DeclaredMoments(NamedTuple):
 
 def declared(model: KAN, scheme: Scheme) -> list[dict[str, DeclaredMoments]]:
     """Expected statistics of each layer's tensors, by tensor."""
-
-    def moments(law: Law, edge: Law | None, tensor: Tensor) -> DeclaredMoments:
-        import torch
-
-        shape = tuple(tensor.shape if model.n_members is None else tensor.shape[1:])
-        scores = functools.partial(score_sums, law, eps=torch.finfo(tensor.dtype).eps)
-        return DeclaredMoments(law.mean, law.std, law.mean_error(shape), law.variance_error(shape), scores, edge)
-
     layers = []
     for layer in model.layers:
         laws = scheme.laws(size := size_of(layer))
         edges = edge_laws(laws, scheme.mask(size))
-        layers.append({name: moments(law, edges[name], getattr(layer, name)) for name, law in laws.items()})
+        layers.append({name: moments_of(law, edges[name], layer, name) for name, law in laws.items()})
     return layers
+
+
+def moments_of(law: Law, edge: Law | None, layer: Layer, name: str) -> DeclaredMoments:
+    """What a law declares for a tensor of a layer.
+
+    Args:
+        edge: its law in `edge_laws`.
+    """
+    import torch
+
+    tensor = getattr(layer, name)
+    shape = tuple(tensor.shape if layer.n_members is None else tensor.shape[1:])
+    scores = functools.partial(score_sums, law, eps=torch.finfo(tensor.dtype).eps)
+    return DeclaredMoments(law.mean, law.std, law.mean_error(shape), law.variance_error(shape), scores, edge)
 
 
 def edge_laws(laws: Mapping[str, Law], mask: Sequence[Sequence[bool]] | None) -> dict[str, Law | None]:
@@ -93,16 +100,28 @@ def init_(model: KAN, scheme: Scheme, *, seed: int | Sequence[int]) -> KAN:
                 values[...] = mask
         if set(laws) != {name for name, _ in layer.named_parameters(recurse=False)}:
             raise ValueError(f"{type(scheme).__name__}.laws gives {', '.join(laws)}: not the layer's tensors")
-        for name, law in laws.items():
+        if not source_draws:
+            fill_(layer, laws, seeds, number)
+            continue
+        for name in laws:
             with _as_array(getattr(layer, name), ensemble=model.n_members is not None) as values:
-                if source_draws:
-                    for member, draws in enumerate(source_draws):
-                        values[member] = draws[number][name]
-                elif isinstance(law, Constant):
-                    values[...] = law.value
-                else:
-                    _sample_(law, values, seeds, f"layer {number}/{name}")
+                for member, draws in enumerate(source_draws):
+                    values[member] = draws[number][name]
     return model
+
+
+def fill_(layer: Layer, laws: Mapping[str, Law], seeds: Sequence[int], number: int) -> None:
+    """Fill the tensors of a layer in place from their laws, one seed for each member.
+
+    Args:
+        number: of the layer, for its streams.
+    """
+    for name, law in laws.items():
+        with _as_array(getattr(layer, name), ensemble=layer.n_members is not None) as values:
+            if isinstance(law, Constant):
+                values[...] = law.value
+            else:
+                _sample_(law, values, seeds, f"layer {number}/{name}")
 
 
 def _required_mask(layer: KANLayer) -> Tensor:

@@ -1,7 +1,8 @@
 """Derivatives of a network's outputs by its inputs, first and second, carried from layer to layer in closed form.
 
-With y = sum phi(x): y_a = sum phi'(x) x_a and y_ab = sum (phi''(x) x_a x_b + phi'(x) x_ab). The results are
-differentiable by the parameters. A derivative is named by the inputs, (): the value, (0,): by x0, (0, 1): by x0 and x1.
+With y = sum phi(x): y_a = sum phi'(x) x_a and y_ab = sum (phi''(x) x_a x_b + phi'(x) x_ab); in an MLP phi(x) is w a(x).
+The results are differentiable by the parameters. A derivative is named by the inputs, (): the value, (0,): by x0,
+(0, 1): by x0 and x1.
 
 Shapes: s members, n samples, i inputs, o outputs; `[(s,) ...]` has the member axis in an ensemble only.
 """
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from kancli.kan.edge_sums import EdgeTerms
 from kancli.kan.layer import KANLayer
-from kancli.kan.network import KAN
+from kancli.kan.layered import Layer, LayeredNetwork
+from kancli.kan.mlp import MLPLayer
 
 Derivative = tuple[int, ...]  # increasing
 
@@ -34,7 +36,7 @@ def needed(derivatives: Iterable[Derivative]) -> list[Derivative]:
     return sorted(wanted, key=lambda derivative: (len(derivative), derivative))
 
 
-def jets(model: KAN, x: Tensor, derivatives: Iterable[Derivative]) -> dict[Derivative, Tensor]:
+def jets(model: LayeredNetwork, x: Tensor, derivatives: Iterable[Derivative]) -> dict[Derivative, Tensor]:
     """The outputs and some of their derivatives, `[(s,) n, o]` each.
 
     Statistics of standardised bases count as constants.
@@ -54,11 +56,26 @@ def jets(model: KAN, x: Tensor, derivatives: Iterable[Derivative]) -> dict[Deriv
         else:
             jet[derivative] = torch.zeros_like(x)
     for layer in model.layers:
-        jet = _through(layer, jet)
+        jet = _through_kan(layer, jet) if isinstance(layer, KANLayer) else _through_mlp(layer, jet)
     return jet
 
 
-def _through(layer: KANLayer, jet: dict[Derivative, Tensor]) -> dict[Derivative, Tensor]:
+def _through_mlp(layer: Layer, jet: dict[Derivative, Tensor]) -> dict[Derivative, Tensor]:
+    assert isinstance(layer, MLPLayer)
+    if layer.activation:
+        x = jet[()]
+        gate = torch.sigmoid(x)
+        slope = gate * (1 + x * (1 - gate))
+        curvature = gate * (1 - gate) * (2 + x * (1 - 2 * gate))
+        factors = [[x * gate], [slope], [curvature]]
+        jet = {derivative: _terms(factors, jet, derivative)[0] for derivative in jet}
+    return {
+        derivative: layer.linear(values) + layer.bias.unsqueeze(-2) if derivative == () else layer.linear(values)
+        for derivative, values in jet.items()
+    }
+
+
+def _through_kan(layer: KANLayer, jet: dict[Derivative, Tensor]) -> dict[Derivative, Tensor]:
     x = jet[()]
     local = layer.local_basis(x)
     orders = range(max(map(len, jet)) + 1)

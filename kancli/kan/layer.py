@@ -25,6 +25,7 @@ from kancli.kan import splines
 from kancli.kan.base_functions import derivative_of
 from kancli.kan.basis_statistics import BasisStatistics
 from kancli.kan.edge_sums import EdgeTerms, apply_elementwise
+from kancli.kan.layered import Layer
 from kancli.kan.splines import LocalBasis
 
 LOAD_HINT = "load a run's folder as it is with kancli.KAN.load(RUN)"
@@ -47,7 +48,7 @@ class LayerTrace:
         return self.terms.per_edge(self.spline_table, bases_only=True)
 
 
-class KANLayer(nn.Module):
+class KANLayer(Layer):
     """n_in x n_out edges, each phi(x) = scale_base b(x) + scale_sp sum_m coef_m B_m(x).
 
     Args:
@@ -112,6 +113,16 @@ class KANLayer(nn.Module):
     @property
     def n_basis(self) -> int:
         return self.grid + self.k
+
+    @property
+    def n_factors(self) -> int:
+        return self.n_in * (self.k + 2)  # the bases that are not 0, and b(x)
+
+    def copy_constants_(self, source: KANLayer, select: Callable[[Tensor], Tensor]) -> None:
+        self.knots = select(source.knots) if source.per_input_knots else source.knots
+        self.mask = None if source.mask is None else select(source.mask)
+        if (statistics := source.basis_statistics) is not None:
+            self.basis_statistics = BasisStatistics(select(statistics.mean), select(statistics.inverse_std))
 
     @property
     def per_input_knots(self) -> bool:

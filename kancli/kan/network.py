@@ -5,6 +5,7 @@ Shapes: s members, n samples, n_0 inputs, n_L outputs; `[(s,) ...]` has the memb
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,9 +15,21 @@ from torch import Tensor, nn
 
 from kancli.kan.basis_statistics import BasisStatistics
 from kancli.kan.layer import KANLayer, LayerTrace
+from kancli.kan.layered import LayeredNetwork
 
 
-class KAN(nn.Module):
+def as_kan(model: LayeredNetwork) -> KAN:
+    """The model, of whose splines use is made.
+
+    Raises:
+        TypeError: it is an MLP.
+    """
+    if not isinstance(model, KAN):
+        raise TypeError("an MLP has no grid and no splines")
+    return model
+
+
+class KAN(LayeredNetwork):
     """A stack of `KANLayer`.
 
     Args:
@@ -27,24 +40,11 @@ class KAN(nn.Module):
     layers: list[KANLayer]  # an nn.ModuleList
 
     def __init__(self, width: Sequence[int], **layer_options: Any) -> None:
-        super().__init__()
-        self.width = tuple(width)
+        super().__init__(width, [KANLayer(n_in, n_out, **layer_options) for n_in, n_out in itertools.pairwise(width)])
         self.layer_options = layer_options
-        self.layers = nn.ModuleList(  # pyright: ignore[reportAttributeAccessIssue]
-            KANLayer(n_in, n_out, **layer_options) for n_in, n_out in zip(self.width, self.width[1:])
-        )
 
-    @property
-    def n_members(self) -> int | None:
-        """Number of members of an ensemble; None for a single model."""
-        return self.layers[0].n_members
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x `[(s,) n, n_0]` to y `[(s,) n, n_L]`; with x `[n, n_0]`, all members get the same samples."""
-        x = self._add_member_axis(x)
-        for layer in self.layers:
-            x = layer(x)
-        return x
+    def blank(self, n_members: int | None) -> KAN:
+        return KAN(self.width, **{**self.layer_options, "n_members": n_members, "device": "meta"})
 
     @torch.no_grad()
     def trace(self, x: Tensor) -> list[LayerTrace]:
@@ -56,29 +56,9 @@ class KAN(nn.Module):
             x = traces[-1].output
         return traces
 
-    def member(self, which: int | slice | None) -> KAN:
-        """A model that shares the parameters of some members, and their basis statistics.
-
-        Args:
-            which: an index for a single model, a slice for an ensemble, None for all members.
-        """
-        n_members = self.n_members
-        if which is not None:
-            n_members = None if isinstance(which, int) else len(range(*which.indices(self.n_members or 0)))
-        chosen = ... if which is None else which
-        part = KAN(self.width, **{**self.layer_options, "n_members": n_members, "device": "meta"})
-        for new, layer in zip(part.layers, self.layers, strict=True):
-            for name, tensor in layer.named_parameters(recurse=False):
-                setattr(new, name, nn.Parameter(tensor.detach()[chosen], requires_grad=tensor.requires_grad))
-            new.knots = layer.knots[chosen] if layer.per_input_knots else layer.knots
-            new.mask = None if layer.mask is None else layer.mask[chosen]
-            if (statistics := layer.basis_statistics) is not None:
-                new.basis_statistics = BasisStatistics(statistics.mean[chosen], statistics.inverse_std[chosen])
-        return part
-
     def ensemble_in_float64(self) -> KAN:
         """A float64 copy with its basis statistics; a single model becomes an ensemble of one."""
-        double = KAN(self.width, **{**self.layer_options, "n_members": self.n_members or 1, "device": "meta"})
+        double = self.blank(self.n_members or 1)
 
         def as_ensemble(tensor: Tensor) -> Tensor:
             return (tensor.unsqueeze(0) if self.n_members is None else tensor).detach()
@@ -116,6 +96,3 @@ class KAN(nn.Module):
         finally:
             for layer in self.layers:
                 layer.basis_statistics = None
-
-    def _add_member_axis(self, x: Tensor) -> Tensor:
-        return x if self.n_members is None or x.dim() > 2 else x.expand(self.n_members, *x.shape)

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from kancli.kan.base_functions import derivative_of
 from kancli.kan.layer import KANLayer
+from kancli.kan.network import KAN, as_kan
 from kancli.training.objectives import Evaluation, RegressionObjective
 from kancli.training.parameters import ParameterRows
 from kancli.training.shares import in_threads
@@ -39,6 +40,10 @@ class DenseRegression(RegressionObjective):
         self.block = max(64, NUMBERS_OF_A_BLOCK // widest)
         self.spaces = threading.local()
         self.first = self._first_factors()
+
+    @property
+    def model(self) -> KAN:
+        return as_kan(self.rows.model)
 
     def _first_factors(self) -> list[Factors] | None:
         """Those of the first layer by block, which all members and steps share; None for batches, or if too large."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kancli.kan.network import KAN
+from kancli.kan.layered import LayeredNetwork
+from kancli.kan.network import KAN, as_kan
 from kancli.tasks.task import Differential, Regression, Samples
 from kancli.training.dense import DenseRegression
 from kancli.training.evaluation import squared_errors
 from kancli.training.grids import adapt_, refine_
 from kancli.training.kernels import has_dense_pass
 from kancli.training.lbfgs import LBFGSSteps
+from kancli.training.mlp_pass import MLPRegression
 from kancli.training.objectives import DifferentialObjective, Objective, RegressionObjective
 from kancli.training.optimisers import optimiser
 from kancli.training.options import Train
@@ -27,7 +29,7 @@ class Engine:
     """Steps of an ensemble.
 
     Args:
-        model: a single model or an ensemble; it is read only.
+        model: a single model or an ensemble; it is read only. The keys of splines have no meaning for an MLP.
         train: resolved keys.
         seeds: of the members, for mini-batches.
         compiled: whether numba kernels compute the gradients.
@@ -37,7 +39,7 @@ class Engine:
 
     def __init__(
         self,
-        model: KAN,
+        model: LayeredNetwork,
         data: Regression | Differential,
         train: Train,
         seeds: list[int],
@@ -61,8 +63,9 @@ class Engine:
         return self.steps.members
 
     @property
-    def grid(self) -> int:
-        return self.ensemble.layers[0].grid
+    def grid(self) -> int | None:
+        """Number of grid intervals; None of an MLP."""
+        return self.ensemble.layers[0].grid if isinstance(self.ensemble, KAN) else None
 
     @property
     def kernel(self) -> str:
@@ -83,7 +86,7 @@ class Engine:
         """Make some steps; the losses before the first of them, of the members that ran then."""
         return self.steps.advance(step, count)
 
-    def synchronised(self) -> KAN:
+    def synchronised(self) -> LayeredNetwork:
         """The ensemble with the parameters of all members as they stand."""
         for objective in self.steps.objectives():
             self._store(objective)
@@ -102,7 +105,7 @@ class Engine:
             tables = compiled_evaluation.MemberTables(ParameterRows(self.synchronised(), None))
         return compiled_evaluation.squared_errors_by_tables(tables, samples)
 
-    def write_to(self, model: KAN) -> None:
+    def write_to(self, model: LayeredNetwork) -> None:
         """Copy parameters and knots into a model, in place."""
         copy_members_(model, self.synchronised())
 
@@ -118,7 +121,7 @@ class Engine:
 
     def refine(self, grid: int) -> list[float]:
         """Finer grids for all members; the optimiser starts anew. Returns the change of each layer's splines."""
-        residuals = refine_(self.synchronised(), grid)
+        residuals = refine_(as_kan(self.synchronised()), grid)
         rba = self.rba()
         self.start(self.members)
         self.set_rba(rba)
@@ -126,7 +129,7 @@ class Engine:
 
     def adapt(self, eps: float) -> list[float]:
         """Knots by the samples for the members that still run; the optimiser goes on."""
-        ensemble, members = self.synchronised(), torch.tensor(self.members)
+        ensemble, members = as_kan(self.synchronised()), torch.tensor(self.members)
         for layer in ensemble.layers:
             if not layer.per_input_knots:
                 layer.use_per_input_knots_()
@@ -154,7 +157,7 @@ class Engine:
 
     def _objective(self, members: list[int]) -> Objective:
         model = ensemble_copy(self.ensemble, torch.tensor(members, dtype=torch.long))
-        rows = ParameterRows(model, self.train.only)
+        rows = ParameterRows(model, self.train.only if isinstance(model, KAN) else None)
         if isinstance(self.data, Differential):
             return self._equation_kind()(rows, members, self.data)
         options = {"batch": self.train.batch, "seeds": self.seeds, "penalty": self.penalty}
@@ -172,6 +175,8 @@ class Engine:
             from kancli.training.compiled import CompiledRegression  # loads numba
 
             return CompiledRegression
+        if not isinstance(self.ensemble, KAN):
+            return MLPRegression if self.ensemble.like.device.type == "cpu" else RegressionObjective
         return DenseRegression if has_dense_pass(self.ensemble, self.penalty) else RegressionObjective
 
     def _store(self, objective: Objective) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from kancli.kan.layered import LayeredNetwork
 from kancli.kan.modes import standard_modes
-from kancli.kan.network import KAN
 from kancli.tasks.task import Differential, Regression
 from kancli.training import state as states
 from kancli.training.engine import Engine
@@ -28,7 +28,7 @@ from kancli.training.state_check import read_plain
 
 
 def fit_(
-    model: KAN,
+    model: LayeredNetwork,
     data: Regression | Differential,
     train: Train,
     *,
@@ -46,7 +46,7 @@ def fit_(
     diverges: if its loss or its gradient isn't finite, or its loss exceeds 1000 times its first. The others go on.
 
     Args:
-        model: a single model or an ensemble; a refinement changes its grid, an adaptation its knots.
+        model: a single model or an ensemble; a refinement changes a KAN's grid, an adaptation its knots.
         data: in float64; cast to the model's dtype and device.
         train: the keys of training; optimiser, learning rate, steps and rows as `Train.resolved` fills them in.
         seeds: of the members, `[s]`, for the streams of mini-batches; None for 0, 1, ...
@@ -100,7 +100,7 @@ class _Run:
 
     def __init__(
         self,
-        model: KAN,
+        model: LayeredNetwork,
         data: Regression | Differential,
         train: Train,
         seeds: list[int],
@@ -120,7 +120,7 @@ class _Run:
         self.engine = Engine(model, data, train, seeds, penalty, compiled=compiled)
         self.refinements = dict(read_refinements(train.refine)) if train.refine else {}
         self.test, self.mesh = None, None
-        like = model.layers[0].coef
+        like = model.like
         if isinstance(data, Regression):
             self.test = cast_samples(data.test, like) if data.test else None
         self.mesh = cast_samples(data.mesh, like) if data.mesh else self.test

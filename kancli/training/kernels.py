@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from kancli.kan import compiled
+from kancli.kan.layered import LayeredNetwork
 from kancli.kan.network import KAN
 from kancli.tasks.task import Differential, Regression
 from kancli.training.options import Train
@@ -17,7 +18,7 @@ SECONDS_A_STEP, SECONDS_A_FACTOR = 2.5e-3, 5e-9
 
 
 def use_compiled(
-    model: KAN, data: Regression | Differential, train: Train, penalty: Penalty | None, recorded: str | None
+    model: LayeredNetwork, data: Regression | Differential, train: Train, penalty: Penalty | None, recorded: str | None
 ) -> bool:
     """Whether numba's kernels compute a training: a function of the sizes, not of the time that anything takes.
 
@@ -31,7 +32,7 @@ def use_compiled(
     wanted = train.compile is True if recorded is None else recorded == "numba"
     if recorded == "torch" or (recorded is None and train.compile is False):
         return False
-    if not is_supported(model, train, penalty):
+    if not isinstance(model, KAN) or not is_supported(model, train, penalty):
         return False
     if not compiled.is_available():
         if not wanted:
@@ -56,8 +57,10 @@ def is_supported(model: KAN, train: Train, penalty: Penalty | None) -> bool:
     )
 
 
-def has_dense_pass(model: KAN, penalty: Penalty | None) -> bool:
+def has_dense_pass(model: LayeredNetwork, penalty: Penalty | None) -> bool:
     """Whether `dense.DenseRegression` can take the place of automatic differentiation."""
+    if not isinstance(model, KAN):
+        return False
     first = model.layers[0]
     uniform = not any(layer.per_input_knots for layer in model.layers)
     return first.coef.device.type == "cpu" and first.k > 1 and uniform and not first.standardise and penalty is None

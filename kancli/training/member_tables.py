@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kancli.kan.compiled.tables import Layout
+from kancli.kan.network import as_kan
 from kancli.training.parameters import NAMES, ParameterRows
 
 
@@ -17,15 +18,16 @@ class MemberTables:
     """All parameters of the members as the kernels take them, of which some may not train."""
 
     def __init__(self, rows: ParameterRows) -> None:
-        self.rows, self.layout = rows, Layout.of(rows.model)
+        self.rows, self.model = rows, as_kan(rows.model)
+        self.layout = Layout.of(self.model)
         self.names = [
             (number, name)
-            for number, layer in enumerate(rows.model.layers)
+            for number, layer in enumerate(self.model.layers)
             for name in NAMES
-            if getattr(layer, name) is not None
+            if getattr(layer, name, None) is not None
         ]
         self.all_train = self.names == rows.trained
-        layers, n_members = rows.model.layers, len(rows.values)
+        layers, n_members = self.model.layers, len(rows.values)
         masks = [layer.mask.flatten(1) for layer in layers if layer.mask is not None]
         self.mask = (torch.cat(masks, dim=1) if masks else torch.zeros(n_members, 0, dtype=torch.bool)).numpy()
 
@@ -44,4 +46,4 @@ class MemberTables:
         return torch.cat([part for name, part in zip(self.names, parts, strict=True) if name in self.rows.trained], 1)
 
     def _parameter(self, name: tuple[int, str]) -> Tensor:
-        return getattr(self.rows.model.layers[name[0]], name[1]).detach()
+        return getattr(self.model.layers[name[0]], name[1]).detach()

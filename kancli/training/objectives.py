@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from kancli.kan.jets import jets
-from kancli.kan.network import KAN
+from kancli.kan.layered import LayeredNetwork
+from kancli.kan.network import as_kan
 from kancli.seeding import streams
 from kancli.tasks.task import Differential, Regression, Samples
 from kancli.training.evaluation import mean_squared_error
@@ -47,7 +48,7 @@ class Objective:
         self.rows, self.members = rows, list(members)
 
     @property
-    def model(self) -> KAN:
+    def model(self) -> LayeredNetwork:
         return self.rows.model
 
     def evaluate(self, step: int) -> Evaluation:
@@ -110,7 +111,7 @@ class RegressionObjective(Objective):
         if self.penalty is None:
             loss = (self.model(x) - y).square().mean((-2, -1))
             return loss, loss, None
-        output, penalty = self.penalty.forward(self.model, x)
+        output, penalty = self.penalty.forward(as_kan(self.model), x)
         loss = (output - y).square().mean((-2, -1))
         return loss, loss + penalty, None
 

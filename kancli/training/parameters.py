@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from kancli.kan.layer import KANLayer
+from kancli.kan.layered import LayeredNetwork
 from kancli.kan.network import KAN
 
-NAMES = ("coef", "scale_base", "scale_sp", "bias")  # of a layer's parameters, in the order of a row
+NAMES = ("coef", "scale_base", "scale_sp", "weight", "bias")  # of a layer's parameters, in the order of a row
+Network = TypeVar("Network", bound=LayeredNetwork)
 
 
-def ensemble_copy(model: KAN, members: Tensor | None = None) -> KAN:
+def ensemble_copy(model: Network, members: Tensor | None = None) -> Network:
     """A copy with storage of its own; a single model becomes an ensemble of one.
 
     Args:
@@ -28,17 +32,17 @@ def ensemble_copy(model: KAN, members: Tensor | None = None) -> KAN:
         return tensor.clone() if members is None else tensor[members]
 
     n_members = (model.n_members or 1) if members is None else len(members)
-    copy = KAN(model.width, **{**model.layer_options, "n_members": n_members, "device": "meta"})
+    copy = model.blank(n_members)
     for new, layer in zip(copy.layers, model.layers, strict=True):
         for name, tensor in layer.named_parameters(recurse=False):
             setattr(new, name, nn.Parameter(copied(tensor), requires_grad=tensor.requires_grad))
-        new.knots = copied(layer.knots) if layer.per_input_knots else layer.knots.clone()
-        new.mask = None if layer.mask is None else copied(layer.mask)
+        new.copy_constants_(layer, copied)
+        new.basis_statistics = None  # of the samples of a step
     return copy
 
 
 @torch.no_grad()
-def store_members_(ensemble: KAN, members: Tensor, part: KAN) -> None:
+def store_members_(ensemble: Network, members: Tensor, part: Network) -> None:
     """Copy the parameters and knots of some members into the whole ensemble; in place.
 
     Args:
@@ -47,23 +51,23 @@ def store_members_(ensemble: KAN, members: Tensor, part: KAN) -> None:
     for whole, layer in zip(ensemble.layers, part.layers, strict=True):
         for name, tensor in layer.named_parameters(recurse=False):
             getattr(whole, name)[members] = tensor
-        if layer.per_input_knots:
+        if isinstance(whole, KANLayer) and isinstance(layer, KANLayer) and layer.per_input_knots:
             if not whole.per_input_knots:
                 whole.use_per_input_knots_()
             whole.knots[members] = layer.knots
 
 
 @torch.no_grad()
-def copy_members_(target: KAN, source: KAN) -> None:
+def copy_members_(target: Network, source: Network) -> None:
     """Copy parameters and knots of an ensemble into a model of the same width, of any grid; in place.
 
     Args:
         target: the ensemble's like, or a single model for an ensemble of one.
     """
     single = target.n_members is None
-    target.layer_options = {**target.layer_options, "grid": source.layers[0].grid}
+    if isinstance(target, KAN) and isinstance(source, KAN):
+        _copy_grid_(target, source, single=single)
     for new, layer in zip(target.layers, source.layers, strict=True):
-        new.grid = layer.grid
         for name, tensor in layer.named_parameters(recurse=False):
             value, parameter = tensor.detach(), getattr(new, name)
             value = value[0] if single else value
@@ -71,6 +75,12 @@ def copy_members_(target: KAN, source: KAN) -> None:
                 parameter.copy_(value)
             else:
                 setattr(new, name, nn.Parameter(value.clone(), requires_grad=parameter.requires_grad))
+
+
+def _copy_grid_(target: KAN, source: KAN, *, single: bool) -> None:
+    target.layer_options = {**target.layer_options, "grid": source.layers[0].grid}
+    for new, layer in zip(target.layers, source.layers, strict=True):
+        new.grid = layer.grid
         new.knots = (layer.knots[0] if single and layer.per_input_knots else layer.knots).clone()
 
 
@@ -82,13 +92,13 @@ class ParameterRows:
         only: names of the parameters that train, of `NAMES`; None for all.
     """
 
-    def __init__(self, model: KAN, only: Sequence[str] | None) -> None:
+    def __init__(self, model: LayeredNetwork, only: Sequence[str] | None) -> None:
         self.model = model
         self.trained = [  # (layer, name), in the order of a row
             (number, name)
             for number, layer in enumerate(model.layers)
             for name in NAMES
-            if (parameter := getattr(layer, name)) is not None
+            if (parameter := getattr(layer, name, None)) is not None
             and parameter.requires_grad
             and (only is None or name in only)
         ]

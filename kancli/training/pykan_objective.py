@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from kancli.kan.network import KAN, as_kan
 from kancli.tasks.task import Samples
 from kancli.training.dense_bases import DenseBases, has_dense_bases
 from kancli.training.objectives import Objective, batch_indices
@@ -53,6 +54,10 @@ class FitObjective(Objective):
         self.measures_reg = False
         self.first: DenseBases | None = None
         self.last_reg = rows.values.new_zeros(len(self.members))
+
+    @property
+    def model(self) -> KAN:
+        return as_kan(self.rows.model)
 
     def inputs(self, step: int) -> Tensor:
         x, _ = self.batch_of(step)

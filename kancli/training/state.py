@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kancli.kan.layer import KANLayer
+from kancli.kan.network import as_kan
 from kancli.training.engine import Engine
 from kancli.training.grids import resize_
 from kancli.training.result import Row, Stop, TrainingState, rows_as_tensors, rows_from_tensors
@@ -24,7 +26,8 @@ def pack(engine: Engine, rows: list[Row], step: int, seconds: float, refits: lis
     ensemble, members = engine.synchronised(), engine.members
     tensors: dict[str, Tensor] = {"members": torch.tensor(members, dtype=torch.int64)}
     for number, layer in enumerate(ensemble.layers):
-        for name, tensor in (*layer.named_parameters(recurse=False), ("knots", layer.knots)):
+        knots = [("knots", layer.knots)] if isinstance(layer, KANLayer) else []
+        for name, tensor in (*layer.named_parameters(recurse=False), *knots):
             tensors[f"layers.{number}.{name}"] = tensor.detach().clone()
     tensors["first_loss"] = engine.progress.first_loss.clone()
     if weights := engine.rba():
@@ -55,12 +58,14 @@ def unpack_(engine: Engine, state: TrainingState) -> tuple[list[Row], list[dict[
     """
     tensors, plain = state.tensors, state.plain
     check_model(engine, state)
-    resize_(engine.ensemble, plain["grid"])
+    if plain["grid"] is not None:
+        resize_(as_kan(engine.ensemble), plain["grid"])
     with torch.no_grad():
         for number, layer in enumerate(engine.ensemble.layers):
             for name, tensor in layer.named_parameters(recurse=False):
                 tensor.copy_(tensors[f"layers.{number}.{name}"])
-            layer.knots = tensors[f"layers.{number}.knots"].clone()
+            if isinstance(layer, KANLayer):
+                layer.knots = tensors[f"layers.{number}.knots"].clone()
     engine.progress.first_loss.copy_(tensors["first_loss"])
     engine.progress.stops.update({int(member): Stop(**stop) for member, stop in plain["stops"].items()})
     engine.start(tensors["members"].tolist())

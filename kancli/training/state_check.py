@@ -12,6 +12,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from kancli.kan.layer import KANLayer
 from kancli.training.engine import Engine
 from kancli.training.lbfgs import HISTORY
 from kancli.training.options import read_refinements
@@ -66,7 +67,7 @@ class Plain(msgspec.Struct, frozen=True):
     optimizer: dict[str, Any]
     step: Count
     seconds: Annotated[float, msgspec.Meta(ge=0)]
-    grid: Count
+    grid: Count | None  # of an MLP
     kernel: Literal["torch", "numba"]
     stops: dict[Annotated[str, msgspec.Meta(pattern=r"^\d{1,9}$")], SavedStop]
     refits: list[Refit]
@@ -98,9 +99,12 @@ def check_model(engine: Engine, state: TrainingState) -> None:
         raise ValueError(f"a state of optimizer {plain.optimizer.get('name')}, not {train.optimizer}")
     for number, layer in enumerate(engine.ensemble.layers):
         for name, tensor in layer.named_parameters(recurse=False):
-            last = plain.grid + layer.k if name == "coef" else tensor.shape[-1]
+            is_coef = name == "coef" and isinstance(layer, KANLayer)
+            last = (plain.grid or 0) + layer.k if is_coef else tensor.shape[-1]
             _check(tensors, f"layers.{number}.{name}", [(*tensor.shape[:-1], last)], tensor.dtype)
-        n_knots = plain.grid + 1 + 2 * layer.k
+        if not isinstance(layer, KANLayer):
+            continue
+        n_knots = (plain.grid or 0) + 1 + 2 * layer.k
         shapes = [(n_knots,), (engine.n_members, layer.n_in, n_knots)]
         knots = _check(tensors, f"layers.{number}.knots", shapes, layer.knots.dtype)
         if not (knots.diff() >= 0).all() or not knots.isfinite().all():
