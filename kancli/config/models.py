@@ -6,7 +6,7 @@ import bisect
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from kancli.inits.scheme import LayerSize, Scheme
 
@@ -71,6 +71,15 @@ class MatchedMLP(NamedTuple):
     width: tuple[int, ...]
     n_parameters: int  # weights and biases
     n_of_kan: int  # numbers that training changes in the KAN
+
+    def describe(self) -> str:
+        """The choice in a few words."""
+        width = "-".join(map(str, self.width))
+        return f"MLP {width}, silu, He: {self.n_parameters} parameters, {self.n_of_kan} of the KAN"
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry `mlp` of run.json."""
+        return {"width": list(self.width), "parameters": self.n_parameters, "parameters_of_kan": self.n_of_kan}
 
 
 def match_mlp(width: Sequence[int], n_of_kan: int) -> MatchedMLP:

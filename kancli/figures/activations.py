@@ -50,7 +50,7 @@ class LayerCurves:
 @torch.no_grad()
 def sample_layer(data: FigureData, layer_index: int) -> LayerCurves:
     """Evaluate the edge functions of a layer over the range of the first member's samples."""
-    layer = data.model.layers[layer_index]
+    layer = data.kan.layers[layer_index]
     lows, highs = (ends[np.isfinite(ends)] for ends in data.preact_range(layer_index))
     low, high = float(lows.min()) if len(lows) else 0.0, float(highs.max()) if len(highs) else 0.0
     x = np.linspace(low, high, POINTS)

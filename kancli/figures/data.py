@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from kancli.inits.laws import Law
+    from kancli.kan.layered import LayeredNetwork
     from kancli.kan.network import KAN
     from kancli.stats.network_stats import EdgeRanges
     from kancli.training.curves import Curves
@@ -31,7 +32,7 @@ MAX_MEMBERS = 50  # of an ensemble, that figures show
 class FigureData:
     """The data of one run that figures draw. Ranges and activations are those of the first member."""
 
-    model: KAN  # the model, or the first members of an ensemble
+    model: LayeredNetwork  # the model, or the first members of an ensemble
     ranges: list[EdgeRanges]  # by layer, input ranges and edge scores
     stats: Mapping[str, Any] = field(default_factory=dict)  # the contents of stats.json
     activations: Mapping[str, Tensor] = field(default_factory=dict)  # as in activations.safetensors
@@ -40,17 +41,31 @@ class FigureData:
     bounds: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)  # of the verdicts, by name
     training: TrainingData | None = None
 
+    @property
+    def is_kan(self) -> bool:
+        """Whether the model has splines."""
+        from kancli.kan.network import KAN  # with torch
+
+        return isinstance(self.model, KAN)
+
+    @property
+    def kan(self) -> KAN:
+        """The model, of a figure that shows splines or edges."""
+        from kancli.kan.network import as_kan  # with torch
+
+        return as_kan(self.model)
+
     @cached_property
     def first_member(self) -> KAN:
         """The model, or the first member of an ensemble."""
-        return self.model.member(None if self.model.n_members is None else 0)
+        return self.kan.member(None if self.model.n_members is None else 0)
 
     def members(self) -> Iterator[KAN]:
         """Iterate over the model, or over the first members."""
         if self.model.n_members is None:
-            yield self.model
+            yield self.kan
         else:
-            yield from map(self.model.member, range(self.model.n_members))
+            yield from map(self.kan.member, range(self.model.n_members))
 
     def preact_range(self, layer_index: int) -> tuple[Array, Array]:
         """Lowest and highest preactivation of each node, `[i]` each.

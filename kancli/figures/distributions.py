@@ -70,7 +70,7 @@ def plot(data: FigureData, options: FigureOptions) -> Figure:
 
 def _entries(data: FigureData, layer: int, name: str) -> Array:
     """The finite entries of a tensor, of all members shown."""
-    tensor = getattr(data.model.layers[layer], name)
+    tensor = getattr(data.kan.layers[layer], name)
     return np.zeros(0) if tensor is None else _finite(tensor.detach().cpu().double().numpy())
 
 

@@ -20,6 +20,7 @@ NAMES = {
     "network_trained": "the network after training",
 }
 OF_TRAINING = ("training", "fit", "network_trained")  # of a run that trains; they come with any other figure
+OF_KAN = ("network", "activations", "distributions", "network_trained")  # of edges and splines: an MLP has none
 OF_START = tuple(name for name in NAMES if name not in OF_TRAINING)
 FORMATS = ("png", "svg", "pdf")
 

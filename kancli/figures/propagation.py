@@ -56,14 +56,18 @@ def plot(data: FigureData, options: FigureOptions) -> Figure:
             "figures=propagation: an earlier kancli measured no signal by layer; repeat the run with kan-run rerun"
         )
     palette = PALETTES[options.style]
-    measured = _measured([profile])
-    figure, (*panels, off) = make_panels(len(measured) + 1, palette, options.dpi, left=LEFT + 0.16, top=TOP + 0.2)
-    for axes, quantity in zip(panels, measured, strict=True):
+    layers, measured = data.stats["layers"], _measured([profile])
+    has_grid = "off_grid" in layers[0]  # an MLP has none
+    n_panels = len(measured) + has_grid
+    figure, panels = make_panels(n_panels, palette, options.dpi, left=LEFT + 0.16, top=TOP + 0.2)
+    for axes, quantity in zip(panels, measured, strict=not has_grid):
         _draw(axes, quantity, [profile], data.bounds, palette)
         if (slope := profile.slopes.get(quantity)) is not None:
             axes.set_title(f"slope of the log: {format_short(slope)} a layer", fontsize=10, color=palette.ink,
                            loc="left", y=1.07)  # fmt: skip
-    layers = data.stats["layers"]
+    if not has_grid:
+        return figure
+    off = panels[-1]
     shares = mean_and_interval([layer["off_grid"] for layer in layers])
     plot_mean(off, np.arange(len(layers)), shares, palette.lines[0])
     off.set_ylim(-0.03, 1.03)

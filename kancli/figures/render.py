@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kancli.figures.options import FigureOptions
+from kancli.figures.options import OF_KAN, FigureOptions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,11 +40,14 @@ def plot(name: str, data: FigureData, options: FigureOptions) -> Figure:
 def render_files(data: FigureData, options: FigureOptions) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Yield the name of each figure of a run, and the contents of its files by path in the run's folder.
 
-    Skips a figure whose data the run lacks, with a warning.
+    Skips a figure whose data the run lacks, with a warning, and those of an MLP that show splines.
     """
     from kancli.figures.data import NothingToDrawError
 
     for name in options.drawn(trained=data.training is not None):
+        if name in OF_KAN and not data.is_kan:
+            log.info("figures=%s: an MLP has no splines on its edges; left out", name)
+            continue
         try:
             figure = plot(name, data, options)
         except NothingToDrawError as error:

@@ -25,7 +25,7 @@ MAX_ROW_LENGTH = 30  # characters of all names along an axis; beyond, they are u
 def correlations(data: FigureData) -> dict[int, np.ndarray]:
     """The correlation matrix of each layer with several nodes, by layer; NaN for a node of constant value."""
     matrices = {}
-    names = [f"layers.{number}.preacts" for number in range(1, len(data.ranges))] + ["output"]
+    names = [f"layers.{number}.preacts" for number in range(1, len(data.model.layers))] + ["output"]
     for number, name in enumerate(names):
         if name in data.activations and data.model.width[number + 1] > 1:
             values = data.activations[name].double().numpy()
@@ -57,7 +57,7 @@ def plot(data: FigureData, options: FigureOptions) -> Figure:
         image = axes.imshow(matrix, vmin=-1, vmax=1, cmap=colour_map("cividis", palette), interpolation="nearest")
         write_cell_values(axes, image, ".2f")
         _name_nodes(axes, number, matrix, data, options)
-        of_layers = f" of {len(data.ranges)}" if len(shown) < len(matrices) else ""
+        of_layers = f" of {len(data.model.layers)}" if len(shown) < len(matrices) else ""
         member = ", first member" if data.n_members > 1 else ""
         title = f"layer {number + 1}{of_layers}: {len(matrix)} nodes{member}"
         label_panel(axes, palette, title=title, x=f"node of layer {number + 1}", y=f"node of layer {number + 1}")
@@ -68,7 +68,7 @@ def plot(data: FigureData, options: FigureOptions) -> Figure:
 def _name_nodes(axes: Axes, number: int, matrix: np.ndarray, data: FigureData, options: FigureOptions) -> None:
     """Label the rows and columns by the numbers of their nodes, or by the names of the outputs; of many, some."""
     names = [str(node) for node in range(len(matrix))]
-    if options.out_vars and number == len(data.ranges) - 1:
+    if options.out_vars and number == len(data.model.layers) - 1:
         names = [truncate(name, MAX_NAME_LENGTH) for name in options.out_vars]
     ticks = range(0, len(matrix), -(-len(matrix) // MAX_NAMES))
     labels = [names[tick] for tick in ticks]

@@ -180,7 +180,7 @@ def layers(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "columns": columns,
         "lines": lines,
-        "has_members": any(isinstance(layer["off_grid"], Mapping) for layer in layers),
+        "has_members": any(isinstance(layer["gain"]["rms"], Mapping) for layer in layers),
     }
 
 

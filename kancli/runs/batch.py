@@ -14,9 +14,10 @@ from kancli.config import memory
 from kancli.config.settings import Settings
 from kancli.inits.initialise import DeclaredMoments, declared, init_
 from kancli.kan.grid_adaptation import adapt_grid_
+from kancli.kan.mlp import MLP
 from kancli.kan.network import KAN
-from kancli.runs.build import empty_model, sample_inputs
-from kancli.runs.experiment import compute, deterministic
+from kancli.runs.build import draw_mlp, empty_model, sample_inputs
+from kancli.runs.experiment import compute, declared_laws, deterministic
 from kancli.runs.forward import forward_and_measure
 from kancli.runs.result import Outcome, Result, make_result
 from kancli.runs.stopwatch import Stopwatch
@@ -72,7 +73,7 @@ def _compute_alone(settings: Settings) -> Result:
     return compute_and_train(settings)
 
 
-def _train_together(runs: Sequence[Settings], model: KAN, watch: Stopwatch) -> tuple[KAN, Outcome]:
+def _train_together(runs: Sequence[Settings], model: KAN | MLP, watch: Stopwatch) -> tuple[KAN | MLP, Outcome]:
     from kancli.runs.training import Hooks, train
 
     trained, outcome, _ = train(model, runs[0], [run.seed for run in runs], Hooks())
@@ -80,14 +81,17 @@ def _train_together(runs: Sequence[Settings], model: KAN, watch: Stopwatch) -> t
     return trained, outcome
 
 
-def _with_training(result: Result, model: KAN, outcome: Outcome, number: int) -> Result:
+def _with_training(result: Result, model: KAN | MLP, outcome: Outcome, number: int) -> Result:
     from kancli.runs.training import with_training
 
     return with_training(result, model.member(number), outcome.member(number))
 
 
-def _build_together(runs: Sequence[Settings]) -> tuple[KAN, list[dict[str, Declared]]]:
+def _build_together(runs: Sequence[Settings]) -> tuple[KAN | MLP, list[dict[str, Declared]]]:
     """The ensemble of all runs, each drawn by its own scheme and seed; and what the schemes declare."""
+    if not runs[0].model.is_kan:
+        mlp = draw_mlp(runs[0], [run.seed for run in runs], len(runs))
+        return mlp, declared_laws(mlp, runs[0].init)
     model = empty_model(runs[0], len(runs))
     laws = []  # by run
     for group in _consecutive_groups([run.init for run in runs]):

@@ -10,10 +10,13 @@ from torch import Tensor
 
 from kancli.config.settings import Settings
 from kancli.errors import ConfigError
+from kancli.inits.he_normal import he_laws, he_normal_
 from kancli.inits.initialise import init_, size_of
 from kancli.inits.laws import Law
 from kancli.kan.base_functions import base_function
-from kancli.kan.network import KAN
+from kancli.kan.layered import LayeredNetwork
+from kancli.kan.mlp import MLP
+from kancli.kan.network import KAN, as_kan
 
 
 def device_of(name: str) -> torch.device:
@@ -44,23 +47,34 @@ def layer_options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def build_model(settings: Settings) -> KAN:
+def build_model(settings: Settings) -> KAN | MLP:
     """The model with its parameters drawn: an ensemble if there are several seeds.
 
     Where the grid adapts, its grid is adapted in the forward pass, not here.
     """
     n_members = settings.n_seeds if settings.n_seeds > 1 else None
-    return init_(empty_model(settings, n_members), settings.init, seed=settings.seed)
+    if settings.model.is_kan:
+        return init_(empty_model(settings, n_members), settings.init, seed=settings.seed)
+    return draw_mlp(settings, range(settings.seed, settings.seed + settings.n_seeds), n_members)
+
+
+def draw_mlp(settings: Settings, seeds: Sequence[int], n_members: int | None) -> MLP:
+    """The MLP of the settings with its parameters drawn.
+
+    Args:
+        seeds: of the members.
+        n_members: None for a single model.
+    """
+    options = {"dtype": getattr(torch, settings.dtype), "device": device_of(settings.device)}
+    return he_normal_(MLP(settings.network_size.width, n_members=n_members, **options), seeds=seeds)
 
 
 def empty_model(settings: Settings, n_members: int | None) -> KAN:
-    """The model before its parameters are drawn.
+    """The KAN before its parameters are drawn.
 
     Args:
         n_members: None for a single model.
     """
-    if not settings.model.is_kan:
-        raise ConfigError(["model=mlp: cannot be run yet; take model=kan"])
     model = KAN(settings.width, **layer_options(settings), n_members=n_members, device=device_of(settings.device))
     if settings.grid.adapts:
         for layer in model.layers:
@@ -74,8 +88,10 @@ def sample_inputs(settings: Settings, seeds: Sequence[int]) -> Tensor:
     return x.to(getattr(torch, settings.dtype)).to(device_of(settings.device))
 
 
-def laws_of(settings: Settings, model: KAN) -> list[dict[str, Law]]:
+def laws_of(settings: Settings, model: LayeredNetwork) -> list[dict[str, Law]]:
     """The law of each tensor, by layer. Coefficients that were fitted to an adapted grid have none."""
+    if isinstance(model, MLP):
+        return [he_laws(layer) for layer in model.layers]
     fitted = {"coef"} if settings.grid.adapts else set()
-    laws = [settings.init.laws(size_of(layer)) for layer in model.layers]
+    laws = [settings.init.laws(size_of(layer)) for layer in as_kan(model).layers]
     return [{name: law for name, law in layer.items() if name not in fitted} for layer in laws]

@@ -13,8 +13,10 @@ import torch
 
 from kancli.config import memory
 from kancli.config.settings import Settings
+from kancli.inits.he_normal import declared_by_he
 from kancli.inits.initialise import declared
 from kancli.inits.scheme import Scheme
+from kancli.kan.mlp import MLP
 from kancli.kan.network import KAN
 from kancli.runs.build import build_model, sample_inputs
 from kancli.runs.forward import ForwardResult, forward_and_measure, join_members
@@ -38,7 +40,9 @@ def compute(settings: Settings) -> Result:
         return make_result(settings, model, forward, watch)
 
 
-def forward_of(settings: Settings, model: KAN, laws: list[dict[str, Declared]], watch: Stopwatch) -> ForwardResult:
+def forward_of(
+    settings: Settings, model: KAN | MLP, laws: list[dict[str, Declared]], watch: Stopwatch
+) -> ForwardResult:
     """Sample the inputs and send them through the model, one group of members after the other.
 
     Args:
@@ -49,7 +53,8 @@ def forward_of(settings: Settings, model: KAN, laws: list[dict[str, Declared]], 
         watch.lap("inputs")
         return forward_and_measure(settings, model, x, laws, watch, keep=slice(0, 1))
     parts: list[ForwardResult] = []
-    size = memory.group_size(settings.width, settings.grid.size + settings.k, settings.inputs.count())
+    network = settings.network_size
+    size = memory.group_size(network.width, network.n_basis, settings.inputs.count())
     for start in range(0, model.n_members, size):
         group = range(start, min(start + size, model.n_members))
         x = sample_inputs(settings, [settings.seed + member for member in group])
@@ -60,9 +65,10 @@ def forward_of(settings: Settings, model: KAN, laws: list[dict[str, Declared]], 
     return join_members(parts)
 
 
-def declared_laws(model: KAN, scheme: Scheme) -> list[dict[str, Declared]]:
-    """What the scheme declares of each layer's tensors, by tensor, for their statistics."""
-    return [{name: Declared(*moments) for name, moments in layer.items()} for layer in declared(model, scheme)]
+def declared_laws(model: KAN | MLP, scheme: Scheme) -> list[dict[str, Declared]]:
+    """What the scheme, or He's law, declares of each layer's tensors, by tensor, for their statistics."""
+    layers = declared_by_he(model) if isinstance(model, MLP) else declared(model, scheme)
+    return [{name: Declared(*moments) for name, moments in layer.items()} for layer in layers]
 
 
 @contextlib.contextmanager

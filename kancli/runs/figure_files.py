@@ -11,7 +11,7 @@ from torch import Tensor
 from kancli.figures import render as figures
 from kancli.figures.data import FigureData
 from kancli.figures.options import FigureOptions
-from kancli.kan.network import KAN
+from kancli.kan.layered import LayeredNetwork
 from kancli.runs.build import laws_of
 from kancli.runs.folder import RunFolder
 from kancli.runs.result import Result
@@ -44,14 +44,14 @@ def write_figures(data: FigureData, options: FigureOptions, folder: RunFolder) -
     return watch.seconds
 
 
-def range_tensors(model: KAN, ranges: Sequence[EdgeRanges]) -> dict[str, Tensor]:
+def range_tensors(model: LayeredNetwork, ranges: Sequence[EdgeRanges]) -> dict[str, Tensor]:
     """The contents of figures.safetensors, from which `kan-run draw` plots the edges' functions.
 
     `layers.{l}.low`, `.high` `[in]` and `.mean_abs`, `.std` `[in, out]` of the first member; basis statistics as
     `.standard_mean`, `.standard_inverse_std` `[in, G + k]`, or `[s, in, G + k]` of the first members.
     """
     tensors = {}
-    for index, (layer, edge_ranges) in enumerate(zip(model.layers, ranges, strict=True)):
+    for index, (layer, edge_ranges) in enumerate(zip(model.layers, ranges)):  # an MLP has none
         tensors |= {f"layers.{index}.{name}": torch.from_numpy(values) for name, values in vars(edge_ranges).items()}
         if (statistics := layer.basis_statistics) is not None:
             tensors |= {f"layers.{index}.standard_{name}": tensor.cpu() for name, tensor in vars(statistics).items()}

@@ -231,14 +231,15 @@ class RunFolder:
         return {name: digest for file, _, name, digest in split if file in files}
 
     def write_stats(self, stats: Mapping[str, Any]) -> None:
-        """Write stats.json, and its tables layers.csv and edges.csv."""
+        """Write stats.json, and its tables layers.csv and, but for an MLP, edges.csv."""
         self.write_json("stats.json", stats)
         layers = [
             {name: value for name, value in layer.items() if name not in ("nodes", "edges")}
             for layer in stats["layers"]
         ]
         self.write("layers.csv", csv_of_rows(flat(layer) for layer in layers))
-        self.write("edges.csv", csv_of_edges(stats["layers"]))
+        if all("edges" in layer for layer in stats["layers"]):
+            self.write("edges.csv", csv_of_edges(stats["layers"]))
 
     def write_members(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write members.csv: the statistics of each layer of each member."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,11 +14,13 @@ from kancli.figures.data import MAX_MEMBERS
 from kancli.kan.basis_statistics import BasisStatistics
 from kancli.kan.grid_adaptation import adapt_grid_
 from kancli.kan.layer import LayerTrace
+from kancli.kan.mlp import MLP, MLPTrace
 from kancli.kan.network import KAN
 from kancli.runs.stopwatch import Stopwatch
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
 from kancli.stats.law_distance import Declared
+from kancli.stats.mlp_collector import MLPCollector
 from kancli.stats.network_stats import EdgeRanges, NetworkStats, join
 from kancli.stats.parameters import GridAdaptation, parameter_statistics
 
@@ -60,7 +62,7 @@ def _of_first_members(groups: Sequence[BasisStatistics | None]) -> BasisStatisti
 
 def forward_and_measure(
     settings: Settings,
-    model: KAN,
+    model: KAN | MLP,
     x: Tensor,
     laws: list[dict[str, Declared]],
     watch: Stopwatch,
@@ -78,7 +80,9 @@ def forward_and_measure(
     """
     n = x.shape[-2]
     n_kept = 0 if keep is None else settings.activations.count(n)
-    chunk = memory.chunk_size(settings.width, settings.grid.size + settings.k)
+    chunk = memory.chunk_size(settings.network_size.width, settings.network_size.n_basis)
+    if isinstance(model, MLP):
+        return _measure_mlp(settings, model, x, laws, watch, n_kept=n_kept, keep=keep, chunk=chunk)
     adaptations: list[GridAdaptation] | None = None
     if settings.grid.adapts:
         laws, adaptations = _adapt_grid(settings, model, x, laws, chunk)
@@ -106,9 +110,38 @@ def forward_and_measure(
         gradients = measure_gradients(model, x[..., : options.ntk.n, :]) if options.level == "full" else None
         basis_statistics = [layer.basis_statistics for layer in model.layers]
         stats, edge_ranges = collector.compute(gradients)
-    activations = {name: torch.cat([chunk[name] for chunk in kept], dim=1) for name in kept[0]} if kept else {}
     watch.lap("stats")
-    return ForwardResult(stats, basis_statistics, edge_ranges, activations)
+    return ForwardResult(stats, basis_statistics, edge_ranges, _joined(kept))
+
+
+def _measure_mlp(
+    settings: Settings,
+    model: MLP,
+    x: Tensor,
+    laws: list[dict[str, Declared]],
+    watch: Stopwatch,
+    *,
+    n_kept: int,
+    keep: slice | None,
+    chunk: int,
+) -> ForwardResult:
+    """As `forward_and_measure`."""
+    collector, kept = MLPCollector(model, laws, level=settings.stats.level), []
+    for begin in range(0, x.shape[-2], chunk):
+        traces = model.trace(x[..., begin : begin + chunk, :])
+        if keep is not None and begin < n_kept:
+            kept.append(_activations(traces, keep, n_kept - begin))
+        watch.lap("forward")
+        collector.update(traces)
+        watch.lap("stats")
+    stats = collector.compute()
+    watch.lap("stats")
+    return ForwardResult(stats, [None] * len(model.layers), [], _joined(kept))
+
+
+def _joined(kept: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Activations of all chunks."""
+    return {name: torch.cat([chunk[name] for chunk in kept], dim=1) for name in kept[0]} if kept else {}
 
 
 def _adapt_grid(
@@ -124,13 +157,14 @@ def _adapt_grid(
     return [{name: law for name, law in layer.items() if name != "coef"} for layer in laws], adaptations
 
 
-def _activations(traces: list[LayerTrace], members: slice, n: int) -> dict[str, Tensor]:
+def _activations(traces: Sequence[LayerTrace | MLPTrace], members: slice, n: int) -> dict[str, Tensor]:
     """The first n samples of a chunk, `[s, n, ...]` by the names of activations.safetensors."""
     tensors = {"inputs": traces[0].preacts}
     for number, trace in enumerate(traces):
         tensors[f"layers.{number}.preacts"] = trace.preacts
-        tensors[f"layers.{number}.spline"] = trace.spline
-        tensors[f"layers.{number}.postacts"] = trace.postacts
+        if isinstance(trace, LayerTrace):
+            tensors[f"layers.{number}.spline"] = trace.spline
+            tensors[f"layers.{number}.postacts"] = trace.postacts
     tensors["output"] = traces[-1].output
     single = traces[0].preacts.dim() == 2
     # A contiguous copy: safetensors writes neither views nor shared memory.

@@ -55,6 +55,18 @@ def headline(settings: Settings, typed: Mapping[str, str]) -> str:
     Args:
         typed: the overrides by key.
     """
+    inputs = type(settings.inputs).__name__.lower()
+    if isinstance(settings.inputs, File):
+        inputs = settings.inputs.path
+    elif isinstance(settings.inputs, TrainingSamples):
+        inputs = f"task {settings.task.label}"
+    last = settings.seed + settings.n_seeds - 1
+    seeds = f"seed {last}" if settings.n_seeds == 1 else f"{settings.n_seeds} networks, seeds {settings.seed} to {last}"
+    model = _describe_kan(settings, typed) if settings.mlp is None else settings.mlp.describe()
+    return f"{model}, {seeds}, {settings.inputs.count()} samples: {inputs}"
+
+
+def _describe_kan(settings: Settings, typed: Mapping[str, str]) -> str:
     width = "-".join(map(str, settings.width))
     init = config_of(settings)["init"]
     name = typed.get("init") or init.get("scheme") or init[TARGET]
@@ -63,15 +75,8 @@ def headline(settings: Settings, typed: Mapping[str, str]) -> str:
         for knob, value in vars(settings.init).items()
         if knob in typed or f"init.{knob}" in typed
     ]
-    inputs = type(settings.inputs).__name__.lower()
-    if isinstance(settings.inputs, File):
-        inputs = settings.inputs.path
-    elif isinstance(settings.inputs, TrainingSamples):
-        inputs = f"task {settings.task.label}"
-    last = settings.seed + settings.n_seeds - 1
-    seeds = f"seed {last}" if settings.n_seeds == 1 else f"{settings.n_seeds} networks, seeds {settings.seed} to {last}"
     model = f"KAN {width}, grid {settings.grid.size}, k {settings.k}, base {settings.base_fun}"
-    return f"{model}, init={name}{''.join(knobs)}, {seeds}, {settings.inputs.count()} samples: {inputs}"
+    return f"{model}, init={name}{''.join(knobs)}"
 
 
 def _relative(path: Path) -> Path:

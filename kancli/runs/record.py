@@ -131,6 +131,9 @@ def initial_record(
 def log_start(identity: str, settings: Settings) -> None:
     """Log the identity of a run, and how its files of samples were read."""
     log.info("identity %s", identity)
+    if (mlp := settings.mlp) is not None:
+        log.info("%s", mlp.describe())
+        log.info("model=mlp: init, grid, k, base_fun, train.only, refine, adapt_every and lamb set its size at most")
     for name, source in (("inputs", settings.inputs), ("task", settings.task)):
         if isinstance(source, (File, Data)):
             log.info("%s %s: %s", name, source.path, source.table().describe())
@@ -192,8 +195,10 @@ def finish(folder: RunFolder, result: Result, figure_seconds: Mapping[str, float
     failed = _failed_verdicts(result)
     for verdict in failed:
         log.info("verdict failed: %s: %s", verdict.name, verdict.detail)
+    mlp = result.settings.mlp
     folder.close(
         **ending,
+        **({} if mlp is None else {"mlp": mlp.as_json()}),
         failed_verdicts=[verdict.name for verdict in failed],
         seconds=seconds,
         **({} if result.trained is None else {"kernel": result.trained.outcome.kernel}),

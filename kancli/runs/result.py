@@ -14,6 +14,7 @@ from torch import Tensor
 from kancli.config.settings import Settings
 from kancli.figures.data import MAX_MEMBERS, Fit
 from kancli.kan.basis_statistics import BasisStatistics
+from kancli.kan.mlp import MLP
 from kancli.kan.network import KAN
 from kancli.runs.forward import ForwardResult
 from kancli.runs.stopwatch import Stopwatch
@@ -57,7 +58,7 @@ class Result:
     """A run's model, statistics and activations."""
 
     settings: Settings
-    model: KAN
+    model: KAN | MLP
     basis_statistics: list[BasisStatistics | None]  # by layer; of an ensemble, the first members'
     network_stats: NetworkStats  # of all members
     stats: dict[str, Any]  # the contents of stats.json
@@ -70,7 +71,7 @@ class Result:
     trained: Trained | None = None
 
     @functools.cached_property
-    def figure_model(self) -> KAN:
+    def figure_model(self) -> KAN | MLP:
         """The model with its basis statistics, or the first members of an ensemble: those in figures."""
         model = self.model.member(None if self.model.n_members is None else slice(0, MAX_MEMBERS))
         for layer, statistics in zip(model.layers, self.basis_statistics, strict=True):
@@ -81,14 +82,14 @@ class Result:
         """By the names of params.safetensors; in an ensemble all have the member axis, shared knots too."""
         tensors = {name: tensor.detach().cpu() for name, tensor in self.model.state_dict().items()}
         members = self.model.n_members
-        if members is not None:
+        if members is not None and isinstance(self.model, KAN):
             for number, layer in enumerate(self.model.layers):
                 if not layer.per_input_knots:
                     tensors[f"layers.{number}.knots"] = layer.knots.cpu().expand(members, -1)
         return tensors
 
 
-def make_result(settings: Settings, model: KAN, forward: ForwardResult, watch: Stopwatch) -> Result:
+def make_result(settings: Settings, model: KAN | MLP, forward: ForwardResult, watch: Stopwatch) -> Result:
     """Judge the statistics of a run and convert them to the contents of its files.
 
     Args:
@@ -98,7 +99,7 @@ def make_result(settings: Settings, model: KAN, forward: ForwardResult, watch: S
     ensemble = model.n_members is not None
     verdicts = judge(forward.stats, vars(settings.verdicts), ensemble=ensemble)
     written = NetworkStats([], {}) if settings.stats.level == "none" else forward.stats
-    stats = as_json(written, verdicts, epsilon=torch.finfo(model.layers[0].coef.dtype).eps, ensemble=ensemble)
+    stats = as_json(written, verdicts, epsilon=torch.finfo(model.like.dtype).eps, ensemble=ensemble)
     members = member_rows(written.layers, settings.seed) if ensemble else []
     location = format_non_finite(non_finite(forward.stats.layers), ensemble)
     watch.lap("report")

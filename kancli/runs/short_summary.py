@@ -17,9 +17,10 @@ from kancli.stats.glossary import verdict_notes
 from kancli.stats.options import BAD, NON_FINITE, falling, is_share, statement
 from kancli.stats.verdicts import Verdict
 
-CAPTION = (
-    "values: mean ± standard deviation of a node over the samples (rms over the nodes); off grid: share of the values"
-    " that enter outside the grid, where splines vanish; spline share: of the variance of the edges' two branches"
+CAPTION = "values: mean ± standard deviation of a node over the samples (rms over the nodes)"
+SPLINE_CAPTION = (
+    "; off grid: share of the values that enter outside the grid, where splines vanish; spline share: of the variance"
+    " of the edges' two branches"
 )
 MIN_WIDTH = 80  # columns; a narrower table has two lines for each layer
 Line = Table | Text | Padding | str
@@ -42,18 +43,18 @@ def _layers(layers: Sequence[Mapping[str, Any]], break_: str) -> list[Line]:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for name in ("layer", "nodes"):
         table.add_column(name, no_wrap=True)
-    for name in ("values in", "values out", "off grid", "spline share"):
+    has_splines = "spline_share" in layers[0]  # an MLP has none
+    for name in ("values in", "values out", *(("off grid", "spline share") if has_splines else ())):
         table.add_column(name.replace(" ", break_), justify="right", no_wrap=True)
     for layer in layers:
         table.add_row(
             str(layer["layer"]),
             f"{layer['n_in']} to {layer['n_out']}",
             *(_mean_and_sd(layer[name], break_) for name in ("preacts", "output")),
-            share(typical(layer["off_grid"])),
-            share(typical(layer["spline_share"])),
+            *(share(typical(layer[name])) for name in ("off_grid", "spline_share") if has_splines),
         )
-    of_members = "; all averaged over the networks" if isinstance(layers[0]["off_grid"], Mapping) else ""
-    return [table, CAPTION + of_members]
+    of_members = "; all averaged over the networks" if isinstance(layers[0]["gain"]["rms"], Mapping) else ""
+    return [table, CAPTION + (SPLINE_CAPTION if has_splines else "") + of_members]
 
 
 def _mean_and_sd(entry: Mapping[str, Any], break_: str) -> str:

@@ -15,30 +15,32 @@ from kancli.stats.verdicts import Verdict
 
 # The columns of a run's table, and the std that each shows: pooled over entries, or over samples for values, as a std
 # over nodes would hide that every node has come to a constant of its own.
-SPREADS = {"scale_base": "std", "coef": "std", "preacts": "node_std", "postacts": "edge_std", "output": "node_std"}
+SPREADS = {
+    "scale_base": "std", "coef": "std", "weight": "std", "preacts": "node_std", "postacts": "edge_std",
+    "output": "node_std",
+}  # fmt: skip
+SPLINES = {"off_grid": "off-grid", "spline_share": "spline"}  # shares, of a KAN only
 
 
 def summary(stats: Mapping[str, Any], verdicts: Sequence[Verdict], headline: str) -> list[Table | str]:
     """The lines of a run's summary: its headline, a table of its layers, remarks and a table of its verdicts."""
     if not stats["layers"]:
         return [headline, verdict_table(verdicts)]
+    spreads, shares = ([name for name in names if name in stats["layers"][0]] for names in (SPREADS, SPLINES))
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
     table.add_column("layer", no_wrap=True)
-    for name in (*SPREADS, "off-grid", "spline"):
+    for name in (*spreads, *(SPLINES[name] for name in shares)):
         table.add_column(name, justify="right", no_wrap=True)
     for layer in stats["layers"]:
-        spreads = [spread(layer[name], std) for name, std in SPREADS.items()]
         table.add_row(
             f"{layer['layer']}\n{layer['n_in']}-{layer['n_out']}",
-            *spreads,
-            share(typical(layer["off_grid"])),
-            share(typical(layer["spline_share"])),
+            *(spread(layer[name], SPREADS[name]) for name in spreads),
+            *(share(typical(layer[name])) for name in shares),
         )
-    lines = [
-        "mean, ±std (of values: over the samples, node by node and edge by edge)",
-        "off-grid: share of preacts; spline: its share of the branches' variance",
-    ]
-    if isinstance(stats["layers"][0]["off_grid"], Mapping):
+    lines = [f"mean, ±std (of values: over the samples, node by node{' and edge by edge' if shares else ''})"]
+    if shares:
+        lines.append("off-grid: share of preacts; spline: its share of the branches' variance")
+    if isinstance(stats["layers"][0]["gain"]["rms"], Mapping):
         lines.append("all of them means over the members: stats.json has their sd, 95 % intervals and quantiles")
     training = training_lines(stats["training"]) if "training" in stats else []
     budgets = budget_table(stats["layers"])
@@ -85,7 +87,8 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
 
 def remarks(stats: Mapping[str, Any]) -> list[str]:
     """Sentences on the nonlinearity of activations, growth of signal and gradient, Jacobian, kernel, adapted knots."""
-    curved = [value for layer in stats["layers"] if (value := maximum(layer["nonlinearity"]["max"])) is not None]
+    measured = [layer["nonlinearity"]["max"] for layer in stats["layers"] if "nonlinearity" in layer]
+    curved = [value for number in measured if (value := maximum(number)) is not None]
     lines = []
     if curved:
         lines.append(f"nonlinearity (1 - R² of the best line) of the activations: at most {max(curved):.3g}")

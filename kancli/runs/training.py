@@ -12,6 +12,7 @@ import torch
 
 from kancli.config.settings import Settings
 from kancli.figures.data import Fit
+from kancli.kan.mlp import MLP
 from kancli.kan.network import KAN
 from kancli.runs.build import build_model
 from kancli.runs.experiment import compute, forward_of
@@ -59,8 +60,8 @@ def grid_eps(settings: Settings) -> float:
 
 
 def train(
-    model: KAN, settings: Settings, seeds: Sequence[int], hooks: Hooks, state: TrainingState | None = None
-) -> tuple[KAN, Outcome, TrainingState]:
+    model: KAN | MLP, settings: Settings, seeds: Sequence[int], hooks: Hooks, state: TrainingState | None = None
+) -> tuple[KAN | MLP, Outcome, TrainingState]:
     """Train a copy of a model.
 
     Args:
@@ -100,7 +101,7 @@ def check_resumable(settings: Settings, state: TrainingState) -> None:
     check_state(model, data, settings.training, seeds_of(settings), grid_eps(settings), state)
 
 
-def with_training(result: Result, model: KAN, outcome: Outcome) -> Result:
+def with_training(result: Result, model: KAN | MLP, outcome: Outcome) -> Result:
     """The result of a run with what training added.
 
     Args:
@@ -123,7 +124,7 @@ def with_training(result: Result, model: KAN, outcome: Outcome) -> Result:
     return dataclasses.replace(result, stats=stats, verdicts=verdicts, non_finite=non_finite, trained=trained)
 
 
-def _measure(settings: Settings, model: KAN) -> Result:
+def _measure(settings: Settings, model: KAN | MLP) -> Result:
     """Measure the trained network over the run's inputs: all of it with stats.after, else what figures need."""
     stats = settings.stats if settings.stats.after else dataclasses.replace(settings.stats, level="none")
     trained = dataclasses.replace(
@@ -137,11 +138,11 @@ def _measure(settings: Settings, model: KAN) -> Result:
 
 
 @torch.no_grad()
-def fit_points(settings: Settings, model: KAN) -> Fit:
+def fit_points(settings: Settings, model: KAN | MLP) -> Fit:
     """Target and prediction of the first member where the task measures its error, at some thousand points."""
     data = settings.task.data()
     first = model.member(None if model.n_members is None else 0)
-    like = first.layers[0].coef
+    like = first.like
     if isinstance(data, Regression):
         shown, train = data.mesh or data.test or data.train, data.train
     else:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kancli.stats.layer_collector import LayerCollector
-from kancli.stats.nodes import node_distance, pool
+from kancli.stats.nodes import NodeValues, node_distance, pool
 from kancli.stats.parameters import edges_that_are_on
 from kancli.stats.running_moments import Array
 
@@ -37,16 +37,15 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
         sqrt((n_out sum_j E[phi_j^2] - E[(sum_j phi_j)^2]) / ((n_out - 1) sum_j E[phi_j^2])), sums also over the
         inputs. 0 where all edges out of an input are the same function.
     """
-    preacts, output = samples.preacts.pooled(), samples.output.pooled()
-    gain_variance = samples.output.moments.variance.mean(axis=1), samples.preacts.moments.variance.mean(axis=1)
+    output = samples.output.pooled()
     stats = {
-        "preacts": preacts,
+        "preacts": samples.preacts.pooled(),
         "postacts": {
             **pool(samples.edge_moments.mean, samples.variance),
             "edge_std": np.sqrt(_by_member(samples.known_variance).mean(axis=1)),
         },
         "output": output,
-        "gain": {"rms": _ratio(output["rms"], preacts["rms"]), "variance": _ratio(*gain_variance)},
+        "gain": gain_of(samples.preacts, samples.output),
         "off_grid": samples.off_grid.sum(axis=1) / samples.layer.n_in / samples.n,
         "empty_intervals": _by_member(samples.basis_moments.visits == 0).mean(axis=1),
         "flat_edges": _flat_edges(samples),
@@ -72,13 +71,26 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
     return stats
 
 
-def node_statistics(samples: LayerCollector) -> dict[str, Any]:
-    """Statistics of each node entering the layer, `[s, i]` each."""
-    moments = samples.preacts.moments
-    stats: dict[str, Any] = {
+def gain_of(entering: NodeValues, leaving: NodeValues) -> dict[str, Array]:
+    """`rms` and `variance` of the values leaving a layer over those entering, `[s]` each."""
+    variances = leaving.moments.variance.mean(axis=1), entering.moments.variance.mean(axis=1)
+    return {"rms": _ratio(leaving.pooled()["rms"], entering.pooled()["rms"]), "variance": _ratio(*variances)}
+
+
+def node_moments(entering: NodeValues) -> dict[str, Array]:
+    """Mean, std and rms over the samples of each node entering a layer, `[s, i]` each."""
+    moments = entering.moments
+    return {
         "preact_mean": moments.mean,
         "preact_std": np.sqrt(moments.variance),
         "preact_rms": np.sqrt(moments.variance + moments.mean**2),
+    }
+
+
+def node_statistics(samples: LayerCollector) -> dict[str, Any]:
+    """Statistics of each node entering the layer, `[s, i]` each."""
+    stats: dict[str, Any] = {
+        **node_moments(samples.preacts),
         "off_grid": samples.off_grid / samples.n,
         "empty_intervals": (samples.basis_moments.visits == 0).mean(axis=2),
     }

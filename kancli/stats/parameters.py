@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from kancli.kan.layer import KANLayer
+    from kancli.kan.layered import Layer
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,7 @@ class GridAdaptation:
 
 
 @np.errstate(all="ignore")
-def parameter_statistics(
-    layer: KANLayer, declared: Mapping[str, Declared], *, quantiles: bool = False
-) -> dict[str, Any]:
+def parameter_statistics(layer: Layer, declared: Mapping[str, Declared], *, quantiles: bool = False) -> dict[str, Any]:
     """Statistics of each tensor by its name, `[s]` each.
 
     `mean`, `std` (divided by n), `min`, `max` and, on request, quantiles of the entries. For a tensor with a law,

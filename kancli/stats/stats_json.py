@@ -82,8 +82,9 @@ def _layer(number: int, layer: LayerStats, ensemble: bool, reasons: dict[str, st
     entry: dict[str, Any] = {"layer": number, "n_in": layer.n_in, "n_out": layer.n_out}
     entry |= _over_members(layer.layer, ensemble, "", quantiles=True)
     entry["nodes"] = _over_members(layer.nodes, ensemble, "")
-    sources, targets = (index.ravel() for index in np.indices((layer.n_in, layer.n_out)))
-    entry["edges"] = {"in": sources, "out": targets, **_over_members(layer.edges, ensemble, "")}
+    if layer.edges:
+        sources, targets = (index.ravel() for index in np.indices((layer.n_in, layer.n_out)))
+        entry["edges"] = {"in": sources, "out": targets, **_over_members(layer.edges, ensemble, "")}
     return plain(entry, f"layers.{number}", reasons, undefined)
 
 

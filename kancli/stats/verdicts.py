@@ -24,6 +24,7 @@ from kancli.stats.summary import summary_statistics
 ONE_INPUT = "one input: all nodes are functions of it, alike under any weights"
 MIN_CONTRASTS = 8  # n_in (n_out - 1), the weights by which nodes may differ: with fewer, chance makes them alike
 FEW_WEIGHTS = f"few weights: nodes are alike by chance where n_in (n_out - 1) is below {MIN_CONTRASTS}"
+NO_SPLINES = "an MLP has no grid and no splines"
 Bounds = tuple[float | None, float | None]  # warn and fail from here on; None for never
 
 
@@ -165,8 +166,11 @@ def verdict_inputs(stats: NetworkStats) -> dict[str, VerdictInput]:
     if "ntk" in stats.network:
         gradient = _gradient(layers)
 
-    def by_layer(pick: Callable[[dict[str, Any]], Array]) -> dict[str, Array]:
-        return {f"layer {number}": pick(layer.layer) for number, layer in enumerate(layers)}
+    def of_splines(pick: Callable[[dict[str, Any]], Array], *, low_is_bad: bool = False) -> VerdictInput:
+        if any("off_grid" not in layer.layer for layer in layers):
+            return VerdictInput({}, missing=NO_SPLINES)
+        values = {f"layer {number}": pick(layer.layer) for number, layer in enumerate(layers)}
+        return VerdictInput(values, low_is_bad=low_is_bad)
 
     no_gradient = None if gradient else "measured with stats=full"
     return {
@@ -179,12 +183,12 @@ def verdict_inputs(stats: NetworkStats) -> dict[str, VerdictInput]:
         ),
         "gradient_vanishes": VerdictInput(gradient, low_is_bad=True, missing=no_gradient),
         "gradient_explodes": VerdictInput(gradient, missing=no_gradient),
-        "off_grid": VerdictInput(by_layer(lambda layer: layer["off_grid"])),
-        "spline_inert": VerdictInput(by_layer(lambda layer: layer["spline_share"]), low_is_bad=True),
-        "linear": VerdictInput(by_layer(lambda layer: layer["nonlinearity"]["max"]), low_is_bad=True),
-        "rough": VerdictInput(by_layer(lambda layer: layer["roughness"]["mean"])),
+        "off_grid": of_splines(lambda layer: layer["off_grid"]),
+        "spline_inert": of_splines(lambda layer: layer["spline_share"], low_is_bad=True),
+        "linear": of_splines(lambda layer: layer["nonlinearity"]["max"], low_is_bad=True),
+        "rough": of_splines(lambda layer: layer["roughness"]["mean"]),
         "nodes_degenerate": _node_distance(layers[:-1]),
-        "dead_edges": VerdictInput(by_layer(lambda layer: layer["flat_edges"])),
+        "dead_edges": of_splines(lambda layer: layer["flat_edges"]),
         "off_law": VerdictInput(_chances(layers), low_is_bad=True, missing="no law with randomness"),
     }
 

@@ -21,7 +21,8 @@ def shape_of(settings: Settings) -> tuple[Any, ...] | None:
     init = settings.init
     free = {"seed": 0, "init": None, "inputs": None, "strict": False, "overwrite": False, "verdicts": None}
     common = dataclasses.replace(settings, **free)  # pyright: ignore[reportArgumentType]
-    return common, init.has_bias, init.standardises, init.has_mask, settings.inputs.count()
+    kind = (init.has_bias, init.standardises, init.has_mask) if settings.model.is_kan else settings.network_size
+    return common, kind, settings.inputs.count()
 
 
 def kept_samples(settings: Settings) -> int:
@@ -31,8 +32,9 @@ def kept_samples(settings: Settings) -> int:
 
 def max_batch_size(settings: Settings) -> int:
     """The most jobs of this shape that fit the memory limit of one group of members."""
-    kept = memory.kept_bytes(settings.width, kept_samples(settings), ITEM_BYTES[settings.dtype])
-    group = memory.group_size(settings.width, settings.grid.size + settings.k, settings.inputs.count())
+    network = settings.network_size
+    kept = memory.kept_bytes(network.width, kept_samples(settings), ITEM_BYTES[settings.dtype])
+    group = memory.group_size(network.width, network.n_basis, settings.inputs.count())
     return max(1, min(MAX_BATCH, group, memory.GROUP_BYTES // max(1, kept)))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import itertools
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,6 +34,7 @@ JOB_SECONDS, EDGE_SECONDS, FIGURE_SECONDS, TERM_SECONDS = 7e-3, 4e-5, 0.5, 2e-8
 BY_NUMBA = TrainingCost(4e-10, 7e-9, 5e-4, equation=6)
 BY_TORCH = TrainingCost(5e-9, 0.0, 5e-4, equation=8)
 BY_AUTOGRAD = TrainingCost(3e-8, 0.0, 5e-4, equation=2)  # of adapted knots and standardised bases
+OF_MLP = TrainingCost(1.5e-10, 2e-9, 5e-4, equation=8)  # of two terms a weight
 COMPILED_BASES = ("silu", "identity", "zero")
 # Measured, in bytes on disk. An edge takes space in stats.json and edges.csv.
 JOB_BYTES, EDGE_BYTES, FIGURE_BYTES = 25_000, 900, 60_000
@@ -57,7 +57,7 @@ def disk_bytes(runs: Sequence[Settings]) -> int:
 
 def _seconds(settings: Settings) -> float:
     edges, members = _count_edges(settings), settings.n_seeds
-    terms = settings.inputs.count() * edges * (settings.k + 2)
+    terms = settings.inputs.count() * edges * (settings.network_size.k + 2)
     report = 0 if settings.stats.level == "none" else edges * EDGE_SECONDS
     figures = FIGURE_SECONDS * len(settings.figures.names)
     return JOB_SECONDS + report * members**0.5 + TERM_SECONDS * terms * members + figures + _training_seconds(settings)
@@ -69,13 +69,16 @@ def _training_seconds(settings: Settings) -> float:
     train, cost = settings.training, _training_cost(settings)
     n_samples = min(settings.task.n_train, train.batch or settings.task.n_train)
     factor = cost.equation if settings.task.is_equation else 1
-    terms, bases = _count_edges(settings) * (settings.k + 2), sum(settings.width[:-1])
+    network = settings.network_size
+    terms, bases = network.n_edges * (network.k + 2), sum(network.width[:-1])
     step = cost.step + factor * n_samples * (terms * cost.term + bases * cost.bases)
     return (train.steps or 0) * step * settings.n_seeds
 
 
 def _training_cost(settings: Settings) -> TrainingCost:
     """By which means a training is computed, about as `training.kernels` decides it, which needs torch."""
+    if not settings.model.is_kan:
+        return OF_MLP
     if settings.grid.adapts or settings.train.adapt_every or settings.train.lamb or settings.init.standardises:
         return BY_AUTOGRAD
     return (
@@ -92,13 +95,14 @@ def _has_numba() -> bool:
 
 def _bytes(settings: Settings) -> int:
     item, edges = ITEM_BYTES[settings.dtype], _count_edges(settings)
-    parameters = settings.n_seeds * item * edges * (settings.grid.size + settings.k + 2)
-    activations = memory.kept_bytes(settings.width, kept_samples(settings), item) // 2
+    network = settings.network_size
+    parameters = settings.n_seeds * item * edges * (network.n_basis + 2)
+    activations = memory.kept_bytes(network.width, kept_samples(settings), item) // 2
     return JOB_BYTES + EDGE_BYTES * edges + parameters + activations + FIGURE_BYTES * len(settings.figures.names)
 
 
 def _count_edges(settings: Settings) -> int:
-    return sum(n_in * n_out for n_in, n_out in itertools.pairwise(settings.width))
+    return settings.network_size.n_edges
 
 
 def format_plan(expansion: Expansion) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_FAULTS = 10  # reported of one sweep
 HydraComposition = Callable[[list[str], int], tuple[dict[str, Any], bool]]
+INIT_OF_MLP = "init does not matter to an MLP: of those that differ by it alone, the first is run"
 JOB_NUMBER = re.compile(r"\$\\?\{hydra(\\?:|\.)job\.(num|id)\\?\}")  # Hydra escapes the values of a sweep
 PLAIN_SEED = re.compile(r"seed=(0|[1-9]\d*)")
 
@@ -43,8 +44,11 @@ class ComposedJob:
     settings: Settings
 
     def fingerprint(self) -> str:
-        """Key under which two jobs count as duplicates."""
-        return json.dumps(config_of(self.settings), sort_keys=True)
+        """Key under which two jobs count as duplicates: those of an MLP where they differ by init alone."""
+        config = config_of(self.settings)
+        if not self.settings.model.is_kan:
+            del config["init"]
+        return json.dumps(config, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def expand(product: Product, presets: Presets, compose: HydraComposition) -> Exp
     words, notices = drop_foreign_knobs(product.words, composer.knobs, product.by_experiment & all_knobs())
     unique: dict[str, ComposedJob] = {}
     for fingerprint, job in _compose_all(list(map(list, dict.fromkeys(map(tuple, words)))), composer):
-        unique.setdefault(fingerprint, job)
+        if unique.setdefault(fingerprint, job).settings.init != job.settings.init and INIT_OF_MLP not in notices:
+            notices.append(INIT_OF_MLP)
     return Expansion(product.swept, list(unique.values()), len(product.words) - len(unique), notices)
 
 
