@@ -79,7 +79,12 @@ def fit_(
 
 
 def check_state(
-    model: KAN, data: Regression | Differential, train: Train, seeds: Sequence[int], eps: float, state: TrainingState
+    model: LayeredNetwork,
+    data: Regression | Differential,
+    train: Train,
+    seeds: Sequence[int],
+    eps: float,
+    state: TrainingState,
 ) -> None:
     """Check that `fit_` with these arguments can go on from a state.
 

@@ -99,8 +99,9 @@ def check_model(engine: Engine, state: TrainingState) -> None:
         raise ValueError(f"a state of optimizer {plain.optimizer.get('name')}, not {train.optimizer}")
     for number, layer in enumerate(engine.ensemble.layers):
         for name, tensor in layer.named_parameters(recurse=False):
-            is_coef = name == "coef" and isinstance(layer, KANLayer)
-            last = (plain.grid or 0) + layer.k if is_coef else tensor.shape[-1]
+            last = tensor.shape[-1]
+            if isinstance(layer, KANLayer) and name == "coef":
+                last = (plain.grid or 0) + layer.k
             _check(tensors, f"layers.{number}.{name}", [(*tensor.shape[:-1], last)], tensor.dtype)
         if not isinstance(layer, KANLayer):
             continue
