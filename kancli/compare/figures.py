@@ -165,7 +165,7 @@ def figure_options(run: RecordedRun, typed: Sequence[str], presets: Presets) -> 
 def _read_figure_data(
     runs: Sequence[NamedRun], typed: Sequence[str], presets: Presets, *, skip_errors: bool
 ) -> list[tuple[str, FigureData]]:
-    """Read the figure data of the first `MAX_SHOWN` runs, by name."""
+    """Read the figure data of the first `MAX_SHOWN` runs of KANs, by name."""
     if len(runs) > MAX_SHOWN:
         log.warning("compare: shows the first %d of %d runs", MAX_SHOWN, len(runs))
 
@@ -173,7 +173,8 @@ def _read_figure_data(
         name, run = named
         return name, read_figure_data(run, settings_of_run(run, typed, presets))
 
-    return _apply(with_data, runs[:MAX_SHOWN], skip_errors=skip_errors)
+    read = _apply(with_data, runs[:MAX_SHOWN], skip_errors=skip_errors)
+    return [(name, data) for name, data in read if data.is_kan]  # an MLP has no functions on its edges
 
 
 def _apply(function: Callable[[T], U], items: Iterable[T], *, skip_errors: bool) -> list[U]:

@@ -35,18 +35,19 @@ DASHES = ("-", DASHED, (0, (1, 1.5)))  # of the lines of the profile, where the 
 
 @dataclass(frozen=True)
 class RankingData:
-    """What the figure shows. Shapes: k schemes, t tasks, f factors."""
+    """What the figure shows. Shapes: k schemes, r of them and the reference but the baseline, t tasks, f factors."""
 
     metric: str  # in words
     schemes: Sequence[str]  # the baseline first
     tasks: Sequence[str]
-    ratios: Array  # [3, t + 1, k - 1]  geometric mean ratio to the baseline, low and high; the last row is over tasks
+    ratios: Array  # [3, t + 1, r]  geometric mean ratio to the baseline, low and high; the last row is over tasks
     rope: float
     ranks: Array  # [k]  mean over tasks; NaN without tasks
     critical_difference: float | None  # of two mean ranks
     groups: Sequence[Sequence[int]]  # schemes whose mean ranks do not differ
     factors: Array  # [f]
     profile: Array  # [k, f]  shares of runs within each factor of the best
+    reference: str | None = None  # a network that is no scheme: it has ratios only
 
 
 def plot(data: RankingData, options: FigureOptions) -> Figure:
@@ -54,7 +55,7 @@ def plot(data: RankingData, options: FigureOptions) -> Figure:
     palette = PALETTES[options.style]
     names = [*(_shorten(task) for task in data.tasks), "over tasks"]
     margin = LEFT + max(text_width(name, 8) for name in names) + 0.1
-    rows_height = min(MAX_HEIGHT, len(names) * (0.14 + 0.07 * max(1, len(data.schemes) - 2)))
+    rows_height = min(MAX_HEIGHT, len(names) * (0.14 + 0.07 * max(1, data.ratios.shape[2] - 1)))
     ranks_height = diagram_height(len(data.schemes)) if np.isfinite(data.ranks).all() else 0.0
     height = max(rows_height, ranks_height + GAP * bool(ranks_height) + PROFILE_HEIGHT)
     size = margin + 2 * WIDTH + GAP + RIGHT, height + TOP + BOTTOM
@@ -87,19 +88,25 @@ def _style(number: int, palette: Palette) -> dict[str, Any]:
     return {"color": colour, "marker": "" if number == 0 else MARKERS[(number - 1) % len(MARKERS)]}
 
 
+def _reference_style(palette: Palette) -> dict[str, Any]:
+    """A hollow marker and dashed lines in the colour of text."""
+    return {"color": palette.ink, "marker": "o", "markerfacecolor": palette.paper, "linestyle": DASHED}
+
+
 def _draw_ratios(axes: Axes, data: RankingData, names: Sequence[str], palette: Palette) -> None:
-    n_others, rows = len(data.schemes) - 1, np.arange(len(names))
+    n_others, rows = data.ratios.shape[2], np.arange(len(names))
     ratio, low, high = data.ratios
     axes.axvspan(1 / data.rope, data.rope, color=palette.shade, linewidth=0, zorder=0)
     axes.axvline(1, color=palette.quiet, linewidth=0.8, zorder=1)
     axes.axhline(len(names) - 1.5, color=palette.ghost, linewidth=0.8)
     for number in range(n_others):
         y = rows + 0.7 * ((number + 0.5) / n_others - 0.5)
-        style = _style(number + 1, palette)
+        is_reference = number == len(data.schemes) - 1
+        style = _reference_style(palette) if is_reference else _style(number + 1, palette)
         has_interval = np.isfinite(low[:, number])
         axes.hlines(y[has_interval], low[has_interval, number], high[has_interval, number],
-                    color=style["color"], linewidth=1.2)  # fmt: skip
-        axes.plot(ratio[:, number], y, linestyle="", markersize=4, **style)
+                    color=style["color"], linewidth=1.2, linestyle=style.get("linestyle", "-"))  # fmt: skip
+        axes.plot(ratio[:, number], y, **{**style, "linestyle": "", "markersize": 4})
     axes.set_xscale("log")
     _widen(axes, data)
     set_log_ticks(axes.xaxis)
@@ -124,6 +131,9 @@ def _draw_profile(axes: Axes, data: RankingData, palette: Palette) -> None:
         dashes = DASHES[max(0, number - 1) // len(palette.lines) % len(DASHES)]
         line = {**_style(number, palette), "linestyle": dashes, "linewidth": 1.4, "markersize": 4, "markevery": MARKED}
         axes.plot(data.factors, data.profile[number], label=name, drawstyle="steps-post", **line)
+    if data.reference is not None:  # a line of the legend
+        style = {**_reference_style(palette), "linewidth": 1.2, "markersize": 4}
+        axes.plot([], [], label=f"{data.reference}, for reference", **style)
     axes.set_xscale("log")
     set_log_ticks(axes.xaxis)
     axes.set_ylim(0, 1.03)

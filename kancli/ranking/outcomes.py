@@ -13,7 +13,8 @@ from kancli.inits import SCHEMES
 from kancli.ranking.options import METRICS
 from kancli.ranking.runs import COMPLETE, FAILED, Run, read_runs
 
-INIT, TASK, SEED = "init", "task", "seed"
+INIT, MODEL, TASK, SEED = "init", "model", "task", "seed"
+MLP = "mlp"  # in place of the scheme of an MLP, which is no initialisation but a reference
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def read_outcomes(folders: Sequence[Path]) -> Outcomes:
         for member, found in enumerate(_members(run)):
             pair = (f"{SEED}={run.number(SEED, 0) + member}", *others)
             if (scheme, task, pair) in networks:
-                raise ConfigError([f"rank: two runs of init={scheme} task={task} {' '.join(pair)}; name sweeps that"
+                of = f"model={MLP}" if scheme == MLP else f"init={scheme}"
+                raise ConfigError([f"rank: two runs of {of} task={task} {' '.join(pair)}; name sweeps that"
                                    " differ in a swept key"])  # fmt: skip
             networks[scheme, task, pair] = Outcome(scheme, task, pair, **found, **described)
     if not any(outcome.values for outcome in networks.values()):
@@ -95,8 +97,8 @@ def _name(run: Run, key: str) -> str:
 
 
 def _schemes(runs: Sequence[Run]) -> list[str]:
-    """The scheme of each run, with those of its knobs that not all runs of the scheme share."""
-    names = [_name(run, INIT) for run in runs]
+    """The scheme of each run, with those of its knobs that not all runs of the scheme share; of an MLP `MLP`."""
+    names = [MLP if _is_mlp(run) else _name(run, INIT) for run in runs]
     knobs = {key for run in runs for key in run.overrides if _is_knob(key, run)}
     values: dict[tuple[str, str], set[str | None]] = {}
     for name, run in zip(names, runs, strict=True):
@@ -104,9 +106,15 @@ def _schemes(runs: Sequence[Run]) -> list[str]:
             values.setdefault((name, knob), set()).add(run.overrides.get(knob))
     return [
         " ".join([name, *(f"{knob}={run.overrides[knob]}" for knob in run.overrides
-                          if knob in knobs and len(values[name, knob]) > 1)])
+                          if name != MLP and knob in knobs and len(values[name, knob]) > 1)])
         for name, run in zip(names, runs, strict=True)
     ]  # fmt: skip
+
+
+def _is_mlp(run: Run) -> bool:
+    """Whether a run is of an MLP; of one without a record, what its words say."""
+    chosen = run.section(MODEL).get("kind") or run.overrides.get(f"{MODEL}.kind") or run.overrides.get(MODEL)
+    return chosen == MLP
 
 
 def _is_knob(key: str, run: Run) -> bool:
@@ -137,7 +145,7 @@ def _pairing_keys(runs: Sequence[Run]) -> list[str]:
     return [
         key
         for key in names
-        if key not in (INIT, TASK, SEED, "n_seeds", "experiment")
+        if key not in (INIT, MODEL, f"{MODEL}.kind", TASK, SEED, "n_seeds", "experiment")
         and key not in knobs
         and not key.startswith("hydra")
         and len({run.overrides.get(key) for run in runs}) > 1

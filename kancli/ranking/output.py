@@ -98,10 +98,12 @@ def _cells(row: SchemeRanking, ranking: Ranking, *, has_lost: bool) -> list[str]
     rank = number(row.mean_rank)
     if row.init == ranking.baseline:
         return [row.init, "1", "", "", "", "", str(row.first), rank, "", *lost, ""]
-    counts = [_share(row.per_run), _share(row.per_task)]
+    tasks, first = ("", "") if row.is_reference else (_share(row.per_task), str(row.first))
     ratios = [number(row.overall.ratio), interval(row.overall), number(row.interquartile.ratio)]
-    answer = ANSWERS[row.overall.difference]
-    return [row.init, *ratios, *counts, str(row.first), rank, number(row.p_holm), *lost, answer]
+    answer, p = ANSWERS[row.overall.difference], number(row.p_holm)
+    if row.is_reference:
+        rank, p, answer = "", "", f"reference: {answer}"
+    return [row.init, *ratios, _share(row.per_run), tasks, first, rank, p, *lost, answer]
 
 
 def _scheme_table(ranking: Ranking) -> Table:

@@ -12,9 +12,10 @@ from kancli.ranking import bootstrap
 from kancli.ranking.blocks import Block, make_blocks
 from kancli.ranking.bootstrap import Estimate
 from kancli.ranking.options import HELD_OUT_FIRST, METRICS, RankOptions
-from kancli.ranking.outcomes import Outcomes
+from kancli.ranking.outcomes import MLP, Outcome, Outcomes
 from kancli.ranking.over_tasks import exp, rank_over_tasks
 from kancli.ranking.published import find_medians
+from kancli.ranking.reference import clause, networks_beside, with_reference, without_reference
 from kancli.ranking.result import MetricRanking, Ranking, TaskRanking, TaskRatio
 from kancli.ranking.search import find_search, with_searched_row
 from kancli.ranking.words import make_remarks, make_sentence, search_remarks
@@ -31,6 +32,7 @@ def rank(outcomes: Outcomes, options: RankOptions) -> Ranking:
     Raises:
         ConfigError: there is one scheme only, no run of the baseline, or no value of the metric.
     """
+    outcomes, mlps = without_reference(outcomes)
     measured = list(dict.fromkeys(network.scheme for network in outcomes.networks))
     init = options.search or outcomes.study.get("search")
     is_published = outcomes.study.get("published", False) if options.published is None else options.published
@@ -44,24 +46,52 @@ def rank(outcomes: Outcomes, options: RankOptions) -> Ranking:
         if blocks:
             metrics[metric] = _rank_metric(blocks, schemes, outcomes.singular, options.rope)
     shown = _shown_metric(metrics, options)
+    sentence = make_sentence(metrics[shown], shown, schemes[0], options.rope)
+    remarks = make_remarks(metrics[shown], outcomes) + search_remarks(init, search, chosen.get(shown))
+    if mlps:
+        networks = networks_beside(outcomes, mlps, schemes[0])
+        metrics = {
+            metric: _with_reference(ranking, networks, schemes[0], metric, outcomes.singular, options.rope)
+            for metric, ranking in metrics.items()
+        }
     return Ranking(
         schema=SCHEMA,
         baseline=schemes[0],
         metric=shown,
         rope=options.rope,
-        networks=len(outcomes.networks),
-        lost=sum(network.is_lost for network in outcomes.networks),
+        networks=len(outcomes.networks) + len(mlps),
+        lost=sum(network.is_lost for network in (*outcomes.networks, *mlps)),
         incomplete=outcomes.n_incomplete,
         singular=sorted(outcomes.singular),
-        sentence=make_sentence(metrics[shown], shown, schemes[0], options.rope),
-        remarks=make_remarks(metrics[shown], outcomes) + search_remarks(init, search, chosen.get(shown)),
+        sentence=sentence + clause(metrics[shown], schemes[0]),
+        remarks=remarks,
         metrics=metrics,
         medians=find_medians(outcomes) if is_published else None,
     )
 
 
+def _with_reference(
+    ranking: MetricRanking,
+    networks: Sequence[Outcome],
+    baseline: str,
+    metric: str,
+    singular: frozenset[str],
+    rope: float,
+) -> MetricRanking:
+    """A ranking with the MLP's row.
+
+    Args:
+        networks: of the baseline and the MLP.
+    """
+    tasks, schemes = {task.task for task in ranking.tasks}, [baseline, MLP]
+    blocks = [block for block in make_blocks(networks, schemes, metric) if block.task in tasks]
+    return with_reference(ranking, _rank_metric(blocks, schemes, singular, rope)) if blocks else ranking
+
+
 def _baseline_first(schemes: Sequence[str], options: RankOptions) -> list[str]:
     """The schemes with the baseline first."""
+    if not schemes:
+        raise ConfigError(["rank: all runs are of MLPs, which are for reference; sweep over init with model=kan,mlp"])
     if len(schemes) < 2:
         raise ConfigError([f"rank: all runs have init={schemes[0]}; name sweeps over two schemes or more"])
     baseline = options.baseline or (DEFAULT_BASELINE if DEFAULT_BASELINE in schemes else schemes[0])

@@ -42,7 +42,7 @@ class TaskRanking:
     singular: bool
     first: str | None  # the scheme of the lowest geometric mean
     lost_of_baseline: int
-    schemes: Sequence[TaskRatio]  # all but the baseline
+    schemes: Sequence[TaskRatio]  # all but the baseline; the reference last
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class SchemeRanking:
     mean_rank: float | None
     lost: int
     profile: Sequence[float]  # shares of pairs within `MetricRanking.factors` of the best scheme
+    is_reference: bool = False  # an MLP, which is in no rank, test or profile
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class MetricRanking:
     tasks_needed: int  # for a corrected p of at most 5 %
     friedman: Friedman | None
     factors: Sequence[float]
-    schemes: Sequence[SchemeRanking]  # by their overall ratio, the lowest first
+    schemes: Sequence[SchemeRanking]  # by their overall ratio, the lowest first; then the reference
     pairs: Sequence[tuple[str, str, Ratio]]  # of two schemes other than the baseline: the first one's to the second's
     tasks: Sequence[TaskRanking]
 

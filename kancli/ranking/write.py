@@ -49,22 +49,26 @@ def figure_data(ranking: Ranking) -> RankingData:
 
     content = ranking.metrics[ranking.metric]
     rows = {row.init: row for row in content.schemes}
-    schemes = [ranking.baseline, *(row.init for row in content.schemes if row.init != ranking.baseline)]
+    inits = [row.init for row in content.schemes if row.init != ranking.baseline and not row.is_reference]
+    references = [row.init for row in content.schemes if row.is_reference]
+    schemes = [ranking.baseline, *inits, *references]
     ratios = [[_ratios(row) for row in sorted(task.schemes, key=lambda row: schemes.index(row.init))]
               for task in content.tasks]  # fmt: skip
     ratios.append([_ratios(rows[scheme].overall) for scheme in schemes[1:]])
     friedman = content.friedman
+    ranked = schemes[: 1 + len(inits)]
     return RankingData(
         metric=METRICS[ranking.metric],
-        schemes=schemes,
+        schemes=ranked,
+        reference=references[0] if references else None,
         tasks=[f"{task.task} (pole)" if task.singular else task.task for task in content.tasks],
         ratios=np.moveaxis(np.array(ratios, dtype=float), 2, 0),
         rope=ranking.rope,
-        ranks=np.array([_number(rows[scheme].mean_rank) for scheme in schemes]),
+        ranks=np.array([_number(rows[scheme].mean_rank) for scheme in ranked]),
         critical_difference=friedman and friedman.critical_difference,
         groups=[[schemes.index(name) for name in group] for group in friedman.groups] if friedman else [],
         factors=np.array(content.factors),
-        profile=np.array([rows[scheme].profile or [math.nan] * len(content.factors) for scheme in schemes]),
+        profile=np.array([rows[scheme].profile or [math.nan] * len(content.factors) for scheme in ranked]),
     )
 
 

@@ -18,6 +18,7 @@ from kancli.errors import ConfigError
 from kancli.figures.data import MAX_MEMBERS, FigureData, Fit, TrainingData
 from kancli.inits.plugins import TARGET, CodePolicy, code_policy
 from kancli.kan.basis_statistics import BasisStatistics
+from kancli.kan.mlp import MLP
 from kancli.kan.network import KAN
 from kancli.runs.build import laws_of, layer_options
 from kancli.runs.folder import CURVES, FIT, PARAMETERS
@@ -81,12 +82,15 @@ def read_figure_data(run: RecordedRun, settings: Settings) -> FigureData:
     folder = run.folder
     parameters = run.tensors("params.safetensors")
     activations = run.tensors("activations.safetensors") if run.has("activations.safetensors") else {}
-    if not run.has("figures.safetensors") and not activations:
+    is_kan = not _is_of_mlp(parameters)
+    if is_kan and not run.has("figures.safetensors") and not activations:
         raise ConfigError([f"{folder}: neither figures.safetensors nor activations.safetensors: nothing to draw"])
     try:
         model = _model(settings, parameters, MAX_MEMBERS)
         _check_shapes(model, activations)
-        if run.has("figures.safetensors"):
+        if isinstance(model, MLP):
+            ranges = []
+        elif run.has("figures.safetensors"):
             ranges = _read_ranges(model, run.tensors("figures.safetensors"))
         else:
             model = model.member(None if model.n_members is None else 0)
@@ -111,7 +115,7 @@ def _read_training(run: RecordedRun, settings: Settings, start: FigureData) -> T
     try:
         model = _model(settings, run.tensors(PARAMETERS), MAX_MEMBERS)
         marked = {name[len(MARKED) :]: tensor for name, tensor in tensors.items() if name.startswith(MARKED)}
-        ranges = _read_ranges(model, tensors)
+        ranges = _read_ranges(model, tensors) if isinstance(model, KAN) else []
         trained = dataclasses.replace(start, model=model, ranges=ranges, activations=marked, laws=())
         x, target, prediction = (tensors[name].numpy() for name in ("x", "target", "prediction"))
         samples = None
@@ -124,14 +128,17 @@ def _read_training(run: RecordedRun, settings: Settings, start: FigureData) -> T
 
 
 def load_model(run: RecordedRun) -> tuple[KAN, Settings]:
-    """The model of a run with all of its members, as params.safetensors holds it, and the run's settings.
+    """The KAN of a run with all of its members, as params.safetensors holds it, and the run's settings.
 
     Raises:
         ConfigError: a file is missing or damaged, or holds another network.
     """
+    parameters = run.tensors("params.safetensors")
+    if _is_of_mlp(parameters):
+        raise ConfigError([f"{run.folder}: a run of an MLP; name one of a KAN"])
     settings = settings_of_run(run, (), Presets([builtin_folder()]))
     try:
-        model = _model(settings, run.tensors("params.safetensors"), settings.n_seeds)
+        model = _kan(settings, parameters, settings.n_seeds)
         if not _knows_scheme(run.record.config) and run.has("figures.safetensors"):
             data = run.tensors("figures.safetensors")
             for number, layer in enumerate(model.layers):
@@ -145,8 +152,26 @@ def _not_of_config(run: RecordedRun, error: Exception) -> ConfigError:
     return ConfigError([f"{run.folder}: its tensors are not those of its config: {' '.join(str(error).split())}"])
 
 
-def _model(settings: Settings, parameters: Mapping[str, Tensor], max_members: int) -> KAN:
+def _model(settings: Settings, parameters: Mapping[str, Tensor], max_members: int) -> KAN | MLP:
     """The model, or an ensemble's first members."""
+    return _mlp(parameters, max_members) if _is_of_mlp(parameters) else _kan(settings, parameters, max_members)
+
+
+def _is_of_mlp(parameters: Mapping[str, Tensor]) -> bool:
+    return "layers.0.weight" in parameters
+
+
+def _mlp(parameters: Mapping[str, Tensor], max_members: int) -> MLP:
+    """An MLP of the width that its weights have."""
+    weights = [parameters[f"layers.{number}.weight"] for number in range(len(parameters) // 2)]
+    members = None if weights[0].dim() == 2 else min(len(weights[0]), max_members)
+    width = weights[0].shape[-1], *(weight.shape[-2] for weight in weights)
+    model = MLP(width, n_members=members, dtype=weights[0].dtype)
+    model.load_state_dict({name: tensor[: members or len(tensor)] for name, tensor in parameters.items()})
+    return model
+
+
+def _kan(settings: Settings, parameters: Mapping[str, Tensor], max_members: int) -> KAN:
     shape = parameters["layers.0.coef"].shape
     members = None if len(shape) == 3 else min(shape[0], max_members)
     tensors = {name: tensor if members is None else tensor[:members] for name, tensor in parameters.items()}
@@ -167,7 +192,7 @@ def _model(settings: Settings, parameters: Mapping[str, Tensor], max_members: in
     return model
 
 
-def _check_shapes(model: KAN, activations: Mapping[str, Tensor]) -> None:
+def _check_shapes(model: KAN | MLP, activations: Mapping[str, Tensor]) -> None:
     """Check that activations, where the run kept any, have the model's shapes.
 
     Raises:
@@ -176,12 +201,11 @@ def _check_shapes(model: KAN, activations: Mapping[str, Tensor]) -> None:
     if not activations:
         return
     n = len(activations["inputs"])
-    shapes = {"inputs": (n, model.width[0]), "output": (n, model.width[-1])}
+    shapes: dict[str, tuple[int, ...]] = {"inputs": (n, model.width[0]), "output": (n, model.width[-1])}
     for number, layer in enumerate(model.layers):
-        shapes |= {
-            f"layers.{number}.preacts": (n, layer.n_in),
-            f"layers.{number}.postacts": (n, layer.n_in, layer.n_out),
-        }
+        shapes[f"layers.{number}.preacts"] = n, layer.n_in
+        if isinstance(model, KAN):
+            shapes[f"layers.{number}.postacts"] = n, layer.n_in, layer.n_out
     for name, shape in shapes.items():
         if tuple(activations[name].shape) != shape:
             raise ValueError(f"{name} has another shape")
