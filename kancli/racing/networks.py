@@ -110,7 +110,7 @@ class Trainer:
         )
         if result.ended == "interrupted":
             return None
-        like = model.layers[0].coef
+        like = model.like
         validation, test = (
             sample_errors(model, cast_samples(samples, like)).cpu().numpy()
             for samples in (self.data.validation, self.data.test)

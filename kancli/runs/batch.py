@@ -45,11 +45,11 @@ def compute_together(runs: Sequence[Settings]) -> Iterator[Result]:
             yield result if trained is None else _with_training(result, *trained, number)
 
 
-def start_together(runs: Sequence[Settings]) -> KAN:
+def start_together(runs: Sequence[Settings]) -> KAN | MLP:
     """The ensemble of runs of one shape before training: drawn, and on adapted grids where the settings adapt them."""
     with deterministic(runs[0].deterministic):
         model, _ = _build_together(runs)
-        if (grid := runs[0].grid).adapts:
+        if isinstance(model, KAN) and (grid := runs[0].grid).adapts:
             chunk = memory.chunk_size(runs[0].width, grid.size + runs[0].k)
             adapt_grid_(model, _sample_together(runs), eps=grid.eps, rule=grid.adapt, chunk=chunk)
         return model
