@@ -36,16 +36,16 @@ def answer_of_final(
         (first, first_shares), (second, second_shares) = by_name[winner], by_name[other]
         return compare(first, second, (first_shares, second_shares), level=level, rope=rope)
 
-    to_runner_up = ratio_to(runner_up)
-    to_default = None if default == winner else ratio_to(default)
+    ratios = {name: ratio_to(name) for name in by_name if name != winner}
     return Answer(
         winner=winner,
         runner_up=runner_up,
         default=default,
-        to_runner_up=to_runner_up,
-        to_default=to_default,
+        ratios=ratios,
         test=final.entries[0].test,
-        sentence="; ".join([_beside(winner, runner_up, to_runner_up, rope), _cost(default, runner_up, to_default)]),
+        sentence="; ".join(
+            [_beside(winner, runner_up, ratios[runner_up], rope), _cost(default, runner_up, ratios.get(default))]
+        ),
         remarks=_remarks(record, looks),
         command=_command(record, winner),
     )
@@ -59,7 +59,7 @@ def answer_of_rounds(record: RaceRecord, default: str) -> Answer:
         f"undecided: race.minutes={number(record.options.minutes)} is over before the final; after {last.steps} of"
         f" {record.steps} steps {winner} leads, then {runner_up}"
     )
-    return Answer(winner, runner_up, default, None, None, None, sentence, [], _command(record, winner))
+    return Answer(winner, runner_up, default, {}, None, sentence, [], _command(record, winner))
 
 
 def _command(record: RaceRecord, name: str) -> str:

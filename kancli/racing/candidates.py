@@ -48,8 +48,8 @@ class Entrants:
     """What takes part in a race.
 
     Args:
-        default: number of the candidate with init=default; it is the last one and cannot win where it was not named.
-        has_won_place: whether the default takes part like the others.
+        default: number of the candidate with init=default. It is measured in the final in any case.
+        default_enters: whether it may win; where it was not named it may not.
     """
 
     candidates: Sequence[Candidate]
@@ -143,13 +143,10 @@ def _law_of(job: ComposedJob) -> tuple[Any, ...]:
 
 
 def _name(words: Sequence[str], swept: dict[str, list[str]]) -> str:
-    """The values of the keys that have several; a scheme by its name alone."""
-    parts = []
-    for word in words:
-        key, _, value = word.partition("=")
-        if len(swept.get(key, ())) > 1 or key == "init":
-            parts.append(value if key == "init" else word)
-    return " ".join(parts)
+    """The scheme, by its name alone, and the values of the other keys that have several."""
+    schemes = [word.removeprefix("init=") for word in words if word.startswith("init=")]
+    others = [word for word in words if len(swept.get(word.partition("=")[0], ())) > 1 and not word.startswith("init=")]
+    return " ".join([*schemes, *others])
 
 
 def _bare(settings: Settings) -> Settings:

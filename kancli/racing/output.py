@@ -50,29 +50,36 @@ def format_race(record: RaceRecord) -> list[Table | str]:
     return [_table(record), CAPTION, "", *answer.remarks, answer.sentence, *run]
 
 
-def _table(record: RaceRecord) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("candidate", no_wrap=True)
-    for title in ("round", "steps", "seeds", "validation loss", "test loss", "ratio", "interval"):
-        table.add_column(title, justify="right", no_wrap=True)
+def table_lines(record: RaceRecord) -> list[list[str]]:
+    """The cells of the table of candidates, the header first; those that came further come first."""
+    lines = [["candidate", "round", "steps", "seeds", "validation loss", "test loss", "ratio", "interval"]]
     shown: set[str] = set()
     for name, result in reversed(_rounds(record)):
         for entry in result.entries:
             if entry.candidate not in shown:
                 shown.add(entry.candidate)
-                table.add_row(*_cells(record, name, result, entry))
+                lines.append(_cells(record, name, result, entry))
+    return lines
+
+
+def _table(record: RaceRecord) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    header, *lines = table_lines(record)
+    for title in header:
+        table.add_column(title, justify="left" if title == "candidate" else "right", no_wrap=True)
+    for line in lines:
+        table.add_row(*line)
     return table
 
 
 def _cells(record: RaceRecord, name: str, result: RoundResult, entry: Entry) -> list[str]:
-    answer = record.answer
-    assert answer is not None
+    ratios = record.answer.ratios if record.answer else {}
     lost = f" ({entry.lost} diverged)" if entry.lost else ""
     cells = [entry.candidate, name, str(result.steps), str(len(result.seeds)), number(entry.validation) + lost]
     if name != FINAL:
         return [*cells, "", "", ""]
-    ratio = answer.to_runner_up if entry.candidate == answer.runner_up else answer.to_default
-    if entry.candidate == answer.winner or ratio is None:
+    ratio = ratios.get(entry.candidate)
+    if ratio is None:
         return [*cells, number(entry.test), "1", ""]
     return [*cells, number(entry.test), number(ratio.ratio), interval(ratio)]
 

@@ -103,8 +103,9 @@ class Race:
         return chosen
 
     def _final(self, batches: list[Batch]) -> None:
-        finalists = self._finalists()
-        members = finalists if self.entrants.default in finalists else [*finalists, self.entrants.default]
+        members = self._finalists()
+        if self.entrants.default not in members:
+            members.append(self.entrants.default)  # and may win, if it entered: a slow start had it dropped
         done = len(self.record.final.seeds) if self.record.final else 0
         if not done:
             self._shrink(self._predict(members, self.looks[0]))
@@ -130,17 +131,17 @@ class Race:
         losses: dict[int, Array],
         errors: dict[int, Errors],
     ) -> None:
-        """Compare the finalists by all networks of the final so far, and record it."""
+        """Compare the networks of the final so far, and record it."""
         tests = {member: errors[member].test_loss for member in members}
         logs = {"validation": self._logs(members, losses, "validation"), "test": self._logs(members, tests, "test")}
-        finalists = range(schedule.FINALISTS)
-        ranks = selection.order(logs["validation"][: len(finalists)])
+        ranks = selection.order(logs["validation"])
+        ranks = sorted(ranks, key=lambda place: members[place] not in self.racing)  # stable: what cannot win comes last
         count = self.looks[look]
         first = self.seed + schedule.FIRST_SEEDS
         entries = [
             self._entry(members[place], logs["validation"][place], losses[members[place]],
                         kept=place == ranks[0], test=(logs["test"][place], tests[members[place]]))
-            for place in [*ranks, *range(len(finalists), len(members))]
+            for place in ranks
         ]  # fmt: skip
         result = RoundResult(self.record.final_steps, list(range(first, first + count)), entries)
         shares = {member: selection.shares_of_samples(errors[member].test) for member in members}
@@ -203,7 +204,7 @@ class Race:
 
     def _finalists(self) -> list[int]:
         if not self.record.rounds:
-            return self.racing
+            return list(self.racing)
         names = [entry.candidate for entry in self.record.rounds[-1].entries if entry.kept]
         return [number for number in self.racing if self._name(number) in names]
 

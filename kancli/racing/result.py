@@ -53,18 +53,27 @@ class Answer:
     """What a race found.
 
     Args:
-        to_runner_up, to_default: ratios of the winner's test loss to theirs; None without a final.
+        ratios: of the winner's test loss to those of the others in the final, by name; none without a final.
     """
 
     winner: str
     runner_up: str
     default: str
-    to_runner_up: Ratio | None
-    to_default: Ratio | None
+    ratios: Mapping[str, Ratio]
     test: float | None  # the winner's, geometric mean over the final's seeds
     sentence: str
     remarks: Sequence[str]
     command: str  # for a full run of the winner
+
+    @property
+    def to_runner_up(self) -> Ratio | None:
+        """The ratio to the runner-up; None without a final."""
+        return self.ratios.get(self.runner_up)
+
+    @property
+    def to_default(self) -> Ratio | None:
+        """The ratio to the default; None if that is the winner, or without a final."""
+        return self.ratios.get(self.default)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def fit_to_time(trainer: Trainer, entrants: Entrants, options: RaceOptions, step
         left_out, racing = slow, [number for number in racing if number not in slow]
         needed = _needed(rates, racing, entrants.default, options, steps)
     allowed = schedule.fitting_steps(steps, needed, available)
-    if allowed < max(LEAST_SHARE * steps, 2 ** len(schedule.plan_rounds(len(racing), steps))):
+    if allowed < max(LEAST_SHARE * steps, 1):
         minutes = math.ceil((needed / MARGIN + time.monotonic() - begin) / 6) / 10
         raise ConfigError(
             [f"race.minutes={options.minutes:g}: {len(racing)} candidates take about {minutes:g} minutes for {steps}"

@@ -30,10 +30,10 @@ def test_the_fastest_wins_by_its_factor(tmp_path, presets):
     assert answer.to_runner_up.difference == "lower"
     assert answer.command == "kan-run init=c4"
     assert "c4 wins: test loss" in answer.sentence
-    assert [entry.steps for entry in record.rounds] == [200, 400]
+    assert [entry.steps for entry in record.rounds] == [200, 600]
     assert record.final.seeds == [3, 4, 5, 6, 7]  # decided at the first look, on seeds of its own
     assert {entry.candidate for entry in record.final.entries} == {"c4", "c5", "default"}
-    assert record.member_steps == sum(steps for _, steps in trainer.trained) == 3 * (8 * 200 + 4 * 200) + 15 * 800
+    assert record.member_steps == sum(steps for _, steps in trainer.trained) == 3 * (8 * 200 + 4 * 400) + 15 * 800
 
 
 def test_a_scheme_with_a_slow_start_survives_if_it_leads_by_half_of_the_steps(tmp_path, presets):
@@ -45,6 +45,15 @@ def test_a_scheme_with_a_slow_start_survives_if_it_leads_by_half_of_the_steps(tm
     race = make_race(tmp_path / "2", CurveTrainer([too_slow, *others], noise=0.001), presets)
     (tmp_path / "2").mkdir()
     assert race.run().answer.winner == "c1"
+
+
+def test_the_default_may_win_though_a_slow_start_had_it_dropped(tmp_path, presets):
+    curves = [decay(rate) for rate in (1.2, 1.0, 0.9, 0.8)]
+    late = lambda steps: 1.0 if steps < 700 else 0.01  # noqa: E731
+    answer = make_race(tmp_path, CurveTrainer([*curves, late], noise=0.05), presets).run().answer
+    assert (answer.winner, answer.runner_up, answer.to_default) == ("default", "c0", None)
+    assert set(answer.ratios) == {"c0", "c1"}
+    assert_holds(answer.to_runner_up, 0.01 / math.exp(-1.2))
 
 
 def test_ties_stay_undecided_and_are_said_to_be(tmp_path, presets):
