@@ -1,28 +1,27 @@
 """Does a race find the scheme that a full sweep finds, and at what cost? Six tasks.
 
-    python -m tests.benchmarks.race [TASK ...]
+    python -m tests.benchmarks.race FOLDER [TASK ...]
 
-The sweep trains every scheme with ten seeds for the steps of the race's final. "beside": the race's winner over the
-sweep's by the sweep's own test losses, paired by seed, with a 95 % interval; where it holds 1 the two cannot be told
-apart. Costs are steps times networks, which do not depend on the machine, and seconds.
+FOLDER takes the sweeps and races; a sweep that is there is not repeated. The sweep trains every scheme with ten seeds
+for the steps of the race's final. "beside": the race's winner over the sweep's by the sweep's own test losses, paired
+by seed, with a 95 % interval; where it holds 1 the two cannot be told apart. Costs are steps times networks, which do
+not depend on the machine, and seconds.
 """
 
 from __future__ import annotations
 
 import csv
-import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
 from kancli.cli.dispatch import main
-from kancli.racing.record import read_race
+from kancli.racing.reader import read_race
 from kancli.racing.selection import compare
 
-TASKS = ("f1", "f2", "hello", "feynman_I.12.11", "runge", "cone")
+TASKS = ("f1", "f2", "feynman_I.12.11", "runge", "cone", "chirp")
 COMMON = ["width=in-5-out", "grid=5", "task.n=400", "train.steps=300", "train.lr=0.01"]
 SEEDS = 10
 
@@ -35,16 +34,24 @@ def sweep_losses(folder: Path) -> dict[str, np.ndarray]:
     return {name: np.log([by_seed[seed] for seed in sorted(by_seed)]) for name, by_seed in losses.items()}
 
 
+def sweep(task: str, folder: Path) -> float:
+    """Sweep over all schemes, unless that is done; return the seconds."""
+    clock = folder / "seconds"
+    if not clock.exists():
+        quiet = ["stats=none", "activations.n=0", "figures=none", "sweep.workers=1"]
+        words = [f"task={task}", "init=glob(*)", f"seed=range({SEEDS})", *COMMON, *quiet]
+        begin = time.monotonic()
+        assert main(["-m", *words, f"hydra.sweep.dir={folder / 'sweep'}"]) in (0, 6)
+        clock.write_text(str(time.monotonic() - begin))
+    return float(clock.read_text())
+
+
 def measure(task: str, folder: Path) -> str:
     """A row of the table."""
-    sweep, race = folder / "sweep", folder / "race"
-    quiet = ["stats=none", "activations.n=0", "figures=none", "sweep.workers=1"]
-    begin = time.monotonic()
-    seeds = f"seed=range({SEEDS})"
-    assert main(["-m", f"task={task}", "init=glob(*)", seeds, *COMMON, *quiet, f"hydra.sweep.dir={sweep}"]) in (0, 6)
-    swept = time.monotonic() - begin
+    swept = sweep(task, folder)
+    race = folder / f"race-{int(time.time())}"
     assert main(["race", f"task={task}", *COMMON, "race.minutes=60", f"hydra.sweep.dir={race}"]) == 0
-    losses, record = sweep_losses(sweep), read_race(race)
+    losses, record = sweep_losses(folder / "sweep"), read_race(race)
     best = min(losses, key=lambda name: losses[name].mean())
     assert record.answer is not None
     winner = record.answer.winner
@@ -63,11 +70,10 @@ def measure(task: str, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    os.nice(10)
+    target, *names = sys.argv[1:]
     rows = []
-    with tempfile.TemporaryDirectory() as scratch:
-        for name in sys.argv[1:] or TASKS:
-            rows.append(measure(name, Path(scratch) / name))
-            print("\n".join(rows), file=sys.stderr, flush=True)
+    for name in names or TASKS:
+        rows.append(measure(name, Path(target) / name))
+        print("\n".join(rows), file=sys.stderr, flush=True)
     print("task             sweep's best   race's winner         place  beside  answer  network steps  seconds")
     print("\n".join(rows))
