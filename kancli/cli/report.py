@@ -1,4 +1,4 @@
-"""`kan-run report`: a sweep, a folder of runs or a run as one HTML page."""
+"""`kan-run report`: a sweep, a race, a folder of runs or a run as one HTML page."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "kan-run report DIR [-o DIR] [--overwrite]"
     parser.description = (
-        "Write a sweep, any folder of runs, or one run as one HTML page, report.html in that\n"
-        "folder or in the one of -o. The page needs neither network nor server, and prints."
+        "Write a sweep, a race, any folder of runs, or one run as one HTML page, report.html in\n"
+        "that folder or in the one of -o. The page needs neither network nor server, and prints."
     )
-    parser.add_argument("words", nargs="*", metavar="DIR", help="the folder of a sweep, of runs, or of a run")
+    parser.add_argument(
+        "words", nargs="*", metavar="DIR", help="the folder of a sweep, of a race, of runs, or of a run"
+    )
     add_output(parser)
     parser.epilog = epilog(
         {

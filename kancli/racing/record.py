@@ -27,6 +27,7 @@ from kancli.racing.networks import Trainer
 from kancli.racing.options import RaceOptions, split_options
 from kancli.racing.output import as_csv, figure_data
 from kancli.racing.race import Race
+from kancli.racing.reader import read_race
 from kancli.racing.result import SCHEMA, CandidateRecord, RaceRecord
 from kancli.racing.trial import Start, fit_to_time
 from kancli.ranking.words import join
@@ -34,8 +35,8 @@ from kancli.runs import signals
 from kancli.runs.build import device_of
 from kancli.runs.files import unwritable_message, write_below, write_whole
 from kancli.runs.folder import check_fresh
-from kancli.runs.hashes import is_sealed, seal
-from kancli.runs.json_files import convert, pretty, read_json
+from kancli.runs.hashes import seal
+from kancli.runs.json_files import pretty
 from kancli.runs.temporaries import remove_abandoned
 from kancli.seeding import MAX_SEED, SEMANTICS
 from kancli.sweeps.history import RACE
@@ -132,21 +133,6 @@ def resume_race(folder: Path, typed: Sequence[str], presets: Presets) -> RaceRec
     with signals.deferred_signals(), lock(folder, folder):
         remove_abandoned(folder / RACE)
         return _run(folder, entrants, trainer, options, record)
-
-
-def read_race(folder: Path) -> RaceRecord:
-    """Read race.json.
-
-    Raises:
-        ConfigError: it is missing or damaged.
-    """
-    content = read_json(folder / RACE)
-    if content.get("schema") != SCHEMA:
-        raise ConfigError([f"{folder / RACE}: has schema {content.get('schema')}, this kancli reads {SCHEMA}"])
-    record = convert(folder / RACE, content, RaceRecord)
-    if not is_sealed(content):
-        raise ConfigError([f"{folder / RACE}: damaged: is not what the race wrote"])
-    return record
 
 
 def _check(entrants: Entrants, options: RaceOptions) -> None:

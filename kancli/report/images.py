@@ -15,7 +15,7 @@ from kancli.sweeps.reader import RunsFolder
 from kancli.sweeps.representatives import select_representatives
 from kancli.sweeps.table import Row
 
-FIRST = ("ranking", "sweep", "compare", "network")  # the others follow by name
+FIRST = ("ranking", "race", "sweep", "compare", "network")  # the others follow by name
 MAX_BYTES = 16 << 20  # of one figure
 MAX_JOBS_BYTES = 6 << 20  # of the embedded figures of jobs
 NETWORK = "figures/network.png"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from kancli.errors import ConfigError, one_line
 from kancli.report import images, sections, tables
 from kancli.report.data import page_data
 from kancli.report.environment import environment
+from kancli.report.race import race_content
 from kancli.report.ranking import ranking_section
 from kancli.runs.training_summary import training_lines
 from kancli.sweeps.reader import RunsFolder
@@ -49,20 +50,55 @@ def render_page(runs: RunsFolder, base: str = ".") -> bytes:
         for section in (_run_sections(runs, base) if runs.is_run else _sweep_sections(runs, base, data))
         if section.content is not None
     }
-    style = _read("report.css")
-    script = _read(*(["page.js"] if runs.is_run else ["columns.js", "table.js", "page.js"]))
-    page = templates.get_template("page.html").render(
+    return _render(
+        templates,
+        ["page.js"] if runs.is_run else ["columns.js", "table.js", "page.js"],
         kind="a run" if runs.is_run else "a folder of runs" if runs.head is None else "a sweep",
         title=sections.title(runs),
         name=runs.name,
-        version=__version__,
         status_counts=sections.status_counts(runs.rows),
         sections=contents,
         data=data,
+    )
+
+
+def render_race(folder: Path, base: str = ".") -> bytes:
+    """Render the page of a race as UTF-8.
+
+    Raises:
+        ConfigError: a file of the folder is damaged.
+    """
+    templates, content, runs = _templates(), race_content(folder), RunsFolder(folder, [], [])
+    contents = {"Answer": templates.get_template("race.html").render(content)}
+    if (figures := _figures(runs, base)) is not None:
+        contents["Figures"] = templates.get_template("figures.html").render(figures)
+    return _render(
+        templates,
+        ["page.js"],
+        kind="a race",
+        title=content["title"],
+        name=runs.name,
+        status_counts={},
+        sections=contents,
+        data={},
+    )
+
+
+def _render(templates: Environment, scripts: Sequence[str], **content: Any) -> bytes:
+    """The page of some sections.
+
+    Args:
+        scripts: files of the page's script.
+        content: what page.html takes, besides style and script.
+    """
+    style, script = _read("report.css"), _read(*scripts)
+    page = templates.get_template("page.html").render(
+        version=__version__,
         style=style,
         script=script,
         style_hash=_csp_hash(style),
         script_hash=_csp_hash(script),
+        **content,
     )
     return page.encode("utf-8", "replace")  # file names may hold lone surrogates
 

@@ -1,4 +1,5 @@
-"""Write `report.html` into the folder of a sweep, of runs or of a run: a page that needs neither network nor server.
+"""Write `report.html` into the folder of a sweep, of a race, of runs or of a run: a page that needs neither network nor
+server.
 
 The same folder gives the same bytes. torch is not imported."""
 
@@ -7,8 +8,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kancli.report.page import render_page
+from kancli.report.page import render_page, render_race
 from kancli.runs.derived import write_derived
+from kancli.sweeps.history import RACE
 from kancli.sweeps.reader import read_folder
 
 NAME = "report.html"
@@ -26,6 +28,8 @@ def write_report(folder: Path, *, target: Path | None, overwrite: bool) -> Path:
         WriteError: the page cannot be written.
     """
     chosen = target or folder
-    files = {NAME: render_page(read_folder(folder), os.path.relpath(folder.resolve(), chosen.resolve()))}
+    base = os.path.relpath(folder.resolve(), chosen.resolve())
+    is_race = (folder / RACE).exists()
+    files = {NAME: render_race(folder, base) if is_race else render_page(read_folder(folder), base)}
     (path,) = write_derived(chosen, files, overwrite=overwrite)
     return path

@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from kancli.racing.record import read_race
+from kancli.racing.reader import read_race
 from tests.sweeps.conftest import KAN_RUN
 
 SMALL = ["task.n=60", "task.test_n=40", "width=in-2-out", "train.steps=16", "train.compile=false", "race.seeds=3"]
@@ -50,8 +50,13 @@ def test_the_files_hold_one_race_and_the_printed_line_runs(kan_run, tmp_path):
     assert [(row["folder"], row["kind"], row["status"]) for row in listed if row["kind"] == "race"] == [
         ("race", "race", "complete")
     ]
-    for verb in (["report"], ["rank"], ["resume"]):
-        refused = kan_run(*verb, "race")
+    assert kan_run("report", "race").code == 0
+    page = (tmp_path / "race/report.html").read_text()
+    assert answer.sentence.replace("'", "&#39;") in page
+    assert line.strip() in page
+    assert page.count("data:image/png;base64,") == 1
+    for verb in ("rank", "collect", "resume"):
+        refused = kan_run(verb, "race")
         assert refused.code == 2
         assert "race" in refused.err
         assert refused.err.count("\n") <= 3
@@ -132,7 +137,7 @@ def test_damaged_records_are_refused(kan_run, tmp_path):
     (tmp_path / "race").mkdir()
     path = tmp_path / "race/race.json"
     for content, message in [
-        (b"{}", "has schema None"),
+        (b"{}", "has schema null"),
         (b'{"schema": 1}', "damaged"),
         (b"\xff", "damaged"),
         (b"[" * 100_000, "damaged"),
