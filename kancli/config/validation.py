@@ -288,7 +288,7 @@ def _training_conflicts(settings: Settings) -> list[str]:
                 f"train.refine={train.refine}: allowed: each grid finer than the one before, first {grids[0]}"
             )
     if train.only == ("bias",) and settings.model.is_kan and not settings.init.has_bias:
-        faults.append(f"train.only=[bias]: this init has no bias; allowed: coef, scale_base, scale_sp")
+        faults.append("train.only=[bias]: this init has no bias; allowed: coef, scale_base, scale_sp")
     if train.compile is True and importlib.util.find_spec("numba") is None:
         faults.append("train.compile=true: needs numba: pip install '.[fast]' in the clone of kancli")
     return faults

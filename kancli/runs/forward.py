@@ -21,6 +21,7 @@ from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
 from kancli.stats.law_distance import Declared
 from kancli.stats.mlp_collector import MLPCollector
+from kancli.stats.mlp_gradients import measure_mlp_gradients
 from kancli.stats.network_stats import EdgeRanges, NetworkStats, join
 from kancli.stats.parameters import GridAdaptation, parameter_statistics
 
@@ -134,7 +135,9 @@ def _measure_mlp(
         watch.lap("forward")
         collector.update(traces)
         watch.lap("stats")
-    stats = collector.compute()
+    options = settings.stats
+    gradients = measure_mlp_gradients(model, x[..., : options.ntk.n, :]) if options.level == "full" else None
+    stats = collector.compute(gradients)
     watch.lap("stats")
     return ForwardResult(stats, [None] * len(model.layers), [], _joined(kept))
 

@@ -82,17 +82,18 @@ def measure_gradients(model: KAN, x: Tensor) -> GradientStats:
     nodes = zip(*(part.nodes for part in parts), strict=True)
     slopes = zip(*(part.slopes for part in parts), strict=True)
     return GradientStats(
-        [_joined(layer) for layer in layers],
+        [joined(layer) for layer in layers],
         [SlopeMoments(*map(np.concatenate, zip(*layer, strict=True))) for layer in slopes],
         [np.concatenate(layer) for layer in nodes],
-        _joined([part.jacobian for part in parts]),
-        _joined([part.ntk for part in parts]),
+        joined([part.jacobian for part in parts]),
+        joined([part.ntk for part in parts]),
     )
 
 
-def _joined(parts: Sequence[Any]) -> Any:
+def joined(parts: Sequence[Any]) -> Any:
+    """Statistics of groups of members, or dicts of them, as those of all."""
     if isinstance(parts[0], dict):
-        return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+        return {name: joined([part[name] for part in parts]) for name in parts[0]}
     return np.concatenate(parts)
 
 
@@ -119,8 +120,8 @@ def _measure(model: KAN, x: Tensor) -> GradientStats:
         nodes.append(np.sqrt(square))
         layers.append({"gradient": {"values": entering_rms, **gradient}, "gradient_gain": entering_rms / leaving_rms})
         leaving_rms = entering_rms
-    ntk = _kernel_statistics(kernel) | {"trace_share": _shares(traces)}
-    return GradientStats(layers[::-1], slopes[::-1], nodes[::-1], _jacobian_statistics(jacobian), ntk)
+    ntk = kernel_statistics(kernel) | {"trace_share": shares(traces)}
+    return GradientStats(layers[::-1], slopes[::-1], nodes[::-1], jacobian_statistics(jacobian), ntk)
 
 
 @dataclass(frozen=True)
@@ -222,12 +223,14 @@ def _squared(columns: Array) -> Array:
     return np.matmul(columns, columns.swapaxes(1, 2))
 
 
-def _shares(parts: dict[str, Array]) -> dict[str, Array]:
+def shares(parts: dict[str, Array]) -> dict[str, Array]:
+    """Each part over the sum of all."""
     total = sum(parts.values())
     return {name: part / total for name, part in parts.items()}
 
 
-def _jacobian_statistics(jacobian: Array) -> dict[str, Array]:
+def jacobian_statistics(jacobian: Array) -> dict[str, Array]:
+    """The entry `jacobian`, `[s]` each, of dy/dx `[s, n, c, n_0]`."""
     is_vector = min(jacobian.shape[-2:]) == 1
     if is_vector:
         values = np.sqrt((jacobian**2).sum(axis=(-2, -1)))[..., None]
@@ -244,7 +247,8 @@ def _jacobian_statistics(jacobian: Array) -> dict[str, Array]:
     }
 
 
-def _kernel_statistics(kernel: Array) -> dict[str, Array]:
+def kernel_statistics(kernel: Array) -> dict[str, Array]:
+    """The entry `ntk` but for `trace_share`, of kernels `[s, n, n]`."""
     trace = kernel.trace(axis1=-2, axis2=-1)
     finite = np.isfinite(kernel.sum(axis=(-2, -1)))[:, None]
     values = np.linalg.eigvalsh(np.where(finite[..., None], kernel, 0.0))[:, ::-1]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kancli.kan.mlp import MLP, MLPTrace
+from kancli.stats.gradients import GradientStats
 from kancli.stats.law_distance import Declared
 from kancli.stats.layer_stats import gain_of, node_moments
 from kancli.stats.network_stats import LayerStats, NetworkStats
@@ -38,16 +39,24 @@ class MLPCollector:
             nodes.update((tensor.unsqueeze(0) if is_single else tensor).detach().cpu())
 
     @np.errstate(all="ignore")
-    def compute(self) -> NetworkStats:
-        """Compute the statistics of all samples so far."""
+    def compute(self, gradients: GradientStats | None) -> NetworkStats:
+        """Compute the statistics of all samples so far.
+
+        Args:
+            gradients: statistics of the backward pass, to be included.
+        """
         layers = [
-            self._layer_stats(number, entering, leaving)
+            self._layer_stats(number, entering, leaving, gradients)
             for number, (entering, leaving) in enumerate(itertools.pairwise(self.nodes))
         ]
-        network = {} if self.level == "none" else {"propagation": propagation_statistics(self.nodes, None)}
+        network = {} if self.level == "none" else {"propagation": propagation_statistics(self.nodes, gradients)}
+        if gradients is not None:
+            network |= {"jacobian": gradients.jacobian, "ntk": gradients.ntk}
         return NetworkStats(layers, network)
 
-    def _layer_stats(self, number: int, entering: NodeValues, leaving: NodeValues) -> LayerStats:
+    def _layer_stats(
+        self, number: int, entering: NodeValues, leaving: NodeValues, gradients: GradientStats | None
+    ) -> LayerStats:
         layer, stats, nodes = self.model.layers[number], dict[str, Any](), dict[str, Any]()
         if self.level != "none":
             stats = {
@@ -58,7 +67,10 @@ class MLPCollector:
                 **leaving.similarity_statistics(),
                 "node_distance": node_distance(entering, leaving),
             }
-            nodes = node_moments(entering)
+            nodes = dict(node_moments(entering))
+        if gradients is not None:
+            stats |= gradients.layers[number]
+            nodes["gradient"] = gradients.nodes[number]
         messages = [_non_finite(entering, leaving, member) for member in range(len(leaving.finite))]
         variances = (np.isfinite(values.moments.variance).all(axis=1) for values in (entering, leaving))
         no_overflow = np.logical_and.reduce(list(variances))
