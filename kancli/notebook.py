@@ -188,6 +188,8 @@ class KAN(network.KAN):
         options = fit_options({name: given[name] for name in keys(FitOptions)}, others, metrics or ())
         if not any(parameter.requires_grad for parameter in self.parameters()):
             raise ValueError("fit: no parameter requires gradients; type model.requires_grad_(True)")
+        if (dtype := self.layers[0].coef.dtype) not in (torch.float32, torch.float64):
+            raise TypeError(f"fit: the model is {str(dtype).removeprefix('torch.')}; type model.float() before")
         if options.update_grid and self.layers[0].standardise:
             raise ConfigError(
                 ["update_grid=true: init standardises its bases over the samples; type update_grid=False"]
@@ -249,6 +251,8 @@ class KAN(network.KAN):
             TypeError, ValueError: as for `forward`.
         """
         samples = self._as_samples(x)
+        if not samples.numel():
+            raise ValueError("x has no samples: statistics need at least one")
         return examine(self, self.settings, samples, level=level, knows_init=self.knows_init).stats
 
     def verdicts(self, x: Tensor, level: str = "basic") -> list[dict[str, Any]]:

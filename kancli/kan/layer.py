@@ -205,17 +205,24 @@ class KANLayer(Layer):
         return splines.local_basis(x, self.grid_range, self.grid, self.k, derivative)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
-        """Refuse knots of another grid, which torch would copy without a word.
+        """Take per-input knots, which adaptation to samples moves. Refuse shared knots of another grid, which torch would
+        copy without a word: the bases are computed from `grid_range`.
 
         Raises:
-            ValueError: the knots differ from the layer's.
+            ValueError: shared knots differ from the layer's, or their number is another one.
         """
         name = f"{prefix}knots"
         if (knots := state_dict.get(name)) is not None:
+            members = () if self.n_members is None else (self.n_members,)
+            is_per_input = knots.shape == (*members, self.n_in, self.knots.shape[-1])
             shared = self.n_members is not None and not self.per_input_knots
             if shared and knots.dim() == 2 and (knots == knots[0]).all():
                 knots = state_dict[name] = knots[0]  # params.safetensors repeats shared knots for every member
-            if knots.shape != self.knots.shape or not torch.equal(knots.to(self.knots), self.knots):
+            if is_per_input and not self.per_input_knots:
+                self.use_per_input_knots_()
+            elif not is_per_input and not (
+                knots.shape == self.knots.shape and torch.equal(knots.to(self.knots), self.knots)
+            ):
                 raise ValueError(
                     f"{name}: the knots are of another grid; build the model with their grid and range, or {LOAD_HINT}"
                 )

@@ -191,5 +191,17 @@ def test_a_model_that_cannot_be_fitted_says_why():
         KAN([2, 1]).requires_grad_(False).fit(product())
     with pytest.raises(ConfigError, match=r"standardises its bases over the samples; type update_grid=False"):
         KAN([2, 1], init="lecun_norm").fit(product())
+    with pytest.raises(TypeError, match=r"fit: the model is float16; type model\.float\(\) before"):
+        KAN([2, 1]).half().fit(product())
     curves = KAN([2, 1], init="lecun_norm").fit(product(), opt="Adam", lr=0.01, steps=3, update_grid=False)
     assert curves["train_loss"][2] < curves["train_loss"][0]
+
+
+def test_the_state_of_a_fitted_model_loads_into_a_fresh_one():
+    """The fit has moved the knots, which are part of the state."""
+    fitted, fresh, dataset = KAN([2, 3, 1], seed=0), KAN([2, 3, 1], seed=1), product()
+    fitted.fit(dataset, steps=2)
+    assert fitted.layers[0].per_input_knots
+    fresh.load_state_dict(fitted.state_dict())
+    with torch.no_grad():
+        assert torch.equal(fresh(dataset["test_input"]), fitted(dataset["test_input"]))

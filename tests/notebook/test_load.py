@@ -59,7 +59,15 @@ def test_a_loaded_model_takes_the_parameters_of_another(kan_run):
     assert torch.equal(other.layers[0].coef, model.layers[0].coef)
 
 
-@pytest.mark.parametrize("words", [["grid.adapt=samples"], ["n_seeds=3"], ["grid=7"]])
+def test_a_fresh_model_takes_adapted_knots(kan_run):
+    run = kan_run("grid.adapt=samples", "figures=none")
+    model, kept = KAN([2, 5, 1]), load_file(run.folder / "activations.safetensors")
+    model.load_state_dict(load_file(run.folder / "params.safetensors"))
+    with torch.no_grad():
+        assert torch.equal(model(kept["inputs"]), kept["output"])
+
+
+@pytest.mark.parametrize("words", [["grid.adapt=samples", "grid=7"], ["n_seeds=3"], ["grid=7"]])
 def test_parameters_of_another_model_name_the_way_to_load_them(kan_run, words):
     run = kan_run(*words, "figures=none")
     with pytest.raises(ValueError, match=r"KAN\.load\(RUN\)"):

@@ -67,6 +67,11 @@ def test_a_level_that_does_not_exist():
         KAN([2, 1]).stats(torch.zeros(3, 2), "none")
 
 
+def test_no_samples_have_no_statistics():
+    with pytest.raises(ValueError, match="x has no samples"):
+        KAN([2, 1]).stats(torch.zeros(0, 2))
+
+
 def test_a_loaded_run_has_the_statistics_of_the_run(kan_run):
     run = kancli.run("n_seeds=3 grid.adapt=samples figures=none")
     model = KAN.load(run.folder)
