@@ -205,8 +205,8 @@ class KANLayer(Layer):
         return splines.local_basis(x, self.grid_range, self.grid, self.k, derivative)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
-        """Take per-input knots, which adaptation to samples moves. Refuse shared knots of another grid, which torch would
-        copy without a word: the bases are computed from `grid_range`.
+        """Take per-input knots, which adaptation to samples moves. Refuse shared knots of another grid, which torch
+        would copy without a word: the bases are computed from `grid_range`.
 
         Raises:
             ValueError: shared knots differ from the layer's, or their number is another one.
