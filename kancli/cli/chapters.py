@@ -99,7 +99,8 @@ FILES of a run, in outputs/DATE/TIME-ID/ or hydra.run.dir
   figures/                 network.png, and the other figures that figures= names
   stats.json               all statistics and verdicts
   layers.csv, edges.csv    the same as tables; members.csv where n_seeds > 1
-  params.safetensors       coef, scale_base, scale_sp, knots and bias of each layer
+  params.safetensors       coef, scale_base, scale_sp, knots and bias of each layer; of an
+                           MLP weight [out, in] and bias [out], as of torch.nn.Linear
   activations.safetensors  inputs, preacts, splines, postacts and output
   training.csv             with a task: losses by member and step
   trained.safetensors      with a task: the parameters after training

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
@@ -16,29 +17,47 @@ from kancli.config.compose import CONFIG_NAME, ComposedConfig
 from kancli.config.nested import flatten
 from kancli.config.presets import Presets
 from kancli.config.settings import Settings
+from kancli.inits.he_normal import he_laws
 from kancli.runs.console import number
 from kancli.spelling import show
 from kancli.tasks.kinds import TrainingSamples
 
+if TYPE_CHECKING:
+    from kancli.inits.laws import Law
+
 STREAMS = "each tensor of each layer has a random stream of its own: layers of one shape get other numbers"
-TENSORS = ("scale_base", "scale_sp", "coef", "bias")
+TENSORS = ("scale_base", "scale_sp", "coef", "weight", "bias")
 
 
 def explain(composed: ComposedConfig, presets: Presets) -> list[Table | str]:
     """The explanation of a config without faults, ready to print."""
     settings = composed.settings
+    remarks = settings.init.remarks(settings.layer_sizes()[0]) if settings.mlp is None else [settings.mlp.describe()]
     return [
-        inspect.cleandoc(type(settings.init).__doc__ or ""),
+        _law(settings),
         "",
         *_task_lines(settings),
         _law_table(settings),
-        *settings.init.remarks(settings.layer_sizes()[0]),
+        *remarks,
         STREAMS,
         "",
-        *budget_tables(settings),
-        "",
+        *([*budget_tables(settings), ""] if settings.mlp is None else []),
         _origin_table(composed, presets),
     ]
+
+
+def _law(settings: Settings) -> str:
+    """The text on the law of the parameters."""
+    texts = [type(settings.init).__doc__] if settings.mlp is None else [type(settings.model).__doc__, he_laws.__doc__]
+    return "\n\n".join(inspect.cleandoc(text or "") for text in texts)
+
+
+def _laws(settings: Settings) -> Iterator[tuple[int, int, dict[str, Law]]]:
+    """Inputs, outputs and laws of each layer."""
+    if (mlp := settings.mlp) is not None:
+        yield from ((n_in, n_out, he_laws(n_in)) for n_in, n_out in itertools.pairwise(mlp.width))
+        return
+    yield from ((size.n_in, size.n_out, settings.init.laws(size)) for size in settings.layer_sizes())
 
 
 def _task_lines(settings: Settings) -> list[str]:
@@ -53,15 +72,16 @@ def _task_lines(settings: Settings) -> list[str]:
 def explanation_document(composed: ComposedConfig, presets: Presets) -> dict[str, Any]:
     """What `explain` returns, as plain values: laws and budgets by layer, and each value with its origin."""
     settings, origins = composed.settings, _origins(composed, presets)
-    expected = [budget._asdict() for budget in budgets(settings)] if has_budgets(settings) else None
+    expected = None
+    if settings.mlp is None and has_budgets(settings):
+        expected = [budget._asdict() for budget in budgets(settings)]
     layers = []
-    for layer, size in enumerate(settings.layer_sizes()):
-        laws = settings.init.laws(size)
+    for layer, (n_in, n_out, laws) in enumerate(_laws(settings)):
         layers.append(
             {
                 "layer": layer,
-                "n_in": size.n_in,
-                "n_out": size.n_out,
+                "n_in": n_in,
+                "n_out": n_out,
                 "laws": {
                     name: {"law": str(law), "mean": _plain(law.mean), "std": _plain(law.std)}
                     for name, law in laws.items()
@@ -70,7 +90,7 @@ def explanation_document(composed: ComposedConfig, presets: Presets) -> dict[str
             }
         )
     values = {path: {"value": value, "origin": origins.get(path)} for path, value in flatten(composed.config)}
-    law, task = inspect.cleandoc(type(settings.init).__doc__ or ""), settings.task
+    law, task = _law(settings), settings.task
     return {"law": law, "task": task.facts() if task.exists else None, "layers": layers, "values": values}
 
 
@@ -81,12 +101,11 @@ def _plain(value: Any) -> float | None:
 
 def _law_table(settings: Settings) -> Table:
     table = Table("layer", "tensor", "law", "mean", "std", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for layer, size in enumerate(settings.layer_sizes()):
-        laws = settings.init.laws(size)
+    for layer, (n_in, n_out, laws) in enumerate(_laws(settings)):
         for tensor in TENSORS:
             if tensor in laws:
                 law = laws[tensor]
-                name = f"{layer}  {size.n_in}-{size.n_out}" if tensor == "scale_base" else ""
+                name = f"{layer}  {n_in}-{n_out}" if tensor in ("scale_base", "weight") else ""
                 table.add_row(name, tensor, str(law), number(law.mean), f"{law.std:.6g}")
     return table
 

@@ -10,18 +10,18 @@ from kancli.inits.laws import Constant, Normal
 
 if TYPE_CHECKING:
     from kancli.inits.laws import Law
-    from kancli.kan.mlp import MLP, MLPLayer
+    from kancli.kan.mlp import MLP
 
 GAIN = 2**0.5
 
 
-def he_laws(layer: MLPLayer) -> dict[str, Law]:
+def he_laws(n_in: int) -> dict[str, Law]:
     """weight ~ N(0, gain / sqrt(n_in)) with gain sqrt(2); bias = 0.
 
     The normal law of He, Zhang, Ren and Sun (2015, arXiv 1502.01852, equation 10, fan-in), in all layers alike. The
     gain is theirs for relu, as usual for silu too: torch's `calculate_gain` has none for it.
     """
-    return {"weight": Normal(0.0, GAIN / layer.n_in**0.5), "bias": Constant(0.0)}
+    return {"weight": Normal(0.0, GAIN / n_in**0.5), "bias": Constant(0.0)}
 
 
 def he_normal_(model: MLP, *, seeds: Sequence[int]) -> MLP:
@@ -33,10 +33,12 @@ def he_normal_(model: MLP, *, seeds: Sequence[int]) -> MLP:
         seeds: of the members.
     """
     for number, layer in enumerate(model.layers):
-        fill_(layer, he_laws(layer), seeds, number)
+        fill_(layer, he_laws(layer.n_in), seeds, number)
     return model
 
 
 def declared_by_he(model: MLP) -> list[dict[str, DeclaredMoments]]:
     """Expected statistics of each layer's tensors, by tensor."""
-    return [{name: moments_of(law, law, layer, name) for name, law in he_laws(layer).items()} for layer in model.layers]
+    return [
+        {name: moments_of(law, law, layer, name) for name, law in he_laws(layer.n_in).items()} for layer in model.layers
+    ]

@@ -51,6 +51,8 @@ RANKING = {
     " network of its task, and as no better than an untrained one: a loss at least the first one, a relative error of"
     " 1, all steps. Steps to a loss that is never reached are lost too. A metric of 0 counts as the least positive one"
     " of its task",
+    "reference": "model=mlp, a multilayer perceptron with as many parameters, is no initialisation: it has its ratio to"
+    " the baseline, its interval and its runs, and is in no rank, test, profile or answer on the initialisations",
     "seconds": "wall time of a run. Jobs that train together share it, so it compares schemes only where each job ran"
     " alone; of several members the first has it",
     "singular": "tasks with a pole on the domain: a few samples decide their errors. They are listed, and left out of"

@@ -91,7 +91,7 @@ def sample_inputs(settings: Settings, seeds: Sequence[int]) -> Tensor:
 def laws_of(settings: Settings, model: LayeredNetwork) -> list[dict[str, Law]]:
     """The law of each tensor, by layer. Coefficients that were fitted to an adapted grid have none."""
     if isinstance(model, MLP):
-        return [he_laws(layer) for layer in model.layers]
+        return [he_laws(layer.n_in) for layer in model.layers]
     fitted = {"coef"} if settings.grid.adapts else set()
     laws = [settings.init.laws(size_of(layer)) for layer in as_kan(model).layers]
     return [{name: law for name, law in layer.items() if name not in fitted} for layer in laws]

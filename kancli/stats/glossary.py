@@ -180,7 +180,7 @@ TRAINING = {
 }
 
 SECTIONS = {
-    "layers[l]: scale_base, scale_sp, coef, bias": TENSOR,
+    "layers[l]: scale_base, scale_sp, coef, bias; weight of an MLP": TENSOR,
     "layers[l]": LAYER,
     "layers[l], with adapted knots": ADAPTED,
     "layers[l].nodes: lists, one number per node entering": NODES,
