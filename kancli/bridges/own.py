@@ -1,6 +1,11 @@
-"""kancli's own models, and the files params.safetensors and trained.safetensors of a run with one member."""
+"""kancli's own models, and the files params.safetensors and trained.safetensors of a run with one member.
+
+A file does not tell whether its run standardised the bases: `KAN.load(RUN)` knows.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,6 +53,11 @@ def _write(spec: LayerSpec, like: LayerTensors | None) -> dict[str, Tensor]:
     return tensors
 
 
+def _check_live(layers: Any) -> None:
+    if any(getattr(layer, "standardise", False) for layer in layers):
+        raise ConfigError(["the model standardises its bases over each batch, which its tensors do not carry"])
+
+
 LAYOUT = Layout(
     library="kancli",
     title=TITLE,
@@ -58,4 +68,5 @@ LAYOUT = Layout(
     read=_read,
     write=_write,
     prefix="layers.",
+    check_live=_check_live,
 )

@@ -153,6 +153,8 @@ def _check_names(layout: Layout, layers: Mapping[int, LayerTensors], tensors: Ma
             raise ConfigError([f"{_listed(list(shapes), shapes)}: not the shapes of a layer of {layout.title}"])
     known = {full for layer in layers.values() for full in layer.full_names.values()}
     others = [name for name in tensors if name not in known and not layout.ignored & set(name.split("."))]
+    if others and layout.base_attribute in others[0].split("."):
+        raise ConfigError([f"{_listed(others[:1], tensors)}: a base function that is trained has no counterpart here"])
     if others:
         raise ConfigError(
             [

@@ -92,6 +92,8 @@ REFUSED = {
     "surface": (lambda: changed("inkan", **{"layers.0.weight": torch.zeros(3, 66)}), "dim=2"),
     "integers": (lambda: changed("inkan", **{"layers.0.weight": torch.zeros(3, 18).int()}), "holds int32"),
     "linear": (lambda: nn.Linear(2, 3), "not the tensors of pykan 0.2.8"),
+    "own norm": (lambda: kancli.KAN([2, 3, 1], init="lecun_norm"), "standardises its bases"),
+    "trained b": (lambda: KAN([2, 3, 1], base_activation=nn.PReLU), "base function that is trained"),
     "gap": (lambda: {"7" + name[8:]: tensor for name, tensor in changed("inkan").items()}, "layer 0 is missing"),
 }
 

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 import kancli
+from kancli.errors import ConfigError
+from kancli.runs.checkpoint import read_checkpoint
 from tests.peers.test_pykan import pytestmark
 
 __all__ = ["pytestmark"]
@@ -65,3 +67,20 @@ def test_training_from_there_gives_the_librarys_losses(found):
     losses = ours.fit(data, opt="Adam", lr=0.01, steps=200, update_grid=False)["train_loss"]
     np.testing.assert_allclose(losses, found["losses"], rtol=1e-3)
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_trained_checkpoint_of_its_own_is_examined(folder, found):
+    x = torch.from_numpy(found["masked/x"])
+    model = kancli.read(folder / "trained_state")
+    np.testing.assert_allclose(model(x).detach(), found["trained/y"], rtol=0, atol=2e-6)
+    stats = kancli.examine(folder / "trained_state", x)
+    assert [layer["n_in"] for layer in stats["layers"]] == [2, 3]
+    assert {entry["name"]: entry["verdict"] for entry in stats["verdicts"]}["non_finite"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("symbolic", "edge 1 to 2 has a symbolic"), ("multiplied", "3 nodes from 4")]
+)
+def test_what_has_no_counterpart_is_named(name, message, folder):
+    with pytest.raises(ConfigError, match=rf"{name}_state: .*{message}"):
+        read_checkpoint(folder / f"{name}_state", "pykan")
