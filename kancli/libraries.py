@@ -61,10 +61,13 @@ def initialise(
         ConfigError: a value is not legal, the model is not known, or its library has no place for what the scheme sets.
         TypeError: it is neither a model nor a mapping of tensors.
     """
+    if "init" in knobs:
+        raise ConfigError([f"init={show(knobs['init'])}: give it as the second argument, initialise(model, 'glorot')"])
     with standard_modes():
         opened = open_model(model, base_fun=base_fun)
+        seed = settings_of({"seed": seed}).seed
         try:
-            initialise_(opened, _scheme(scheme, knobs, opened.spec, seed), seed=seed)
+            initialise_(opened, _scheme(scheme, knobs, opened.spec), seed=seed)
         except LawError as error:
             raise ConfigError([f"init={_name(scheme)}: {error}"]) from None
     return model
@@ -73,7 +76,8 @@ def initialise(
 def read(model: Any, *, base_fun: BaseFunction = None) -> KAN:
     """A `kancli.KAN` with the same functions as a model's, on its device and in its dtype.
 
-    The scheme that drew the parameters is unknown: `stats` holds them against no law.
+    The scheme that drew the parameters is unknown: `stats` holds them against no law. A scale of the spline that the
+    library lacks is 1 and does not train.
 
     Args:
         model: as for `initialise`; or the path of a checkpoint (.pt, .safetensors, .npz, or pykan's _state).
@@ -107,6 +111,8 @@ def write(ours: network.KAN, target: M | str) -> M | dict[str, Any]:
         ConfigError: the target has other sizes, or no place for a tensor.
         TypeError: it is neither a model nor a mapping of tensors.
     """
+    if not isinstance(ours, network.KAN):
+        raise TypeError(f"ours is a {type(ours).__qualname__}: allowed: a kancli.KAN, as kancli.read(model) gives it")
     spec = spec_of(ours)
     with standard_modes():
         if isinstance(target, str):
@@ -129,7 +135,10 @@ def examine(model: Any, x: Any, level: str = "basic", *, base_fun: BaseFunction 
         TypeError, ValueError: x is not of this form.
     """
     ours = model if isinstance(model, KAN) else read(model, base_fun=base_fun)
-    samples = x if isinstance(x, Tensor) else torch.from_numpy(np.array(x))
+    array = x if isinstance(x, Tensor) else np.array(x)
+    if isinstance(array, np.ndarray) and array.dtype.kind not in "fiub":
+        raise TypeError(f"x is a {type(x).__qualname__} of {array.dtype}: allowed: a tensor or an array of numbers")
+    samples = array if isinstance(array, Tensor) else torch.from_numpy(array)
     return ours.stats(samples.detach().to(ours.layers[0].coef), level)
 
 
@@ -164,7 +173,7 @@ def _shape(
     }
 
 
-def _scheme(given: str | Scheme | type[Scheme], knobs: dict[str, Any], spec: NetworkSpec, seed: int) -> Scheme:
+def _scheme(given: str | Scheme | type[Scheme], knobs: dict[str, Any], spec: NetworkSpec) -> Scheme:
     """The scheme of a preset with its knobs, or the one handed in.
 
     Raises:
@@ -191,7 +200,7 @@ def _scheme(given: str | Scheme | type[Scheme], knobs: dict[str, Any], spec: Net
     if others := [name for name in preset if name != "init"]:
         raise ConfigError([f"init={given}: sets {others[0]} too, which stays as the model has it; take another init"])
     shape = _shape(spec.width, first.grid, first.k, first.grid_range(), spec.base_name, first.coef.dtype)
-    return settings_of({**shape, "seed": seed, "init": preset["init"] | knobs}).init
+    return settings_of({**shape, "init": preset["init"] | knobs}).init
 
 
 def _name(scheme: str | Scheme | type[Scheme]) -> str:

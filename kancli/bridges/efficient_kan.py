@@ -23,7 +23,7 @@ def _read(layer: LayerTensors) -> LayerSpec:
     scaler = layer.get("spline_scaler", n_out, n_in)
     scale_sp = weight.new_ones(n_in, n_out) if scaler is None else scaler.T
     base = layer.take("base_weight", n_out, n_in).T
-    return LayerSpec(weight.transpose(0, 1), base, scale_sp, layer["grid"])
+    return LayerSpec(weight.transpose(0, 1), base, scale_sp, layer["grid"], trains_scale=scaler is not None)
 
 
 def _write(spec: LayerSpec, like: LayerTensors | None) -> dict[str, Tensor]:

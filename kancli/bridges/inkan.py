@@ -31,7 +31,8 @@ def _read(layer: LayerTensors) -> LayerSpec:
         )
     coef, base = weight.split([n_in * n_basis, n_in], dim=1)
     coef = coef.reshape(n_out, n_in, n_basis).transpose(0, 1)
-    return LayerSpec(coef, base.T, torch.ones_like(base.T), _knots(starts).expand(n_in, -1))
+    ones = torch.ones_like(base.T)
+    return LayerSpec(coef, base.T, ones, _knots(starts).expand(n_in, -1), trains_scale=False)
 
 
 def _knots(starts: Tensor) -> Tensor:

@@ -54,6 +54,7 @@ def _read(layer: LayerTensors) -> LayerSpec:
         edges if scale_sp is None else scale_sp.T,
         grid,
         bias,
+        trains_scale=scale_sp is not None,
     )
 
 

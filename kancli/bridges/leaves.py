@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ class Leaf:
 
     tensor: Tensor
     replace: Callable[[Tensor], object]
+    fault: str = ""  # why it cannot be replaced
 
 
 def leaves_of(model: Any) -> dict[str, Leaf]:
@@ -34,15 +36,25 @@ def leaves_of(model: Any) -> dict[str, Leaf]:
         TypeError: it is none of these.
     """
     if isinstance(model, nn.Module):
-        return {name: Leaf(tensor.detach(), tensor.detach().copy_) for name, tensor in model.state_dict().items()
-                if isinstance(tensor, Tensor)}  # fmt: skip
+        return {name: _of_tensor(value) for name, value in model.state_dict().items() if isinstance(value, Tensor)}
     if isinstance(model, Mapping):
         return dict(_of_mapping(model, ""))
     layers = getattr(model, "layers", None)
     if layers is not None and all(hasattr(layer, "c_basis") for layer in layers):
         return {f"layers.{number}.{name}": leaf for number, layer in enumerate(layers) for name, leaf in _of_nnx(layer)}
     kind = f"{type(model).__module__}.{type(model).__qualname__}".removeprefix("builtins.")
-    raise TypeError(f"model is a {kind}: allowed: a model of pykan, efficient-kan, inkan or jaxKAN, or its state dict")
+    hint = "; a checkpoint is opened by kancli.read(path)" if isinstance(model, (str, Path)) else ""
+    raise TypeError(
+        f"model is a {kind}: allowed: a model of pykan, efficient-kan, inkan or jaxKAN, or its state dict{hint}"
+    )
+
+
+def _of_tensor(tensor: Tensor) -> Leaf:
+    strides = tensor.stride() if tensor.layout == torch.strided else ()
+    repeats = any(step == 0 and size > 1 for step, size in zip(strides, tensor.shape, strict=False))
+    fault = "repeats its values in memory; give its clone()" if repeats else ""
+    fault = "was made in inference mode; give its clone()" if tensor.is_inference() else fault
+    return Leaf(tensor.detach(), tensor.detach().copy_, fault)
 
 
 def _of_mapping(tree: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Leaf]]:
@@ -53,9 +65,9 @@ def _of_mapping(tree: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Lea
         if isinstance(value, Mapping):
             yield from _of_mapping(value, f"{name}.")
         elif isinstance(value, Tensor):
-            yield name, Leaf(value.detach(), value.detach().copy_)
+            yield name, _of_tensor(value)
         elif isinstance(value, np.ndarray):
-            yield name, Leaf(as_tensor(value), _copy_to(value))
+            yield name, Leaf(as_tensor(value), _copy_to(value), "" if value.flags.writeable else "is read-only")
         elif hasattr(value, "at"):  # jax's arrays cannot be changed
             if isinstance(tree, MutableMapping) and "key" not in str(value.dtype):
                 yield name, Leaf(as_tensor(value), _set_entry(tree, key, value))

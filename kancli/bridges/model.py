@@ -19,6 +19,7 @@ from kancli.inits.initialise import init_
 from kancli.kan.base_functions import NAMES, base_function
 from kancli.kan.layer import KANLayer
 from kancli.kan.network import KAN
+from kancli.synonyms import nearest
 
 if TYPE_CHECKING:
     from kancli.inits.scheme import Scheme
@@ -52,6 +53,8 @@ class OpenModel:
                 leaf = self.leaves[layer.full_names[name]]
                 if leaf.tensor.shape != tensor.shape:
                     layer.fail(name, f"has shape {list(leaf.tensor.shape)}, the other model {list(tensor.shape)}")
+                if leaf.fault:
+                    layer.fail(name, leaf.fault)
                 replaced.append((leaf, tensor.to(leaf.tensor)))
         with torch.no_grad():
             for leaf, tensor in replaced:
@@ -131,6 +134,7 @@ def initialise_(opened: OpenModel, scheme: Scheme, *, seed: int) -> None:
                     old.knots,
                     None if new.bias is None else new.bias.detach(),
                     old.mask if new.mask is None else new.mask,
+                    old.trains_scale,
                     old.eps,
                 )
                 for new, old in zip(drawn.layers, spec.layers, strict=True)
@@ -169,7 +173,7 @@ def new_tensors(library: str, network: NetworkSpec) -> dict[str, Tensor]:
         ConfigError: there is no such library here, or it has no place for a tensor.
     """
     if library not in LAYOUTS:
-        raise ConfigError([f"{library}: allowed: {', '.join(LAYOUTS)}"])
+        raise ConfigError([f"{library}: allowed: {', '.join(LAYOUTS)}{nearest(library, LAYOUTS)}"])
     layout = LAYOUTS[library]
     return {
         layout.prefix + layout.names[name].format(number): tensor.contiguous().clone()
@@ -220,7 +224,7 @@ def _network(
     if callable(base_fun):
         return NetworkSpec(specs, base_fun, name_of(base_fun))
     if base_fun not in NAMES:
-        raise ConfigError([f"base_fun={base_fun}: allowed: one of {', '.join(NAMES)}"])
+        raise ConfigError([f"base_fun={base_fun}: allowed: one of {', '.join(NAMES)}{nearest(base_fun, NAMES)}"])
     return NetworkSpec(specs, base_function(base_fun), base_fun)
 
 

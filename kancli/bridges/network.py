@@ -12,7 +12,8 @@ from kancli.kan.network import KAN
 
 @torch.no_grad()
 def build(spec: NetworkSpec) -> KAN:
-    """A KAN with the functions of a spec. Its layers share a grid where that is theirs to the bit.
+    """A KAN with the functions of a spec. Its layers share a grid where that is theirs to the bit. A scale that the
+    library lacks does not train.
 
     Raises:
         ConfigError: the layers differ in the number of grid intervals or in order.
@@ -38,6 +39,7 @@ def build(spec: NetworkSpec) -> KAN:
     for layer, given in zip(model.layers, spec.layers, strict=True):
         for name in ("coef", "scale_base", "scale_sp"):
             getattr(layer, name).copy_(getattr(given, name))
+        layer.scale_sp.requires_grad_(given.trains_scale)
         if layer.bias is not None:
             layer.bias.copy_(torch.zeros_like(layer.bias) if given.bias is None else given.bias)
         if layer.mask is not None and given.mask is not None:

@@ -145,7 +145,13 @@ def _check_names(layout: Layout, layers: Mapping[int, LayerTensors], tensors: Ma
     for place, number in enumerate(sorted(layers)):
         layer = layers[number]
         if place != number:
-            raise ConfigError([f"layer {place} is missing between those of the {layout.title} model"])
+            numbers = ", ".join(map(str, sorted(layers)[:10]))
+            raise ConfigError(
+                [
+                    f"layers {numbers} of {layout.title}, and no layer {place}: what else acts there is unknown;"
+                    " hand in the KAN's layers alone, as torch.nn.Sequential(*layers)"
+                ]
+            )
         for name in sorted(layout.required - layer.tensors.keys()):
             raise ConfigError([f"like {layout.title}, but {_missing(layout, layer, name, number)}"])
         if not layout.knows(layer):

@@ -25,6 +25,7 @@ class LayerSpec:
     knots: Tensor  # [i, K + k + 1]
     bias: Tensor | None = None  # [o]
     mask: Tensor | None = None  # [i, o]  bool, False for an edge that is off
+    trains_scale: bool = True  # False where the library has no scale_sp, which then is 1
     eps: float = torch.finfo(torch.float32).eps  # of the dtype in which the knots were computed
 
     @property

@@ -91,10 +91,11 @@ REFUSED = {
     "knots": (lambda: changed("efficient_kan", **{"layers.0.grid": -torch.arange(24.0).reshape(2, 12)}), "increasing"),
     "surface": (lambda: changed("inkan", **{"layers.0.weight": torch.zeros(3, 66)}), "dim=2"),
     "integers": (lambda: changed("inkan", **{"layers.0.weight": torch.zeros(3, 18).int()}), "holds int32"),
+    "sparse": (lambda: changed("inkan", **{"layers.0.weight": torch.zeros(3, 18).to_sparse()}), "is sparse"),
     "linear": (lambda: nn.Linear(2, 3), "not the tensors of pykan 0.2.8"),
     "own norm": (lambda: kancli.KAN([2, 3, 1], init="lecun_norm"), "standardises its bases"),
     "trained b": (lambda: KAN([2, 3, 1], base_activation=nn.PReLU), "base function that is trained"),
-    "gap": (lambda: {"7" + name[8:]: tensor for name, tensor in changed("inkan").items()}, "layer 0 is missing"),
+    "gap": (lambda: {"7" + name[8:]: tensor for name, tensor in changed("inkan").items()}, "no layer 0"),
 }
 
 
@@ -118,8 +119,22 @@ UNWRITABLE = {
     "linear": (lambda: kancli.initialise(KAN([2, 3, 1]), "linear"), "is for base_fun=identity"),
     "knob": (lambda: kancli.initialise(KAN([2, 3, 1]), "glorot", gian=2), "did you mean gain"),
     "preset": (lambda: kancli.initialise(KAN([2, 3, 1]), "glorott"), "did you mean glorot"),
+    "read-only": (lambda: kancli.initialise(frozen(), "glorot"), "layers.0.c_spl: is read-only"),
+    "repeated": (lambda: kancli.initialise(repeated(), "glorot"), "layers.0.grid: repeats its values"),
     "library": (lambda: kancli.write(ours(), "pykam"), "allowed: pykan"),
 }
+
+
+def frozen():
+    tensors = kancli.write(ours(), "jaxkan")
+    for array in tensors.values():
+        array.flags.writeable = False
+    return tensors
+
+
+def repeated():
+    tensors = kancli.write(ours(), "efficient_kan")
+    return tensors | {"layers.0.grid": tensors["layers.0.grid"][:1].expand(2, -1)}
 
 
 def biased():
