@@ -28,7 +28,7 @@ def _read(layer: LayerTensors) -> LayerSpec:
     n_in, n_out, _ = coef.shape
     refuse_symbolic(layer, n_in, n_out)
     scale_base, scale_sp = (layer.take(name, n_in, n_out) for name in ("scale_base", "scale_sp"))
-    knots = layer["grid"]
+    knots = layer.take("grid", n_in, layer["grid"].shape[1])
     silent = (knots == knots[:, :1]).all(-1)
     if silent.any():  # update_grid on samples that do not vary: the library takes all bases for 0
         scale_sp = scale_sp.masked_fill(silent.unsqueeze(-1), 0)
