@@ -17,6 +17,7 @@ from kancli.kan.jets import needed
 from kancli.tasks.task import Differential
 from kancli.training import equation_kernel as equation
 from kancli.training import regression_kernel as kernel
+from kancli.training.compiled_evaluation import squared_errors_by_tables
 from kancli.training.member_tables import MemberTables
 from kancli.training.objectives import DifferentialObjective, Evaluation, RegressionObjective
 from kancli.training.parameters import ParameterRows
@@ -31,6 +32,9 @@ class CompiledRegression(RegressionObjective):
     def __init__(self, rows: ParameterRows, members: Sequence[int], *args: Any, **options: Any) -> None:
         super().__init__(rows, members, *args, **options)
         self.tables = MemberTables(rows)
+
+    def loss(self, step: int) -> Tensor:
+        return squared_errors_by_tables(self.tables, self.train) / self.train.y.numel()
 
     def evaluate(self, step: int) -> Evaluation:
         x, y = (tensor.unsqueeze(0) if tensor.dim() < 3 else tensor for tensor in self.batch_of(step))

@@ -35,4 +35,4 @@ def squared_errors_by_tables(tables: MemberTables, samples: Samples) -> Tensor:
     errors = np.zeros((n_members, -(-len(x) // CHUNK)))
     where = (layout.layers, layout.grid, layout.ends, x, y, folded, errors)
     in_threads(lambda first, last: kernel.squared_errors(first, last, *where), errors.size, layout.least_share(CHUNK))
-    return torch.from_numpy(errors.sum(1))
+    return torch.from_numpy(errors.cumsum(1)[:, -1])  # in order, as `steps_kernel`

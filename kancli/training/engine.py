@@ -35,8 +35,6 @@ class Engine:
         compiled: whether numba kernels compute the gradients.
     """
 
-    steps_at_a_time = 1
-
     def __init__(
         self,
         model: LayeredNetwork,
@@ -79,8 +77,17 @@ class Engine:
         shared = {"target": train.target, "store": self._store}
         if name == "lbfgs":
             self.steps = LBFGSSteps(self._objective, members, lr, self.progress, **shared)
+        elif self.compiled:
+            from kancli.training.compiled_steps import CompiledAdam, CompiledSteps  # loads numba
+
+            rule = optimiser(name, lr, CompiledAdam)
+            self.steps = CompiledSteps(self._objective, members, rule, self.progress, **shared)
         else:
             self.steps = GradientSteps(self._objective, members, optimiser(name, lr), self.progress, **shared)
+
+    def steps_at_a_time(self) -> int:
+        """Up to how many steps `advance` makes in a twentieth of a second."""
+        return self.steps.steps_at_a_time()
 
     def advance(self, step: int, count: int) -> Tensor:
         """Make some steps; the losses before the first of them, of the members that ran then."""

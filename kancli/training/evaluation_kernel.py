@@ -26,23 +26,30 @@ def squared_errors(
         layers, grid, ends: see `tables.Layout`.
         x: `[n, i]`; y: `[n, o]`; tables: `[s, Q]`; errors: `[s, c]`, float64.
     """
-    n_chunks, n_layers, n_last = errors.shape[1], layers.shape[0] - 1, layers[-1, 0]
+    n_chunks = errors.shape[1]
+    for item in range(first, last):
+        member, chunk = item // n_chunks, item % n_chunks
+        start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, len(x))
+        errors[member, chunk] = chunk_error(layers, grid, ends, x, y, tables[member], start, stop)
+
+
+@kernel
+def chunk_error(layers: Any, grid: Any, ends: Any, x: Any, y: Any, table: Any, start: int, stop: int) -> float:
+    """Sum of squared errors over samples `start` to `stop`, by a member's table `[Q]`."""
+    n_layers, n_last, padded = layers.shape[0] - 1, layers[-1, 0], layers[-2, 2]
     _, k, _, _, terms = grid
     widest = max(layers[:, 0].max(), layers[:, 2].max())
     length = widest * BLOCK + PADDING
-    factors = np.zeros((n_layers, 2, terms, length), tables.dtype)
+    factors = np.zeros((n_layers, 2, terms, length), table.dtype)
     places = np.zeros((n_layers, length), np.int32)
-    values = np.zeros((n_layers + 1, BLOCK * widest), tables.dtype)
-    scratch = np.zeros((k + 3, k + 1, length), tables.dtype)
-    columns = np.zeros(length, tables.dtype)
-    for item in range(first, last):
-        member, chunk = item // n_chunks, item % n_chunks
-        error, padded = 0.0, layers[n_layers - 1, 2]
-        for begin in range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(x)), BLOCK):
-            n = min(BLOCK, len(x) - begin)
-            forward_block(layers, grid, ends, x, begin, n, tables[member], factors, places, columns, scratch, values)
-            for s in range(n):
-                for j in range(n_last):
-                    difference = np.float64(values[n_layers, s * padded + j]) - np.float64(y[begin + s, j])
-                    error += difference * difference
-        errors[member, chunk] = error
+    values = np.zeros((n_layers + 1, BLOCK * widest), table.dtype)
+    scratch = np.zeros((k + 3, k + 1, length), table.dtype)
+    columns, error = np.zeros(length, table.dtype), 0.0
+    for begin in range(start, stop, BLOCK):
+        n = min(BLOCK, stop - begin)
+        forward_block(layers, grid, ends, x, begin, n, table, factors, places, columns, scratch, values)
+        for s in range(n):
+            for j in range(n_last):
+                difference = np.float64(values[n_layers, s * padded + j]) - np.float64(y[begin + s, j])
+                error += difference * difference
+    return error

@@ -175,7 +175,7 @@ class _Run:
         ]
         if self.train.adapt_every:
             events.append((self.step // self.train.adapt_every + 1) * self.train.adapt_every)
-        return min(min(events) - self.step, self.engine.steps_at_a_time)
+        return min(min(events) - self.step, self.engine.steps_at_a_time())
 
     def _change_knots(self) -> None:
         every = self.train.adapt_every
@@ -186,7 +186,7 @@ class _Run:
 
     def _row_and_step(self) -> None:
         errors, step = self._errors(mesh=len(self.rows) % MESH_ROWS == 0), self.step
-        self._add_row(step, self._advance(1), errors)
+        self._add_row(step, self._advance(self._count_to_event()), errors)
 
     def _add_row(self, step: int, losses: Tensor, errors: tuple[Tensor | None, Tensor | None]) -> None:
         """Args: losses: `[s]`, NaN of members that had stopped before."""

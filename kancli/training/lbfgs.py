@@ -48,6 +48,10 @@ class LBFGSSteps:
         """Numbers of the members that still run."""
         return list(self.objectives_of)
 
+    def steps_at_a_time(self) -> int:
+        """As of `GradientSteps`."""
+        return 1
+
     def advance(self, step: int, count: int) -> Tensor:
         """As `GradientSteps.advance`."""
         return torch.cat([self._advance(member, step, count) for member in self.members])

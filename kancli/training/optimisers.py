@@ -30,18 +30,33 @@ class Adam:
     @torch.no_grad()
     def update_(self, values: Tensor, grads: Tensor) -> None:
         """One step, in place; values and gradients `[s, P]`."""
-        if not self.moments:
-            self.moments = {name: torch.zeros_like(values) for name in ("first", "second")}
-        first, second = self.moments["first"], self.moments["second"]
+        first, second = self.moments_of(values)
+        ((step_size, root),) = self.corrections(1)
         self.n_steps += 1
         beta1, beta2 = BETAS
         if self.weight_decay:
-            values.mul_(1 - self.lr * self.weight_decay)
+            values.mul_(self.kept_share)
         first.lerp_(grads, 1 - beta1)
         second.mul_(beta2).addcmul_(grads, grads, value=1 - beta2)
-        step_size = self.lr / (1 - beta1**self.n_steps)
-        spread = second.sqrt().div_(math.sqrt(1 - beta2**self.n_steps)).add_(EPS)
+        spread = second.sqrt().div_(root).add_(EPS)
         values.addcdiv_(first, spread, value=-step_size)
+
+    @property
+    def kept_share(self) -> float:
+        """What weight decay leaves of the values."""
+        return 1 - self.lr * self.weight_decay
+
+    def moments_of(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """The first and second moments, `[s, P]`, 0 before the first step."""
+        if not self.moments:
+            self.moments = {name: torch.zeros_like(values) for name in ("first", "second")}
+        return self.moments["first"], self.moments["second"]
+
+    def corrections(self, count: int) -> list[tuple[float, float]]:
+        """lr / (1 - beta1^t) and the root of 1 - beta2^t of the next steps t."""
+        beta1, beta2 = BETAS
+        steps = range(self.n_steps + 1, self.n_steps + 1 + count)
+        return [(self.lr / (1 - beta1**step), math.sqrt(1 - beta2**step)) for step in steps]
 
 
 @dataclass
@@ -62,8 +77,12 @@ class SGD:
 Optimiser = Adam | SGD
 
 
-def optimiser(name: str, lr: float) -> Optimiser:
-    """The optimiser of that name, adam, adamw or sgd, before its first step."""
+def optimiser(name: str, lr: float, adam: type[Adam] = Adam) -> Optimiser:
+    """The optimiser of that name, adam, adamw or sgd, before its first step.
+
+    Args:
+        adam: the class that makes the steps of the former two.
+    """
     if name == "sgd":
         return SGD(lr)
-    return Adam(lr, weight_decay=WEIGHT_DECAY if name == "adamw" else 0.0)
+    return adam(lr, weight_decay=WEIGHT_DECAY if name == "adamw" else 0.0)

@@ -4,7 +4,7 @@ After `MultKAN.fit` of pykan 0.2.8 (Liu et al., `kan/MultKAN.py`). A step takes 
 is due, and then the parameters; the optimiser goes on over grid updates. Batches come from private streams. Unlike in
 pykan, a node that training has silenced keeps its knots.
 
-Shapes: s members (1 for a single model), n samples, P trained numbers of a member.
+Shapes: s members (1 for a single model), b steps, n samples, P trained numbers of a member.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def fit_like_pykan_(
         first_step: number of the first step, for the streams of batches.
         loss_fn: of prediction and label to a number, called for one member at a time; None: the mean squared error.
         metrics: called after each step, when the model has its parameters of then.
-        on_step: called after each step with the number of steps made and the last entries of the curves.
+        on_step: called for each step with the number of steps made and the last entries of the curves; of steps that
+            one kernel makes together, a twentieth of a second's, when all are made.
 
     Returns:
         One entry a step: train_loss and test_loss, the square roots of the loss on the step's training samples (by Adam
@@ -62,15 +63,18 @@ def fit_like_pykan_(
         run = _Run(model, train, test, options, seeds, eps, loss_fn)
         curves: dict[str, list[Any]] = {name: [] for name in (*CURVES, *(metric.__name__ for metric in metrics))}
         try:
-            for number in range(options.steps):
-                entries = run.step(number, first_step + number)
-                if metrics:
-                    run.write_to(model)
-                    entries |= {metric.__name__: _plain(metric()) for metric in metrics}
-                for name, entry in entries.items():
-                    curves[name].append(entry)
-                if on_step is not None:
-                    on_step(number + 1, entries)
+            made = 0
+            while made < options.steps:
+                count = 1 if metrics else run.steps_at_a_time(made)
+                for entries in run.steps(made, first_step + made, count):
+                    if metrics:
+                        run.write_to(model)
+                        entries |= {metric.__name__: _plain(metric()) for metric in metrics}
+                    for name, entry in entries.items():
+                        curves[name].append(entry)
+                    made += 1
+                    if on_step is not None:
+                        on_step(made, entries)
         finally:
             run.write_to(model)
     return curves
@@ -95,16 +99,25 @@ class _Run:
         parts = [members] if options.opt == "Adam" else [[member] for member in members]
         self.parts = [MemberSteps(self.ensemble, part, train, test, options, seeds, loss_fn) for part in parts]
 
-    def step(self, number: int, stream_step: int) -> dict[str, Any]:
-        """Make a step; the entries of the curves."""
-        entries = []
+    def steps_at_a_time(self, number: int) -> int:
+        """How many steps to make together from a step on; the last is made alone."""
+        before_last = max(1, self.options.steps - 1 - number)
+        return min(before_last, *(part.steps_at_a_time() for part in self.parts))
+
+    def steps(self, number: int, stream_step: int, count: int) -> list[dict[str, Any]]:
+        """Make some steps; the entries of the curves of each."""
+        columns = []
         for part in self.parts:
-            if self.options.updates_grid(number):
+            if self.options.updates_grid(number):  # then only one step is made at a time
                 part.update_grid(stream_step, self.eps)
-            loss, reg = part.step(number, stream_step, is_last=number == self.options.steps - 1)
-            entries.append((loss.sqrt(), part.test_loss(stream_step).sqrt(), reg))
-        curves = (torch.cat(values).cpu().numpy() for values in zip(*entries, strict=True))
-        return {name: values[0] if self.is_single else values for name, values in zip(CURVES, curves, strict=True)}
+            is_last = number + count == self.options.steps
+            loss, test_loss, reg = part.advance(number, stream_step, count, is_last=is_last)
+            columns.append((loss.sqrt(), test_loss.sqrt(), reg))
+        curves = [torch.cat(values).T.cpu().numpy() for values in zip(*columns, strict=True)]  # [b, s] each
+        return [
+            {name: values[0] if self.is_single else values for name, values in zip(CURVES, entries, strict=True)}
+            for entries in zip(*curves, strict=True)
+        ]
 
     def write_to(self, model: KAN) -> None:
         """Copy parameters and knots into a model, in place."""

@@ -1,6 +1,6 @@
 """Steps of the members of an ensemble, as pykan's `fit` makes them.
 
-Shapes: s members that one optimiser trains, P trained numbers of a member.
+Shapes: s members that one optimiser trains, b steps, P trained numbers of a member.
 """
 
 from __future__ import annotations
@@ -66,14 +66,11 @@ class MemberSteps:
         self.train, self.test = (
             FitObjective(self.rows, members, samples, **shared, **minimised) for samples in (train, test)
         )
+        self.optimiser = Adam(options.lr) if options.opt == "Adam" else torch_optimiser(self.train, options.lr)
         self.fast_train: RegressionObjective | None = None
         self.tables: MemberTables | None = None
         if loss_fn is None and not options.lamb and not options.update_grid:
             self._set_fast_objective(train, options, shared)
-        if options.opt == "Adam":
-            self.optimiser = Adam(options.lr)
-        else:
-            self.optimiser = torch_optimiser(self.train, options.lr)
         self.stopped = torch.zeros(len(members), dtype=torch.bool)
 
     def _set_fast_objective(self, train: Samples, options: FitOptions, shared: dict[str, Any]) -> None:
@@ -86,6 +83,10 @@ class MemberSteps:
 
             self.fast_train = CompiledRegression(self.rows, self.members, data, **shared)
             self.tables = self.fast_train.tables
+            if options.opt == "Adam":
+                from kancli.training.compiled_steps import CompiledAdam
+
+                self.optimiser = CompiledAdam(options.lr)
         elif has_dense_pass(self.model, None):
             self.fast_train = DenseRegression(self.rows, self.members, data, **shared)
 
@@ -95,8 +96,11 @@ class MemberSteps:
             return self.test.loss(step)
         from kancli.training.compiled_evaluation import squared_errors_by_tables
 
-        test = self.test.samples
-        return (squared_errors_by_tables(self.tables, test) / test.y.numel()).to(test.y.dtype)
+        return self._mean_over_tests(squared_errors_by_tables(self.tables, self.test.samples))
+
+    def _mean_over_tests(self, errors: Tensor) -> Tensor:
+        y = self.test.samples.y
+        return (errors / y.numel()).to(y.dtype)
 
     def update_grid(self, step: int, eps: float) -> None:
         """Lay the knots over the batch of a step."""
@@ -106,6 +110,49 @@ class MemberSteps:
         adapt_grid_(self.model, self.train.inputs(step), eps=eps, rule="pykan", min_range=MIN_RANGE)
         for objective in (self.train, self.test):
             objective.forget_bases()
+
+    def steps_at_a_time(self) -> int:
+        """Up to how many steps `advance` makes in a twentieth of a second."""
+        if self.tables is None or self.stopped.any():
+            return 1
+        from kancli.training.compiled_steps import steps_at_a_time
+
+        assert self.fast_train is not None
+        return steps_at_a_time(self.fast_train, self.optimiser)
+
+    def advance(self, number: int, stream_step: int, count: int, *, is_last: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Make some steps; the loss before each, loss on test samples after it, and regularisation, `[s, b]`.
+
+        Args:
+            count: up to `steps_at_a_time`.
+            is_last: whether the last of them is that of the whole fit, which measures the regularisation.
+        """
+        losses = None if count == 1 else self._steps_together(count)
+        if losses is not None:
+            return *losses, torch.zeros_like(losses[0])
+        columns = []
+        for made in range(count):
+            loss, reg = self.step(number + made, stream_step + made, is_last=is_last and made == count - 1)
+            columns.append((loss, self.test_loss(stream_step + made), reg))
+        loss, test_loss, reg = (torch.stack(steps, dim=1) for steps in zip(*columns, strict=True))
+        return loss, test_loss, reg
+
+    def _steps_together(self, count: int) -> tuple[Tensor, Tensor] | None:
+        """The losses `[s, b]` of steps in one call of a kernel; None, and nothing done, if one of them fails."""
+        from kancli.training.compiled import CompiledRegression
+        from kancli.training.compiled_steps import CompiledAdam, make_steps
+
+        objective, optimiser = self.fast_train, self.optimiser
+        assert isinstance(objective, CompiledRegression)
+        assert isinstance(optimiser, CompiledAdam)
+        before, n_steps = self.rows.values.clone(), optimiser.n_steps
+        moments = {name: tensor.clone() for name, tensor in optimiser.moments.items()}
+        steps = make_steps(objective, optimiser, count, test=self.test.samples)
+        if (steps.made < count).any() or not self.rows.values.isfinite().all():
+            self.rows.values.copy_(before)
+            optimiser.moments, optimiser.n_steps = moments, n_steps
+            return None
+        return torch.from_numpy(steps.losses), self._mean_over_tests(torch.from_numpy(steps.errors))
 
     def step(self, number: int, stream_step: int, *, is_last: bool) -> tuple[Tensor, Tensor]:
         """Make a step; loss and regularisation, `[s]` each."""

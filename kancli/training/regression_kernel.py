@@ -42,7 +42,7 @@ def member_gradients(
         values: `[s, P]`; mask: `[s, edges]`, or `[s, 0]` for none.
         losses: `[s]`, float64, to be set; grads: `[s, P]`, to be set.
     """
-    size, n, n_numbers = layers[-1, 3], x.shape[1], x.shape[1] * y.shape[2]
+    size, n_numbers = layers[-1, 3], x.shape[1] * y.shape[2]
     table, total, part = (
         np.zeros(size, values.dtype),
         np.zeros(size, values.dtype),
@@ -51,14 +51,24 @@ def member_gradients(
     for member in range(first, last):
         own_x, own_y = x[min(member, x.shape[0] - 1)], y[min(member, y.shape[0] - 1)]
         fold(layers, grid, values[member], mask[member], table)
-        loss, total[:] = 0.0, 0
-        for start in range(0, n, CHUNK):
-            part[:] = 0
-            stop = min(start + CHUNK, n)
-            loss += chunk_gradients(layers, grid, ends, own_x, own_y, table, start, stop, 2 / n_numbers, part)
-            total += part
-        losses[member] = loss / n_numbers
+        losses[member] = sample_gradients(layers, grid, ends, own_x, own_y, table, total, part) / n_numbers
         unfold(layers, grid, values[member], mask[member], total, grads[member])
+
+
+@kernel
+def sample_gradients(layers: Any, grid: Any, ends: Any, x: Any, y: Any, table: Any, total: Any, part: Any) -> float:
+    """Sum of squared errors over all samples, x `[n, i]`; sets the gradients of their mean, `total` `[Q]`.
+
+    Args:
+        part: `[Q]`, for numbers in between.
+    """
+    n, scale = x.shape[0], 2 / (x.shape[0] * y.shape[1])
+    loss, total[:] = 0.0, 0
+    for start in range(0, n, CHUNK):
+        part[:] = 0
+        loss += chunk_gradients(layers, grid, ends, x, y, table, start, min(start + CHUNK, n), scale, part)
+        total += part
+    return loss
 
 
 @kernel

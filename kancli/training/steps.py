@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kancli.kan.threads import one_thread
 from kancli.training.divergence import largest_loss, locate
-from kancli.training.objectives import Objective
+from kancli.training.objectives import Evaluation, Objective
 from kancli.training.optimisers import Optimiser
 from kancli.training.result import Stop
 
@@ -31,13 +31,18 @@ class Progress:
     first_loss: Tensor
     stops: dict[int, Stop] = field(default_factory=dict)
 
-    def largest_losses(self, members: list[int], loss: Tensor) -> Tensor:
-        """Beyond which the members diverge, `[s]`; their loss is the first if they have none yet."""
+    def are_new(self, members: list[int]) -> bool:
+        """Whether some of the members have no first loss yet."""
+        return bool(self.first_loss[members].isnan().any())
+
+    def note_losses(self, members: list[int], loss: Tensor) -> None:
+        """Keep the losses `[s]`, float64, of members that have none yet, as their first."""
         first = self.first_loss[members]
-        if first.isnan().any():
-            first = torch.where(first.isnan(), loss, first)
-            self.first_loss[members] = first
-        return largest_loss(first)
+        self.first_loss[members] = torch.where(first.isnan(), loss, first)
+
+    def largest_losses(self, members: list[int]) -> Tensor:
+        """Beyond which the members diverge, `[s]`."""
+        return largest_loss(self.first_loss[members])
 
 
 class GradientSteps:
@@ -68,6 +73,10 @@ class GradientSteps:
     def members(self) -> list[int]:
         """Numbers of the members that still run."""
         return self.objective.members
+
+    def steps_at_a_time(self) -> int:
+        """Up to how many steps `advance` makes in a twentieth of a second."""
+        return 1
 
     def advance(self, step: int, count: int) -> Tensor:
         """Make some steps, fewer if all members stop.
@@ -105,7 +114,7 @@ class GradientSteps:
     def _step(self, step: int) -> Tensor:
         now = self.objective.evaluate(step)
         self.objective.rba, grads = now.rba, now.grads
-        if stops := find_stops(self.objective, self.progress, step, now.loss, grads, self.target):
+        if stops := self._find_stops(step, now):
             keep = [number for number in range(len(now.loss)) if number not in stops]
             self._take_out(stops, keep)
             grads = grads[keep]
@@ -113,6 +122,9 @@ class GradientSteps:
             with one_thread():  # no gain in more, and waiting for each other is slow where cores have other work
                 self.optimiser.update_(self.objective.rows.values, grads)
         return now.loss
+
+    def _find_stops(self, step: int, now: Evaluation) -> dict[int, Stop]:
+        return find_stops(self.objective, self.progress, step, now.loss, now.grads, self.target)
 
     def _take_out(self, stops: dict[int, Stop], keep: list[int]) -> None:
         """Leave only the members `keep`, by number within the objective."""
@@ -138,9 +150,11 @@ def find_stops(
         loss: `[s]`; grads: `[s, P]`, or None where no update follows.
     """
     loss = loss.double().cpu()
-    failed = ~(loss <= progress.largest_losses(objective.members, loss))
+    if progress.are_new(objective.members):
+        progress.note_losses(objective.members, loss)
+    failed = ~(loss <= progress.largest_losses(objective.members))
     if grads is not None:
-        failed |= ~grads.sum(-1).isfinite().cpu()
+        failed |= ~grads.isfinite().all(-1).cpu()
     if target is None and not failed.any():
         return {}
     stops = {

@@ -33,6 +33,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def _sources(path: str) -> str:
-    """A hash of a kernel's file and of all files in this folder."""
-    files = sorted({Path(path).resolve(), *Path(__file__).resolve().parent.glob("*.py")})
+    """A hash of a kernel's file, of those of kernels beside it, and of all files in this folder."""
+    own = Path(path).resolve()
+    files = sorted({own, *own.parent.glob("*_kernel.py"), *Path(__file__).resolve().parent.glob("*.py")})
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()

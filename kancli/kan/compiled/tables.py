@@ -52,8 +52,13 @@ class Layout:
 
     def least_share(self, n: int) -> int:
         """Number of items of n samples each that take about as long as to wake a thread."""
+        return MIN_FACTORS // max(1, n * self.n_factors)
+
+    @property
+    def n_factors(self) -> int:
+        """Of all sums over edges, for one sample."""
         n_edges = int((self.layers[:-1, 0] * self.layers[1:, 0]).sum())
-        return MIN_FACTORS // max(1, n * n_edges * (self.grid[1] + 2))
+        return n_edges * (self.grid[1] + 2)
 
     @property
     def table_size(self) -> int:
