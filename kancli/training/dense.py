@@ -136,6 +136,7 @@ class Space:
 
     def __init__(self) -> None:
         self.kept: dict[str, Tensor] = {}
+        self.numbers = torch.arange(0)
 
     def take(self, name: str, shape: Sequence[int], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """A tensor of that shape with any content, in the memory of this name."""
@@ -144,6 +145,12 @@ class Space:
         if kept is None or kept.numel() < count or kept.dtype != dtype:
             kept = self.kept[name] = torch.empty(count, dtype=dtype, device=like.device)
         return kept[:count].view(*shape)
+
+    def count(self, size: int) -> Tensor:
+        """0, 1, ..., size - 1."""
+        if len(self.numbers) < size:
+            self.numbers = torch.arange(size)
+        return self.numbers[:size]
 
 
 @dataclass(frozen=True)
@@ -154,9 +161,8 @@ class Factors:
     """
 
     space: Space
-
     rows: Tensor  # [K i + i, n]  all bases, then b(x)
-    places: Tensor  # [k + 1, i, n]  row of each basis that is not 0, of K + 2 k + 2 with those that do not exist
+    places: Tensor  # [k + 1, i n]  of each basis that is not 0, among the numbers of K + 2 k + 2 rows of i n
     slopes: Tensor | None  # [k + 1, i, n]  their derivatives
     base_slope: Tensor | None  # [i, n]
 
@@ -167,18 +173,21 @@ class Factors:
         Args:
             space: for the results, which hold until it is used again.
         """
-        k, n_basis, before = layer.k, layer.n_basis, layer.k + 1
+        k, n_basis, before, size = layer.k, layer.n_basis, layer.k + 1, x.numel()
         per_step = layer.grid / (layer.grid_range[1] - layer.grid_range[0])
-        position = (x - layer.grid_range[0]).mul_(per_step)
-        interval = position.floor().nan_to_num_(nan=layer.grid + k).clamp_(-before, layer.grid + k)
-        u = position.sub_(interval).clamp_(0, 1)
-        lower, values = _local_bases(u, k, space)
-        places = space.take("places", (k + 1, *x.shape), x, torch.int64)
-        for r, row in enumerate(places):
-            row.copy_(interval).add_(before + r)
-        padded = space.take("rows", (n_basis + 2 * before, *x.shape), x).zero_()
-        padded.scatter_(0, places, values)
-        padded[before + n_basis] = layer.base_fun(x)  # in place of a basis that does not exist
+        position = torch.sub(x, layer.grid_range[0], out=space.take("position", x.shape, x)).mul_(per_step)
+        interval = torch.floor(position, out=space.take("interval", x.shape, x))
+        interval.nan_to_num_(nan=layer.grid + k).clamp_(-before, layer.grid + k)
+        lower, values = _local_bases(position.sub_(interval).clamp_(0, 1), k, space)
+        places = space.take("places", (k + 1, size), x, torch.int64)
+        places[0].copy_(interval.add_(before).view(-1)).mul_(size).add_(space.count(size))
+        for r in range(1, k + 1):
+            torch.add(places[0], r * size, out=places[r])
+        padded = space.take("rows", (n_basis + 2 * before, *x.shape), x)
+        padded[before : before + n_basis] = 0
+        padded.put_(places, values.view(k + 1, size))
+        # b(x) in place of a basis that does not exist
+        base_slope = _set_base(layer, x, padded[before + n_basis], space, slopes=slopes)
         rows = padded[before : before + n_basis + 1].flatten(0, 1)
         if not slopes:
             return cls(space, rows, places, None, None)
@@ -187,7 +196,7 @@ class Factors:
         torch.sub(lower[:-1], lower[1:], out=derivatives[1:-1])
         torch.neg(lower[0], out=derivatives[0])
         derivatives[-1] = lower[-1]
-        return cls(space, rows, places, derivatives.mul_(per_step), derivative_of(layer.base_fun)(x))
+        return cls(space, rows, places, derivatives.mul_(per_step / math.factorial(k - 1)), base_slope)
 
     def gradient(self, table: Tensor, grad: Tensor) -> Tensor:
         """The gradient by x `[i, n]`, from the table `[o, rows]` and the gradient by the sums `[o, n]`."""
@@ -195,26 +204,44 @@ class Factors:
         assert self.base_slope is not None
         n_in, n = self.base_slope.shape
         n_basis, before = table.shape[1] // n_in - 1, len(self.places)
-        padded = self.space.take("gradients", (n_basis + 2 * before, n_in, n), grad).zero_()
+        padded = self.space.take("gradients", (n_basis + 2 * before, n_in, n), grad)
+        padded[:before] = 0
+        padded[before + n_basis + 1 :] = 0
         torch.mm(table.T, grad, out=padded[before : before + n_basis + 1].view(-1, n))
         by_base = padded[before + n_basis] * self.base_slope
         padded[before + n_basis] = 0
-        taken = torch.gather(padded, 0, self.places, out=self.space.take("taken", self.places.shape, grad))
+        taken = self.space.take("taken", self.slopes.shape, grad)
+        torch.index_select(padded.view(-1), 0, self.places.view(-1), out=taken.view(-1))
         return taken.mul_(self.slopes).sum(0).add_(by_base)
 
 
 def _local_bases(u: Tensor, k: int, space: Space) -> tuple[Tensor, Tensor]:
-    """The bases that are not 0 on an interval, at its relative position u: of order k - 1 `[k, ...]`, k `[k + 1, ...]`.
+    """The bases that are not 0 on an interval, at its relative position u: those of order k - 1, times (k - 1)!,
+    `[k, ...]`, and of order k `[k + 1, ...]`.
 
     By the recursion of Cox (1972) and de Boor (1972) on uniform knots.
     """
-    rest = 1 - u
-    lower, values = u, torch.stack([rest, u], out=space.take("order 1", (2, *u.shape), u))
+    shape = (k, *u.shape)
+    steps = torch.arange(k, dtype=u.dtype, device=u.device).view(k, *[1] * u.dim())
+    rising = torch.add(u, steps.flip(0), out=space.take("rising", shape, u))  # u + k - 1, ..., u
+    falling = torch.sub(steps + 1, u, out=space.take("falling", shape, u))  # 1 - u, ..., k - u
+    lower, values = u, torch.stack([falling[0], u], out=space.take("order 1", (2, *u.shape), u))
     for order in range(2, k + 1):
         lower, values = values, space.take(f"order {order}", (order + 1, *u.shape), u)
-        torch.mul(rest, lower[0], out=values[0])
-        for r in range(1, order):
-            torch.mul(rest + r, lower[r], out=values[r]).addcmul_(u + (order - r), lower[r - 1])
+        torch.mul(falling[:order], lower, out=values[:order])
         torch.mul(u, lower[-1], out=values[order])
-        values /= order
-    return lower, values
+        values[1:order].addcmul_(rising[k - order : -1], lower[:-1])
+    return lower, values.mul_(1 / math.factorial(k))
+
+
+def _set_base(layer: KANLayer, x: Tensor, out: Tensor, space: Space, *, slopes: bool) -> Tensor | None:
+    """Set b(x), and return its derivative if wanted."""
+    if layer.base_name != "silu":
+        out.copy_(layer.base_fun(x))
+        return derivative_of(layer.base_fun)(x) if slopes else None
+    sigma = torch.sigmoid(x, out=space.take("sigma", x.shape, x))
+    torch.mul(x, sigma, out=out)
+    if not slopes:
+        return None
+    slope = torch.mul(out, sigma, out=space.take("base slope", x.shape, x))
+    return torch.sub(sigma, slope, out=slope).add_(out)  # sigma + b - sigma b
