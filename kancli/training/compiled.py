@@ -83,7 +83,7 @@ class CompiledDifferential(DifferentialObjective):
 
     def __init__(self, rows: ParameterRows, members: Sequence[int], data: Differential) -> None:
         super().__init__(rows, members, data)
-        self.tables = MemberTables(rows)
+        self.tables = MemberTables(rows, narrow=False)
         layout, like = self.tables.layout, rows.values.numpy()
         self.derivatives = needed(data.derivatives)
         index = {derivative: number for number, derivative in enumerate(self.derivatives)}

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from kancli.kan.compiled.compile import kernel
-from kancli.kan.compiled.kernels import BLOCK, CHUNK, PADDING, all_factors, sums
+from kancli.kan.compiled.kernels import BLOCK, CHUNK, PADDING, all_factors
+from kancli.kan.compiled.sums import sums
 from kancli.kan.compiled.tables import fold, unfold
 from kancli.kan.compiled.vectors import LANES, load, multiply, multiply_add, splat, spread, store, total
 

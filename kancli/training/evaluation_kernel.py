@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kancli.kan.compiled.compile import kernel
-from kancli.kan.compiled.forward import forward_block
+from kancli.kan.compiled.forward import first_factors, forward_block, take_first_factors
 from kancli.kan.compiled.kernels import BLOCK, CHUNK, PADDING
 
 
@@ -27,15 +27,22 @@ def squared_errors(
         x: `[n, i]`; y: `[n, o]`; tables: `[s, Q]`; errors: `[s, c]`, float64.
     """
     n_chunks = errors.shape[1]
+    kept, at = first_factors(layers, grid, ends, x, 0, tables)  # none, for each is used once
     for item in range(first, last):
         member, chunk = item // n_chunks, item % n_chunks
         start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, len(x))
-        errors[member, chunk] = chunk_error(layers, grid, ends, x, y, tables[member], start, stop)
+        errors[member, chunk] = chunk_error(layers, grid, ends, x, y, kept, at, tables[member], start, stop)
 
 
 @kernel
-def chunk_error(layers: Any, grid: Any, ends: Any, x: Any, y: Any, table: Any, start: int, stop: int) -> float:
-    """Sum of squared errors over samples `start` to `stop`, by a member's table `[Q]`."""
+def chunk_error(
+    layers: Any, grid: Any, ends: Any, x: Any, y: Any, kept: Any, at: Any, table: Any, start: int, stop: int
+) -> float:
+    """Sum of squared errors over samples `start` to `stop`, by a member's table `[Q]`.
+
+    Args:
+        kept, at: see `first_factors`.
+    """
     n_layers, n_last, padded = layers.shape[0] - 1, layers[-1, 0], layers[-2, 2]
     _, k, _, _, terms = grid
     widest = max(layers[:, 0].max(), layers[:, 2].max())
@@ -47,7 +54,8 @@ def chunk_error(layers: Any, grid: Any, ends: Any, x: Any, y: Any, table: Any, s
     columns, error = np.zeros(length, table.dtype), 0.0
     for begin in range(start, stop, BLOCK):
         n = min(BLOCK, stop - begin)
-        forward_block(layers, grid, ends, x, begin, n, table, factors, places, columns, scratch, values)
+        known = take_first_factors(kept, at, begin // BLOCK, factors[0, 0], places[0])
+        forward_block(layers, grid, ends, x, begin, n, table, factors, places, columns, scratch, values, known)
         for s in range(n):
             for j in range(n_last):
                 difference = np.float64(values[n_layers, s * padded + j]) - np.float64(y[begin + s, j])

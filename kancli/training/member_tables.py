@@ -15,11 +15,15 @@ from kancli.training.parameters import NAMES, ParameterRows
 
 
 class MemberTables:
-    """All parameters of the members as the kernels take them, of which some may not train."""
+    """All parameters of the members as the kernels take them, of which some may not train.
 
-    def __init__(self, rows: ParameterRows) -> None:
+    Args:
+        narrow: see `tables.Layout.of`; the kernels of equations take other tables only.
+    """
+
+    def __init__(self, rows: ParameterRows, *, narrow: bool = True) -> None:
         self.rows, self.model = rows, as_kan(rows.model)
-        self.layout = Layout.of(self.model)
+        self.layout = Layout.of(self.model, narrow=narrow)
         self.names = [
             (number, name)
             for number, layer in enumerate(self.model.layers)

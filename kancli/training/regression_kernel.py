@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from kancli.kan.compiled.compile import kernel
-from kancli.kan.compiled.forward import forward_block
-from kancli.kan.compiled.kernels import BLOCK, CHUNK, PADDING, add_gradients
+from kancli.kan.compiled.forward import first_factors, forward_block, take_first_factors
+from kancli.kan.compiled.kernels import BLOCK, CHUNK, PADDING
+from kancli.kan.compiled.sums import add_gradients, add_weight_gradients
 from kancli.kan.compiled.tables import fold, unfold
 
 
@@ -48,25 +49,31 @@ def member_gradients(
         np.zeros(size, values.dtype),
         np.zeros(size, values.dtype),
     )
+    kept, places = first_factors(layers, grid, ends, x[0], 0, values)  # none, for a single step
     for member in range(first, last):
         own_x, own_y = x[min(member, x.shape[0] - 1)], y[min(member, y.shape[0] - 1)]
         fold(layers, grid, values[member], mask[member], table)
-        losses[member] = sample_gradients(layers, grid, ends, own_x, own_y, table, total, part) / n_numbers
+        loss = sample_gradients(layers, grid, ends, own_x, own_y, kept, places, table, total, part)
+        losses[member] = loss / n_numbers
         unfold(layers, grid, values[member], mask[member], total, grads[member])
 
 
 @kernel
-def sample_gradients(layers: Any, grid: Any, ends: Any, x: Any, y: Any, table: Any, total: Any, part: Any) -> float:
+def sample_gradients(
+    layers: Any, grid: Any, ends: Any, x: Any, y: Any, kept: Any, places: Any, table: Any, total: Any, part: Any
+) -> float:
     """Sum of squared errors over all samples, x `[n, i]`; sets the gradients of their mean, `total` `[Q]`.
 
     Args:
+        kept, places: see `first_factors`.
         part: `[Q]`, for numbers in between.
     """
     n, scale = x.shape[0], 2 / (x.shape[0] * y.shape[1])
     loss, total[:] = 0.0, 0
     for start in range(0, n, CHUNK):
         part[:] = 0
-        loss += chunk_gradients(layers, grid, ends, x, y, table, start, min(start + CHUNK, n), scale, part)
+        stop = min(start + CHUNK, n)
+        loss += chunk_gradients(layers, grid, ends, x, y, kept, places, table, start, stop, scale, part)
         total += part
     return loss
 
@@ -78,10 +85,11 @@ def chunk_parts(
     """Sums over chunks `first` to `last` of one member's samples, x `[n, i]`: losses `[c]` and parts `[c, Q]`."""
     n = x.shape[0]
     scale = 2 / (n * y.shape[1])
+    kept, places = first_factors(layers, grid, ends, x, 0, table)
     for chunk in range(first, last):
-        start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
-        parts[chunk] = 0
-        losses[chunk] = chunk_gradients(layers, grid, ends, x, y, table, start, stop, scale, parts[chunk])
+        start, stop, part = chunk * CHUNK, min((chunk + 1) * CHUNK, n), parts[chunk]
+        part[:] = 0
+        losses[chunk] = chunk_gradients(layers, grid, ends, x, y, kept, places, table, start, stop, scale, part)
 
 
 @kernel
@@ -104,6 +112,8 @@ def chunk_gradients(
     ends: Any,
     x: Any,
     y: Any,
+    kept: Any,
+    places: Any,
     table: Any,
     start: int,
     stop: int,
@@ -114,6 +124,7 @@ def chunk_gradients(
 
     Args:
         x: `[n, i]`; y: `[n, o]`; table: `[Q]`; grads: `[Q]`.
+        kept, places: see `first_factors`.
     """
     n_layers, n_last = layers.shape[0] - 1, layers[-1, 0]
     _, k, _, rows, terms = grid
@@ -128,7 +139,8 @@ def chunk_gradients(
     loss, weight = 0.0, table.dtype.type(scale)
     for begin in range(start, stop, BLOCK):
         n = min(BLOCK, stop - begin)
-        forward_block(layers, grid, ends, x, begin, n, table, factors, first, columns, scratch, values)
+        known = take_first_factors(kept, places, begin // BLOCK, factors[0, 0], first[0])
+        forward_block(layers, grid, ends, x, begin, n, table, factors, first, columns, scratch, values, known)
         padded = layers[n_layers - 1, 2]
         for s in range(n):
             for j in range(n_last):
@@ -137,6 +149,10 @@ def chunk_gradients(
                 value_grads[n_layers, s * padded + j] = weight * error
         for layer in range(n_layers - 1, -1, -1):
             n_in, n_out, place, bias = layers[layer, 0], layers[layer, 2], layers[layer, 3], layers[layer, 4]
+            if layer == 0 and n_out > 1:
+                out_grads = value_grads[1]
+                add_weight_gradients(factors[0, 0], first[0], rows, n_in, n_out, place, bias, n, out_grads, grads)
+                continue
             add_gradients(
                 factors[layer, 0],
                 factors[layer, 1],

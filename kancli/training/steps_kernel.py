@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 
 from kancli.kan.compiled.compile import kernel
+from kancli.kan.compiled.forward import first_factors
 from kancli.kan.compiled.kernels import CHUNK
 from kancli.kan.compiled.tables import fold, unfold
 from kancli.training.evaluation_kernel import chunk_error
 from kancli.training.regression_kernel import sample_gradients
+
+MAX_KEPT = 2**20  # numbers of the first layer's factors: as many as stay near the processor
 
 
 @kernel
@@ -87,11 +90,13 @@ def member_steps(
     """
     n_numbers, size, grads = x.shape[0] * y.shape[1], layers[-1, 3], np.empty(values.shape[1], values.dtype)
     table, total, part = np.zeros(size, values.dtype), np.zeros(size, values.dtype), np.zeros(size, values.dtype)
+    kept, at = first_factors(layers, grid, ends, x, MAX_KEPT, values)
+    test_kept, test_at = first_factors(layers, grid, ends, test_x, MAX_KEPT, values)
     for member in range(begin, end):
         own, made[member] = values[member], 0
         fold(layers, grid, own, mask[member], table)
         for step in range(len(step_sizes)):
-            loss = sample_gradients(layers, grid, ends, x, y, table, total, part) / n_numbers
+            loss = sample_gradients(layers, grid, ends, x, y, kept, at, table, total, part) / n_numbers
             losses[member, step] = loss
             unfold(layers, grid, own, mask[member], total, grads)
             rounded, n_finite = np.float64(losses[member, step]), 0
@@ -105,4 +110,6 @@ def member_steps(
             errors[member, step] = 0
             for start in range(0, len(test_x), CHUNK):
                 stop = min(start + CHUNK, len(test_x))
-                errors[member, step] += chunk_error(layers, grid, ends, test_x, test_y, table, start, stop)
+                errors[member, step] += chunk_error(
+                    layers, grid, ends, test_x, test_y, test_kept, test_at, table, start, stop
+                )

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kancli.kan.compiled.compile import kernel
-from kancli.kan.compiled.kernels import BLOCK, all_factors, sums
+from kancli.kan.compiled.kernels import BLOCK, PADDING, all_factors
+from kancli.kan.compiled.sums import sums
 
 
 @kernel
@@ -27,6 +30,7 @@ def forward_block(
     columns: Any,
     scratch: Any,
     values: Any,
+    known: int,
 ) -> None:
     """Set the outputs of all layers for samples `begin` to `begin` + n, and the factors of their sums.
 
@@ -35,17 +39,58 @@ def forward_block(
         x: `[n, i]`; table: `[Q]`.
         factors: `[l, 2, t, N]`; first: `[l, N]`; values: of a layer's inputs, `[l + 1, S i]`, the first left out.
         columns: `[N]`; scratch: as of `all_factors`.
+        known: 1 if the factors of the first layer are set already, else 0.
     """
     size, k, base, rows, _ = grid
     for layer in range(layers.shape[0] - 1):
         n_in, n_out, place, bias = layers[layer, 0], layers[layer, 2], layers[layer, 3], layers[layer, 4]
-        for i in range(n_in):
-            if layer == 0:
-                for s in range(n):
-                    columns[i * BLOCK + s] = x[begin + s, i]
-            else:
-                padded = layers[layer - 1, 2]
+        if layer == 0:
+            set_columns(x, begin, n, columns)
+        else:
+            padded = layers[layer - 1, 2]
+            for i in range(n_in):
                 for s in range(n):
                     columns[i * BLOCK + s] = values[layer, s * padded + i]
-        all_factors(columns, n_in * BLOCK, size, k, ends[0], ends[1], base, factors[layer], first[layer], scratch)
+        if layer >= known:
+            all_factors(columns, n_in * BLOCK, size, k, ends[0], ends[1], base, factors[layer], first[layer], scratch)
         sums(factors[layer, 0], first[layer], table, rows, n_in, n_out, place, bias, n, values[layer + 1])
+
+
+@kernel
+def set_columns(x: Any, begin: int, n: int, columns: Any) -> None:
+    """Samples `begin` to `begin` + n of x `[n, i]`, one input's after the other's."""
+    for i in range(x.shape[1]):
+        for s in range(n):
+            columns[i * BLOCK + s] = x[begin + s, i]
+
+
+@kernel
+def first_factors(layers: Any, grid: Any, ends: Any, x: Any, most: int, like: Any) -> Any:
+    """Factors `[blocks, t, N]` and `first` `[blocks, N]` of the first layer, which all steps and members share.
+
+    Args:
+        most: up to so many numbers; no blocks if there are more.
+        like: an array of the factors' dtype.
+    """
+    size, k, base, _, terms = grid
+    n_numbers, n_blocks = layers[0, 0] * BLOCK, -(-x.shape[0] // BLOCK)
+    n_blocks = n_blocks if n_blocks * n_numbers * terms <= most else 0
+    kept, places = np.zeros((n_blocks, terms, n_numbers), like.dtype), np.zeros((n_blocks, n_numbers), np.int32)
+    length = n_numbers + PADDING
+    factors, first = np.zeros((2, terms, length), like.dtype), np.zeros(length, np.int32)
+    scratch, columns = np.zeros((k + 3, k + 1, length), like.dtype), np.zeros(length, like.dtype)
+    for block in range(n_blocks):
+        set_columns(x, block * BLOCK, min(BLOCK, x.shape[0] - block * BLOCK), columns)
+        all_factors(columns, n_numbers, size, k, ends[0], ends[1], base, factors, first, scratch)
+        kept[block], places[block] = factors[0, :, :n_numbers], first[:n_numbers]
+    return kept, places
+
+
+@kernel
+def take_first_factors(kept: Any, places: Any, block: int, factors: Any, first: Any) -> int:
+    """Set the first layer's factors `[t, N]` and `first` by those kept; 1, or 0 where none are."""
+    if len(kept) == 0:
+        return 0
+    n_numbers = kept.shape[2]
+    factors[:, :n_numbers], first[:n_numbers] = kept[block], places[block]
+    return 1

@@ -1,10 +1,10 @@
 # numba, which may be absent, fills in arguments and types.
 # pyright: reportMissingImports=false, reportCallIssue=false
-"""Sums over the edges of a layer, their gradients, and the factors of the sums, for a block of samples.
+"""The factors of a layer's sums over edges, for a block of samples; `sums` has the sums themselves.
 
 An edge's phi is a sum of terms, factor times weight: b(x), then bases in fours. A table has, for each input, a row of
 `scale_base` and then a row for each basis, with rows of 0 for those that do not exist; a row holds a weight for each
-output, padded to whole vectors.
+output, padded to whole vectors unless it is a last layer's only one (`tables.Layout.of`).
 
 Shapes: i inputs, o outputs, padded; d derivative; t terms: b(x), then the k + 1 bases, padded to fours; S samples of a
 block; N = i S numbers of all inputs, one input's after the other, so that loops are long.
@@ -20,12 +20,11 @@ from numba import types
 from numba.extending import overload
 
 from kancli.kan.compiled.compile import kernel
-from kancli.kan.compiled.vectors import LANES, load, multiply, multiply_add, power_of_two, splat, spread, store, total
+from kancli.kan.compiled.vectors import power_of_two
 
 BLOCK = 32  # samples
 CHUNK = 16 * BLOCK  # samples whose sums are taken apart, so that threads can share a member's
 PADDING = 16  # of rows of N, so that their starts do not share places in the cache
-TILE = 4  # inputs at a time: their tables fit into the first cache, and their sums do not wait for one another
 SILU, IDENTITY, ZERO = range(3)
 BASE_FUNCTIONS = {"silu": SILU, "identity": IDENTITY, "zero": ZERO}
 
@@ -185,98 +184,3 @@ def all_factors(
                 for s in range(n):
                     spread[r, s] *= inside[s]
     base_factors(x, n, base, factors)
-
-
-@kernel
-def sums(
-    factors: Any, first: Any, table: Any, rows: int, n_in: int, n_out: int, start: int, bias: int, n: int, out: Any
-) -> None:
-    """Sum over inputs and terms, plus the bias if there is a place for it.
-
-    Args:
-        factors: `[t, N]`; first: `[N]`.
-        table: all tables of a member; this one at `start`, `rows` of `[o]` for each input.
-        bias: place of the bias in it; -1 for none.
-        out: `[S o]`.
-    """
-    zero = table.dtype.type(0)
-    for j in range(0, n_out, LANES):
-        value = load(table, bias + j) if bias >= 0 else splat(zero)
-        for s in range(n):
-            store(out, s * n_out + j, value)
-    for tile in range(0, n_in, TILE):
-        for s in range(n):
-            for j in range(0, n_out, LANES):
-                value = load(out, s * n_out + j)
-                for i in range(tile, min(tile + TILE, n_in)):
-                    own, s_i = start + i * rows * n_out + j, i * BLOCK + s
-                    value = multiply_add(spread(factors, 0, s_i), load(table, own), value)
-                    row = own + first[s_i] * n_out
-                    for t in range(1, factors.shape[0], 4):
-                        value = multiply_add(spread(factors, t, s_i), load(table, row), value)
-                        value = multiply_add(spread(factors, t + 1, s_i), load(table, row + n_out), value)
-                        value = multiply_add(spread(factors, t + 2, s_i), load(table, row + 2 * n_out), value)
-                        value = multiply_add(spread(factors, t + 3, s_i), load(table, row + 3 * n_out), value)
-                        row += 4 * n_out
-                store(out, s * n_out + j, value)
-
-
-@kernel
-def add_gradients(
-    factors: Any,
-    slopes: Any,
-    first: Any,
-    table: Any,
-    rows: int,
-    n_in: int,
-    n_out: int,
-    start: int,
-    bias: int,
-    n: int,
-    out_grads: Any,
-    in_grads: Any,
-    table_grads: Any,
-) -> None:
-    """Add the gradients by the weights to `table_grads`, and set those by the inputs.
-
-    Args:
-        slopes: derivatives of the factors by x, `[t, N]`.
-        out_grads: `[S o]`.
-        in_grads: `[S i]`, with i padded.
-    """
-    zero, one = table.dtype.type(0), splat(table.dtype.type(1))
-    padded = (n_in + LANES - 1) // LANES * LANES
-    for j in range(0, n_out, LANES):
-        value = load(table_grads, bias + j)
-        for s in range(n):
-            value = multiply_add(one, load(out_grads, s * n_out + j), value)
-        store(table_grads, bias + j, value)
-    for tile in range(0, n_in, TILE):
-        for s in range(n):
-            for i in range(tile, min(tile + TILE, n_in)):
-                own, s_i = start + i * rows * n_out, i * BLOCK + s
-                f, d = spread(factors, 0, s_i), spread(slopes, 0, s_i)
-                in_grad = splat(zero)
-                for j in range(own, own + n_out, LANES):
-                    grad = load(out_grads, s * n_out + j - own)
-                    in_grad = multiply_add(grad, multiply(d, load(table, j)), in_grad)
-                    store(table_grads, j, multiply_add(f, grad, load(table_grads, j)))
-                row = own + first[s_i] * n_out
-                for t in range(1, factors.shape[0], 4):
-                    f0, f1 = spread(factors, t, s_i), spread(factors, t + 1, s_i)
-                    f2, f3 = spread(factors, t + 2, s_i), spread(factors, t + 3, s_i)
-                    d0, d1 = spread(slopes, t, s_i), spread(slopes, t + 1, s_i)
-                    d2, d3 = spread(slopes, t + 2, s_i), spread(slopes, t + 3, s_i)
-                    for j in range(row, row + n_out, LANES):
-                        grad = load(out_grads, s * n_out + j - row)
-                        slope = multiply(d0, load(table, j))
-                        slope = multiply_add(d1, load(table, j + n_out), slope)
-                        slope = multiply_add(d2, load(table, j + 2 * n_out), slope)
-                        slope = multiply_add(d3, load(table, j + 3 * n_out), slope)
-                        in_grad = multiply_add(grad, slope, in_grad)
-                        store(table_grads, j, multiply_add(f0, grad, load(table_grads, j)))
-                        store(table_grads, j + n_out, multiply_add(f1, grad, load(table_grads, j + n_out)))
-                        store(table_grads, j + 2 * n_out, multiply_add(f2, grad, load(table_grads, j + 2 * n_out)))
-                        store(table_grads, j + 3 * n_out, multiply_add(f3, grad, load(table_grads, j + 3 * n_out)))
-                    row += 4 * n_out
-                in_grads[s * padded + i] = total(in_grad)

@@ -35,13 +35,18 @@ class Layout:
     has_bias: bool
 
     @classmethod
-    def of(cls, model: KAN) -> Layout:
-        """The layout of a model whose layers have shared knots and a base function of `kernels.BASE_FUNCTIONS`."""
+    def of(cls, model: KAN, *, narrow: bool = True) -> Layout:
+        """The layout of a model whose layers have shared knots and a base function of `kernels.BASE_FUNCTIONS`.
+
+        Args:
+            narrow: whether the last layer's table is not padded if it has one output, for `sums.sums_of_one`.
+        """
         first = model.layers[0]
         rows, has_bias = n_rows(first.grid, first.k), first.bias is not None
         lines, table, parameters, mask = [], 0, 0, 0
         for layer in model.layers:
-            padded = -(-layer.n_out // LANES) * LANES
+            is_narrow = narrow and layer.n_out == 1 and layer is model.layers[-1]
+            padded = 1 if is_narrow else -(-layer.n_out // LANES) * LANES
             bias, n_edges = table + layer.n_in * rows * padded, layer.n_in * layer.n_out
             lines.append((layer.n_in, layer.n_out, padded, table, bias, parameters, mask))
             table, mask = bias + padded, mask + n_edges

@@ -1,6 +1,6 @@
 # numba, which may be absent, fills in arguments and types.
 # pyright: reportMissingImports=false, reportCallIssue=false
-"""Vectors of eight numbers for numba kernels, as LLVM has them: whatever the CPU, and whatever the compiler can prove.
+"""Vectors of eight and of four numbers for numba kernels, as LLVM has them: for any CPU, whatever LLVM can prove.
 
 LLVM's own vectoriser gives up on loops that write to one row of a table and read others, since they may overlap.
 """
@@ -14,35 +14,41 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-LANES = 8
+LANES, FOUR = 8, 4
 _INDEX = ir.IntType(32)
 
 
 class Vector(types.Type):
-    """Eight numbers of one dtype."""
+    """Some numbers of one dtype."""
 
-    def __init__(self, dtype: Any) -> None:
-        self.dtype = dtype
-        super().__init__(name=f"Vector({dtype} x {LANES})")
+    def __init__(self, dtype: Any, lanes: int) -> None:
+        self.dtype, self.lanes = dtype, lanes
+        super().__init__(name=f"Vector({dtype} x {lanes})")
 
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         element = manager.lookup(kind.dtype).get_value_type()
-        super().__init__(manager, kind, ir.VectorType(element, LANES))
+        super().__init__(manager, kind, ir.VectorType(element, kind.lanes))
 
 
-@intrinsic
-def load(typingctx: Any, array: Any, index: Any) -> Any:
-    """The vector at a place of a contiguous one-dimensional array."""
-    vector = Vector(array.dtype)
+def _loader(lanes: int) -> Any:
+    @intrinsic
+    def load(typingctx: Any, array: Any, index: Any) -> Any:
+        """The vector at a place of a contiguous one-dimensional array."""
+        vector = Vector(array.dtype, lanes)
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _place(context, builder, signature.args[0], *args, context.get_value_type(vector))
-        return builder.load(place, align=array.dtype.bitwidth // 8)
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            place = _place(context, builder, signature.args[0], *args, context.get_value_type(vector))
+            return builder.load(place, align=array.dtype.bitwidth // 8)
 
-    return vector(array, types.intp), codegen
+        return vector(array, types.intp), codegen
+
+    return load
+
+
+load, load_four = _loader(LANES), _loader(FOUR)
 
 
 @intrinsic
@@ -65,31 +71,60 @@ def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector
 def _repeat(builder: Any, number: Any, vector: Any) -> Any:
     undefined = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(undefined, number, ir.Constant(_INDEX, 0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES))
+    return builder.shuffle_vector(
+        first, undefined, ir.Constant(ir.VectorType(_INDEX, vector.count), [0] * vector.count)
+    )
 
 
-@intrinsic
-def splat(typingctx: Any, number: Any) -> Any:
-    """The vector of a number repeated."""
-    vector = Vector(number)
+def _splatter(lanes: int) -> Any:
+    @intrinsic
+    def splat(typingctx: Any, number: Any) -> Any:
+        """The vector of a number repeated."""
+        vector = Vector(number, lanes)
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _repeat(builder, args[0], context.get_value_type(vector))
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return _repeat(builder, args[0], context.get_value_type(vector))
 
-    return vector(number), codegen
+        return vector(number), codegen
+
+    return splat
+
+
+splat, splat_four = _splatter(LANES), _splatter(FOUR)
+
+
+def _number(context: Any, builder: Any, signature: Any, args: Any, below: int = 0) -> Any:
+    """One number of a contiguous two-dimensional array, some rows below a place; no index counts from the end."""
+    view = context.make_array(signature.args[0])(context, builder, args[0])
+    length = builder.extract_value(view.shape, 1)
+    row = builder.add(args[1], ir.Constant(args[1].type, below))
+    index = builder.add(builder.mul(row, length), args[2])
+    place = cgutils.gep_inbounds(builder, view.data, index)
+    return builder.load(place, align=signature.args[0].dtype.bitwidth // 8)
 
 
 @intrinsic
 def spread(typingctx: Any, array: Any, row: Any, column: Any) -> Any:
     """The vector of one number of a contiguous two-dimensional array, repeated; no index counts from the end."""
-    vector = Vector(array.dtype)
+    vector = Vector(array.dtype, LANES)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        view = context.make_array(signature.args[0])(context, builder, args[0])
-        length = builder.extract_value(view.shape, 1)
-        index = builder.add(builder.mul(args[1], length), args[2])
-        number = builder.load(cgutils.gep_inbounds(builder, view.data, index), align=array.dtype.bitwidth // 8)
-        return _repeat(builder, number, context.get_value_type(vector))
+        return _repeat(builder, _number(context, builder, signature, args), context.get_value_type(vector))
+
+    return vector(array, types.intp, types.intp), codegen
+
+
+@intrinsic
+def four_rows(typingctx: Any, array: Any, row: Any, column: Any) -> Any:
+    """The vector of a column's numbers in four rows of a contiguous two-dimensional array, from a row on."""
+    vector = Vector(array.dtype, FOUR)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        result = ir.Constant(context.get_value_type(vector), ir.Undefined)
+        for below in range(FOUR):
+            number = _number(context, builder, signature, args, below)
+            result = builder.insert_element(result, number, ir.Constant(_INDEX, below))
+        return result
 
     return vector(array, types.intp, types.intp), codegen
 
@@ -100,7 +135,7 @@ def multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = args[0].type
-        name = f"llvm.fma.v{LANES}f{a.dtype.bitwidth}"
+        name = f"llvm.fma.v{a.lanes}f{a.dtype.bitwidth}"
         function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
         return builder.call(function, args)
 
@@ -122,7 +157,7 @@ def total(typingctx: Any, vector: Any) -> Any:
     """The sum of a vector's numbers, halves first."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        (part,), size = args, LANES
+        (part,), size = args, vector.lanes
         while size > 1:
             size //= 2
             halves = [
