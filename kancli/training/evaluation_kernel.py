@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kancli.kan.compiled.compile import kernel
-from kancli.kan.compiled.forward import first_factors, forward_block, take_first_factors
+from kancli.kan.compiled.forward import forward_block, no_factors, take_first_factors
 from kancli.kan.compiled.kernels import BLOCK, CHUNK, PADDING
 
 
@@ -27,7 +27,7 @@ def squared_errors(
         x: `[n, i]`; y: `[n, o]`; tables: `[s, Q]`; errors: `[s, c]`, float64.
     """
     n_chunks = errors.shape[1]
-    kept, at = first_factors(layers, grid, ends, x, 0, tables)  # none, for each is used once
+    kept, at = no_factors(tables)
     for item in range(first, last):
         member, chunk = item // n_chunks, item % n_chunks
         start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, len(x))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kancli.kan.compiled.compile import kernel
-from kancli.kan.compiled.forward import first_factors, forward_block, take_first_factors
+from kancli.kan.compiled.forward import forward_block, no_factors, take_first_factors
 from kancli.kan.compiled.kernels import BLOCK, CHUNK, PADDING
 from kancli.kan.compiled.sums import add_gradients, add_weight_gradients
 from kancli.kan.compiled.tables import fold, unfold
@@ -49,7 +49,7 @@ def member_gradients(
         np.zeros(size, values.dtype),
         np.zeros(size, values.dtype),
     )
-    kept, places = first_factors(layers, grid, ends, x[0], 0, values)  # none, for a single step
+    kept, places = no_factors(values)
     for member in range(first, last):
         own_x, own_y = x[min(member, x.shape[0] - 1)], y[min(member, y.shape[0] - 1)]
         fold(layers, grid, values[member], mask[member], table)
@@ -85,7 +85,7 @@ def chunk_parts(
     """Sums over chunks `first` to `last` of one member's samples, x `[n, i]`: losses `[c]` and parts `[c, Q]`."""
     n = x.shape[0]
     scale = 2 / (n * y.shape[1])
-    kept, places = first_factors(layers, grid, ends, x, 0, table)
+    kept, places = no_factors(parts)
     for chunk in range(first, last):
         start, stop, part = chunk * CHUNK, min((chunk + 1) * CHUNK, n), parts[chunk]
         part[:] = 0

@@ -87,6 +87,12 @@ def first_factors(layers: Any, grid: Any, ends: Any, x: Any, most: int, like: An
 
 
 @kernel
+def no_factors(like: Any) -> Any:
+    """As `first_factors`, without blocks: where each would be used once."""
+    return np.zeros((0, 1, 1), like.dtype), np.zeros((0, 1), np.int32)
+
+
+@kernel
 def take_first_factors(kept: Any, places: Any, block: int, factors: Any, first: Any) -> int:
     """Set the first layer's factors `[t, N]` and `first` by those kept; 1, or 0 where none are."""
     if len(kept) == 0:
