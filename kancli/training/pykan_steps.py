@@ -183,5 +183,5 @@ class MemberSteps:
                 f"fit: {which}step {number} gives numbers that are not finite{where}: the parameters stay as before it;"
                 " type a smaller lr",
                 RuntimeWarning,
-                stacklevel=7,
+                stacklevel=8,
             )
