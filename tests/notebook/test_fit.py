@@ -1,6 +1,9 @@
 """`KAN.fit` and `KAN.refine`: pykan's code with only its import changed, its results, and what kancli has not."""
 
+import copy
 import inspect
+import io
+import pickle
 import random
 import sys
 
@@ -205,3 +208,29 @@ def test_the_state_of_a_fitted_model_loads_into_a_fresh_one():
     fresh.load_state_dict(fitted.state_dict())
     with torch.no_grad():
         assert torch.equal(fresh(dataset["test_input"]), fitted(dataset["test_input"]))
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu", dtype=torch.bfloat16)],
+    ids=["no_grad", "inference_mode", "autocast"],
+)
+def test_modes_of_torch_change_no_number_of_a_fit(mode):
+    plain, within, dataset = KAN([2, 3, 1], seed=0), KAN([2, 3, 1], seed=0), product()
+    curves = plain.fit(dataset, steps=2)
+    with mode():
+        assert within.fit(dataset, steps=2) == curves
+        assert within.stats(dataset["test_input"]) == plain.stats(dataset["test_input"])
+    assert all(torch.equal(a, b) for a, b in zip(within.parameters(), plain.parameters(), strict=True))
+    assert not torch.is_autocast_enabled("cpu")
+
+
+def test_a_fitted_model_is_copied_and_saved_as_it_is():
+    model, x = KAN([2, 3, 1], seed=0), product()["test_input"]
+    model.fit(product(), steps=2)
+    stored = io.BytesIO()
+    torch.save(model, stored)
+    stored.seek(0)
+    copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model)), torch.load(stored, weights_only=False)]
+    with torch.no_grad():
+        assert all(torch.equal(copied(x), model(x)) for copied in copies)
