@@ -83,16 +83,20 @@ def _count(override: Override) -> int:
 
 
 def sweep_overrides(resolved: ResolvedOverrides, presets: Presets) -> list[Override]:
-    """The overrides of a sweep's jobs: an experiment's swept keys, the typed ones, and `figures=none` by default.
+    """The overrides of a sweep's jobs: an experiment's swept keys, each with the values typed for it if there are any,
+    the other typed ones, and `figures=none` by default.
 
     Raises:
         ConfigError: an override is not valid.
     """
     if resolved.faults:
         raise ConfigError(resolved.faults)
-    by_experiment = [f"{name}={values}" for name, values in resolved.swept_by_experiment.items()]
     typed = [override for override in resolved.parsed if not override.is_hydra_override()]
+    last_typed = {override.key_or_group: override for override in typed}
+    params = resolved.swept_by_experiment
+    by_experiment = [last_typed.get(name) or parse([f"{name}={params[name]}"], presets)[0] for name in params]
+    typed = [override for override in typed if override.key_or_group not in params]
     keys = [*(override.key_or_group for override in resolved.parsed), *resolved.choices,
             *(key for key, _ in resolved.values), *resolved.swept_by_experiment]  # fmt: skip
     has_figures = any(key.split(".")[0] == "figures" for key in keys)
-    return [*parse(by_experiment, presets), *typed, *parse([] if has_figures else [NO_FIGURES])]
+    return [*by_experiment, *typed, *parse([] if has_figures else [NO_FIGURES])]

@@ -160,3 +160,10 @@ def test_a_study_ends_with_its_ranking_and_so_does_its_resume(kan_run, tmp_path)
     assert kan_run("rank", "study").code == 0, "rank takes the study's search and published numbers from its plan"
     assert {name: (folder / name).read_bytes() for name in names} == written
     assert "no ranking: rank: all runs have init=glorot" in kan_run("-m", *words[:7], "init=glorot").err
+
+
+def test_typed_values_take_the_place_of_an_experiments(presets):
+    found = swept("feynman", *PUBLISHED, "seed=range(9)", "seed=range(3)", "task=f1")
+    assert found == {"init": ["baseline", "glorot", "power_law"], "seed": ["0", "1", "2"]}
+    full = swept("feynman", PUBLISHED[0], "seed=range(50)", "init=glorot", "alpha=1", "beta=1")  # 20 × 50 jobs
+    assert [len(values) for values in full.values()] == [20, 50]
