@@ -19,6 +19,7 @@ from torch import Tensor
 
 from kancli.kan import splines
 from kancli.kan.base_functions import base_function
+from kancli.kan.modes import standard_modes
 
 POINTS_PER_PANEL = 24  # exact for polynomials up to degree 47, hence for squares of splines up to k = 10
 TAIL = 13.0  # standard deviations, beyond which the normal density is below 1e-36
@@ -87,11 +88,12 @@ def moments_of(
 ) -> BaseMoments:
     """As `base_moments`, for any elementwise function that torch can differentiate."""
     x, weight = _rule(distribution, grid_range, kinks(*_support(distribution, grid_range)))
-    points = torch.from_numpy(x).requires_grad_()
-    value = function(points)
-    slope = torch.zeros_like(points)
-    if value.requires_grad:
-        (slope,) = torch.autograd.grad(value.sum(), points)
+    with standard_modes(), torch.enable_grad():  # whatever the caller's, which a cache must not keep the effect of
+        points = torch.from_numpy(x).requires_grad_()
+        value = function(points)
+        slope = torch.zeros_like(points)
+        if value.requires_grad:
+            (slope,) = torch.autograd.grad(value.sum(), points)
     values, slopes = value.detach().numpy(), slope.numpy()
     with np.errstate(over="ignore"):
         return BaseMoments(float(weight @ values**2), float(weight @ slopes**2), float(weight @ values))

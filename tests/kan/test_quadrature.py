@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from scipy import integrate
 
 from kancli.kan.base_functions import NAMES, base_function
@@ -103,3 +104,11 @@ def test_every_base_function_against_a_large_sample(name):
 
 def test_a_function_of_ones_own():
     assert moments_of(lambda x: 2 * x + 1, "uniform") == pytest.approx((1 + 4 / 3, 4, 1), rel=1e-12)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_modes_of_torch_change_no_moment(mode):
+    wanted = moments_of(torch.tanh, "uniform")
+    assert wanted.slope > 0.1
+    with mode():
+        assert moments_of(torch.tanh, "uniform") == wanted
