@@ -133,7 +133,7 @@ def log_start(identity: str, settings: Settings) -> None:
     log.info("identity %s", identity)
     if (mlp := settings.mlp) is not None:
         log.info("%s", mlp.describe())
-        log.info("model=mlp: init, grid, k, base_fun, train.only, refine, adapt_every and lamb set its size at most")
+        log.info("init, grid, k, base_fun, train.only and train.refine matter to the size of an MLP alone")
     for name, source in (("inputs", settings.inputs), ("task", settings.task)):
         if isinstance(source, (File, Data)):
             log.info("%s %s: %s", name, source.path, source.table().describe())
