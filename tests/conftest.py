@@ -15,6 +15,7 @@ import yaml
 from hypothesis import settings
 
 from kancli.cli.dispatch import main
+from kancli.config import presets as presets_module
 from kancli.config.presets import Presets, builtin_folder
 
 # Before torch is loaded: workers side by side that each take every core wait for one another.
@@ -65,6 +66,26 @@ def yaml_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(yaml, "load", load)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def presets_once():
+    """Read each preset once in a session, unless its text changes: they take OmegaConf an eighth of the fast tests."""
+    load, loaded = presets_module._load, {}
+
+    def load_once(path):
+        try:
+            key = (path, path.read_bytes())
+        except OSError:
+            return load(path)  # which answers it
+        if key not in loaded:
+            loaded[key] = load(path)
+        preset = loaded[key]
+        return replace(preset, defaults=copy.deepcopy(preset.defaults), body=copy.deepcopy(preset.body))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presets_module, "_load", load_once)
         yield
 
 

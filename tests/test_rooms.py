@@ -1,6 +1,7 @@
 """The rooms of kancli, and which may import which."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -35,15 +36,17 @@ FILES_AT_THE_TOP = {"notebook", "libraries"}
 AT_THE_TOP = {*GROUND, *FILES_AT_THE_TOP, "__init__", "__main__"}
 
 
+@functools.cache
 def imports(path):
     """The dotted names that a file imports: at its top, in functions, and for type checkers."""
+    names = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path}: a relative import"
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
 
 
 def room(dotted):
