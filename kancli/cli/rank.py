@@ -71,9 +71,9 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
 
 def rank_study(folder: Path) -> None:
     """Rank the runs of a sweep that has ended, if `study.rank` says so. What cannot be ranked is answered on stderr."""
-    from kancli.sweeps.plan import read_plan
+    from kancli.sweeps.plan import has_plan, read_head
 
-    if not read_plan(folder).head["base"].get("study", {}).get("rank"):
+    if not has_plan(folder) or not read_head(folder)["base"].get("study", {}).get("rank"):
         return
     try:
         _, written = _rank([folder], RankOptions(), None, overwrite=True)

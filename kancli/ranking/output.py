@@ -28,7 +28,8 @@ CAPTION = (
     " 1 by a factor of {rope:g} on these tasks"
 )
 MEDIANS_CAPTION = (
-    "medians over the seeds of a task and scheme: the last training loss, and the relative L2 error on the task's mesh"
+    "medians over the seeds of a task and scheme: the last training loss, and the relative L2 error on the task's mesh;"
+    " ratio: to the published number"
 )
 TASK_CAPTION = "ratio to {baseline} on each task, with its 95 % interval, and the runs in which it is lower"
 

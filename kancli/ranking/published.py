@@ -161,7 +161,7 @@ def median_lines(medians: Medians) -> list[list[str]]:
         key = (row.task, row.init, row.others, row.networks, str(row.n))
         lines[key] = {**lines.get(key, {}), row.metric: row}
     header = ["task", "init", "others", "networks", "seeds"]
-    header += [f"{name}{part}" for name in ("train loss", "rel L2") for part in ("", ", published", ", ratio")]
+    header += ["train loss", "published", "ratio", "rel L2", "published", "ratio"]
     table = [header] + [[*key, *(cell for metric in METRICS for cell in cells(found.get(metric)))]
                         for key, found in lines.items()]  # fmt: skip
     if not any(line[2] for line in table[1:]):  # no other swept key

@@ -199,11 +199,7 @@ def read_plan(folder: Path) -> Plan:
     path = folder / PLAN
     if not os.path.lexists(path):
         raise ConfigError([f"{path}: no such file; give the folder of a sweep"])
-    first, _, lines = read_bytes(path).partition(b"\n")
-    head = decode_json(path, first, dict[str, Any], unique=True)
-    if head.get("schema") != SCHEMA:
-        raise ConfigError([f"{path}: has schema {show(head.get('schema'))}, this kancli reads {SCHEMA}"])
-    typed_head = convert(path, head, PlanHead)
+    head, typed_head, lines = _split(path)
     jobs = [_parse_job(f"{path}:{number + 2}", number, line) for number, line in enumerate(lines.splitlines())]
     if len(jobs) != typed_head.jobs:
         raise ConfigError([f"{path}: damaged: {len(jobs)} jobs, {typed_head.jobs} were planned"])
@@ -211,6 +207,25 @@ def read_plan(folder: Path) -> Plan:
         raise ConfigError([f"{path}: damaged: is not the plan that the sweep wrote"])
     _check_links(folder, jobs)
     return Plan(folder, head, jobs)
+
+
+def read_head(folder: Path) -> dict[str, Any]:
+    """Read the head of a plan alone, which is as fast for many jobs as for few.
+
+    Raises:
+        ConfigError: it is missing or damaged.
+    """
+    head, _, _ = _split(folder / PLAN)
+    return head
+
+
+def _split(path: Path) -> tuple[dict[str, Any], PlanHead, bytes]:
+    """The head of a plan, also by its type, and the lines of its jobs."""
+    first, _, lines = read_bytes(path).partition(b"\n")
+    head = decode_json(path, first, dict[str, Any], unique=True)
+    if head.get("schema") != SCHEMA:
+        raise ConfigError([f"{path}: has schema {show(head.get('schema'))}, this kancli reads {SCHEMA}"])
+    return head, convert(path, head, PlanHead), lines
 
 
 def _check_links(folder: Path, jobs: Sequence[Job]) -> None:
