@@ -7,7 +7,7 @@ or arrays by name, such as a state dict, serves in place of a live model, and a 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -211,7 +211,7 @@ def _name(scheme: str | Scheme | type[Scheme]) -> str:
 
 def _base_of(target: Any, spec: NetworkSpec) -> BaseFunction:
     """b(x) for tensors without a model, which do not tell: that of the model to write."""
-    return (spec.base_name or spec.base_fun) if isinstance(target, dict) else None
+    return (spec.base_name or spec.base_fun) if isinstance(target, Mapping) else None
 
 
 __all__ = ["as_notebook_model", "examine", "initialise", "read", "write"]

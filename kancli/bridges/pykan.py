@@ -53,7 +53,7 @@ def _affine(layer: LayerTensors, n_out: int) -> tuple[Tensor | None, Tensor | No
         return None, None
     if missing := set(AFFINE) - set(present):
         layer.fail(present[0], f"is there, but {sorted(missing)[0]} is missing beside it")
-    if layer["node_bias"].shape != layer["subnode_bias"].shape:
+    if layer.has_axes(node_bias=1, subnode_bias=1) and layer["node_bias"].shape != layer["subnode_bias"].shape:
         n_nodes = len(layer["node_bias"])
         layer.fail(
             "node_bias",

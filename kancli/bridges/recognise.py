@@ -85,7 +85,6 @@ def _in_dtype(layer: LayerTensors, dtype: torch.dtype) -> LayerTensors:
 def _check(layout: Layout, spec: LayerSpec, layer: LayerTensors) -> None:
     """Check what every layout has in common: sizes, and knots that increase."""
     knots = "grid" if "grid" in layer else "grid_starts" if "grid_starts" in layer else "knots"
-    n_knots = spec.knots.shape[-1]
     if not spec.n_in or not spec.n_out:
         raise ConfigError([f"{next(iter(layer.full_names.values()))}: a layer without edges"])
     if spec.knots.shape[0] != spec.n_in or spec.k < 0 or spec.grid < 1:
@@ -95,7 +94,7 @@ def _check(layout: Layout, spec: LayerSpec, layer: LayerTensors) -> None:
             f" {spec.n_in} inputs and {spec.coef.shape[-1]} = G + k coefficients",
         )
     rising = (spec.knots.diff(dim=-1) > 0).all(-1) & spec.knots.isfinite().all(-1)
-    if not rising.all() and n_knots:
+    if not rising.all():
         row = int((~rising).nonzero()[0])
         layer.fail(knots, f"the knots of input {row} are not finite and increasing")
 
@@ -157,6 +156,9 @@ def _check_names(layout: Layout, layers: Mapping[int, LayerTensors], tensors: Ma
         if not layout.knows(layer):
             shapes = {full: layer[name] for name, full in layer.full_names.items()}
             raise ConfigError([f"{_listed(list(shapes), shapes)}: not the shapes of a layer of {layout.title}"])
+    if len(starts := {start for layer in layers.values() for start in _starts(layout, layer)}) > 1:
+        shown = ", ".join(sorted(starts)[:MAX_NAMES])
+        raise ConfigError([f"tensors of several networks of {layout.title}, named {shown}...; hand in one of them"])
     known = {full for layer in layers.values() for full in layer.full_names.values()}
     others = [name for name in tensors if name not in known and not layout.ignored & set(name.split("."))]
     if others and layout.base_attribute in others[0].split("."):
@@ -168,6 +170,16 @@ def _check_names(layout: Layout, layers: Mapping[int, LayerTensors], tensors: Ma
                 " (model.kan), or its tensors"
             ]
         )
+
+
+def _starts(layout: Layout, layer: LayerTensors) -> set[str]:
+    """What stands before the patterns in the names of a layer's tensors."""
+    patterns = [(full, _numbered_end(layout.names[name])) for name, full in layer.full_names.items()]
+    return {full[: match.start()] for full, pattern in patterns if (match := pattern.search(full))}
+
+
+def _numbered_end(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\{\}", r"\d{1,6}") + r"\Z")
 
 
 def _unknown(

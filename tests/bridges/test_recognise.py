@@ -74,6 +74,12 @@ def changed(library, **changes):
     return {name: tensor for name, tensor in {**tensors, **changes}.items() if tensor is not None}
 
 
+def renamed(name):
+    tensors = changed("inkan")
+    number = "0" if name == "a" else "1"
+    return {f"{name}.{full}": tensor for full, tensor in tensors.items() if f".{number}." in full}
+
+
 SYMBOLIC = {
     "symbolic_fun.0.mask": torch.tensor([[0.0, 0.0], [0.0, 1.0], [0.0, 0.0]]),
     "symbolic_fun.0.affine": torch.ones(3, 2, 4),
@@ -95,6 +101,7 @@ REFUSED = {
     "linear": (lambda: nn.Linear(2, 3), "not the tensors of pykan 0.2.8"),
     "own norm": (lambda: kancli.KAN([2, 3, 1], init="lecun_norm"), "standardises its bases"),
     "trained b": (lambda: KAN([2, 3, 1], base_activation=nn.PReLU), "base function that is trained"),
+    "two": (lambda: {**renamed("a"), **renamed("b")}, "tensors of several networks of inkan, named a.layers.,"),
     "gap": (lambda: {"7" + name[8:]: tensor for name, tensor in changed("inkan").items()}, "no layer 0"),
 }
 
