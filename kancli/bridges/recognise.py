@@ -156,9 +156,10 @@ def _check_names(layout: Layout, layers: Mapping[int, LayerTensors], tensors: Ma
         if not layout.knows(layer):
             shapes = {full: layer[name] for name, full in layer.full_names.items()}
             raise ConfigError([f"{_listed(list(shapes), shapes)}: not the shapes of a layer of {layout.title}"])
-    if len(starts := {start for layer in layers.values() for start in _starts(layout, layer)}) > 1:
-        shown = ", ".join(sorted(starts)[:MAX_NAMES])
-        raise ConfigError([f"tensors of several networks of {layout.title}, named {shown}...; hand in one of them"])
+    starts = {start: full for layer in layers.values() for start, full in _starts(layout, layer).items()}
+    if len(starts) > 1:
+        one, other = list(starts.values())[:2]
+        raise ConfigError([f"{one} and {other} are of different networks; hand in the KAN alone (model.kan)"])
     known = {full for layer in layers.values() for full in layer.full_names.values()}
     others = [name for name in tensors if name not in known and not layout.ignored & set(name.split("."))]
     if others and layout.base_attribute in others[0].split("."):
@@ -172,10 +173,10 @@ def _check_names(layout: Layout, layers: Mapping[int, LayerTensors], tensors: Ma
         )
 
 
-def _starts(layout: Layout, layer: LayerTensors) -> set[str]:
-    """What stands before the patterns in the names of a layer's tensors."""
+def _starts(layout: Layout, layer: LayerTensors) -> dict[str, str]:
+    """What stands before the patterns in the names of a layer's tensors, each with one of these names."""
     patterns = [(full, _numbered_end(layout.names[name])) for name, full in layer.full_names.items()]
-    return {full[: match.start()] for full, pattern in patterns if (match := pattern.search(full))}
+    return {full[: match.start()]: full for full, pattern in patterns if (match := pattern.search(full))}
 
 
 def _numbered_end(pattern: str) -> re.Pattern[str]:

@@ -101,7 +101,7 @@ REFUSED = {
     "linear": (lambda: nn.Linear(2, 3), "not the tensors of pykan 0.2.8"),
     "own norm": (lambda: kancli.KAN([2, 3, 1], init="lecun_norm"), "standardises its bases"),
     "trained b": (lambda: KAN([2, 3, 1], base_activation=nn.PReLU), "base function that is trained"),
-    "two": (lambda: {**renamed("a"), **renamed("b")}, "tensors of several networks of inkan, named a.layers.,"),
+    "two": (lambda: {**renamed("a"), **renamed("b")}, "are of different networks"),
     "gap": (lambda: {"7" + name[8:]: tensor for name, tensor in changed("inkan").items()}, "no layer 0"),
 }
 
