@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from kancli.racing.reader import read_race
+from kancli.runs.hashes import seal
 from tests.sweeps.conftest import KAN_RUN
 
 SMALL = ["task.n=60", "task.test_n=40", "width=in-2-out", "train.steps=16", "train.compile=false", "race.seeds=3"]
@@ -124,6 +125,28 @@ def test_mistakes_exit_with_a_message_and_leave_nothing(kan_run, tmp_path):
         assert message in outcome.err
         assert len([line for line in outcome.err.splitlines() if line]) <= 4
         assert not (tmp_path / "race").exists()
+
+
+def test_an_edited_record_is_refused_even_with_its_hash_renewed(kan_run, tmp_path):
+    words = [*WORDS, "init=default,glorot", "train.steps=2", "hydra.sweep.dir=race"]
+    assert kan_run("race", *words).code == 0
+    path = tmp_path / "race/race.json"
+    whole = json.loads(path.read_text())
+    for edit, message in [
+        ({"final_steps": 3}, "its final is not one of its steps and looks"),
+        ({"batches": [[[7, 0]]]}, "its batches are not those of its candidates"),
+        ({"candidates": whole["candidates"][:1]}, "its rounds are not those of its candidates"),
+        ({"final": {**whole["final"], "seeds": [3, 4]}}, "its losses are not those of its seeds"),
+        ({"options": {**whole["options"], "seeds": -5}}, "race.seeds=-5: allowed: integer, 2 to 1000"),
+        ({"typed": 3}, "Expected `array`"),
+    ]:
+        path.write_text(json.dumps(seal({**whole, **edit})))
+        for verb in ("resume", "report"):
+            refused = kan_run(verb, "race")
+            assert refused.code == 2
+            assert f"race/race.json: damaged: {message}" in refused.err or message in refused.err
+    path.write_text(json.dumps({**whole, "status": "running"}))
+    assert "damaged: is not what the race wrote" in kan_run("resume", "race").err
 
 
 def test_a_race_in_which_all_diverge_exits_with_3(kan_run):
