@@ -67,8 +67,9 @@ def _draw_lines(axes: Axes, data: RaceData, colours: dict[str, str], palette: Pa
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
         set_log_ticks(axis)
+    x_label = "steps; the last ones by fresh seeds" if data.tests else "steps"
     title = "losses that selected" if data.tests else f"losses that selected: {_shorten(data.task)}"
-    label_panel(axes, palette, title=title, x="steps", y="validation loss")
+    label_panel(axes, palette, title=title, x=x_label, y="validation loss")
     add_legend(axes, palette)
 
 

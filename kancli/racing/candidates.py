@@ -13,6 +13,7 @@ from kancli.config.grammar import parse
 from kancli.config.hydra import KanConfigLoader, compose_job, compose_sweep, create_hydra
 from kancli.config.overrides import parse_and_resolve
 from kancli.errors import ConfigError
+from kancli.inputs.formats import SUFFIXES
 from kancli.sweeps.jobs import Composer, compose_jobs
 from kancli.sweeps.product import product_of
 from kancli.sweeps.search import is_search
@@ -105,6 +106,9 @@ def compose_entrants(typed: Sequence[str], presets: Presets) -> Entrants:
 
 def _unsaid(typed: Sequence[str], presets: Presets) -> list[str]:
     """All schemes, and a width for any task, where the words name neither."""
+    for word in typed:
+        if word.lower().endswith(SUFFIXES) and "=" not in word:
+            raise ConfigError([f"{word}: the task is named by its key: task={word}"])
     keys = {override.key_or_group for override in parse(typed, presets)}
     if not keys & {"task", "experiment", "task.kind", "task.path", "task.formula"}:
         raise ConfigError(["race: name the task: kan-run race task=data.csv, or task=f2"])

@@ -39,6 +39,7 @@ def test_knobs_are_left_out_of_schemes_that_lack_them(presets):
     ("words", "message"),
     [
         (["init=default,glorot", "width=2-3-1"], "race: name the task: kan-run race task=data.csv"),
+        (["data.csv"], "data.csv: the task is named by its key: task=data.csv"),
         ([*WORDS, "init=glorot"], "race: one candidate, glorot"),
         ([*WORDS, "init=efficient_kan,efficient_kan_fixed"], "race: one candidate, efficient_kan"),
         ([*WORDS, "task=f1,f2"], "task=f1,f2: a race is on one task"),
