@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from kancli.cli.arguments import epilog
 from kancli.cli.chapters import wrap
 from kancli.cli.document import print_files
 from kancli.cli.spinner import progress
+from kancli.errors import ConfigError
 from kancli.racing.options import RaceOptions
 from kancli.runs import signals
 from kancli.schema import keys
@@ -79,6 +81,10 @@ def print_race(args: argparse.Namespace, folder: Path, record: RaceRecord) -> No
     from kancli.sweeps.history import RACE
 
     args.document = {"folder": str(folder), "race": to_builtins(record)}
+    if record.status == "out of time" and record.answer is None:
+        more, path = 4 * record.options.minutes, shlex.quote(str(folder))
+        raise ConfigError([f"race.minutes={record.options.minutes:g}: over before the first round was done; go on with:"
+                           f" kan-run resume {path} race.minutes={more:g}"])  # fmt: skip
     print_lines(format_race(record), sys.stdout)
     names = (RACE, "race.csv", "figures/race.png")
     print_files(args, [folder / name for name in names if (folder / name).exists()], race=to_builtins(record))

@@ -57,6 +57,7 @@ class Race:
         self.n_rounds = len(schedule.plan_rounds(len(self.racing), record.final_steps))
         self.looks = schedule.plan_looks(options.seeds)
         self.begin, self.before = time.monotonic(), record.seconds
+        self.new_steps = 0  # steps times networks since the record was written
 
     @property
     def seconds(self) -> float:

@@ -87,7 +87,6 @@ def begin_race(typed: Sequence[str], presets: Presets) -> tuple[Path, RaceRecord
             seconds=time.monotonic() - begin,
             semantics=SEMANTICS,
         )
-        _print_plan(options, record)
         check_fresh(entrants.folder, KEY)
         try:
             entrants.folder.mkdir(parents=True, exist_ok=True)
@@ -151,6 +150,10 @@ def _check(entrants: Entrants, options: RaceOptions) -> None:
 def _run(folder: Path, entrants: Entrants, trainer: Trainer, options: RaceOptions, record: RaceRecord) -> RaceRecord:
     """Run the rounds that are left, and write all files, after an error or a signal too."""
     with _log_file(folder):
+        if record.rounds or record.final:
+            _say(f"goes on after {len(record.rounds)} rounds{' and a look of the final' if record.final else ''}")
+        else:
+            _print_plan(options, record)
         race = Race(folder, entrants, trainer, options, record, lambda now: _write_record(folder, now), _say)
         try:
             return race.run()
