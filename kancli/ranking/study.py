@@ -28,9 +28,9 @@ CHAPTER = {
     " place of lecun. full adds pykan_0_0_5, lecun_norm, glorot_fine and glorot_paper. Presets that are other values"
     " of one law, such as noisy, and pykan_fit, which moves the knots first, are left out: type init=...",
     "power law": "one fixed pair, alpha 0.25 and beta 1.75, as published; and a search, the row power_law (searched):"
-    " 4 pairs at the small size (2 for equations), the paper's 81 pairs in study_feynman at full size. explain rank"
-    " says how the search is scored. study_functions at full size has the fixed pair alone; alpha=0.25,0.5"
-    " beta=1.5,1.75 add a search to any sweep",
+    " 4 pairs in study_functions and 2 in study_feynman and study_pde at the small size, the paper's 81 pairs in"
+    " study_feynman at full size. explain rank says how the search is scored. study_functions at full size has the"
+    " fixed pair alone; study.search=power_law alpha=0.25,0.5 beta=1.5,1.75 add a search to any sweep",
     "published numbers": "study.published=true with study.size=full trains the networks that have published numbers,"
     " and prints the median over seeds of the last training loss and of the relative L2 error beside each published"
     " one, and their ratio. Of networks of another size there is no ratio. The published loss is that before the last"
