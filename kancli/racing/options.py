@@ -18,7 +18,7 @@ class RaceOptions:
     """How long a race may take, and what it decides by."""
 
     minutes: float = key(5.0, Real(0, 1e6, low_open=True), "time for all rounds; fewer steps where it is short")
-    seeds: int = key(10, Integer(2, 1000), "most seeds in the final, none of which was used before")
+    seeds: int = key(8, Integer(2, 1000), "most seeds in the final, none of which was used before")
     validation: float = key(0.2, Real(0.01, 0.9), "share of the training rows that select and do not train")
     rope: float = key(1.1, Real(1, 1e6), "ratios between 1/rope and rope make no difference that matters")
 

@@ -1,9 +1,9 @@
 """How many candidates train for how long in each round of a race: successive halving, then a final.
 
 Successive halving: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization",
-AISTATS 2016 (arXiv 1502.07943). Theirs doubles the steps of each round. Here the first round has a quarter of all steps
-already, because a scheme that starts slowly may end best, and rounds go on with the networks of the round before, so
-that each costs the steps that it adds.
+AISTATS 2016 (arXiv 1502.07943). Theirs doubles the steps of each round. Here the first round has three eighths of all
+steps already, because a scheme that starts slowly may end best, and rounds go on with the networks of the round before,
+so that each costs the steps that it adds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_ROUNDS = 4  # before the final
-FIRST_SHARE, LAST_SHARE = 0.25, 0.75  # of the steps of the final, in the first and the last round
+FIRST_SHARE, LAST_SHARE = 0.375, 0.875  # of the steps of the final, in the first and the last round
 FINALISTS = 2
 FIRST_SEEDS = 3  # of each candidate before the final
 FIRST_LOOK = 5  # seeds of the final before its first comparison
@@ -31,8 +31,7 @@ class Round:
 
 
 def plan_rounds(candidates: int, steps: int) -> list[Round]:
-    """The rounds from all candidates to the finalists, from a quarter to three quarters of the steps; a single one has
-    half.
+    """The rounds from all candidates to the finalists, from 3/8 to 7/8 of the steps; a single one has 5/8.
 
     Half of the candidates are dropped in each, or more where `MAX_ROUNDS` of halving would leave too many.
 

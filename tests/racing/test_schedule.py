@@ -9,20 +9,20 @@ from kancli.racing.schedule import Round, fitting_steps, level_of_look, network_
 
 def test_sixteen_candidates_are_halved_three_times():
     rounds = plan_rounds(16, 2000)
-    assert rounds == [Round(16, 500, 8), Round(8, 1000, 4), Round(4, 1500, 2)]
-    # 3 seeds: 16 for 500 steps, 8 for 500 more, 4 for 500 more
-    assert network_steps(rounds) == 3 * (16 * 500 + 8 * 500 + 4 * 500)
-    assert network_steps(rounds[1:], 500) == 3 * (8 * 500 + 4 * 500)
-    # With two finalists and the default on ten seeds: less than a third of 16 on ten seeds.
-    assert network_steps(rounds) + 3 * 10 * 2000 < 16 * 10 * 2000 / 3
+    assert rounds == [Round(16, 750, 8), Round(8, 1250, 4), Round(4, 1750, 2)]
+    # 3 seeds: 16 for 750 steps, 8 for 500 more, 4 for 500 more
+    assert network_steps(rounds) == 3 * (16 * 750 + 8 * 500 + 4 * 500)
+    assert network_steps(rounds[1:], 750) == 3 * (8 * 500 + 4 * 500)
+    # With two finalists and the default on eight seeds: less than a third of 18 on ten seeds.
+    assert network_steps(plan_rounds(18, 2000)) + 3 * 8 * 2000 < 18 * 10 * 2000 / 3
 
 
 def test_few_candidates_have_few_rounds_and_many_lose_more_than_half():
     assert plan_rounds(2, 100) == []
-    assert plan_rounds(3, 100) == [Round(3, 50, 2)]
-    assert plan_rounds(6, 100) == [Round(6, 25, 3), Round(3, 75, 2)]
+    assert plan_rounds(3, 100) == [Round(3, 62, 2)]
+    assert plan_rounds(6, 100) == [Round(6, 37, 3), Round(3, 87, 2)]
     many = plan_rounds(128, 1600)
-    assert [entry.steps for entry in many] == [400, 666, 933, 1200]
+    assert [entry.steps for entry in many] == [600, 866, 1133, 1400]
     assert [entry.entrants for entry in many] == [128, 45, 16, 6]
     assert many[-1].kept == 2
 
