@@ -23,6 +23,7 @@ from omegaconf import OmegaConf
 import kancli
 from kancli import KAN
 from kancli.errors import ConfigError, NonFiniteError
+from tests.alike import slow_but
 
 WORDS = ["stats=full", "figures=network"]
 
@@ -124,7 +125,7 @@ def plain_run(tmp_path_factory):
     return kancli.run([*WORDS, f"hydra.run.dir={tmp_path_factory.mktemp('plain') / 'run'}"])
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", slow_but(2, MODES))
 def test_modes_of_torch_change_no_number(kan_run, plain_run, mode):
     run = plain_run
     parameters = run.tensors("params.safetensors")

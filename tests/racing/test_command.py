@@ -104,6 +104,7 @@ def test_a_race_that_is_killed_or_interrupted_ends_as_one_that_was_not(kan_run, 
         assert_same_race(tmp_path / name, tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_mistakes_exit_with_a_message_and_leave_nothing(kan_run, tmp_path):
     np.savetxt(tmp_path / "five.csv", np.arange(15.0).reshape(5, 3), delimiter=",")
     rows = np.arange(300.0).reshape(100, 3)

@@ -15,6 +15,7 @@ from kancli.sweeps.summary import main_effects
 from kancli.sweeps.table import Row, read_rows
 
 
+@pytest.mark.slow
 def test_the_table_equals_the_jobs_own_records(kan_run, tmp_path):
     done = kan_run("-m", "init=default,linear", "noise_scale=0.1,1", "seed=range(3)", "hydra.sweep.dir=sweep")
     rows = list(csv.DictReader((tmp_path / "sweep/sweep.csv").read_text().splitlines()))
