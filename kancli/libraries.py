@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kancli.bridges.checkpoint import read_checkpoint
 from kancli.bridges.model import initialise_, new_tensors, open_model
 from kancli.bridges.network import build, spec_of
 from kancli.bridges.spec import NetworkSpec
@@ -26,7 +27,6 @@ from kancli.inits.scheme import LawError, Scheme
 from kancli.kan import network
 from kancli.kan.modes import standard_modes
 from kancli.notebook import KAN
-from kancli.runs.checkpoint import read_checkpoint
 from kancli.schema import keys
 from kancli.spelling import show
 

@@ -32,7 +32,7 @@ from kancli.kan.samples import check_members, check_samples
 from kancli.kan.tracing import keeps_values
 from kancli.runs.build import layer_options
 from kancli.runs.examine import examine
-from kancli.runs.figure_data import load_model
+from kancli.runs.figure_data import knows_scheme, load_model
 from kancli.runs.progress_bar import progress_bar
 from kancli.runs.reader import read_finished_run
 from kancli.runs.training import grid_eps, seeds_of
@@ -130,10 +130,13 @@ class KAN(network.KAN):
         Raises:
             ConfigError: it is not the folder of a finished run, or one of its files is damaged.
         """
-        model, settings = load_model(read_finished_run(Path(run)))
+        recorded = read_finished_run(Path(run))
+        model, settings = load_model(recorded)
         model.__class__ = cls
         loaded: KAN = model  # pyright: ignore[reportAssignmentType]
-        loaded.settings = settings
+        loaded.settings, loaded.knows_init = settings, knows_scheme(recorded.record.config)
+        if not loaded.knows_init:
+            loaded.given_init = {"read_from": str(run)}
         return loaded
 
     def fit(

@@ -8,24 +8,24 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kancli"
 # From the ground up. A room imports what is named beside it, and what stands in GROUND.
-GROUND = {"errors", "schema", "seeding", "spelling", "synonyms", "_version"}
-BELOW_CONFIG = ["kan", "inputs", "inits", "stats", "tasks", "training", "figures"]
+GROUND = {"errors", "regular_files", "schema", "seeding", "spelling", "synonyms", "_version"}
+BELOW_CONFIG = ["kan", "inputs", "inits", "bridges", "stats", "tasks", "training", "figures"]
 BELOW_NOTEBOOK = [*BELOW_CONFIG, "config", "runs"]
 BELOW_REPORTS = [*BELOW_NOTEBOOK, "sweeps"]
 MAY_IMPORT = {
     "kan": [],
     "inputs": [],
     "inits": ["kan"],
+    "bridges": ["kan", "inputs", "inits"],
     "stats": ["kan"],
     "tasks": ["kan", "inputs"],
     "training": ["kan", "tasks", "stats"],
-    "bridges": ["kan", "inits"],
     "figures": ["kan", "inits", "stats", "training"],
     "config": BELOW_CONFIG,
-    "runs": [*BELOW_CONFIG, "bridges", "config"],
+    "runs": [*BELOW_CONFIG, "config"],
     "sweeps": BELOW_NOTEBOOK,
     "notebook": BELOW_NOTEBOOK,
-    "libraries": [*BELOW_NOTEBOOK, "bridges", "notebook"],
+    "libraries": [*BELOW_NOTEBOOK, "notebook"],
     "compare": BELOW_REPORTS,
     "ranking": BELOW_REPORTS,
     "racing": [*BELOW_REPORTS, "ranking"],

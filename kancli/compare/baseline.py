@@ -67,6 +67,7 @@ class BlessedFile(msgspec.Struct, frozen=True):
     stats: dict[str, Any]
     inputs: InputFile | None = None
     task_file: InputFile | None = None
+    model_file: InputFile | None = None
     sha256: str | None = None  # of the canonical JSON of the other keys; older files lack it
 
 
@@ -147,7 +148,7 @@ def _read_file(path: Path) -> Record:
         content.ladder,
         content.stats,
         verdicts,
-        InputFiles(inputs=content.inputs, task_file=content.task_file),
+        InputFiles(inputs=content.inputs, task_file=content.task_file, model_file=content.model_file),
         is_edited=content.sha256 is not None and content.sha256 != hash_of_json(others),
     )
 

@@ -7,7 +7,7 @@ interpolations or nested defaults lists, `ComposedConfig.plain` is False and onl
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,7 @@ def validate_composed(config: Mapping[str, Any], resolved: ResolvedOverrides) ->
         ConfigError: with all faults of the overrides and of the values.
     """
     try:
-        settings = settings_of(config)
+        settings = settings_of(config, resolved.typed_keys)
     except ConfigError as error:
         raise ConfigError(resolved.faults + error.faults) from None
     if resolved.faults:
@@ -99,10 +99,13 @@ def validate_composed(config: Mapping[str, Any], resolved: ResolvedOverrides) ->
     return settings
 
 
-def settings_of(config: Mapping[str, Any]) -> Settings:
+def settings_of(config: Mapping[str, Any], typed: Collection[str] = ()) -> Settings:
     """Validate a composed config of plain values.
+
+    Args:
+        typed: as for `validate`.
 
     Raises:
         ConfigError: with all faults.
     """
-    return validate(without_missing(config))
+    return validate(without_missing(config), typed)

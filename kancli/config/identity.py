@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from kancli.config.models import CheckpointModel
 from kancli.config.settings import Settings
 from kancli.config.validation import VARIANTS
 from kancli.inits.plugins import TARGET, name_of, source_hash
@@ -80,6 +81,8 @@ def identity(settings: Settings, *, known: Mapping[str, Any] | None = None) -> s
     for name, source in (("inputs", settings.inputs), ("task", settings.task)):
         if isinstance(source, (File, Data)):  # hash its content instead of its path
             config[name] |= {"path": source.table().sha256}
+    if isinstance(settings.model, CheckpointModel):
+        config["model"] |= {"path": settings.model.checkpoint().tensors_sha256}
     if known is not None:
         config = _without_new_keys(config, known)
     content: dict[str, Any] = {"semantics": SEMANTICS, "config": config}

@@ -1,4 +1,4 @@
-"""The kinds of networks, and the MLP that is as large as a KAN. Imports neither numpy nor torch."""
+"""The kinds of networks, and the MLP that is as large as a KAN. Imports neither numpy nor torch at its top."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import bisect
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from kancli.bridges.names import AUTO, LIBRARIES
 from kancli.inits.scheme import LayerSize, Scheme
+from kancli.kan import base_functions
+from kancli.schema import REQUIRED, Choice, Optional, Text, key
+
+if TYPE_CHECKING:
+    from kancli.bridges.checkpoint import Checkpoint
 
 
 class Model:
@@ -45,7 +52,40 @@ class MLPModel(Model):
         ]
 
 
-MODELS: dict[str, type[Model]] = {"kan": KANModel, "mlp": MLPModel}
+@dataclass(frozen=True, kw_only=True)
+class CheckpointModel(Model):
+    """A KAN whose parameters, sizes and base function come from a file."""
+
+    path: str = key(
+        REQUIRED,
+        Text("path of a .pt, .safetensors or .npz file, or of the _state of pykan's saveckpt"),
+        "file with the parameters of a KAN, trained or not; width, grid and k are those of the file",
+    )
+    layout: str = key(
+        AUTO,
+        Choice((AUTO, *LIBRARIES)),
+        "library of the file's model; auto: by the names and shapes of the tensors; pykan: any of its versions",
+        identity=False,
+    )
+    base_fun: str | None = key(
+        None,
+        Optional(Choice(base_functions.NAMES)),
+        "b(x) of the file's model; null: by pykan's config file beside the _state, else silu",
+        identity=False,  # it becomes base_fun
+    )
+
+    def checkpoint(self) -> Checkpoint:
+        """The network in the file.
+
+        Raises:
+            ConfigError: the file cannot be used.
+        """
+        from kancli.bridges.checkpoint import open_checkpoint
+
+        return open_checkpoint(Path(self.path), self.layout, self.base_fun)
+
+
+MODELS: dict[str, type[Model]] = {"kan": KANModel, "mlp": MLPModel, "checkpoint": CheckpointModel}
 
 
 class NetworkSize(NamedTuple):

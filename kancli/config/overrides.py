@@ -56,6 +56,11 @@ class ResolvedOverrides:
                 params |= value
         return params
 
+    @property
+    def typed_keys(self) -> set[str]:
+        """The keys and groups that the experiment or the command line sets."""
+        return {*self.choices, *(key for key, _ in self.values)}
+
     def drop(self, keys: set[str]) -> None:
         """Drop the experiment's values of some keys."""
         from_experiment, typed = self.values[: self.n_from_experiment], self.values[self.n_from_experiment :]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from kancli.bridges.names import CHECKPOINTS
 from kancli.figures.options import NAMES
 from kancli.inputs.formats import SUFFIXES
 
@@ -40,6 +41,10 @@ def _path(value: Any) -> Any:
     return value if isinstance(value, str) and value.lower().endswith(SUFFIXES) else None
 
 
+def _checkpoint(value: Any) -> Any:
+    return value if isinstance(value, str) and value.lower().endswith(CHECKPOINTS) else None
+
+
 def _formula(value: Any) -> Any:
     """Text with an operator, a bracket or a variable: a mistyped name of a preset has none."""
     is_formula = isinstance(value, str) and (set(value) & set("()*/^+- ") or re.fullmatch(r"x\d*|y|z", value))
@@ -56,6 +61,7 @@ SHORTHANDS: dict[str, tuple[ValueShorthand, ...]] = {
     "width": (ValueShorthand("width", _width, "nodes per layer such as 2-5-1"),),
     "grid": (ValueShorthand("grid.size", _number, "a number of intervals such as 7"),),
     "k": (ValueShorthand("k", _number, "an order such as 2"),),
+    "model": (ValueShorthand("model.path", _checkpoint, "a file such as checkpoint.pt", preset="checkpoint"),),
     "inputs": (ValueShorthand("inputs.path", _path, "a .csv, .npy, .npz or .parquet file", preset="file"),),
     "task": (
         ValueShorthand("task.path", _path, "a file such as data.csv", preset="data"),

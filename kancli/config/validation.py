@@ -8,19 +8,22 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kancli.config.checkpoint import SCHEME as FROM_CHECKPOINT
+from kancli.config.checkpoint import with_checkpoint
 from kancli.config.finite import find_infinite
 from kancli.config.memory import RunSize
-from kancli.config.models import MODELS
+from kancli.config.models import MODELS, CheckpointModel
 from kancli.config.settings import Activations, Grid, Settings, Study, Sweep
 from kancli.config.task_width import with_task_sizes
 from kancli.config.training_memory import training_bytes
 from kancli.errors import ConfigError, one_line
 from kancli.figures.options import OF_TRAINING, FigureOptions, name_faults
 from kancli.inits import SCHEMES
+from kancli.inits.checkpoint import FromCheckpoint
 from kancli.inits.plugins import TARGET, NoSchemeError, name_of, scheme_at
 from kancli.inits.scheme import Scheme
 from kancli.inits.scheme_checks import find_faults
@@ -53,7 +56,7 @@ SECTIONS: dict[str, type] = {
 SUBSECTIONS: dict[str, dict[str, type]] = {"stats": {"first": FirstSamples, "quantiles": Quantiles, "ntk": Ntk}}
 # Sections whose keys depend on one of them: the selecting key, and the choices.
 VARIANTS: dict[str, tuple[str, Mapping[str, type]]] = {
-    "init": ("scheme", SCHEMES),
+    "init": ("scheme", {**SCHEMES, FROM_CHECKPOINT: FromCheckpoint}),
     "model": ("kind", MODELS),
     "inputs": ("kind", {**SAMPLERS, "task": TrainingSamples}),
     "task": ("kind", TASKS),
@@ -95,8 +98,11 @@ def catalogue() -> list[LegalKey]:
     return list(catalogued.values())
 
 
-def validate(config: Mapping[str, Any]) -> Settings:
+def validate(config: Mapping[str, Any], typed: Collection[str] = ()) -> Settings:
     """Validate a composed config of plain values.
+
+    Args:
+        typed: keys and groups that were typed, which a checkpoint must agree with.
 
     Raises:
         ConfigError: with all faults, not only the first.
@@ -104,8 +110,16 @@ def validate(config: Mapping[str, Any]) -> Settings:
     faults: list[str] = []
     values: dict[str, Any] = {}
     for name, (selector, table) in VARIANTS.items():
-        values[name] = _read_variant(name, config.get(name, {selector: next(iter(table))}), faults)
-    own = read(Settings, with_task_sizes(config, values["task"], faults), "", faults)
+        if name != "init":
+            values[name] = _read_variant(name, config.get(name, {selector: next(iter(table))}), faults)
+    config = with_task_sizes(config, values["task"], faults)
+    if values["model"] is not None:
+        try:
+            config = with_checkpoint(config, values["model"], typed, faults)
+        except ConfigError as error:
+            raise ConfigError([*faults, *error.faults]) from None
+    values["init"] = _read_variant("init", config.get("init", {"scheme": next(iter(SCHEMES))}), faults)
+    own = read(Settings, config, "", faults)
     for name, section in SECTIONS.items():
         values[name] = _read_section(section, config.get(name, {}), name, faults)
     faults += [_unknown_message(name, config[name]) for name in config if name not in TOP_LEVEL]
@@ -233,7 +247,7 @@ def _cross_checks(settings: Settings) -> list[str]:
     if faults:  # the inputs of the task do not fit either
         return faults
     faults = settings.inputs.faults(settings.width[0], settings.dtype) + settings.model.faults(settings.width)
-    is_builtin = type(settings.init) in SCHEMES.values()
+    is_builtin = type(settings.init) in (*SCHEMES.values(), FromCheckpoint)
     if not is_builtin:
         name = name_of(type(settings.init))
         faults += [f"init.{TARGET}={name}: {fault}" for fault in find_faults(settings.init, settings.layer_sizes())]
@@ -253,6 +267,8 @@ def _cross_checks(settings: Settings) -> list[str]:
         )
     if not grid.adapts and grid.eps != 1:
         faults.append(f"grid.eps={grid.eps:g}: only adapted knots can be uneven; add grid.adapt=samples")
+    if isinstance(settings.model, CheckpointModel):
+        faults += _checkpoint_faults(settings)
     if grid.adapts and settings.init.standardises:
         faults.append(
             f"grid.adapt={grid.adapt}: this scheme standardises its bases over the samples; take another init"
@@ -264,6 +280,15 @@ def _cross_checks(settings: Settings) -> list[str]:
     if not faults and is_builtin:  # last: it may need torch, which is slow to load
         faults += find_infinite(settings.init, settings.inputs, settings.layer_sizes(), settings.dtype)
     return faults or settings.task.value_faults(settings.dtype)
+
+
+def _checkpoint_faults(settings: Settings) -> list[str]:
+    faults, grid = [], settings.grid
+    if settings.n_seeds > 1:
+        faults.append(f"n_seeds={settings.n_seeds}: a file holds one network; leave n_seeds out")
+    if grid.adapts:
+        faults.append(f"grid.adapt={grid.adapt}: the knots are those of the file; leave grid.adapt out")
+    return faults
 
 
 def _training_faults(settings: Settings) -> list[str]:

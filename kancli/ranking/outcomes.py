@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kancli.config.checkpoint import SCHEME as FROM_CHECKPOINT
 from kancli.config.identity import affects_identity
 from kancli.errors import ConfigError
 from kancli.inits import SCHEMES
@@ -92,6 +93,8 @@ def read_outcomes(folders: Sequence[Path]) -> Outcomes:
 def _name(run: Run, key: str) -> str:
     """The scheme or task of a run, as typed, or else as its config has it."""
     section = run.section(key)
+    if section.get("scheme") == FROM_CHECKPOINT:
+        return f"{FROM_CHECKPOINT} {run.section(MODEL).get('path', '?')}"
     of_config = next((section[name] for name in ("scheme", "name", "path", "formula", "kind") if name in section), "?")
     return run.overrides.get(key, str(of_config))
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from kancli.errors import ConfigError
 from kancli.figures.options import NAMES
+from kancli.regular_files import read_bytes
 from kancli.report.data import relative_url
 from kancli.runs.reader import RecordedRun
-from kancli.runs.regular_files import read_bytes
 from kancli.sweeps.reader import RunsFolder
 from kancli.sweeps.representatives import select_representatives
 from kancli.sweeps.table import Row

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from kancli.config.models import CheckpointModel
 from kancli.config.settings import Settings
 from kancli.errors import ConfigError
 from kancli.inits.he_normal import he_laws, he_normal_
@@ -48,11 +50,13 @@ def layer_options(settings: Settings) -> dict[str, Any]:
 
 
 def build_model(settings: Settings) -> KAN | MLP:
-    """The model with its parameters drawn: an ensemble if there are several seeds.
+    """The model with its parameters drawn, or read from a file: an ensemble if there are several seeds.
 
     Where the grid adapts, its grid is adapted in the forward pass, not here.
     """
     n_members = settings.n_seeds if settings.n_seeds > 1 else None
+    if isinstance(settings.model, CheckpointModel):
+        return copy.deepcopy(settings.model.checkpoint().network).to(device_of(settings.device))
     if settings.model.is_kan:
         return init_(empty_model(settings, n_members), settings.init, seed=settings.seed)
     return draw_mlp(settings, range(settings.seed, settings.seed + settings.n_seeds), n_members)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from kancli.config.checkpoint import SCHEME as FROM_CHECKPOINT
 from kancli.config.grammar import parse
 from kancli.config.overrides import resolve
 from kancli.config.presets import Presets, builtin_folder
@@ -56,7 +57,7 @@ def settings_of_run(run: RecordedRun, typed: Sequence[str], presets: Presets) ->
         options |= presets.load("figures", choice).body
     options |= {key.removeprefix("figures."): value for key, value in resolved.values}
     known = {name: config[name] for name in MODEL_KEYS if name in config}
-    if _knows_scheme(config):
+    if knows_scheme(config):
         known["init"] = config["init"]
     try:
         return validate({**known, "inputs": {"kind": "normal", "n": 2}, "figures": options})
@@ -64,10 +65,12 @@ def settings_of_run(run: RecordedRun, typed: Sequence[str], presets: Presets) ->
         raise ConfigError([f"{run.folder}: {fault}" for fault in error.faults]) from None
 
 
-def _knows_scheme(config: Mapping[str, Any]) -> bool:
-    """Whether a run's scheme may be imported: it is one of kancli's own, or the user trusts its code."""
+def knows_scheme(config: Mapping[str, Any]) -> bool:
+    """Whether a run's scheme is known and may be imported: it is one of kancli's own, or the user trusts its code."""
     init = config.get("init")
-    return isinstance(init, Mapping) and (TARGET not in init or code_policy() != CodePolicy())
+    if not isinstance(init, Mapping) or init.get("scheme") == FROM_CHECKPOINT:
+        return False
+    return TARGET not in init or code_policy() != CodePolicy()
 
 
 def read_figure_data(run: RecordedRun, settings: Settings) -> FigureData:
@@ -97,7 +100,7 @@ def read_figure_data(run: RecordedRun, settings: Settings) -> FigureData:
             ranges = _ranges_from(model, activations)
     except (KeyError, ValueError, RuntimeError, IndexError) as error:
         raise _not_of_config(run, error) from None
-    laws = laws_of(settings, model) if _knows_scheme(run.record.config) else ()
+    laws = laws_of(settings, model) if knows_scheme(run.record.config) else ()
     if len(run.stats["layers"]) not in (0, len(model.layers)):
         raise ConfigError([f"{folder}/stats.json: damaged: not the statistics of {len(model.layers)} layers"])
     bounds = recorded_bounds(run.record.config)
@@ -139,7 +142,7 @@ def load_model(run: RecordedRun) -> tuple[KAN, Settings]:
     settings = settings_of_run(run, (), Presets([builtin_folder()]))
     try:
         model = _kan(settings, parameters, settings.n_seeds)
-        if not _knows_scheme(run.record.config) and run.has("figures.safetensors"):
+        if not knows_scheme(run.record.config) and run.has("figures.safetensors"):
             data = run.tensors("figures.safetensors")
             for number, layer in enumerate(model.layers):
                 layer.standardise = f"layers.{number}.standard_mean" in data

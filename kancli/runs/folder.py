@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError, WriteError
+from kancli.regular_files import open_regular
 from kancli.runs.files import csv_of_edges, csv_of_rows, make_parent, unwritable_message, write_whole
 from kancli.runs.hashes import hash_of, hash_of_bytes, hash_of_file, seal
 from kancli.runs.json_files import pretty
 from kancli.runs.reader import RecordedRun, read_run
-from kancli.runs.regular_files import open_regular
 from kancli.runs.superseded import Superseded, check_replaceable, lock_folder, put_back_superseded
 from kancli.stats.columns import flat
 

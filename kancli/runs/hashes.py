@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
+from kancli.regular_files import hash_of_open
 from kancli.stats.options import OF_TRAINING
 
 if TYPE_CHECKING:
@@ -53,14 +54,6 @@ def hash_of_file(path: Path) -> str:
     """sha256 of a file's bytes."""
     with path.open("rb") as file:
         return hash_of_open(file)
-
-
-def hash_of_open(file: BinaryIO) -> str:
-    """sha256 of the bytes of an open file."""
-    digest = hashlib.sha256()
-    while chunk := file.read(1 << 20):
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def hash_of_statistics(stats: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The files of samples in a run's record: how they were read, and where they are when the record is used elsewhere."""
+"""The files of samples, tasks and models in a run's record: how they were read, and where they are from elsewhere."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Any
 
 import msgspec
 
+from kancli.config.models import CheckpointModel
 from kancli.config.settings import Settings
 from kancli.errors import ConfigError
 from kancli.inputs.samplers import File
 from kancli.inputs.table import MAX_BYTES
+from kancli.regular_files import open_regular
 from kancli.runs.hashes import hash_of_open
-from kancli.runs.regular_files import open_regular
 from kancli.tasks.data import Data
 
-ENTRIES = {"inputs": "inputs", "task": "task_file"}  # in run.json and blessed files, by the section with the path
+# In run.json and blessed files, by the section with the path.
+ENTRIES = {"inputs": "inputs", "task": "task_file", "model": "model_file"}
 
 
 class InputFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +43,7 @@ class InputFiles(msgspec.Struct, frozen=True, kw_only=True):
 
     inputs: InputFile | None = None
     task_file: InputFile | None = None
+    model_file: InputFile | None = None
 
     def of(self, section: str) -> InputFile | None:
         """The entry for the file of a section of the config."""
@@ -53,7 +56,7 @@ class InputFiles(msgspec.Struct, frozen=True, kw_only=True):
     def moved_to(self, folder: Path) -> InputFiles:
         """The entries for a record in another folder."""
         moved = {section: entry and entry.moved_to(folder) for section in ENTRIES for entry in [self.of(section)]}
-        return InputFiles(inputs=moved["inputs"], task_file=moved["task"])
+        return InputFiles(**{ENTRIES[section]: entry for section, entry in moved.items()})
 
 
 NO_FILES = InputFiles()
@@ -61,21 +64,26 @@ NO_FILES = InputFiles()
 
 def input_files_of(settings: Settings, folder: Path) -> InputFiles:
     """The entries for a record in `folder`."""
-    return InputFiles(inputs=_entry(settings.inputs, folder), task_file=_entry(settings.task, folder))
+    entries = {ENTRIES[section]: _entry(getattr(settings, section), folder) for section in ENTRIES}
+    return InputFiles(**entries)
 
 
 def _entry(source: Any, folder: Path) -> InputFile | None:
-    if not isinstance(source, (File, Data)):
+    if isinstance(source, CheckpointModel):
+        content: dict[str, Any] = {"sha256": source.checkpoint().sha256}
+    elif isinstance(source, (File, Data)):
+        content = source.table().as_json()
+    else:
         return None
     path = os.path.abspath(source.path)
     relative = os.path.relpath(os.path.realpath(path), folder.resolve())
     if not _is_utf8(relative):  # behind a link; JSON cannot hold it
         relative = os.path.relpath(path, folder.absolute())
-    return InputFile(path=path, relative_path=relative, **source.table().as_json())
+    return InputFile(path=path, relative_path=relative, **content)
 
 
 def locate(config: Mapping[str, Any], recorded: InputFiles, folder: Path) -> dict[str, Any]:
-    """A recorded config with paths at which the files of samples are found from the current folder.
+    """A recorded config with paths at which its files are found from the current folder.
 
     Of the path as typed, the one relative to the record and the absolute one, it is the first whose content is that of
     the record; else the first that exists, relative to the record before the others.

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from kancli.errors import ConfigError, one_line
-from kancli.runs.regular_files import MAX_BYTES, read_bytes
+from kancli.regular_files import MAX_BYTES, read_bytes
 
 T = TypeVar("T")
 MAX_DEPTH = 64

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kancli.config.identity import config_of
+from kancli.config.models import CheckpointModel
 from kancli.config.settings import Settings
 from kancli.inits.plugins import TARGET
 from kancli.inputs.samplers import File
@@ -76,6 +77,8 @@ def _describe_kan(settings: Settings, typed: Mapping[str, str]) -> str:
         if knob in typed or f"init.{knob}" in typed
     ]
     model = f"KAN {width}, grid {settings.grid.size}, k {settings.k}, base {settings.base_fun}"
+    if isinstance(settings.model, CheckpointModel):
+        return f"{model}, init unknown: checkpoint {settings.model.path}"
     return f"{model}, init={name}{''.join(knobs)}"
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import msgspec
 
 from kancli.errors import ConfigError
+from kancli.regular_files import MAX_BYTES, open_regular, read_tensors, size_of
 from kancli.runs.hashes import hash_of_bytes, hash_of_open, is_sealed
 from kancli.runs.input_file import InputFile, InputFiles
 from kancli.runs.json_files import convert, decode_json, read_json
-from kancli.runs.regular_files import MAX_BYTES, open_regular, read_tensors, size_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,11 +58,12 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     ladder: dict[str, str] = {}
     inputs: InputFile | None = None
     task_file: InputFile | None = None
+    model_file: InputFile | None = None
 
     @property
     def input_files(self) -> InputFiles:
         """The files that the run read."""
-        return InputFiles(inputs=self.inputs, task_file=self.task_file)
+        return InputFiles(inputs=self.inputs, task_file=self.task_file, model_file=self.model_file)
 
     @property
     def has_ended(self) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.config.identity import config_of, identity
+from kancli.config.models import CheckpointModel
 from kancli.config.settings import Settings
 from kancli.errors import KanError, NonFiniteError, VerdictError, WriteError
 from kancli.inputs.samplers import File
@@ -137,6 +138,8 @@ def log_start(identity: str, settings: Settings) -> None:
     for name, source in (("inputs", settings.inputs), ("task", settings.task)):
         if isinstance(source, (File, Data)):
             log.info("%s %s: %s", name, source.path, source.table().describe())
+    if isinstance(settings.model, CheckpointModel):
+        log.info("model %s: the parameters; what init drew them is unknown", settings.model.path)
 
 
 def process_argv() -> list[str]:

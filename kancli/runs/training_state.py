@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 
 from kancli.errors import ConfigError
+from kancli.regular_files import open_regular
 from kancli.runs.hashes import hash_of
-from kancli.runs.regular_files import open_regular
 from kancli.training.result import TrainingState
 
 STATE = "training_state.safetensors"

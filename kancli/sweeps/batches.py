@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kancli.config import memory
+from kancli.config.models import CheckpointModel
 from kancli.config.settings import Settings
 from kancli.config.validation import ITEM_BYTES
 
@@ -17,6 +18,8 @@ MAX_BATCH = 64  # jobs; bounds the work lost with a worker, and the interval bet
 def shape_of(settings: Settings) -> tuple[Any, ...] | None:
     """Key that the jobs of one batch share. None for a job that is computed alone."""
     if settings.n_seeds > 1 or settings.figures.names:
+        return None
+    if isinstance(settings.model, CheckpointModel):
         return None
     init = settings.init
     free = {"seed": 0, "init": None, "inputs": None, "strict": False, "overwrite": False, "verdicts": None}

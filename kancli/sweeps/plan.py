@@ -16,11 +16,11 @@ from kancli.config.compose import settings_of
 from kancli.config.recorded import with_legal_bounds
 from kancli.config.settings import Settings
 from kancli.errors import ConfigError
+from kancli.regular_files import read_bytes
 from kancli.runs.files import unwritable_message
 from kancli.runs.hashes import hash_of_bytes, is_sealed, seal
 from kancli.runs.json_files import convert, decode_json
 from kancli.runs.reader import RunRecord, read_run
-from kancli.runs.regular_files import read_bytes
 from kancli.runs.temporaries import remove_abandoned, replacement
 from kancli.seeding import SEMANTICS
 from kancli.spelling import show

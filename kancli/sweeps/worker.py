@@ -96,11 +96,11 @@ def _planned_settings(plan: Plan, batch: Sequence[Job]) -> Iterator[Settings]:
         if key not in validated:
             validated[key] = plan.settings(job)
         settings = dataclasses.replace(validated[key], seed=plan.config(job)["seed"])
-        # The plan holds everything but a file of samples and the code of a user's scheme.
+        # The plan holds everything but the files that it names and the code of a user's scheme.
         uses_files = isinstance(settings.inputs, File) or isinstance(settings.task, Data)
         uses_files |= type(settings.init) not in SCHEMES.values()
         if uses_files and identity(settings) != job.identity:
-            raise KanError("has changed since the plan: the file of samples or of the task, or the code of the scheme")
+            raise KanError("has changed since the plan: a file of samples, task or model, or the code of the scheme")
         yield settings
 
 

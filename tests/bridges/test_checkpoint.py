@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 import kancli
+from kancli.bridges.checkpoint import read_checkpoint
 from kancli.errors import ConfigError
-from kancli.runs.checkpoint import read_checkpoint
-from kancli.runs.regular_files import MAX_BYTES
+from kancli.regular_files import MAX_BYTES
 
 MODEL = kancli.KAN([2, 3, 1], init="pykan_0_2_8", seed=1)
 STATE = kancli.write(MODEL, "efficient_kan")

@@ -5,9 +5,13 @@ The format is told by the content. Nothing is executed: torch loads weights only
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
 import zipfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,19 +20,58 @@ from torch import Tensor
 
 from kancli.bridges.leaves import as_tensor
 from kancli.bridges.model import network_of_tensors
+from kancli.bridges.names import AUTO, LIBRARIES
 from kancli.bridges.network import build
 from kancli.errors import ConfigError, one_line
 from kancli.inputs.arrays import parse_npy
 from kancli.kan.network import KAN
-from kancli.runs.regular_files import MAX_BYTES, open_regular, read_tensors, size_of
+from kancli.regular_files import MAX_BYTES, hash_of_open, open_regular, read_tensors, size_of
 from kancli.spelling import show_bytes
 
-AUTO = "auto"
-NAMES = (AUTO, "pykan", "efficient_kan", "inkan", "jaxkan", "kancli")  # pykan: of any version
+NAMES = (AUTO, *LIBRARIES)
 WANTED = "a checkpoint: .pt, .safetensors, .npz, or the _state of pykan's saveckpt"
 STATE, CONFIG = "_state", "_config.yml"  # the ends of the names of pykan's files
 MAX_CONFIG_BYTES = 2**20
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The network in a file."""
+
+    network: KAN  # not to be changed
+    sha256: str  # of the file
+    tensors_sha256: str  # of the network's tensors, whatever file and layout holds them
+
+
+def open_checkpoint(path: Path, layout: str = AUTO, base_fun: str | None = None) -> Checkpoint:
+    """As `read_checkpoint`, with hashes. A file that has not changed since is not read again."""
+    return _open_cached(path, layout, base_fun, (_state_of(path), _state_of(_config_path(path))))
+
+
+@functools.lru_cache(maxsize=2)  # validation, the identity and the run read the same file
+def _open_cached(path: Path, layout: str, base_fun: str | None, state: Any) -> Checkpoint:
+    network = read_checkpoint(path, layout, base_fun)
+    with _open(path) as file:
+        sha256 = hash_of_open(file)
+    return Checkpoint(network, sha256, _hash_of(network))
+
+
+def _state_of(path: Path) -> tuple[int, ...] | None:
+    """What changes with a file; None without one."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # ValueError: a NUL in the path
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _hash_of(network: KAN) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 def read_checkpoint(path: Path, layout: str = AUTO, base_fun: str | None = None) -> KAN:
@@ -56,9 +99,13 @@ def read_checkpoint(path: Path, layout: str = AUTO, base_fun: str | None = None)
         raise ConfigError([f"{path}: {fault}" for fault in error.faults]) from None
 
 
+def _open(path: Path) -> AbstractContextManager[BinaryIO]:
+    return open_regular(Path(os.path.realpath(path)), MAX_BYTES, wanted=WANTED)
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     """The tensors of a checkpoint by name."""
-    with open_regular(Path(os.path.realpath(path)), MAX_BYTES, wanted=WANTED) as file:
+    with _open(path) as file:
         head = file.read(9)
         file.seek(0)
         if head.startswith(ZIP):

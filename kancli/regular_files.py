@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -71,6 +72,14 @@ def _open(path: Path) -> int:
 def size_of(file: BinaryIO) -> int:
     """The number of bytes in an open file."""
     return os.fstat(file.fileno()).st_size
+
+
+def hash_of_open(file: BinaryIO) -> str:
+    """sha256 of the bytes of an open file."""
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
