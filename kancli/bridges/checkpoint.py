@@ -100,7 +100,8 @@ def read_checkpoint(path: Path, layout: str = AUTO, base_fun: str | None = None)
 
 
 def _open(path: Path) -> AbstractContextManager[BinaryIO]:
-    return open_regular(Path(os.path.realpath(path)), MAX_BYTES, wanted=WANTED)
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    return open_regular(target, MAX_BYTES, wanted=WANTED)
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -189,7 +189,7 @@ def verdict_inputs(stats: NetworkStats) -> dict[str, VerdictInput]:
         "rough": of_splines(lambda layer: layer["roughness"]["mean"]),
         "nodes_degenerate": _node_distance(layers[:-1]),
         "dead_edges": of_splines(lambda layer: layer["flat_edges"]),
-        "off_law": VerdictInput(_chances(layers), low_is_bad=True, missing="no law with randomness"),
+        "off_law": VerdictInput(_chances(layers), low_is_bad=True, missing=_no_chances(layers)),
     }
 
 
@@ -219,6 +219,13 @@ def _gradient(layers: Sequence[LayerStats]) -> dict[str, Array]:
     gains = (layer.layer["gradient_gain"] * math.sqrt(layer.n_in / layer.n_out) for layer in reversed(layers))
     growth = list(itertools.accumulate(gains, np.multiply))
     return {f"input of layer {number}": ratio for number, ratio in enumerate(reversed(growth))}
+
+
+def _no_chances(layers: Sequence[LayerStats]) -> str:
+    """Why no tensor is held against its law."""
+    entries = (entry for layer in layers for entry in layer.layer.values() if isinstance(entry, Mapping))
+    has_laws = any("declared_mean" in entry for entry in entries)
+    return "no law with randomness" if has_laws else "no law is known: the parameters are not known to be as drawn"
 
 
 def _chances(layers: Sequence[LayerStats]) -> dict[str, Array]:

@@ -76,6 +76,18 @@ def sweep(
             return run_and_finish(plan, lambda: launch.start(hydra, config, plan, runs, task)), plan.folder
 
 
+def jobs_of(presets: Presets, typed: Sequence[str]) -> list[ComposedJob]:
+    """The jobs that `sweep` would run; nothing is run or written.
+
+    Raises:
+        ConfigError: a job's config has faults.
+    """
+    hydra = create_hydra(presets)
+    resolved = parse_and_resolve(typed, presets, sweeping=True)
+    compose = functools.partial(compose_job, cast(KanConfigLoader, hydra.config_loader), compose_sweep(hydra, resolved))
+    return expand(product_of(resolved, presets), presets, compose).jobs
+
+
 def _count_prestarted(config: DictConfig, n_jobs: int) -> int:
     """Number of workers that start while the jobs are planned, which takes about as long."""
     workers = config.sweep.workers
