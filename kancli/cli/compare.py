@@ -33,15 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Compare runs side by side: their differences, verdicts and statistics as a table, and\n"
         "compare.csv and compare.png. A preset of init is run first, with the overrides; several\n"
-        "values of a key are compared too. A checkpoint is examined first; presets beside it get its\n"
-        "width, grid, k and base function. The files go to the folder of the first run or of the\n"
-        "sweep."
+        "values of a key are compared too. A checkpoint is examined first; presets beside it get\n"
+        "its width, grid, k and base function. The files go to the folder of the first run or of\n"
+        "the sweep."
     )
     parser.add_argument(
         "words",
         nargs="*",
         metavar="RUN|SWEEP|PRESET|FILE",
-        help="the folder of a run or of a sweep, a preset of init, or the checkpoint of a model; KEY=VALUE",
+        help="folder of a run or sweep, preset of init, or checkpoint of a model; KEY=VALUE",
     )
     add_output(parser)
     parser.epilog = epilog(

@@ -91,6 +91,7 @@ def as_document(difference: Difference) -> dict[str, Any]:
         "runs": difference.names,
         "inputs": difference.files.get("inputs"),
         "task": difference.files.get("task"),
+        "model": difference.files.get("model"),
         "config": difference.config,
         "environment": difference.environment,
         "rungs": difference.stages,
