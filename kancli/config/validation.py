@@ -217,7 +217,8 @@ def _misplaced_message(name: str, choice: Any, entry: str, value: Any) -> str:
     has = ", ".join(keys(table[choice])) or "none"
     if not owners and entry in TOP_LEVEL:
         return (
-            f"{typed}={show(value)}: {name}.{selector}={choice} has no such knob (it has {has}); it is a key of a run"
+            f"{typed}={show(value)}: {name}.{selector}={choice} has no such knob (it has {has});"
+            f" it is a key of a run: did you mean {entry}?"
         )
     if not owners:
         return _unknown_message(typed, value)

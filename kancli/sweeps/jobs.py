@@ -73,10 +73,19 @@ def expand(product: Product, presets: Presets, compose: HydraComposition) -> Exp
     composer = Composer(presets, compose)
     words, notices = drop_foreign_knobs(product.words, composer.knobs, product.by_experiment & all_knobs())
     unique: dict[str, ComposedJob] = {}
-    for fingerprint, job in _compose_all(list(map(list, dict.fromkeys(map(tuple, words)))), composer):
+    for fingerprint, job in _compose_all(_distinct(words, product.words), composer):
         if unique.setdefault(fingerprint, job).settings.init != job.settings.init and INIT_OF_MLP not in notices:
             notices.append(INIT_OF_MLP)
     return Expansion(product.swept, list(unique.values()), len(product.words) - len(unique), notices)
+
+
+def _distinct(words: Sequence[list[str]], typed: Sequence[list[str]]) -> list[list[str]]:
+    """The words of jobs without those that only knobs set apart which their scheme lacks.
+
+    Jobs that are typed twice stay: a value may depend on the number of the job.
+    """
+    first: dict[tuple[str, ...], list[str]] = {}
+    return [job for job, own in zip(words, typed, strict=True) if first.setdefault(tuple(job), own) == own]
 
 
 def compose_jobs(
