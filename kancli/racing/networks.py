@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from kancli.config.settings import Settings
-from kancli.errors import ConfigError
+from kancli.errors import ConfigError, one_line
 from kancli.racing.held_out import RaceData
 from kancli.runs.batch import start_together
 from kancli.runs.files import write_below
@@ -99,15 +100,20 @@ class Trainer:
         penalty = Penalty(train.lamb) if train.lamb else None
         full = dataclasses.replace(train, steps=self.steps)
         compiled = use_compiled(model, self.data.train, full, penalty, None)
-        result = fit_(
-            model,
-            self.data.train,
-            dataclasses.replace(train, compile=compiled),
-            seeds=[run.seed for run in runs],
-            eps=grid_eps(runs[0]),
-            state=batch.state,
-            should_stop=should_stop,
-        )
+        try:
+            result = fit_(
+                model,
+                self.data.train,
+                dataclasses.replace(train, compile=compiled),
+                seeds=[run.seed for run in runs],
+                eps=grid_eps(runs[0]),
+                state=batch.state,
+                should_stop=should_stop,
+            )
+        except ValueError as error:
+            if batch.state is None:
+                raise
+            raise ConfigError([f"a saved state of the race is damaged: {one_line(error)}; start it again"]) from None
         if result.ended == "interrupted":
             return None
         like = model.like
@@ -167,7 +173,7 @@ def load(folder: Path, place: str, groups: Sequence[Sequence[Network]]) -> list[
             state = read_state(folder / FOLDER, name)
         except ConfigError:
             state = None
-        if state is None or len(state.tensors["first_loss"]) != len(networks):
+        if state is None or state.tensors.get("first_loss", torch.empty(0)).numel() != len(networks):
             raise ConfigError([f"{folder / FOLDER / name}: damaged: is not what the race wrote; start the race again"])
         loaded.append(Batch(networks, state))
     return loaded
@@ -175,6 +181,8 @@ def load(folder: Path, place: str, groups: Sequence[Sequence[Network]]) -> list[
 
 def remove_states(folder: Path, keep: str = "") -> None:
     """Remove the states of all rounds but one."""
+    if (folder / FOLDER).is_symlink():  # which may lead out of the folder
+        return
     for path in (folder / FOLDER).glob("*"):
         if not keep or not path.name.startswith(f"{keep}-"):
             path.unlink(missing_ok=True)

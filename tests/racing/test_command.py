@@ -13,8 +13,10 @@ import time
 import numpy as np
 import pytest
 
+from kancli.racing.networks import remove_states
 from kancli.racing.reader import read_race
 from kancli.runs.hashes import seal
+from tests.runs.interrupted import race_interrupted_after_a_round
 from tests.sweeps.conftest import KAN_RUN
 
 SMALL = ["task.n=60", "task.test_n=40", "width=in-2-out", "train.steps=16", "train.compile=false", "race.seeds=3"]
@@ -171,3 +173,32 @@ def test_damaged_records_are_refused(kan_run, tmp_path):
         assert outcome.code == 2
         assert message in outcome.err
         assert kan_run("ls", ".").code == 0
+
+
+@pytest.mark.slow
+def test_resume_follows_no_link_and_waits_for_no_pipe(kan_run, tmp_path):
+    """Nor does it go on from a record that does not fit itself, though its hash does."""
+    with race_interrupted_after_a_round():
+        assert kan_run("race", *WORDS, "hydra.sweep.dir=race").code == 130
+    path, log = tmp_path / "race/race.json", tmp_path / "race/run.log"
+    whole = path.read_bytes()
+    content = json.loads(whole)
+    content["rounds"][0]["entries"][0]["candidate"] = "nobody"
+    path.write_text(json.dumps(seal(content)))
+    answer = kan_run("resume", "race")
+    assert (answer.code, "a round has a candidate that the race has not" in answer.err) == (2, True)
+    path.write_bytes(whole)
+    log.unlink()
+    os.mkfifo(log)
+    answer = kan_run("resume", "race")
+    assert (answer.code, "run.log: damaged: no plain file" in answer.err) == (2, True)
+
+
+def test_states_are_removed_below_the_folder_only(tmp_path):
+    kept = tmp_path / "elsewhere/precious"
+    kept.parent.mkdir()
+    kept.touch()
+    (tmp_path / "race").mkdir()
+    (tmp_path / "race/state").symlink_to(kept.parent)
+    remove_states(tmp_path / "race")
+    assert kept.exists()

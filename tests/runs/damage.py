@@ -16,8 +16,9 @@ from collections import Counter
 from pathlib import Path
 
 from kancli.cli.dispatch import main
+from kancli.runs.hashes import seal
 from kancli.runs.training_state import STATE
-from tests.runs.interrupted import interrupted_after
+from tests.runs.interrupted import interrupted_after, race_interrupted_after_a_round
 from tests.runs.mutations import damage
 from tests.runs.records import reseal
 
@@ -35,6 +36,7 @@ FILES = {
         "plan.jsonl", "0/run.json", "0/stats.json", "0/training.csv", "0/trained.safetensors", "ranking.json",
         "ranking.csv", "sweep.csv", "summary.json", "figures/ranking.png",
     ],
+    "race": [*["race.json"] * 3, *["state/round0-0.safetensors"] * 2, "run.log", "race.csv"],
     "kept.json": [""],
     "kept_training.json": [""],
 }  # fmt: skip
@@ -62,6 +64,7 @@ VERBS = {
         ["collect", "ranked"], ["compare", "ranked", "-o", "columns"], ["draw", "ranked", "-o", "drawn"],
         ["resume", "ranked"], ["ls", "."],
     ],
+    "race": [*[["resume", "race"]] * 4, ["report", "race"], ["ls", "."]],
     **{
         name: [["check", name], ["diff", name, "whole"], ["bless", "--update", name]]
         for name in ("kept.json", "kept_training.json")
@@ -85,6 +88,10 @@ def make(folder):
         swept = ["task=f1,f2", "init=baseline,glorot", "n_seeds=2", "hydra.sweep.dir=ranked", "sweep.workers=0"]
         assert call(["-m", *swept, *TRAINING])[0] == 0
         assert call(["rank", "ranked"])[0] == 0
+        with race_interrupted_after_a_round():
+            sizes = ["task=f2", "task.n=40", "task.test_n=20", "train.steps=8", "width=in-2-out", "train.compile=false"]
+            inits = "init=baseline,glorot,lecun,power_law,kat,linear,noisy,efficient_kan,pykan_0_2_8,glorot_fine"
+            assert call(["race", inits, *sizes, "race.seeds=3", "hydra.sweep.dir=race"])[0] == 130
         for name, run in (("kept.json", "run"), ("kept_training.json", "trained")):
             assert call(["bless", run, "-o", name])[0] == 0
         shutil.copytree("run", "whole")
@@ -120,6 +127,10 @@ def fit_hashes(path, target):
         content = json.loads(target.read_text())
         del content["sha256"]
         target.write_text(json.dumps(content))
+        return
+    if (target / "race.json").is_file():
+        content = json.loads((target / "race.json").read_text())
+        (target / "race.json").write_text(json.dumps(seal(content)))
         return
     folders = [folder for folder in path.parents if (folder / "run.json").is_file() and folder.is_relative_to(target)]
     reseal(folders[0])

@@ -7,7 +7,7 @@ import os
 import torch
 from safetensors.torch import load, save
 
-from kancli.runs.training_state import STATE, pack_state
+from kancli.runs.training_state import pack_state
 from kancli.training.result import TrainingState
 from tests.runs.records import write_plan
 
@@ -122,9 +122,10 @@ def tensor(rng, path, content):
     """Change, rename or remove a random tensor; or, of the state of a training, one of its other values. The state has
     the hash that fits."""
     tensors = load(content)
-    if path.name == STATE:
-        length = int.from_bytes(content[:8], "little")
-        plain = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["plain"])
+    length = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    if "plain" in metadata:
+        plain = json.loads(metadata["plain"])
         if rng.random() < 0.5:
             tree = [plain]
             change_value(rng, tree)
