@@ -11,6 +11,7 @@ from kancli.racing.schedule import plan_looks
 from kancli.runs.hashes import is_sealed
 from kancli.runs.json_files import convert, read_json
 from kancli.schema import read
+from kancli.seeding import MAX_SEED
 from kancli.spelling import show
 from kancli.sweeps.history import RACE
 
@@ -43,7 +44,8 @@ def _faults(record: RaceRecord) -> list[str]:
         named |= {record.answer.winner, record.answer.runner_up, record.answer.default, *record.answer.ratios}
     if len(set(names)) < max(len(names), 2) or not named <= set(names):
         faults.append("its rounds are not those of its candidates")
-    if any(not 0 <= candidate < len(names) for batch in record.batches for candidate, _ in batch):
+    networks = [network for batch in record.batches for network in batch]
+    if any(not (0 <= candidate < len(names) and 0 <= seed <= MAX_SEED) for candidate, seed in networks):
         faults.append("its batches are not those of its candidates")
     if any(len(entry.validation_by_seed) != len(result.seeds) or len(entry.test_by_seed) not in (0, len(result.seeds))
            for result in results for entry in result.entries):  # fmt: skip

@@ -25,7 +25,7 @@ from kancli.racing import schedule
 from kancli.racing.candidates import NO_FIGURES, Entrants, compose_entrants
 from kancli.racing.held_out import divide
 from kancli.racing.networks import Trainer
-from kancli.racing.options import PREFIX, RaceOptions, split_options
+from kancli.racing.options import RaceOptions, split_options
 from kancli.racing.output import as_csv, figure_data
 from kancli.racing.race import Race
 from kancli.racing.reader import read_race
@@ -40,7 +40,6 @@ from kancli.runs.hashes import seal
 from kancli.runs.json_files import pretty
 from kancli.runs.regular_files import open_regular
 from kancli.runs.temporaries import remove_abandoned
-from kancli.schema import read
 from kancli.seeding import MAX_SEED, SEMANTICS
 from kancli.sweeps.history import RACE
 from kancli.sweeps.plan import lock
@@ -124,7 +123,6 @@ def resume_race(folder: Path, typed: Sequence[str], presets: Presets) -> RaceRec
     if record.semantics != SEMANTICS:
         raise ConfigError([f"{folder}: begun with semantics {record.semantics}, this kancli has {SEMANTICS} (see"
                            " CHANGELOG.md): start the race again in a new folder"])  # fmt: skip
-    _check_record(folder, record)
     check_job_words(record.typed, folder / RACE)
     entrants = compose_entrants([*record.typed, f"{KEY}={literal(str(folder))}"], presets)
     found = [identity(candidate.settings) for candidate in entrants.candidates]
@@ -136,35 +134,6 @@ def resume_race(folder: Path, typed: Sequence[str], presets: Presets) -> RaceRec
     with signals.deferred_signals(), lock(folder, folder):
         remove_abandoned(folder / RACE)
         return _run(folder, entrants, trainer, options, record)
-
-
-def _check_record(folder: Path, record: RaceRecord) -> None:
-    """Check that the parts of a record that a race goes on from fit each other.
-
-    Raises:
-        ConfigError: they do not.
-    """
-    faults: list[str] = []
-    read(RaceOptions, vars(record.options), PREFIX, faults)
-    names = {candidate.name for candidate in record.candidates}
-    rounds = [*record.rounds, *([record.final] if record.final else [])]
-    if not 1 <= record.final_steps <= record.steps:
-        faults.append(f"final_steps is {record.final_steps}, of {record.steps} steps")
-    if any(entry.candidate not in names for result in rounds for entry in result.entries):
-        faults.append("a round has a candidate that the race has not")
-    for result in rounds:
-        lengths = {len(errors) for entry in result.entries for errors in (entry.validation_by_seed, entry.test_by_seed)}
-        if not lengths <= {0, len(result.seeds)} or any(not entry.validation_by_seed for entry in result.entries):
-            faults.append(f"a round of {len(result.seeds)} seeds has other numbers of errors")
-    pairs = [pair for batch in record.batches for pair in batch]
-    if any(not (0 <= candidate < len(names) and 0 <= seed <= MAX_SEED) for candidate, seed in pairs):
-        faults.append("a batch has a network that the race has not")
-    if pairs and not rounds:
-        faults.append("it has batches without a round")
-    if not faults and record.final and len(record.final.seeds) not in schedule.plan_looks(record.options.seeds):
-        faults.append(f"its final has {len(record.final.seeds)} seeds")
-    if faults:
-        raise ConfigError([f"{folder / RACE}: damaged: {faults[0]}"])
 
 
 def _check(entrants: Entrants, options: RaceOptions) -> None:
