@@ -32,13 +32,13 @@ from kancli.racing.reader import read_race
 from kancli.racing.result import SCHEMA, CandidateRecord, RaceRecord
 from kancli.racing.trial import Start, fit_to_time
 from kancli.ranking.words import join
+from kancli.regular_files import open_regular
 from kancli.runs import signals
 from kancli.runs.build import device_of
 from kancli.runs.files import unwritable_message, write_below, write_whole
 from kancli.runs.folder import check_fresh
 from kancli.runs.hashes import seal
 from kancli.runs.json_files import pretty
-from kancli.runs.regular_files import open_regular
 from kancli.runs.temporaries import remove_abandoned
 from kancli.seeding import MAX_SEED, SEMANTICS
 from kancli.sweeps.history import RACE
