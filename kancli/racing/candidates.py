@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kancli.config.grammar import parse
 from kancli.config.hydra import KanConfigLoader, compose_job, compose_sweep, create_hydra
+from kancli.config.models import KANModel
 from kancli.config.overrides import parse_and_resolve
 from kancli.errors import ConfigError
 from kancli.inputs.formats import SUFFIXES
@@ -127,7 +128,7 @@ def _check_shared(swept: dict[str, list[str]]) -> None:
 
 def _check_jobs(jobs: Sequence[ComposedJob]) -> None:
     first = jobs[0].settings
-    if not all(job.settings.model.is_kan for job in jobs):
+    if not all(isinstance(job.settings.model, KANModel) for job in jobs):
         raise ConfigError(["model: a race is of the initialisations of KANs; leave it out"])
     if not all(job.settings.trains for job in jobs):
         raise ConfigError(["train=none: a race trains; leave it out"])

@@ -130,13 +130,16 @@ def _read_training(run: RecordedRun, settings: Settings, start: FigureData) -> T
     return TrainingData(run.stats["training"]["task"], curves, Fit(x, target, prediction, samples), trained)
 
 
-def load_model(run: RecordedRun) -> tuple[KAN, Settings]:
-    """The KAN of a run with all of its members, as params.safetensors holds it, and the run's settings.
+def load_model(run: RecordedRun, name: str = "params.safetensors") -> tuple[KAN, Settings]:
+    """The KAN of a run with all of its members, as a file holds it, and the run's settings.
+
+    Args:
+        name: of the file.
 
     Raises:
         ConfigError: a file is missing or damaged, or holds another network.
     """
-    parameters = run.tensors("params.safetensors")
+    parameters = run.tensors(name)
     if _is_of_mlp(parameters):
         raise ConfigError([f"{run.folder}: a run of an MLP; name one of a KAN"])
     settings = settings_of_run(run, (), Presets([builtin_folder()]))

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import kancli
+from kancli.bridges.checkpoint import read_checkpoint
 from kancli.errors import ConfigError
-from kancli.runs.checkpoint import read_checkpoint
 from tests.peers.test_pykan import pytestmark
 
 __all__ = ["pytestmark"]
@@ -84,3 +84,21 @@ def test_a_trained_checkpoint_of_its_own_is_examined(folder, found):
 def test_what_has_no_counterpart_is_named(name, message, folder):
     with pytest.raises(ConfigError, match=rf"{name}_state: .*{message}"):
         read_checkpoint(folder / f"{name}_state", "pykan")
+
+
+def test_the_lines_of_export_load_the_file(tmp_path, run_pykan, kan_run):
+    """A scheme with biases, two members, and a base function that is not the default."""
+    words = ("init=glorot", "base_fun=gelu", "width=2-3-1", "n_seeds=2", "figures=none", "hydra.run.dir=run")
+    assert kan_run(*words).code == 0
+    x = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    expected = kancli.KAN.load(tmp_path / "run")(torch.from_numpy(x))[1].detach()
+    for file in ("model.pt", "model.safetensors"):
+        exported = kan_run("export", "run", "--to", "pykan", "--member", "1", "-o", str(tmp_path / file))
+        title, *lines = exported.out.splitlines()
+        assert title == f"{tmp_path / file}: parameters as drawn of member 1, seed 1, for pykan"
+        assert len(lines) == 3
+        (tmp_path / "lines.py").write_text("\n".join(lines))
+        run_pykan("pykan_exported.py", tmp_path / "lines.py", tmp_path / "x.npy", tmp_path / "y.npy")
+        y = np.load(tmp_path / "y.npy")
+        np.testing.assert_allclose(y, expected, rtol=0, atol=2e-6 * np.abs(y).max())
