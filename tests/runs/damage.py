@@ -1,4 +1,5 @@
-"""Damage the files of runs, sweeps and a baseline, and call every verb on them: `python -m tests.runs.damage N [SEED]`.
+"""Damage the files of runs, sweeps, baselines and checkpoints, and call every verb on them: by
+`python -m tests.runs.damage N [SEED [TARGET ...]]`.
 
 Half of the mutations fit the hashes of the record again, so that they reach the code behind the check of the hashes.
 """
@@ -15,16 +16,20 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import torch
+
+import kancli
 from kancli.cli.dispatch import main
 from kancli.runs.hashes import seal
 from kancli.runs.training_state import STATE
 from tests.runs.interrupted import interrupted_after, race_interrupted_after_a_round
-from tests.runs.mutations import damage
+from tests.runs.mutations import damage, pack_checkpoint
 from tests.runs.records import reseal
 
 SMALL = ["width=2-2-1", "inputs.n=20"]
 TRAINING = ["width=in-2-out", "task.n=20", "task.test_n=10", "train.steps=4", "train.every=2", "train.compile=false"]
 RUN_FILES = ["run.json", "stats.json", "params.safetensors", "run.log", ".hydra/config.yaml"]
+CHECKPOINTS = ("model.pt", "model.safetensors", "model.npz", "model_state", "model_config.yml")
 FILES = {
     "run": [*RUN_FILES, "activations.safetensors", "figures.safetensors", "edges.csv", "figures/network.png"],
     "trained": [
@@ -39,6 +44,7 @@ FILES = {
     "race": [*["race.json"] * 3, *["state/round0-0.safetensors"] * 2, "run.log", "race.csv"],
     "kept.json": [""],
     "kept_training.json": [""],
+    **{name: [""] for name in CHECKPOINTS},
 }  # fmt: skip
 VERBS = {
     "run": [
@@ -69,7 +75,15 @@ VERBS = {
         name: [["check", name], ["diff", name, "whole"], ["bless", "--update", name]]
         for name in ("kept.json", "kept_training.json")
     },
+    **{
+        name: [
+            [f"model={name}", "figures=none", "inputs.n=20"], ["export", name, "--to", "inkan", "-o", "out.pt"],
+            ["check", "examined"], ["rerun", "examined", f"model.path={name}", "figures=none"],
+        ]
+        for name in CHECKPOINTS
+    },
 }  # fmt: skip
+TARGETS = tuple(sorted(FILES))
 NOT_VERIFYING = ("rerun", "ls", "open", "rank")  # of an undamaged record they read what they need
 MAX_SECONDS = 5
 CODES = (0, 2, 3, 4, 5, 6)
@@ -95,6 +109,17 @@ def make(folder):
         for name, run in (("kept.json", "run"), ("kept_training.json", "trained")):
             assert call(["bless", run, "-o", name])[0] == 0
         shutil.copytree("run", "whole")
+        make_checkpoints()
+
+
+def make_checkpoints():
+    """One model in the files and layouts of several libraries, and a run of it."""
+    model = kancli.KAN([2, 2, 1])
+    for name, library in zip(CHECKPOINTS, ("efficient_kan", "pykan", "jaxkan", "pykan"), strict=False):
+        tensors = {key: torch.as_tensor(values) for key, values in kancli.write(model, library).items()}
+        Path(name).write_bytes(pack_checkpoint(name, tensors))
+    Path("model_config.yml").write_text("width: [[2, 0], [2, 0], [1, 0]]\ngrid: 5\nk: 3\nbase_fun_name: silu\n")
+    assert call(["model=model_state", "inputs.n=20", "figures=none", "hydra.run.dir=examined"])[0] == 0
 
 
 @contextlib.contextmanager
@@ -142,9 +167,9 @@ def verifies(verb, target, name):
     return target in ("run", "trained") and name != "run.json" and verb not in NOT_VERIFYING and not is_redrawn
 
 
-def try_one(rng, whole, scratch):
+def try_one(rng, whole, scratch, targets):
     """Damage one file and call one verb; return the faults."""
-    target = rng.choice(sorted(FILES))
+    target = rng.choice(targets)
     name, argv = rng.choice(FILES[target]), rng.choice(VERBS[target])
     shutil.copytree(whole, scratch)
     path = scratch / target / name
@@ -173,14 +198,14 @@ def try_one(rng, whole, scratch):
     return code, [f"{scratch.name}: {way} {path.relative_to(scratch)}: {' '.join(argv)}: {fault}" for fault in faults]
 
 
-def fuzz(n, seed, folder):
-    """Try n mutations; return the number of each exit code, and all faults."""
+def fuzz(n, seed, folder, targets=TARGETS):
+    """Try n mutations of files of some targets; return the number of each exit code, and all faults."""
     rng, whole, faults = random.Random(seed), folder / "whole", []
     whole.mkdir()
     make(whole)
     codes = Counter()
     for number in range(n):
-        code, found = try_one(rng, whole, folder / f"scratch{number}")
+        code, found = try_one(rng, whole, folder / f"scratch{number}", targets)
         codes[code] += 1
         faults += found
     return codes, faults
@@ -188,6 +213,7 @@ def fuzz(n, seed, folder):
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        codes, faults = fuzz(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0, Path(name))
+        targets = sys.argv[3:] or TARGETS
+        codes, faults = fuzz(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0, Path(name), targets)
     print(*faults, sep="\n")
     print(dict(codes), len(faults), "faults")

@@ -1,9 +1,11 @@
 """Ways to damage a file. Each takes a random generator, the path and the content."""
 
 import contextlib
+import io
 import json
 import os
 
+import numpy as np
 import torch
 from safetensors.torch import load, save
 
@@ -25,6 +27,8 @@ def damage(rng, path):
         ways += [*[value] * 10, deep, twice, huge_number]
     elif path.suffix == ".safetensors":
         ways += [tensor] * 8
+    elif path.suffix in (".pt", ".npz") or path.name.endswith("_state"):
+        ways += [packed] * 8
     elif path.suffix == ".csv":
         ways += [cell] * 8
     way = rng.choice(ways)
@@ -135,6 +139,28 @@ def tensor(rng, path, content):
     else:
         change_tensor(rng, tensors)
         path.write_bytes(save(tensors))
+
+
+def packed(rng, path, content):
+    """The same for a checkpoint of torch or numpy."""
+    if path.suffix == ".npz":
+        tensors = {name: torch.from_numpy(array) for name, array in np.load(io.BytesIO(content)).items()}
+    else:
+        tensors = torch.load(io.BytesIO(content))
+    change_tensor(rng, tensors)
+    path.write_bytes(pack_checkpoint(path.name, tensors))
+
+
+def pack_checkpoint(name, tensors):
+    """The content of a checkpoint whose name ends as the format asks for."""
+    if name.endswith(".safetensors"):
+        return save(tensors)
+    file = io.BytesIO()
+    if name.endswith(".npz"):
+        np.savez(file, **{key: tensor.numpy() for key, tensor in tensors.items()})
+    else:
+        torch.save(tensors, file)
+    return file.getvalue()
 
 
 def change_tensor(rng, tensors):
