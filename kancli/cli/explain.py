@@ -36,10 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="the config, as for a run; a preset; stats, verdicts, rank, study, or the name of a statistic or verdict",
     )
+    parser.add_argument(
+        "--code", metavar="FOR", help="print a function that fills a model by this law: torch, pykan, efficient_kan"
+    )
     parser.epilog = epilog(
         {
             "kan-run explain init=glorot width=2-8-8-1 grid=20": "laws, budgets and origins",
             "kan-run explain glorot": "a preset by its bare name",
+            "kan-run explain glorot --code pykan": "the law as a function in plain torch",
             "kan-run explain burgers": "a task: formula, domain, data and source",
             "kan-run explain stats": "formula and source of each statistic",
             "kan-run explain verdicts": "meaning and bounds of each verdict",
@@ -52,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, presets: Presets) -> int:
+    if args.code is not None:
+        code = _code(args.words, args.code, presets)
+        args.document = {"code": code}
+        print(code)
+        return 0
     lines, args.document = _lines_of(args.words, presets)
     from kancli.runs import console
 
@@ -151,11 +160,22 @@ def _task(word: str, presets: Presets) -> tuple[list[Table | str], dict[str, Any
     return list(describe_facts(facts)), facts
 
 
-def _explanation(overrides: list[str], presets: Presets) -> tuple[list[Table | str], dict[str, Any]]:
+def _code(words: list[str], target: str, presets: Presets) -> str:
     from kancli.config.compose import compose
 
+    settings = compose([_with_group(word, presets) for word in words], presets).settings
+    with progress("loading"), signals.deferred_signals():
+        from kancli.cli.code import initialisation_code
+    return initialisation_code(settings, target)
+
+
+def _explanation(overrides: list[str], presets: Presets) -> tuple[list[Table | str], dict[str, Any]]:
+    from kancli.config.compose import compose
+    from kancli.config.models import CheckpointModel
+
     composed = compose(overrides, presets)
-    composed.settings  # noqa: B018 - raises the faults, before torch is loaded
+    if isinstance(model := composed.settings.model, CheckpointModel):  # the settings raise the faults, without torch
+        raise ConfigError([f"explain: what law drew {model.path} is unknown; kan-run model={model.path} measures it"])
     with progress("loading"), signals.deferred_signals():
         from kancli.cli.explanation import explain, explanation_document
     return explain(composed, presets), explanation_document(composed, presets)

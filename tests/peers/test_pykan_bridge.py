@@ -6,7 +6,9 @@ import torch
 
 import kancli
 from kancli.bridges.checkpoint import read_checkpoint
+from kancli.config.compose import compose
 from kancli.errors import ConfigError
+from tests.cli.test_code import check_law
 from tests.peers.test_pykan import pytestmark
 
 __all__ = ["pytestmark"]
@@ -102,3 +104,15 @@ def test_the_lines_of_export_load_the_file(tmp_path, run_pykan, kan_run):
         run_pykan("pykan_exported.py", tmp_path / "lines.py", tmp_path / "x.npy", tmp_path / "y.npy")
         y = np.load(tmp_path / "y.npy")
         np.testing.assert_allclose(y, expected, rtol=0, atol=2e-6 * np.abs(y).max())
+
+
+def test_the_printed_function_fills_a_model(tmp_path, run_pykan, kan_run, presets):
+    words = ["init=glorot", "width=30-40-20", "grid=6"]
+    (tmp_path / "code.py").write_text(kan_run("explain", *words, "--code", "pykan").out)
+    run_pykan("pykan_filled.py", tmp_path / "code.py", tmp_path / "filled.npz")
+    tensors, settings = np.load(tmp_path / "filled.npz"), compose(words, presets).settings
+    for number, size in enumerate(settings.layer_sizes()):
+        laws = settings.init.laws(size)
+        for name in ("scale_base", "scale_sp", "coef"):
+            check_law(torch.from_numpy(tensors[f"act_fun.{number}.{name}"]), laws[name])
+        assert (tensors[f"node_bias_{number}"] == 0).all()

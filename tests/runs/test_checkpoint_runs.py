@@ -122,6 +122,13 @@ def test_a_record_is_checked_repeated_and_drawn_from_elsewhere(kan_run, files, m
     assert kan_run("draw", "a", "figures=[network]").code == 0, "of the run's own files"
 
 
+def test_the_law_of_a_checkpoint_is_not_explained(kan_run, files):
+    for words in (["explain", "model=a.pt"], ["explain", "model=a.pt", "--code", "torch"]):
+        refused = kan_run(*words)
+        assert refused.code == 2
+        assert "law" in refused.err
+
+
 def test_training_goes_on_from_the_checkpoint(kan_run, files):
     made = kan_run("model=a.pt", *TRAINING, *QUICK[1:])
     assert made.code == 0, made.err
