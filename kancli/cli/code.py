@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -59,7 +58,6 @@ import torch
 def initialise_({argument}, seed=0):
     """Fill in place by {what}.
 
-    Law: {law}
     For {described};
     b(x) = {base}, grid on {low:g} to {high:g}.
     The law is that of kan-run; the numbers for a seed are others.
@@ -99,7 +97,6 @@ def initialisation_code(settings: Settings, target: str) -> str:
     return BODY.format(
         argument=about.argument,
         what=_typed(settings),
-        law=(inspect.cleandoc(type(settings.init).__doc__ or "").splitlines() or [""])[0],
         described=about.describe(settings),
         base=settings.base_fun,
         low=settings.grid.range[0],
