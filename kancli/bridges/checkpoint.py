@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import warnings
 import zipfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -100,7 +101,7 @@ def read_checkpoint(path: Path, layout: str = AUTO, base_fun: str | None = None)
 
 
 def _open(path: Path) -> AbstractContextManager[BinaryIO]:
-    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    target = Path(os.path.realpath(path)) if os.path.islink(path) else path
     return open_regular(target, MAX_BYTES, wanted=WANTED)
 
 
@@ -153,7 +154,9 @@ def _array(content: bytes) -> Any:
 
 def _read_torch(path: Path, file: BinaryIO) -> dict[str, Tensor]:
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the protocol of pickle
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # of many kinds, for a damaged file and for one that holds code
         if "weights_only" in str(error) or "Unsupported" in str(error):
             raise ConfigError(
@@ -179,7 +182,7 @@ def _only_tensors(content: Any) -> dict[str, Tensor]:
 
 
 def _config_path(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(STATE) + CONFIG)
+    return path.parent / (path.name.removesuffix(STATE) + CONFIG)
 
 
 def _recorded_base(path: Path) -> str | None:

@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,6 +114,13 @@ def test_a_layout_or_base_function_of_another_name(tmp_path):
             read_checkpoint(path, *arguments)
     with pytest.raises(ConfigError, match="base_fun=sillu"):
         read_checkpoint(path, base_fun="sillu")
+
+
+def test_a_name_that_no_file_can_have():
+    for name in ("x" * 300 + ".pt", "a\0.pt", "."):
+        with pytest.raises(ConfigError) as caught:
+            read_checkpoint(Path(name))
+        assert len(caught.value.faults) == 1
 
 
 def test_what_is_no_file(tmp_path):

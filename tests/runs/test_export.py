@@ -41,18 +41,20 @@ def test_the_file_holds_the_functions_of_the_trained_member(kan_run, trained, li
     assert_same(read_checkpoint(file, library)(x), kancli.KAN.load(trained)(x)[0])
 
 
-def test_the_lines_load_the_file(kan_run, trained, monkeypatch):
-    """Into a model of efficient-kan; `tests/peers` has pykan."""
+def test_the_lines_load_the_file(kan_run, monkeypatch):
+    """Into a model of efficient-kan, with another base function; `tests/peers` has pykan."""
+    run = kan_run("width=2-3-1", "k=2", "base_fun=gelu", "dtype=float64", "inputs.n=5", "figures=none").folder
     options = {"grid_size": "grid_size", "spline_order": "order", "base_activation": "base_activation"}
 
     def build(width, **given):
         return efficient_kan.KAN(width, **{options[name]: value for name, value in given.items()})
 
     monkeypatch.setitem(sys.modules, "efficient_kan", SimpleNamespace(KAN=build))
-    made = kan_run("export", str(trained), "--to", "efficient_kan", "--member", "0", "--initial", "-o", "m.pt")
-    names, x = {}, torch.linspace(-1.5, 1.5, 40).reshape(20, 2)
+    made = kan_run("export", str(run), "--to", "efficient_kan", "-o", "m.pt")
+    assert made.out.startswith("m.pt: parameters as drawn, for efficient_kan\n")
+    names, x = {}, torch.linspace(-1.5, 1.5, 40, dtype=torch.float64).reshape(20, 2)
     exec("\n".join(made.out.splitlines()[1:]), names)
-    assert_same(names["model"](x), kancli.KAN.load(trained)(x)[0])
+    torch.testing.assert_close(names["model"](x), kancli.KAN.load(run)(x), rtol=0, atol=1e-12)
 
 
 ANSWERED = {
