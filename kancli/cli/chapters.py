@@ -134,9 +134,10 @@ MODEL_MORE = """\
 An MLP has the hidden layers of width=, all of the one width that brings its weights and
 biases nearest to the trained parameters of the KAN of width, grid, k and init. silu is
 between its layers; weights are normal with variance 2/n_in (He et al., arXiv
-1502.01852), biases 0. Keys of the KAN (init, grid, k, base_fun, and of train only, refine,
-adapt_every and lamb) have no further effect on it. In a sweep over model=kan,mlp and
-init it is run once, and kan-run rank sets it beside the initialisations, for reference.
+1502.01852), biases 0. Keys of the KAN (init, grid, k, base_fun, and of train only,
+refine, adapt_every and lamb) have no further effect on it. In a sweep over
+model=kan,mlp and init it is run once, and kan-run rank sets it beside the
+initialisations, for reference.
 
 A checkpoint is run as it is, and with a task trained further. Width, grid and k are
 those of the file, and no init may be named: what drew it is unknown.

@@ -100,7 +100,10 @@ def _planned_settings(plan: Plan, batch: Sequence[Job]) -> Iterator[Settings]:
         uses_files = isinstance(settings.inputs, File) or isinstance(settings.task, Data)
         uses_files |= type(settings.init) not in SCHEMES.values()
         if uses_files and identity(settings) != job.identity:
-            raise KanError("has changed since the plan: a file of samples, task or model, or the code of the scheme")
+            raise KanError(
+                "has changed since the plan: the file of samples, of the task or of the model,"
+                " or the code of the scheme"
+            )
         yield settings
 
 
