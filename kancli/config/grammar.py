@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from kancli.bridges.names import CHECKPOINTS
 from kancli.errors import ConfigError
 from kancli.spelling import show
 from kancli.synonyms import suggest
@@ -34,7 +35,7 @@ MAX_DIGITS = 1000
 MAX_DEPTH = 50
 FORMULA_KEYS = ("task", "task.formula")
 HYDRA_FUNCTION = re.compile(r"(choice|range|interval|glob|sort|shuffle|tag|extend_list|int|float|str|bool|json_str)\(")
-PATH_KEYS = ("inputs", "inputs.path", "task.path", "hydra.run.dir", "hydra.sweep.dir")
+PATH_KEYS = ("inputs", "inputs.path", "model", "model.path", "task.path", "hydra.run.dir", "hydra.sweep.dir")
 
 
 def parse(typed: Sequence[str], presets: Presets | None = None) -> list[Override]:
@@ -130,6 +131,8 @@ def _guess(word: str, presets: Presets | None) -> str:
     if word.lower().endswith((".yaml", ".yml")):
         name = os.path.splitext(os.path.basename(word))[0]
         return f"put the file at DIR/experiment/{name}.yaml and type --config-dir DIR experiment={name}"
+    if word.lower().endswith(CHECKPOINTS):
+        return f"to run the model in it type model={word}"
     groups = presets.groups_init_first() if presets else []
     if word in groups:
         return f"type {word}=VALUE; kan-run help {word} lists the values"

@@ -41,6 +41,8 @@ GUESSES = [
     (["train", "width=2-5-1"], "kan-run task=f2"),
     (["dataset=data.csv"], "did you mean task?"),
     (["function=f2"], "did you mean task?"),
+    (["trained_state"], "type model=trained_state"),
+    (["model=my (1).pt"], "the word: \"model='my (1).pt'\""),
     (["pde=burgers"], "did you mean task?"),
     (["task=f7"], "allowed: allen_cahn, "),
     (["task=burger"], "did you mean burgers?"),
