@@ -106,9 +106,11 @@ def _split(words: list[str], presets: Presets) -> Words:
 def _sweeps_of(words: Words, presets: Presets) -> dict[str, list[str]]:
     """The words of each sweep to run, by the name of its folder.
 
-    Presets beside checkpoints have the sizes and the base function of the first one. Knobs of init are theirs alone.
+    Presets beside checkpoints have the sizes and the base function of the first one. Knobs of init are for presets
+    alone, keys of model for checkpoints.
     """
     from kancli.config.grammar import literal
+    from kancli.config.validation import TOP_LEVEL
     from kancli.sweeps.knobs import all_knobs
 
     if not words.checkpoints:
@@ -116,14 +118,21 @@ def _sweeps_of(words: Words, presets: Presets) -> dict[str, list[str]]:
             return {"": [*_init(words.names), *words.overrides]}
         return {}
     keys = {word: word.partition("=")[0].lstrip("+") for word in words.overrides}
-    of_init = [word for word, key in keys.items() if key == "init" or {key, f"init.{key}"} & all_knobs()]
-    shared = [word for word in words.overrides if word not in of_init]
+    of_init = [
+        word
+        for word, key in keys.items()
+        if key.partition(".")[0] == "init" or (f"init.{key}" in all_knobs() and key not in TOP_LEVEL)
+    ]
+    of_model = [word for word, key in keys.items() if key.startswith("model.")]
+    shared = [word for word in words.overrides if word not in (*of_init, *of_model)]
     spelled = [word if PLAIN.fullmatch(word) else literal(word) for word in words.checkpoints]
-    sweeps = {"checkpoints": [f"model={','.join(spelled)}", *shared]}
+    sweeps = {"checkpoints": [f"model={','.join(spelled)}", *of_model, *shared]}
     if words.names or of_init:
         from kancli.config.compose import compose
 
-        first, default = (_sizes(compose(words, presets).settings) for words in ([f"model={spelled[0]}"], []))
+        first, default = (
+            _sizes(compose(words, presets).settings) for words in ([f"model={spelled[0]}", *of_model], [])
+        )
         sizes = [f"{key}={literal(value)}" for key, value in first.items() if value != default[key]]
         sweeps["presets"] = [*_init(words.names), *sizes, *shared, *of_init]
     return sweeps

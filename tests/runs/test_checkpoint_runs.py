@@ -151,13 +151,18 @@ def test_checkpoints_are_swept_and_ranked_by_their_names(kan_run, files):
 
 @pytest.mark.slow
 def test_presets_beside_a_checkpoint_have_its_sizes(kan_run, files):
-    outcome = kan_run("compare", "a.pt", "b.pt", "glorot", "gain=2", "sweep.workers=0", "-o", "both")
+    shared = ("inputs.n=30", "model.base_fun=gelu", "sweep.workers=0")
+    outcome = kan_run("compare", "a.pt", "b.pt", "glorot", "gain=2", *shared, "-o", "both")
     assert outcome.code == 0, outcome.err
     assert outcome.out.splitlines()[-2:] == ["both/compare.csv", "both/compare.png"]
     header = (files / "both" / "compare.csv").read_text().splitlines()[0]
-    assert header == "statistic,model=a.pt,model=b.pt,init=glorot gain=2"
-    config = json.loads((files / "both" / "presets" / "0" / "run.json").read_text())["config"]
+    assert header == "statistic,model=a.pt,model=b.pt,init=glorot base_fun='gelu' gain=2"
+    config, theirs = (
+        json.loads((files / "both" / name / "0" / "run.json").read_text())["config"]
+        for name in ("presets", "checkpoints")
+    )
     assert (config["width"], config["grid"]["size"], config["k"], config["init"]["gain"]) == ([2, 4, 1], 4, 2, 2)
+    assert all(config[name] == theirs[name] for name in ("width", "grid", "k", "base_fun", "dtype", "inputs"))
     for words, message in ((("a.pt",), "1 column"), (("a.pt", "glorot", "beta=3"), "beta=3"), (("c.pt",), "no such")):
         refused = kan_run("compare", *words, "sweep.workers=0", "-o", "none")
         assert refused.code == 2
