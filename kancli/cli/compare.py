@@ -97,7 +97,7 @@ def _split(words: list[str], presets: Presets) -> Words:
     names = [word for word in bare if word not in checkpoints]
     if unknown := [name for name in names if name not in schemes]:
         raise ConfigError(
-            [f"{name}: neither a folder, a checkpoint nor a preset of init{nearest(name, schemes)}" for name in unknown]
+            [f"{name}: neither a folder nor a preset of init{nearest(name, schemes)}" for name in unknown]
         )
     overrides = [word for word in words if word not in bare and Path(word) not in folders]
     return Words(folders, checkpoints, names, overrides)
