@@ -14,18 +14,22 @@ def runs(kan_run):
     return [kan_run(f"seed={seed}", "figures=none", f"hydra.run.dir=outputs/{seed}").folder for seed in (1, 2)]
 
 
+RACED = ["task=f1", "width=in-2-out", "train.steps=2", "task.n=50"]
+
 # Words for every verb, and the keys of their documents; None where these are not fixed.
 CALLS = {
     "explain": (["glorot"], ["law", "task", "layers", "values"]),
     "draw": (["latest", "figures=activations"], ["files"]),
     "check": (["latest"], None),
     "bless": (["latest", "-o", "b.json"], ["files"]),
-    "diff": (["latest", "latest"], ["runs", "inputs", "task", "config", "environment", "rungs", "statistics"]),
+    "diff": (["latest", "latest"], ["runs", "inputs", "task", "model", "config", "environment", "rungs", "statistics"]),
     "rerun": (["latest", "stats=none"], ["folder", "status", "identity", "stats"]),
     "resume": (["multirun/m"], None),
     "collect": (["outputs", "-o", "table"], None),
     "compare": (["latest", "latest~1", "-o", "both"], ["files", "columns"]),
     "rank": (["multirun/m"], ["files", "ranking"]),
+    "race": ([*RACED, "race.seeds=2", "init=baseline,glorot"], ["files", "race"]),
+    "export": (["latest", "--to", "pykan", "-o", "model.pt"], ["file", "what", "lines"]),
     "report": (["multirun/m"], ["files"]),
     "help": (["init"], ["text"]),
     "ls": ([], None),
@@ -35,8 +39,7 @@ CALLS = {
 
 @pytest.mark.slow
 def test_every_verb_has_a_document(kan_run, runs):
-    words = ["init=baseline,glorot", "seed=1,2", "task=f1", "width=in-2-out", "train.steps=2", "task.n=50"]
-    assert kan_run("-m", *words, "hydra.sweep.dir=multirun/m").code == 0
+    assert kan_run("-m", *RACED, "init=baseline,glorot", "seed=1,2", "hydra.sweep.dir=multirun/m").code == 0
     assert CALLS.keys() == VERBS.keys()
     for verb, (words, keys) in CALLS.items():
         outcome = kan_run(verb, *words, "--json")

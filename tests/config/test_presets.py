@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+import kancli
 from kancli.config.compose import compose
 from kancli.config.presets import Presets, builtin_folder
 from kancli.errors import ConfigError
@@ -41,7 +43,8 @@ QUICK = ("width/default", "grid/coarse", "init/linear", "inputs/file", "task/f2"
 
 NEEDED = {
     "inputs/file": ["inputs.path=x.csv"],
-    "inputs/task": ["task=f1"],
+    "inputs/task": ["task=f1", "train=none"],
+    "model/checkpoint": ["model.path=model.pt"],
     "task/expression": ["task.formula=x"],
     "task/data": ["task.path=x.csv"],
 }
@@ -72,6 +75,7 @@ def test_a_preset_runs(kan_run, presets, path):
     if group == "train" and option != "none":
         argv += ["task=f1", "width=in-2-out", "task.n=20", "task.test_n=5", "train.steps=2"]
     Path("x.csv").write_text("1,2\n3,4\n")
+    torch.save(kancli.KAN([2, 1], dtype="float64").state_dict(), "model.pt")
     sweeping = "sweeper" in str(presets.load(group, option).body)
     if sweeping:
         argv = ["-m", *argv, "figures=none"]

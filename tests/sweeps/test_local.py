@@ -36,7 +36,7 @@ CAUSES = {
     1: "ValueError: on purpose",
     2: "SystemExit: leaving",
     3: "its process was killed by SIGKILL, as the system does when memory runs out",
-    4: "took longer than sweep.timeout=20 s",
+    4: "took longer than sweep.timeout=10 s",
     5: "its process exited with status 7",
     6: "holds inf; allowed: finite numbers",
     7: "its process exited with status 0 before the job was finished",
@@ -51,7 +51,7 @@ def test_a_failing_job_does_not_affect_the_others(kan_run, tmp_path, trouble):
         *trouble,
         "kind=0,1,2,3,4,5,6,7",
         "seed=0",
-        "sweep.timeout=20",
+        "sweep.timeout=10",
         "sweep.workers=2",
         "hydra.sweep.dir=sweep",
     ]
