@@ -49,6 +49,18 @@ def with_checkpoint(
     return {**config, **{name: own[name] for name in TOP}, "grid": new_grid, "init": {"scheme": SCHEME}}
 
 
+def checkpoint_faults(settings: Settings) -> list[str]:
+    """A line for each value that the model of a file cannot have; none for another model."""
+    faults, grid = [], settings.grid
+    if not isinstance(settings.model, CheckpointModel):
+        return faults
+    if settings.n_seeds > 1:
+        faults.append(f"n_seeds={settings.n_seeds}: a file holds one network; leave n_seeds out")
+    if grid.adapts:
+        faults.append(f"grid.adapt={grid.adapt}: the knots are those of the file; leave grid.adapt out")
+    return faults
+
+
 def _values_of(network: KAN) -> dict[str, Any]:
     """The values of keys that a network has, by dotted path."""
     layer = network.layers[0]

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kancli.config.checkpoint import SCHEME as FROM_CHECKPOINT
-from kancli.config.checkpoint import with_checkpoint
+from kancli.config.checkpoint import checkpoint_faults, with_checkpoint
 from kancli.config.finite import find_infinite
 from kancli.config.memory import RunSize
-from kancli.config.models import MODELS, CheckpointModel
+from kancli.config.models import MODELS
 from kancli.config.settings import Activations, Grid, Settings, Study, Sweep
 from kancli.config.task_width import with_task_sizes
 from kancli.config.training_memory import training_bytes
@@ -268,8 +268,7 @@ def _cross_checks(settings: Settings) -> list[str]:
         )
     if not grid.adapts and grid.eps != 1:
         faults.append(f"grid.eps={grid.eps:g}: only adapted knots can be uneven; add grid.adapt=samples")
-    if isinstance(settings.model, CheckpointModel):
-        faults += _checkpoint_faults(settings)
+    faults += checkpoint_faults(settings)
     if grid.adapts and settings.init.standardises:
         faults.append(
             f"grid.adapt={grid.adapt}: this scheme standardises its bases over the samples; take another init"
@@ -281,15 +280,6 @@ def _cross_checks(settings: Settings) -> list[str]:
     if not faults and is_builtin:  # last: it may need torch, which is slow to load
         faults += find_infinite(settings.init, settings.inputs, settings.layer_sizes(), settings.dtype)
     return faults or settings.task.value_faults(settings.dtype)
-
-
-def _checkpoint_faults(settings: Settings) -> list[str]:
-    faults, grid = [], settings.grid
-    if settings.n_seeds > 1:
-        faults.append(f"n_seeds={settings.n_seeds}: a file holds one network; leave n_seeds out")
-    if grid.adapts:
-        faults.append(f"grid.adapt={grid.adapt}: the knots are those of the file; leave grid.adapt out")
-    return faults
 
 
 def _training_faults(settings: Settings) -> list[str]:
