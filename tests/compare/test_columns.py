@@ -123,7 +123,7 @@ def test_many_columns_make_several_tables(runs, tmp_path):
     ("words", "answer"),
     [
         ([], "compare: name folders of runs"),
-        (["glorat", "default"], "glorat: neither a folder, a checkpoint nor a preset of init; did you mean glorot?"),
+        (["glorat", "default"], "glorat: neither a folder nor a preset of init; did you mean glorot?"),
         (["{runs}/noisy"], "compare: 1 column; allowed: 2 to 40; name more runs"),
         (["{runs}/noisy", "{runs}/noisy/"], "compare: 1 column; allowed: 2 to 40; name more runs"),
         (["glorot"], "compare: 1 column; allowed: 2 to 40; name more runs"),
