@@ -89,5 +89,6 @@ def drop_foreign_knobs(
         names = {knob, knob.removeprefix("init.")}
         for number in numbers:
             remaining[number] = [word for word in remaining[number] if word.partition("=")[0].lstrip("+") not in names]
-        notices.append(f"{min(names, key=len)}: {', '.join(lacking[knob])} has no such knob; left out there")
+        verb = "has" if len(lacking[knob]) == 1 else "have"
+        notices.append(f"{min(names, key=len)}: {', '.join(lacking[knob])} {verb} no such knob; left out there")
     return remaining, notices
