@@ -88,8 +88,8 @@ def _cost(default: str, runner_up: str, ratio: Ratio | None) -> str:
     if ratio is None or default == runner_up:
         return f"{default} is what kan-run takes by default"
     if ratio.low is None:
-        return f"nothing can be said of {default}, the default"
-    return f"{default}, the default, would have {fold(ratio)} that loss"
+        return f"nothing can be said of {default}, which kan-run takes by default"
+    return f"{default}, which kan-run takes by default, would have {fold(ratio)} that loss"
 
 
 def _remarks(record: RaceRecord, looks: int) -> Sequence[str]:
