@@ -86,6 +86,11 @@ def member_bytes(width: Sequence[int], members: int, full: bool) -> int:
     return members * ((480 if full else 340) * sum(_edges(width)) + 6_000 * (len(width) - 1))
 
 
+def knot_noise_bytes(grid: int, n_basis: int) -> int:
+    """The fit of coefficients to noise at the knots: copies (measured) of the matrix, in float64."""
+    return 7 * 8 * n_basis * (grid + 1)
+
+
 def fit_bytes(width: Sequence[int], n_basis: int, n_points: int) -> int:
     """The fit of adapted knots, in float64: copies (measured) of the collocation matrix of one input, and the bases and
     splines of all inputs of a layer.
@@ -165,6 +170,7 @@ class RunSize:
     figures: Sequence[str] = ()
     scale: float = 1.0  # of the network figure
     dpi: int = 0  # of PNG files; 0 if there are none
+    fits_knots: bool = False  # whether the scheme fits coefficients to noise at the knots
     task: int = 0  # bytes of the data of the task
     training: int = 0  # bytes that training adds
 
@@ -187,6 +193,10 @@ class RunSize:
         if self.members > 1:
             model += member_bytes(self.width, self.members, full) if self.level != "none" else 0
             yield _Part(f"n_seeds={self.members}", "the members need", model, model, "take fewer")
+
+        knots = knot_noise_bytes(self.grid, n_basis) if self.fits_knots else 0
+        yield _Part(f"grid={self.grid}", "the fit to noise at the knots needs", knots, model + knots, "take fewer, or"
+                    " another init")  # fmt: skip
 
         fit = fit_bytes(self.width, n_basis, self.fit_points)
         if self.fit_points:

@@ -330,6 +330,7 @@ def run_size(settings: Settings) -> RunSize:
         figures=settings.figures.names,
         scale=settings.figures.scale,
         dpi=settings.figures.dpi if "png" in settings.figures.format else 0,
+        fits_knots=settings.init.fits_knots,
         task=settings.task.data_bytes,
         training=training_bytes(settings, item),
     )

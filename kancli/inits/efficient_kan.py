@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from kancli.inits.knot_noise import KnotNoise
 from kancli.inits.laws import Law, Uniform
@@ -25,6 +26,8 @@ class EfficientKan(Scheme):
 
     A larger scale gives smaller weights (the library's open issue 72): see `EfficientKanFixed`.
     """
+
+    fits_knots: ClassVar[bool] = True
 
     scale_noise: float = key(0.1, Real(low=0), "full width of the noise at the knots, times G")
     scale_base: float = key(1.0, Real(low=0), "in efficient_kan: larger means smaller base weights")

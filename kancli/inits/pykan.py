@@ -34,6 +34,7 @@ class Pykan005(Scheme):
     """
 
     has_bias: ClassVar[bool] = True
+    fits_knots: ClassVar[bool] = True
 
     noise_scale: float = key(0.1, Real(low=0), "full width of the noise at the knots, times G")
     noise_scale_base: float = key(0.1, Real(low=0), "half the standard deviation of scale_base, and minus its bias")
@@ -89,6 +90,8 @@ class Pykan028(Scheme):
     nodes of a layer lying at (i + 1/2)/n. A mask switches the others off for good; their scale_base keeps its law,
     their scale_sp is 0.
     """
+
+    fits_knots: ClassVar[bool] = True
 
     noise_scale: float = key(0.3, Real(low=0), "full width of the noise at the knots, times G")
     scale_base_mu: float = key(0.0, Real(), "centre of scale_base, times sqrt(n_in)")

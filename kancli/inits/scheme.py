@@ -49,6 +49,7 @@ class Scheme(ABC):
 
     has_bias: ClassVar[bool] = False  # each node has a trainable bias
     standardises: ClassVar[bool] = False  # each basis is standardised over the batch
+    fits_knots: ClassVar[bool] = False  # coefficients are fitted to values at all knots, by a matrix of their square
 
     @property
     def has_mask(self) -> bool:

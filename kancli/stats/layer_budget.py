@@ -28,6 +28,7 @@ from kancli.stats.running_moments import Array, total
 from kancli.stats.slopes import SlopeMoments, standardised
 
 TENSORS = {"scale_base", "scale_sp", "coef"}  # a layer without a law of each has no budget
+MAX_BASES = 1024  # with more it has none: memory and time are of their square
 
 
 class LayerBudget:
@@ -42,7 +43,7 @@ class LayerBudget:
     def __init__(self, layer: KANLayer, declared: Mapping[str, Declared]) -> None:
         self.layer, self.n_members = layer, layer.n_members or 1
         self.law, self.variances = None, []
-        if declared.keys() >= TENSORS:
+        if declared.keys() >= TENSORS and layer.coef.shape[-1] <= MAX_BASES:
             self.law, self.variances = _laws(declared, self.n_members)
         is_on = edges_that_are_on(layer).astype(float)
         self.is_on = is_on[..., :1] if layer.mask is None else is_on  # [s, i, o], or [s, i, 1] for equal outputs

@@ -19,7 +19,8 @@ NO_INTERVAL = "no interval of this statistic holds over few members, or it is 0 
 ONE_SINGULAR_VALUE = "the Jacobian of one input or one output has one singular value"
 NOT_MEASURED = "not measured at this level of stats"
 NO_BUDGET = (
-    "no budget: it needs a scheme's draws, one law for all edges, coefficients of mean 0, and knots as they were"
+    "no budget: it needs a scheme's draws, one law for all edges, coefficients of mean 0, knots as they were,"
+    " and at most 1024 bases"
 )
 # Reasons why a number has no value although nothing is wrong, by a part of its path.
 UNDEFINED_REASONS = {

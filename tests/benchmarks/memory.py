@@ -24,6 +24,7 @@ CONFIGS = [
     "figures=none inputs.n=100000 width=[10,10,10]",
     "figures=none n_seeds=10000",
     "figures=none grid=100000",
+    "figures=none grid=3000 init=pykan_0_2_8",
     "figures=none grid=1000 grid.adapt=samples inputs.n=1000",
     "figures=none stats=full width=[2,32,32,1] inputs.n=1000",
     "task=f2 width=in-16-16-out task.n=20000 train.steps=2 figures=none stats=none train.compile=false",

@@ -41,6 +41,15 @@ def test_a_figure_too_large_for_memory_is_refused_with_its_pixels(kan_run, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_fit_at_the_knots_beyond_the_free_memory_is_refused(kan_run, tmp_path, monkeypatch):
+    """The matrix of 100,003 bases at 100,001 knots has 80 GB; its fit holds some copies."""
+    monkeypatch.setattr(memory, "available", lambda: 2**34)
+    answer = kan_run("grid=100000", "init=efficient_kan", "figures=none")
+    assert answer.code == 2
+    assert answer.err.startswith("kan-run: grid=100000: the fit to noise at the knots needs 522 GiB")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_samples_beyond_the_free_memory_are_refused(kan_run, tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 900_000_000)
     answer = kan_run("inputs.n=3000000", "figures=none")

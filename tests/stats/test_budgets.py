@@ -132,6 +132,13 @@ def test_adapted_knots_have_no_budget():
     assert first.layer["square"]["measured"] > 0
 
 
+def test_very_fine_grids_have_no_budget():
+    """A square matrix of 50,003 bases would have 20 GB."""
+    (only,) = stats_of("grid=50000", "width=[1,1]", "inputs.n=5").layers
+    assert np.isnan(only.layer["square"]["law"]).all()
+    assert only.layer["square"]["measured"] > 0
+
+
 @pytest.mark.parametrize("words", ["default", "glorot", "lecun_norm", "efficient_kan", "pykan_0_0_5", MASKED])
 def test_the_budget_of_many_samples_is_that_of_their_law(words, tmp_path):
     """explain's numbers, by quadrature, for samples that fill U(-1, 1) evenly."""
