@@ -10,6 +10,7 @@ from kancli.inputs.table import Source
 
 MISSING = {"", "na", "n/a", "nan", "null", "none", "nil", "inf", "infinity", "-", "--", "?", ".", "missing", "<na>"}
 INDEX_NAMES = {"index", "idx", "id", "row", "#", "level_0", "rownames", "row.names"}
+DECIMAL = re.compile(r"[.,eE]")
 UNNAMED = re.compile(r"|unnamed: 0.*|__index_level_\d+__", re.IGNORECASE)
 
 
@@ -24,6 +25,8 @@ def has_header(source: Source, line: int, rows: Sequence[Sequence[str]]) -> bool
     first = [cell.strip() for cell in rows[0]]
     while len(first) > 1 and not first[-1]:
         first.pop()  # a trailing separator
+    if _counts_columns(first, rows[1:]):
+        return True
     doubt = _doubt(first, rows[1:])
     if doubt is None:
         return not all(is_finite(cell) for cell in first)
@@ -48,12 +51,19 @@ def _doubt(first: Sequence[str], rest: Sequence[Sequence[str]]) -> str | None:
     return None
 
 
+def _counts_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row is 0, 1, 2, ..., as pandas names the columns of an array, above numbers with decimals."""
+    below = [cell.strip() for row in rest for cell in row if cell.strip()]
+    names = list(map(str, range(len(first))))
+    return len(first) > 1 and list(first) == names and bool(below) and all(DECIMAL.search(cell) for cell in below)
+
+
 def _doubt_of_numbers(first: Sequence[str], rest: Sequence[Sequence[str]]) -> str | None:
     if not all(re.fullmatch(r"\d+", cell) for cell in first):
         return None
     whole = [int(cell) for cell in first]
     below = [cell.strip() for row in rest for cell in row if cell.strip()]
-    decimals = [bool(re.search(r"[.,eE]", cell)) for cell in below]
+    decimals = [bool(DECIMAL.search(cell)) for cell in below]
     consecutive = whole == list(range(whole[0], whole[0] + len(whole)))
     if consecutive and (whole[0] == 0 or (len(whole) > 1 and any(decimals))):
         return "counts its columns, as pandas writes it for an array without names"

@@ -119,7 +119,7 @@ def test_mistakes(name, table, tmp_path, monkeypatch):
 
 def test_a_header_in_doubt_is_asked_for_by_the_key_of_the_task(tmp_path):
     path = tmp_path / "doubt.csv"
-    path.write_text("0,1\n0.5,0.25\n")
+    path.write_text("1,2\n0.5,0.25\n")
     with pytest.raises(ConfigError, match=r"task\.header=true if it names the columns, task\.header=false"):
         Data(path=str(path)).table()
     with pytest.raises(ConfigError, match=r"inputs\.header=true if"):
