@@ -80,7 +80,7 @@ def log_losses(
 
 def search(n_trials: int, family: str, proposal: Callable, write: Callable[[dict], None]) -> dict[str, float]:
     """The best knobs of a family on the tasks of the search."""
-    import optuna
+    import optuna  # pyright: ignore[reportMissingImports]
 
     def losses(scheme: Scheme) -> np.ndarray:
         return np.array([log_losses(scheme, task, SEARCH_SIZE, range(3), n=1000, steps=1000) for task in SEARCHED])
