@@ -92,11 +92,11 @@ def knot_noise_bytes(grid: int, n_basis: int) -> int:
 
 
 def fit_bytes(width: Sequence[int], n_basis: int, n_points: int) -> int:
-    """The fit of adapted knots, in float64: copies (measured) of the collocation matrix of one input, and the bases and
-    splines of all inputs of a layer.
+    """The fit of adapted knots, in float64 (measured): copies of the collocation matrix of one input, or the bases and
+    splines of all inputs of a layer, whichever is more.
     """
-    by_layer = (n_in * (3 * n_basis + 2 * n_out) for n_in, n_out in itertools.pairwise(width))
-    return 8 * n_points * (11 * n_basis + max(by_layer))
+    by_layer = (n_in * (2.6 * n_basis + 2 * n_out) for n_in, n_out in itertools.pairwise(width))
+    return round(8 * n_points * max(11 * n_basis, *by_layer))
 
 
 def sample_bytes(width: Sequence[int], n: int, item: int) -> int:
@@ -223,7 +223,7 @@ class RunSize:
         kept = 2 * kept_bytes(self.width, self.kept, self.item)
         name = f"the activations of {self.kept} samples need"
         remedy = "keep fewer with activations.n=1000, or take fewer samples"
-        total = samples + forward + kept + fit + back
+        total = samples + max(forward + kept + back, model + fit)
         yield _Part(f"inputs.n={self.samples}", name, kept, total, remedy)
 
         remedy = "take a smaller train.batch, width, grid or n_seeds, fewer samples or a coarser train.refine"

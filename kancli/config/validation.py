@@ -327,7 +327,7 @@ def run_size(settings: Settings) -> RunSize:
         level=settings.stats.level,
         first=min(n, max(settings.stats.first.n, settings.stats.n_quantiles)),
         backward=min(n, settings.stats.ntk.n),
-        figures=settings.figures.names,
+        figures=settings.figures.drawn(trained=settings.trains),
         scale=settings.figures.scale,
         dpi=settings.figures.dpi if "png" in settings.figures.format else 0,
         fits_knots=settings.init.fits_knots,

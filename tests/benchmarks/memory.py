@@ -26,6 +26,7 @@ CONFIGS = [
     "figures=none grid=100000",
     "figures=none grid=3000 init=pykan_0_2_8",
     "figures=none grid=1000 grid.adapt=samples inputs.n=1000",
+    "figures=none grid=20 grid.adapt=pykan width=[10,64,1] inputs.n=20000",
     "figures=none stats=full width=[2,32,32,1] inputs.n=1000",
     "task=f2 width=in-16-16-out task.n=20000 train.steps=2 figures=none stats=none train.compile=false",
     "task=f2 width=in-16-16-out task.n=20000 train.steps=2 figures=none stats=none train.adapt_every=1",

@@ -123,7 +123,7 @@ def test_model_too_large_for_memory_is_reported_in_gib():
 
 def test_grid_too_fine_to_adapt_is_reported_in_gib():
     (fault,) = find_faults({"width": [1, 1], "grid": {"size": 10**5, "adapt": "samples"}})
-    assert fault.startswith("grid=100000: the fit of adapted knots at 400000 points needs 4,172 GiB")
+    assert fault.startswith("grid=100000: the fit of adapted knots at 400000 points needs 3,278 GiB")
 
 
 def test_too_many_samples_for_memory_are_reported_in_gib(monkeypatch):
