@@ -17,7 +17,7 @@ import numpy as np
 
 from kancli.kan.compiled.compile import kernel
 from kancli.kan.compiled.kernels import BLOCK, CHUNK, PADDING, all_factors
-from kancli.kan.compiled.sums import sums
+from kancli.kan.compiled.sums import add_bias_gradients, sums
 from kancli.kan.compiled.tables import fold, unfold
 from kancli.kan.compiled.vectors import LANES, load, multiply, multiply_add, splat, spread, store, total
 
@@ -236,13 +236,9 @@ def add_jet_gradients(
         sums_of: `[c LANES]`, for numbers in between.
     """
     n_jet, n_terms = len(components), factors.shape[1]
-    zero, one = table.dtype.type(0), splat(table.dtype.type(1))
+    zero = table.dtype.type(0)
     padded = (n_in + LANES - 1) // LANES * LANES
-    for j in range(0, n_out, LANES):
-        value = load(table_grads, bias + j)
-        for s in range(n):
-            value = multiply_add(one, load(out_grads[0], s * n_out + j), value)
-        store(table_grads, bias + j, value)
+    add_bias_gradients(bias, n_out, n, out_grads[0], table_grads)
     for i in range(n_in):
         own = start + i * rows * n_out
         for s in range(n):

@@ -119,6 +119,17 @@ def add_gradients_of_one(
 
 
 @kernel
+def add_bias_gradients(bias: int, n_out: int, n: int, out_grads: Any, table_grads: Any) -> None:
+    """Add the gradients by the outputs, `[S o]`, over n samples to those by the biases; outputs are padded."""
+    one = splat(table_grads.dtype.type(1))
+    for j in range(0, n_out, LANES):
+        value = load(table_grads, bias + j)
+        for s in range(n):
+            value = multiply_add(one, load(out_grads, s * n_out + j), value)
+        store(table_grads, bias + j, value)
+
+
+@kernel
 def add_weight_gradients(
     factors: Any,
     first: Any,
@@ -132,12 +143,7 @@ def add_weight_gradients(
     table_grads: Any,
 ) -> None:
     """`add_gradients` of a first layer, whose inputs need none; its outputs are padded."""
-    one = splat(table_grads.dtype.type(1))
-    for j in range(0, n_out, LANES):
-        value = load(table_grads, bias + j)
-        for s in range(n):
-            value = multiply_add(one, load(out_grads, s * n_out + j), value)
-        store(table_grads, bias + j, value)
+    add_bias_gradients(bias, n_out, n, out_grads, table_grads)
     for s in range(n):
         for i in range(n_in):
             own, s_i = start + i * rows * n_out, i * BLOCK + s
@@ -177,13 +183,9 @@ def add_gradients(
             factors, slopes, first, table, rows, n_in, start, bias, n, out_grads, in_grads, table_grads
         )
         return
-    zero, one = table.dtype.type(0), splat(table.dtype.type(1))
+    zero = table.dtype.type(0)
     padded = (n_in + LANES - 1) // LANES * LANES
-    for j in range(0, n_out, LANES):
-        value = load(table_grads, bias + j)
-        for s in range(n):
-            value = multiply_add(one, load(out_grads, s * n_out + j), value)
-        store(table_grads, bias + j, value)
+    add_bias_gradients(bias, n_out, n, out_grads, table_grads)
     for tile in range(0, n_in, TILE):
         for s in range(n):
             for i in range(tile, min(tile + TILE, n_in)):
