@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -79,11 +80,10 @@ def forward_and_measure(
         keep: the members whose activations are kept, for the settings' number of samples; with any, the ranges that
             figures need are measured too. None for no member.
     """
-    n = x.shape[-2]
-    n_kept = 0 if keep is None else settings.activations.count(n)
+    n_kept = 0 if keep is None else settings.activations.count(x.shape[-2])
     chunk = memory.chunk_size(settings.network_size.width, settings.network_size.n_basis)
     if isinstance(model, MLP):
-        return _measure_mlp(settings, model, x, laws, watch, n_kept=n_kept, keep=keep, chunk=chunk)
+        return _measure_mlp(settings, model, x, laws, watch, chunk=chunk, keep=keep, n_kept=n_kept)
     adaptations: list[GridAdaptation] | None = None
     if settings.grid.adapts:
         laws, adaptations = _adapt_grid(settings, model, x, laws, chunk)
@@ -99,20 +99,13 @@ def forward_and_measure(
         flat=options.flat,
         ranges=ranges,
     )
-    kept: list[dict[str, Tensor]] = []
     with model.with_basis_statistics(x, chunk):
-        for begin in range(0, n, chunk):
-            traces = model.trace(x[..., begin : begin + chunk, :])
-            if keep is not None and begin < n_kept:
-                kept.append(_activations(traces, keep, n_kept - begin))
-            watch.lap("forward")
-            collector.update(traces)
-            watch.lap("stats")
+        kept = _collect(model, x, collector, watch, chunk=chunk, keep=keep, n_kept=n_kept)
         gradients = measure_gradients(model, x[..., : options.ntk.n, :]) if options.level == "full" else None
         basis_statistics = [layer.basis_statistics for layer in model.layers]
         stats, edge_ranges = collector.compute(gradients)
     watch.lap("stats")
-    return ForwardResult(stats, basis_statistics, edge_ranges, _joined(kept))
+    return ForwardResult(stats, basis_statistics, edge_ranges, kept)
 
 
 def _measure_mlp(
@@ -122,28 +115,43 @@ def _measure_mlp(
     laws: list[dict[str, Declared]],
     watch: Stopwatch,
     *,
-    n_kept: int,
-    keep: slice | None,
     chunk: int,
+    keep: slice | None,
+    n_kept: int,
 ) -> ForwardResult:
     """As `forward_and_measure`."""
-    collector, kept = MLPCollector(model, laws, level=settings.stats.level), []
+    collector = MLPCollector(model, laws, level=settings.stats.level)
+    kept = _collect(model, x, collector, watch, chunk=chunk, keep=keep, n_kept=n_kept)
+    options = settings.stats
+    gradients = measure_mlp_gradients(model, x[..., : options.ntk.n, :]) if options.level == "full" else None
+    stats = collector.compute(gradients)
+    watch.lap("stats")
+    return ForwardResult(stats, [None] * len(model.layers), [], kept)
+
+
+def _collect(
+    model: KAN | MLP,
+    x: Tensor,
+    collector: Collector | MLPCollector,
+    watch: Stopwatch,
+    *,
+    chunk: int,
+    keep: slice | None,
+    n_kept: int,
+) -> dict[str, Tensor]:
+    """Run the forward pass in chunks of samples, and hand the traces to a collector; return the activations kept.
+
+    Args:
+        keep: members; n_kept: the first samples of these.
+    """
+    kept: list[dict[str, Tensor]] = []
     for begin in range(0, x.shape[-2], chunk):
-        traces = model.trace(x[..., begin : begin + chunk, :])
+        traces: Any = model.trace(x[..., begin : begin + chunk, :])  # of the collector's kind of network
         if keep is not None and begin < n_kept:
             kept.append(_activations(traces, keep, n_kept - begin))
         watch.lap("forward")
         collector.update(traces)
         watch.lap("stats")
-    options = settings.stats
-    gradients = measure_mlp_gradients(model, x[..., : options.ntk.n, :]) if options.level == "full" else None
-    stats = collector.compute(gradients)
-    watch.lap("stats")
-    return ForwardResult(stats, [None] * len(model.layers), [], _joined(kept))
-
-
-def _joined(kept: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Activations of all chunks."""
     return {name: torch.cat([chunk[name] for chunk in kept], dim=1) for name in kept[0]} if kept else {}
 
 
