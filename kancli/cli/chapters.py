@@ -10,7 +10,7 @@ from kancli.cli.verbs import VERBS
 from kancli.config.presets import Presets
 from kancli.config.validation import LegalKey, catalogue
 from kancli.figures.options import NAMES
-from kancli.schema import REQUIRED
+from kancli.schema import REQUIRED, keys
 from kancli.spelling import show
 
 HEAD = """\
@@ -245,6 +245,16 @@ def _verbs() -> Iterator[str]:
     yield ""
     for name, verb in VERBS.items():
         yield f"  {f'{name} {verb.arguments}':<30}{verb.summary}"
+
+
+def key_lines(section: str, options: type, column: int) -> Iterator[str]:
+    """A line for each key of a section that a verb of its own has: name, help and default.
+
+    Args:
+        column: where the help begins, after the indent.
+    """
+    for name, field in keys(options).items():
+        yield wrap(f"  {f'{section}.{name}':<{column}}{field.metadata['help']} [{show(field.default)}]")
 
 
 def wrap(line: str) -> str:

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kancli.cli.arguments import epilog
-from kancli.cli.chapters import wrap
+from kancli.cli.chapters import key_lines
 from kancli.cli.document import print_files
 from kancli.cli.spinner import progress
 from kancli.errors import ConfigError
 from kancli.racing.options import RaceOptions
 from kancli.runs import signals
-from kancli.schema import keys
-from kancli.spelling import show
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
@@ -26,10 +24,6 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "kan-run race task=TASK [KEY=VALUE,VALUE,... ...] [race.KEY=VALUE ...]"
-    options = [
-        f"  {f'race.{name}':<18}{field.metadata['help']} [{show(field.default)}]"
-        for name, field in keys(RaceOptions).items()
-    ]
     parser.description = "\n".join(
         [
             "Find the initialisation that trains best on a task: all schemes of different laws, or",
@@ -47,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "the answer), race.csv (a row for each network and round), figures/race.png, and run.log.",
             "kan-run resume RACE goes on after Ctrl-C or a crash, from the last round that is done.",
             "",
-            *map(wrap, options),
+            *key_lines("race", RaceOptions, 18),
         ]
     )
     parser.add_argument("words", nargs="*", metavar="KEY=VALUE", help="as of a sweep; race.KEY=VALUE")

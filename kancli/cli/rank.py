@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kancli.cli.arguments import add_output, epilog, split_folders
-from kancli.cli.chapters import wrap
+from kancli.cli.chapters import key_lines, wrap
 from kancli.cli.document import print_files
 from kancli.cli.spinner import progress
 from kancli.errors import ConfigError
 from kancli.ranking.options import METRICS, RankOptions, parse_options
 from kancli.runs import signals
-from kancli.schema import keys
-from kancli.spelling import show
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
@@ -25,10 +23,6 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "kan-run rank SWEEP ... [rank.KEY=VALUE ...] [-o DIR] [--overwrite]"
-    options = [
-        f"  {f'rank.{name}':<16}{field.metadata['help']} [{show(field.default)}]"
-        for name, field in keys(RankOptions).items()
-    ]
     metrics = ", ".join(METRICS)
     parser.description = "\n".join(
         [
@@ -39,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "figure ranking of one of them, to the folder of the first sweep. kan-run explain rank",
             "has the formulas.",
             "",
-            *map(wrap, options),
+            *key_lines("rank", RankOptions, 16),
             wrap(f"  {'metrics':<16}{metrics}"),
         ]
     )
