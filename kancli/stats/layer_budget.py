@@ -13,6 +13,7 @@ from torch import Tensor
 from kancli.kan.layer import KANLayer
 from kancli.kan.threads import one_blas_thread
 from kancli.stats.budgets import (
+    MAX_BASES,
     EdgeLaw,
     InputMoments,
     LayerLaw,
@@ -28,7 +29,6 @@ from kancli.stats.running_moments import Array, total
 from kancli.stats.slopes import SlopeMoments, standardised
 
 TENSORS = {"scale_base", "scale_sp", "coef"}  # a layer without a law of each has no budget
-MAX_BASES = 1024  # with more it has none: memory and time are of their square
 
 
 class LayerBudget:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kancli.stats.budgets import MAX_BASES
 from kancli.stats.columns import flat
 from kancli.stats.network_stats import BELOW_ROUNDING, LayerStats, NetworkStats
 from kancli.stats.summary import scale_of, summary_statistics
@@ -20,7 +21,7 @@ ONE_SINGULAR_VALUE = "the Jacobian of one input or one output has one singular v
 NOT_MEASURED = "not measured at this level of stats"
 NO_BUDGET = (
     "no budget: it needs a scheme's draws, one law for all edges, coefficients of mean 0, knots as they were,"
-    " and at most 1024 bases"
+    f" and at most {MAX_BASES} bases"
 )
 # Reasons why a number has no value although nothing is wrong, by a part of its path.
 UNDEFINED_REASONS = {
