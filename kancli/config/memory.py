@@ -195,8 +195,8 @@ class RunSize:
             yield _Part(f"n_seeds={self.members}", "the members need", model, model, "take fewer")
 
         knots = knot_noise_bytes(self.grid, n_basis) if self.fits_knots else 0
-        yield _Part(f"grid={self.grid}", "the fit to noise at the knots needs", knots, model + knots, "take fewer, or"
-                    " another init")  # fmt: skip
+        remedy = "take a smaller grid or another init"
+        yield _Part(f"grid={self.grid}", "the fit to noise at the knots needs", knots, model + knots, remedy)
 
         fit = fit_bytes(self.width, n_basis, self.fit_points)
         if self.fit_points:

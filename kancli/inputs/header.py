@@ -53,17 +53,21 @@ def _doubt(first: Sequence[str], rest: Sequence[Sequence[str]]) -> str | None:
 
 def _counts_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     """Whether the first row is 0, 1, 2, ..., as pandas names the columns of an array, above numbers with decimals."""
-    below = [cell.strip() for row in rest for cell in row if cell.strip()]
+    below = _cells(rest)
     names = list(map(str, range(len(first))))
     return len(first) > 1 and list(first) == names and bool(below) and all(DECIMAL.search(cell) for cell in below)
+
+
+def _cells(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The cells that are not empty."""
+    return [cell.strip() for row in rows for cell in row if cell.strip()]
 
 
 def _doubt_of_numbers(first: Sequence[str], rest: Sequence[Sequence[str]]) -> str | None:
     if not all(re.fullmatch(r"\d+", cell) for cell in first):
         return None
     whole = [int(cell) for cell in first]
-    below = [cell.strip() for row in rest for cell in row if cell.strip()]
-    decimals = [bool(DECIMAL.search(cell)) for cell in below]
+    decimals = [bool(DECIMAL.search(cell)) for cell in _cells(rest)]
     consecutive = whole == list(range(whole[0], whole[0] + len(whole)))
     if consecutive and (whole[0] == 0 or (len(whole) > 1 and any(decimals))):
         return "counts its columns, as pandas writes it for an array without names"
