@@ -16,7 +16,7 @@ CHAPTER = {
     "study_feynman": "small: the 15 functions without a pole, 8 schemes, 10 seeds, [d,8,8,1], G = 5. full: 20"
     " functions, 12 schemes, 5 seeds, [d,32,32,32,1], G = 20. published: six functions with baseline, glorot and"
     " power_law",
-    "study_pde": "small: four equations, 8 schemes, 5 seeds, [2,8,8,1], G = 5, 1000 steps of the paper's 5000. full:"
+    "study_pde": "small: four equations, 8 schemes, 10 seeds, [2,8,8,1], G = 5, 1000 steps of the paper's 5000. full:"
     " 12 schemes, 5 seeds, 72 networks, G = 5, 10, 20. published: Allen-Cahn, Burgers and Helmholtz with baseline,"
     " lecun, lecun_norm and glorot",
     "study_knots": "one hidden layer of 10 nodes, Adam at 0.01, 2000 steps, G = 3, 6, 9, 12 from steps 0, 500, 1000,"
@@ -27,6 +27,8 @@ CHAPTER = {
     " glorot, kat, power_law; for equations lecun_norm in place of efficient_kan, for growing grids glorot_fine in"
     " place of lecun. full adds pykan_0_0_5, lecun_norm, glorot_fine and glorot_paper. Presets that are other values"
     " of one law, such as noisy, and pykan_fit, which moves the knots first, are left out: type init=...",
+    "reference": "the small size also trains a multilayer perceptron with as many parameters (model=mlp), on the same"
+    " data, by the same steps",
     "power law": "one fixed pair, alpha 0.25 and beta 1.75, as published; and a search, the row power_law (searched):"
     " 4 pairs in study_functions and 2 in study_feynman and study_pde at the small size, the paper's 81 pairs in"
     " study_feynman at full size. explain rank says how the search is scored. study_functions at full size has the"

@@ -6,6 +6,7 @@ import pytest
 
 from kancli.cli.dispatch import main
 from kancli.config.compose import compose
+from kancli.config.models import KANModel
 from kancli.config.overrides import parse_and_resolve
 from kancli.config.presets import Presets, builtin_folder
 from kancli.errors import ConfigError
@@ -33,9 +34,11 @@ def jobs(study, *words):
     return [job.settings for job in expand(product_of(resolved, presets), presets, None).jobs]
 
 
-def test_small_feynman_has_the_sound_functions_eight_schemes_and_two_pairs_of_the_power_law():
-    found = jobs("feynman")
+def test_small_feynman_has_the_sound_functions_eight_schemes_two_pairs_of_the_power_law_and_an_mlp():
+    every = jobs("feynman")
+    found = [job for job in every if isinstance(job.model, KANModel)]
     assert len(found) == 15 * (7 + 2) * 10
+    assert len(every) - len(found) == 15 * 10
     assert not any(job.task.singular for job in found)
     assert len({job.task.name for job in found}) == 15
     assert {job.width for job in found} == {(2, 8, 8, 1), (3, 8, 8, 1)}
@@ -44,7 +47,7 @@ def test_small_feynman_has_the_sound_functions_eight_schemes_and_two_pairs_of_th
     }
     pairs = {(job.init.alpha, job.init.beta) for job in found if hasattr(job.init, "alpha")}
     assert pairs == {(0.25, 1.75), (0.75, 1.75)}
-    assert len(jobs("functions")) == 5 * (7 + 4) * 10
+    assert len(jobs("functions")) == 5 * (7 + 4 + 1) * 10
     assert all(job.study.rank and job.study.search == "power_law" for job in found)
 
 
@@ -87,7 +90,7 @@ def test_published_sweeps_of_functions_and_equations():
 
 def test_knots_grow_and_at_full_size_move():
     small, full = jobs("knots"), jobs("knots", PUBLISHED[0])
-    assert (len(small), len(full)) == (9 * 8 * 10, 9 * 11 * 10)
+    assert (len(small), len(full)) == (9 * (8 + 1) * 10, 9 * 11 * 10)
     shared = {(job.width[1:-1], job.grid.size, job.train.refine, job.training.steps, job.training.lr)
               for job in (*small, *full)}  # fmt: skip
     assert shared == {((10,), 3, "500:6,1000:9,1500:12", 2000, 0.01)}
@@ -97,17 +100,17 @@ def test_knots_grow_and_at_full_size_move():
 
 def test_any_part_of_a_study_can_be_changed():
     found = jobs("feynman", "seed=range(3)", "train.steps=500", "init=baseline,glorot", "task=f1,feynman_I.12.11")
-    assert len(found) == 2 * 2 * 3
+    assert len(found) == 2 * (2 + 1) * 3
     assert {job.training.steps for job in found} == {500}
-    pairs = jobs("feynman", "init=power_law", "alpha=0.5", "task=f1", "seed=0")
+    pairs = jobs("feynman", "model=kan", "init=power_law", "alpha=0.5", "task=f1", "seed=0")
     assert [(job.init.alpha, job.init.beta) for job in pairs] == [(0.5, 1.75)]
 
 
 def test_a_study_without_m_says_what_to_type_and_a_job_of_it_runs_alone(kan_run, presets):
     outcome = kan_run("experiment=study_feynman")
     assert outcome.code == 2
-    assert outcome.err.endswith("this experiment is a sweep over task, init, seed; add -m\n")
-    job = ["experiment=study_feynman", "task=feynman_I.12.11", "init=glorot", "seed=3"]
+    assert outcome.err.endswith("this experiment is a sweep over task, init, model, seed; add -m\n")
+    job = ["experiment=study_feynman", "model=kan", "task=feynman_I.12.11", "init=glorot", "seed=3"]
     alone = kan_run(*job, "train.steps=2", "task.n=20", "figures=none")
     assert alone.code == 0, alone.err
     for words, message in [
