@@ -17,6 +17,7 @@ from kancli.seeding import stream
 Array = np.ndarray
 
 RESAMPLES = 2000
+BLOCK = 32  # resamples at a time, whose sums stay in the cache: half the time of all at once
 TRIMMED = 0.25  # at either end, for the interquartile mean
 PURPOSE = "ranking/bootstrap"
 
@@ -129,7 +130,6 @@ def _at(ordered: Array, shares: Array) -> Array:
     return ordered[below, columns] * (1 - part) + ordered[above, columns] * part
 
 
-@np.errstate(invalid="ignore")
 def interquartile_mean(logs: Array, counts: Array | None = None) -> Array:
     """The mean without the lowest and the highest quarter of the numbers, each weighed by its count.
 
@@ -143,12 +143,18 @@ def interquartile_mean(logs: Array, counts: Array | None = None) -> Array:
         `[b]`; `[1]` without counts. NaN where all counts are 0.
     """
     order = np.argsort(logs, kind="stable")
-    weights = np.ones((len(logs), 1)) if counts is None else counts.T[order]  # [n, b]: sums of rows are fast
+    counts = np.ones((1, len(logs))) if counts is None else counts
+    blocks = range(0, len(counts), BLOCK)
+    return np.concatenate([_interquartile_mean(logs[order], counts[at : at + BLOCK].T[order]) for at in blocks])
+
+
+@np.errstate(invalid="ignore")
+def _interquartile_mean(ordered: Array, weights: Array) -> Array:
+    """`[b]`, of sorted numbers `[n]` and their weights `[n, b]`, in which sums of rows are fast."""
     ends = np.cumsum(weights, axis=0)
     total = ends[-1].copy()
     cut = np.floor(TRIMMED * total)
     np.clip(ends, cut, total - cut, out=ends)
     # The sum of logs by what each adds to the kept counts, with the differences taken of the logs, which are fewer.
-    ordered = logs[order]
     sums = ordered[-1] * (total - cut) - ordered[0] * cut - np.diff(ordered) @ ends[:-1]
     return sums / (total - 2 * cut)
