@@ -103,7 +103,8 @@ def _by_layer(layout: Layout, tensors: Mapping[str, Tensor]) -> dict[int, LayerT
     """The tensors whose names fit a layout's patterns, by the layer's number."""
     found = _match(tensors, {name: _numbered(pattern) for name, pattern in layout.names.items()})
     if not any(layout.required <= set(names) for names in found.values()):
-        single = {name: _unnumbered(pattern) for name, pattern in layout.names.items() if "{}." in pattern}
+        own = layout.names[layout.marker].partition("{}.")[0] + "{}."
+        single = {name: _unnumbered(pattern) for name, pattern in layout.names.items() if pattern.startswith(own)}
         alone = _match(tensors, single)
         if any(layout.required <= set(names) for names in alone.values()):
             found = alone

@@ -33,6 +33,16 @@ def test_a_prefix_a_sequence_and_a_single_layer_are_read():
     assert kancli.initialise(layer, "lecun", seed=1) is layer
 
 
+@pytest.mark.parametrize("library", ["pykan", "efficient_kan", "inkan", "jaxkan", "kancli"])
+def test_a_layer_alone_is_read_by_its_tensors(library):
+    """Those that lie in the layer itself: pykan keeps masks of symbolic functions and affine maps beside it."""
+    model, x = kancli.KAN([2, 3], init="pykan_0_2_8", seed=2), torch.linspace(-2, 2, 40).reshape(20, 2)
+    tensors = kancli.write(model, library)
+    start = "act_fun.0." if library == "pykan" else "layers.0."
+    layer = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+    torch.testing.assert_close(kancli.read(layer)(x), model(x), rtol=0, atol=1e-6)
+
+
 def test_half_precision_and_float64_are_filled_with_the_same_numbers():
     drawn = kancli.KAN([2, 3, 1], init="power_law", seed=4, dtype="float64")
     for dtype in (torch.bfloat16, torch.float64):
