@@ -52,13 +52,14 @@ def plot(data: FigureData, options: FigureOptions) -> Figure:
     per_row, top = len(names) + has_preacts, title_margin("\n" * N_LINES)
     figure, all_axes = make_panels(len(shown) * per_row, palette, options.dpi, per_row=per_row, top=top)
     remaining = iter(all_axes)
+    label = "drawn" if any(data.laws) else "values"  # of a checkpoint, whose law is unknown
     of_layers = f" of {len(data.ranges)}" if len(shown) < len(data.ranges) else ""
     for layer in shown:
         title = f"layer {layer}{of_layers}"
         for name in names:
             law = _law(data, layer, name)
             axes = next(remaining)
-            _draw_parameters(axes, values[name][layer], law, palette)
+            _draw_parameters(axes, values[name][layer], law, palette, label)
             full_title = f"{title}, {name}{_format_members(data)}\n{_format_law(law)}"
             has_density = law is not None or len(values[name][layer]) >= MIN_DRAWS
             _label(axes, full_title, name, palette, has_density=has_density)
@@ -111,9 +112,9 @@ def _bin_edges(values: Array, law: Law | None = None) -> Array:
     return np.histogram_bin_edges([], bins, (low - half, high + half))
 
 
-def _draw_values(axes: Axes, values: Array, edges: Array, palette: Palette) -> None:
+def _draw_values(axes: Axes, values: Array, edges: Array, palette: Palette, label: str) -> None:
     """Draw a normalised histogram; of fewer than `MIN_DRAWS` values, a dot for each at the foot of the panel."""
-    style = {"color": palette.lines[0], "alpha": 0.45, "label": "drawn"}
+    style = {"color": palette.lines[0], "alpha": 0.45, "label": label}
     if len(values) < MIN_DRAWS:
         height = np.full(len(values), 0.04)
         axes.plot(values, height, "o", markersize=5, transform=axes.get_xaxis_transform(), **style)
@@ -122,9 +123,9 @@ def _draw_values(axes: Axes, values: Array, edges: Array, palette: Palette) -> N
     axes.stairs(counts / len(values) / np.diff(edges), edges, fill=True, **style)
 
 
-def _draw_parameters(axes: Axes, values: Array, law: Law | None, palette: Palette) -> None:
+def _draw_parameters(axes: Axes, values: Array, law: Law | None, palette: Palette, label: str) -> None:
     edges = _bin_edges(values, law)
-    _draw_values(axes, values, edges, palette)
+    _draw_values(axes, values, edges, palette, label)
     if law is None:
         return
     style = {"color": palette.lines[1], "linewidth": 1.5}
@@ -149,7 +150,7 @@ def _is_box(law: Law | None) -> TypeGuard[Uniform]:
 
 
 def _draw_preacts(axes: Axes, values: Array, data: FigureData, layer: int, title: str, palette: Palette) -> None:
-    _draw_values(axes, values, _bin_edges(values), palette)
+    _draw_values(axes, values, _bin_edges(values), palette, "values")
     _mark_grid(axes, data.first_member.layers[layer], values, palette)
     member = " of the first member" if data.n_members > 1 else ""
     _label(axes, f"{title}, preacts{member}", "x", palette, has_density=len(values) >= MIN_DRAWS)

@@ -48,6 +48,14 @@ def test_propagation_draws_the_judged_ratios_by_layer(single):
     assert signal.get_title(loc="left") == f"slope of the log: {slope:.2g} a layer"
 
 
+def test_parameters_of_no_known_law_are_not_called_drawn(single):
+    """Those of a checkpoint."""
+    for data, label in ((single, "drawn"), (dataclasses.replace(single, laws=[{}, {}, {}]), "values")):
+        texts = [text.get_text() for text in render.plot("distributions", data, OPTIONS).axes[0].get_legend().texts]
+        assert texts[0] == label
+        assert len(texts) == (2 if data.laws[0] else 1)
+
+
 def test_bands_are_quantiles_over_members(ensemble):
     signal = render.plot("propagation", ensemble, OPTIONS).axes[0]
     by_layer = ensemble.stats["propagation"]["signal_by_layer"]
