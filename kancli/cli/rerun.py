@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from kancli.cli import run as plain_run
 from kancli.cli.arguments import epilog
+from kancli.config.checkpoint import DECIDED
 from kancli.config.grammar import literal, parse
 from kancli.config.nested import flatten
 from kancli.config.overrides import SELECTORS, resolve
@@ -69,6 +71,8 @@ def overrides_of(words: Sequence[str], presets: Presets) -> list[str]:
     if refused:
         log.warning("%s: %s: used instead", folder, "; ".join(refused.values()))
     replaced = set(_replaced([word for word in overrides if "=" in word], presets))
+    if "model.path" in replaced:  # another file's model, which has sizes of its own
+        replaced.update(DECIDED)
     recorded = [f"{key}={literal(value)}" for key, value in _ordered(config) if not _is_replaced(key, replaced)]
     if any(word.startswith(f"init.{TARGET}=") for word in recorded):
         raise ConfigError(
@@ -84,7 +88,7 @@ def _ordered(config: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _replaced(typed: Sequence[str], presets: Presets) -> Iterator[str]:
     """The keys, or whole sections (`init.`), that the typed overrides replace."""
-    resolved = resolve(parse(typed), presets, sweeping=True)
+    resolved = resolve(parse(list(_values(typed, presets))), presets, sweeping=True)
     yield from (key for key, _ in resolved.values)
     for group, option in resolved.choices.items():
         preset = presets.load(group, option)
@@ -93,5 +97,18 @@ def _replaced(typed: Sequence[str], presets: Presets) -> Iterator[str]:
             yield f"{group}."
 
 
+def _values(typed: Sequence[str], presets: Presets) -> Iterator[str]:
+    """The overrides, and in place of one with several values one for each: presets replace whole sections. Of a key
+    that is no group the first is enough."""
+    for override in parse(typed, presets):
+        if not override.is_discrete_sweep():
+            yield override.input_line or ""
+            continue
+        n_values = None if override.key_or_group in presets.groups() else 1
+        for value in itertools.islice(override.sweep_string_iterator(), n_values):
+            yield f"{override.key_or_group}={value}"
+
+
 def _is_replaced(key: str, replaced: set[str]) -> bool:
-    return key in replaced or f"{key.partition('.')[0]}." in replaced
+    section = key.partition(".")[0]
+    return key in replaced or section in replaced or f"{section}." in replaced

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SCHEME = "checkpoint"  # in place of the name of a scheme
 TOP, GRID = ("width", "k", "base_fun", "dtype"), ("size", "range")
+DECIDED = (*TOP, *(f"grid.{name}" for name in GRID), "init")  # the keys and sections that a file decides
 
 
 def with_checkpoint(
@@ -47,6 +48,13 @@ def with_checkpoint(
     sizes = {name: own[f"grid.{name}"] for name in GRID}
     new_grid = {**grid, **sizes} if isinstance(grid, Mapping) else grid
     return {**config, **{name: own[name] for name in TOP}, "grid": new_grid, "init": {"scheme": SCHEME}}
+
+
+def decided_values(settings: Settings) -> dict[str, Any]:
+    """The values of `DECIDED` for the model of a file, by dotted path; none for another model."""
+    if not isinstance(settings.model, CheckpointModel):
+        return {}
+    return {**_values_of(settings.model.checkpoint().network), "init": {"scheme": SCHEME}}
 
 
 def checkpoint_faults(settings: Settings) -> list[str]:

@@ -8,7 +8,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as some
 
-from kancli.config.grammar import literal
+from kancli.cli.rerun import overrides_of
+from kancli.config.compose import compose
+from kancli.config.grammar import literal, parse
+from kancli.config.hydra import split_sweep
 from kancli.runs import experiment
 
 CASES = [
@@ -66,6 +69,23 @@ def test_typed_values_replace_recorded_ones(kan_run, kan_run_once, typed, equiva
 def test_rerun_sweeps_over_a_record(kan_run, kan_run_once):
     folder = kan_run_once("init=glorot", "figures=none").out.splitlines()[-1]
     assert kan_run("rerun", folder, "-m", "seed=0,1").out.splitlines()[-1].startswith("2 of 2 runs complete")
+
+
+@pytest.mark.parametrize(
+    ("typed", "section", "wanted"),
+    [
+        ("init=default,lecun", "init", [{"scheme": "default"}, {"scheme": "lecun"}]),
+        ("init=glob(le*)", "init", [{"scheme": "lecun"}, {"scheme": "lecun_norm"}]),
+        ("grid=coarse,9", "grid", [{"size": 3}, {"size": 9}]),
+        ("inputs=uniform,grid", "inputs", [{"kind": "uniform"}, {"kind": "grid"}]),
+        ("inputs.n=range(5,1000000,500000)", "inputs", [{"n": 5}, {"n": 500005}]),
+    ],
+)
+def test_several_values_replace_what_is_recorded(kan_run_once, presets, typed, section, wanted):
+    folder = kan_run_once("init=glorot", "grid=7", "figures=none").out.splitlines()[-1]
+    jobs = split_sweep(parse(overrides_of([folder, typed], presets), presets))
+    configs = [compose(job, presets).config[section] for job in jobs]
+    assert [{key: config[key] for key in entry} for entry, config in zip(wanted, configs, strict=True)] == wanted
 
 
 @pytest.mark.parametrize(
