@@ -31,6 +31,7 @@ from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 
 from kancli.config.allowed_code import check_code, check_search_path
+from kancli.config.checkpoint import decided_values
 from kancli.config.compose import CONFIG_NAME, ComposedConfig, compose, expand_figures, settings_of
 from kancli.config.hydra_keys import find_ineffective, typed_values
 from kancli.config.interpolations import describe, plain_config, register_hydra_resolver, uses_number
@@ -83,7 +84,9 @@ class KanConfigLoader(ConfigLoaderImpl):
         if run_mode == RunMode.RUN:
             register_hydra_resolver()  # again: a launcher puts Hydra's own in its place
             is_job = "hydra.mode=MULTIRUN" in overrides  # of a sweep; it has no number yet
-            settings_of(plain_config(config, number=0 if is_job else None))
+            settings = settings_of(plain_config(config, number=0 if is_job else None))
+            for key, value in decided_values(settings).items():
+                OmegaConf.update(config, key, value, merge=False, force_add=True)
         return config
 
     def compose(
