@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from kancli.kan.network import KAN
+    from kancli.runs.reader import RecordedRun
 
 TARGETS = LIBRARIES[:-1]  # without kancli
 SUFFIXES = {"jaxkan": (".npz", ".safetensors")}
@@ -76,7 +77,7 @@ def _network(source: Path, member: int | None, *, initial: bool) -> tuple[KAN, s
         raise ConfigError([f"--initial: {source} trained nothing; leave it out"])
     is_trained = run.has(PARAMETERS) and not initial
     model, _ = load_model(run, PARAMETERS if is_trained else "params.safetensors")
-    what = "trained parameters" if is_trained else "parameters before training" if initial else "parameters as drawn"
+    what = "trained parameters" if is_trained else "parameters before training" if initial else _untrained(run)
     seed, n_members = run.record.config.get("seed", 0), model.n_members
     if n_members is None:
         if member not in (None, 0):
@@ -86,6 +87,11 @@ def _network(source: Path, member: int | None, *, initial: bool) -> tuple[KAN, s
         given = "" if member is None else f" --member {member}"
         raise ConfigError([f"{source}{given}: has {n_members} networks; choose one: --member 0 to {n_members - 1}"])
     return model.member(member), f"{what} of member {member}, seed {seed + member}"
+
+
+def _untrained(run: RecordedRun) -> str:
+    model = run.record.config.get("model", {})
+    return f"the parameters of {model['path']}" if "path" in model else "parameters as drawn"
 
 
 def _encode(tensors: dict[str, Tensor], suffix: str) -> bytes:

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 import kancli
@@ -120,6 +121,38 @@ def test_a_record_is_checked_repeated_and_drawn_from_elsewhere(kan_run, files, m
     outcome = kan_run("check", "a")
     assert (outcome.code, "a: inconclusive: a.pt: no such file" in outcome.out) == (5, True)
     assert kan_run("draw", "a", "figures=[network]").code == 0, "of the run's own files"
+
+
+def test_a_record_is_repeated_with_another_model_of_other_sizes(kan_run, files):
+    """Sizes and init that the record has of its own model give way; typed ones don't."""
+    other = kancli.KAN([3, 2], grid=6, k=3, init="glorot")
+    torch.save(kancli.write(other, "pykan"), files / "other.pt")
+    kan_run("model=a.pt", "hydra.run.dir=a", *QUICK)
+    kan_run("init=glorot", "gain=2", "hydra.run.dir=glorot", *QUICK)
+    for words in (["a", "model.path=other.pt"], ["a", "model=other.pt"], ["glorot", "model=other.pt"]):
+        again = kan_run("rerun", *words)
+        assert again.code == 0, again.err
+        config = again.json("run.json")["config"]
+        assert (config["width"], config["grid"]["size"], config["k"]) == ([3, 2], 6, 3)
+        assert config["init"] == {"scheme": "checkpoint"}
+        assert config["inputs"]["n"] == 30
+    refused = kan_run("rerun", "a", "model=other.pt", "grid=4")
+    assert "grid=4: the model in other.pt has grid=6; leave grid out" in refused.err
+    planned = kan_run("rerun", "a", "-m", "model=other.pt,b.pt", "--dry-run")
+    assert planned.code == 0, planned.err
+
+
+def test_the_config_shown_is_that_of_the_file(kan_run, files):
+    shown = yaml.safe_load(kan_run("model=a.pt", "--cfg", "job").out)
+    assert (shown["width"], shown["grid"]["size"], shown["k"]) == ([2, 4, 1], 4, 2)
+    assert shown["init"] == {"scheme": "checkpoint"}
+    assert yaml.safe_load(kan_run("--cfg", "job").out)["init"]["scheme"] == "default"
+
+
+def test_a_run_of_a_checkpoint_is_exported_by_its_name(kan_run, files):
+    kan_run("model=a.pt", "hydra.run.dir=a", *QUICK)
+    made = kan_run("export", "a", "--to", "efficient_kan", "-o", "exported.pt")
+    assert made.out.startswith("exported.pt: the parameters of a.pt, for efficient_kan\n")
 
 
 def test_the_law_of_a_checkpoint_is_not_explained(kan_run, files):
