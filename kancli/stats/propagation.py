@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kancli.stats.gradients import GradientStats
-from kancli.stats.nodes import NodeValues
 from kancli.stats.running_moments import Array
+
+if TYPE_CHECKING:  # a reader of verdicts imports this module, without torch
+    from kancli.stats.gradients import GradientStats
+    from kancli.stats.nodes import NodeValues
 
 MIN_LAYERS = 3  # with an interval of the slope
 

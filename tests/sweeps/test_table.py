@@ -4,6 +4,8 @@ import csv
 import json
 import math
 import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -56,6 +58,8 @@ def test_the_table_equals_the_jobs_own_records(kan_run, tmp_path):
     assert "default" in done.out
     assert "mean ± standard deviation over the seeds of a row" in done.out
     assert len(list(read_rows(read_plan(tmp_path / "sweep")))) == 12
+    collect = "import sys; from kancli.cli import main; main(['collect', 'sweep']); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", collect], cwd=tmp_path, check=True, timeout=600)
 
 
 @pytest.mark.slow
