@@ -28,6 +28,7 @@ from kancli.stats.glossary import meanings
 from kancli.stats.options import statement
 from kancli.stats.summary import scale_of, summary_statistics
 from kancli.sweeps.depth_profiles import depth_profiles
+from kancli.sweeps.parquet import encode_parquet
 from kancli.sweeps.plan import Plan, has_plan, read_plan
 from kancli.sweeps.representatives import output_std_name
 from kancli.sweeps.summary import group_by_keys, summarise, values_of
@@ -181,27 +182,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def encode_parquet(columns: Mapping[str, Sequence[Any]]) -> bytes:
-    """Encode columns as Parquet. A swept key whose values are all numbers becomes a column of numbers."""
-    import pyarrow as arrow
-    from pyarrow import parquet
-
-    table = arrow.table({name: arrow.array(_as_numbers(values)) for name, values in columns.items()})
-    sink = arrow.BufferOutputStream()
-    parquet.write_table(table, sink)
-    return sink.getvalue().to_pybytes()
-
-
-def _as_numbers(values: Sequence[Any]) -> Sequence[Any]:
-    """Convert strings to integers, or else to floats, if all of them can be converted."""
-    if not any(isinstance(value, str) for value in values):
-        return values
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return [None if value is None else kind(value) for value in values]
-    return values
 
 
 def format_table(rows: Sequence[Row], objective: Sequence[str] = ()) -> list[Table | str]:

@@ -1,0 +1,46 @@
+"""Tables as Parquet: the columns are those that pyarrow makes of the same values."""
+
+import io
+import subprocess
+import sys
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from kancli.sweeps.parquet import encode_parquet
+
+COLUMNS = [
+    [3, None, -(2**63)],
+    [0.1, None, float("inf")],
+    [1, 2.5, None],
+    ["ä", None, ""],
+    ["=1", "x", "1"],
+    [True, None, False],
+    [None, None, None],
+    [],
+]
+
+
+@pytest.mark.parametrize("values", COLUMNS)
+def test_a_column_is_that_of_pyarrow(values):
+    column = parquet.read_table(io.BytesIO(encode_parquet({"a": values}))).column("a")
+    wanted = pyarrow.array(values)
+    assert (column.type, column.to_pylist()) == (wanted.type, wanted.to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("words", "numbers"),
+    [(["1", "2", None], [1, 2, None]), (["1", "2.5", "1e3"], [1.0, 2.5, 1000.0]), (["1", "2-3"], ["1", "2-3"])],
+)
+def test_words_that_are_all_numbers_become_numbers(words, numbers):
+    column = parquet.read_table(io.BytesIO(encode_parquet({"a": words}))).column("a").to_pylist()
+    assert column == numbers
+    assert list(map(type, column)) == list(map(type, numbers))
+
+
+def test_pandas_is_not_loaded():
+    code = (
+        "import sys, kancli.sweeps.parquet as p; p.encode_parquet({'a': [1, None]}); assert 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
