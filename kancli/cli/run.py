@@ -17,6 +17,7 @@ from kancli.cli.spinner import progress
 from kancli.cli.verbs import VERBS
 from kancli.errors import ConfigError
 from kancli.runs import signals
+from kancli.runs.process_limit import is_near, process_limit
 from kancli.schema import show
 
 if TYPE_CHECKING:
@@ -71,13 +72,14 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     if args.multirun and (args.cfg or args.info):
         raise ConfigError(["-m: --cfg and --info show one run: leave -m out and give one value each"])
     if args.multirun:
-        from kancli.cli.document import document_of_sweep
-        from kancli.cli.rank import rank_study
-        from kancli.cli.task import task
-        from kancli.sweeps.sweep import sweep
+        with _worker_server(args):
+            from kancli.cli.document import document_of_sweep
+            from kancli.cli.rank import rank_study
+            from kancli.cli.task import task
+            from kancli.sweeps.sweep import sweep
 
-        gc.enable()
-        code, folder = sweep(presets, args.overrides, task, dry_run=args.dry_run)
+            gc.enable()
+            code, folder = sweep(presets, args.overrides, task, dry_run=args.dry_run)
         if not args.dry_run:
             rank_study(folder)
         args.document = document_of_sweep(folder)
@@ -92,6 +94,18 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
         with _shown_text(args):
             return _show(hydra, args)
     return _run(hydra, draft, args)
+
+
+def _worker_server(args: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
+    """Context manager: torch is being loaded for the workers of a sweep, unless it needs none."""
+    names = ("sweep.workers=0", "hydra/launcher=", "hydra/sweeper=")
+    if args.dry_run or any(word.lstrip("+").startswith(names) for word in args.overrides):
+        return contextlib.nullcontext()
+    if is_near(process_limit()):  # it is counted before anything is started
+        return contextlib.nullcontext()
+    from kancli.runs.fork_server import fork_server
+
+    return fork_server(["kancli.sweeps.worker"])
 
 
 def _compose_without_hydra(args: argparse.Namespace, presets: Presets) -> ComposedConfig:

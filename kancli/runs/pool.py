@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import gc
 import logging
 import multiprocessing
 import os
-import signal
-import sys
 from collections.abc import Callable, Iterator
-from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
 from kancli.errors import ConfigError
 from kancli.inits.plugins import CodePolicy, code_policy, use_policy
-from kancli.runs.process_limit import fit_workers, no_worker_message, process_limit
+from kancli.runs.fork_server import end_with_parent, fork_server
+from kancli.runs.process_limit import ProcessLimit, fit_workers, no_worker_message, process_limit
 
 T = TypeVar("T")
 EXITED_SILENTLY = 255  # exit status of a worker that exited with 0 during a job
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+EXPERIMENT = "kancli.runs.experiment"
 
 
 @contextlib.contextmanager
@@ -42,19 +40,22 @@ def process_pool(count: int) -> Iterator[ProcessPool]:
         raise
 
 
-@contextlib.contextmanager
-def reuse_pools(prestart: int = 0) -> Iterator[None]:
-    """Context manager: pools stay alive for their next use until the block ends.
+def check_room(count: int) -> None:
+    """Check that a pool of `count` workers, or of fewer, can start.
 
-    Args:
-        prestart: number of workers that start now, in the background.
+    Raises:
+        ConfigError: the limit on processes leaves no room for one.
     """
+    fit_workers(count, process_limit())
+
+
+@contextlib.contextmanager
+def reuse_pools() -> Iterator[None]:
+    """Context manager: pools stay alive for their next use until the block ends."""
     global _reusable
     with contextlib.ExitStack() as stack:
         _reusable = _ReusablePools(stack)
         try:
-            if prestart:
-                _reusable.get(prestart)
             yield
         finally:
             _reusable = None
@@ -109,47 +110,41 @@ _reusable: _ReusablePools | None = None
 
 @contextlib.contextmanager
 def _start_pool(count: int) -> Iterator[ProcessPool]:
-    pool = _started(count)
-    try:
-        yield pool
-        if pool.active:
-            pool.close()
-    except BaseException:
-        pool.stop()
-        raise
-    finally:
-        pool.join()
-
-
-def _started(count: int) -> ProcessPool:
-    """A running pool of `count` workers; of fewer, if the limit on processes leaves no room for them.
-
-    Raises:
-        ConfigError: not even one can be started.
-    """
     limit = process_limit()
     if (fitting := fit_workers(count, limit)) < count:
         logging.getLogger("kancli").warning(
             "%d worker%s in place of %d: %s", fitting, "s" if fitting > 1 else "", count, limit
         )
-        count = fitting
-    context = multiprocessing.get_context("spawn")
+    with fork_server([EXPERIMENT]):
+        pool = _started(fitting, limit)
+        try:
+            yield pool
+            if pool.active:
+                pool.close()
+        except BaseException:
+            pool.stop()
+            raise
+        finally:
+            pool.join()
+
+
+def _started(count: int, limit: ProcessLimit | None) -> ProcessPool:
+    """A running pool of `count` workers; of fewer, if the system refuses to start them.
+
+    Raises:
+        ConfigError: not even one can be started.
+    """
+    context = multiprocessing.get_context("forkserver")
     pool = ProcessPool(count, initializer=_prepare_worker, initargs=(count, code_policy()), context=context)
     try:
-        # Workers inherit the signal mask: this process alone answers Ctrl-C and SIGHUP, from the start.
-        resource_tracker.ensure_running()  # would unblock SIGINT if it started within the block
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
-        try:
-            pool.schedule(_do_nothing)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        pool.schedule(_do_nothing)
     except BaseException as error:
         pool.stop()
         pool.join()
         if not isinstance(error, (OSError, RuntimeError)):  # BrokenProcessPool is a RuntimeError
             raise
         if count > 1:
-            return _started(count // 2)
+            return _started(count // 2, limit)
         raise ConfigError([no_worker_message(limit)]) from error
     return pool
 
@@ -159,7 +154,9 @@ def _do_nothing() -> None:
 
 
 def _prepare_worker(count: int, policy: CodePolicy) -> None:
-    _end_with_parent()
+    end_with_parent()
+    gc.freeze()  # what the server has loaded is no garbage
+    gc.enable()
     logger = logging.getLogger("kancli")
     logger.setLevel(logging.INFO)  # for run.log; nothing goes to the terminal
     logger.propagate = False
@@ -171,15 +168,6 @@ def _prepare_worker(count: int, policy: CodePolicy) -> None:
 
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
     _worker_lifetime.enter_context(use_policy(policy))
-
-
-def _end_with_parent() -> None:
-    """End this worker when its parent ends, however that ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    parent = multiprocessing.parent_process()
-    if parent is not None and os.getppid() != parent.pid:  # it was killed while this worker started
-        os._exit(1)
 
 
 _worker_lifetime = contextlib.ExitStack()

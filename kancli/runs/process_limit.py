@@ -72,10 +72,14 @@ def fit_threads() -> None:
     OpenBLAS and OpenMP end the process where a thread cannot be started. No number depends on the threads. What the
     user has set in the environment stays.
     """
-    limit = process_limit()
-    if limit is not None and limit.free < MIN_FREE_PER_CPU * len(os.sched_getaffinity(0)):
+    if is_near(process_limit()):
         for name in LIBRARIES:
             os.environ.setdefault(name, "1")
+
+
+def is_near(limit: ProcessLimit | None) -> bool:
+    """Whether each process and thread counts."""
+    return limit is not None and limit.free < MIN_FREE_PER_CPU * len(os.sched_getaffinity(0))
 
 
 def fit_workers(count: int, limit: ProcessLimit | None) -> int:

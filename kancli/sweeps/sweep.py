@@ -14,7 +14,7 @@ from kancli.config.hydra import KanConfigLoader, compose_job, compose_sweep, cre
 from kancli.config.overrides import parse_and_resolve
 from kancli.errors import ConfigError
 from kancli.runs import signals
-from kancli.runs.pool import reuse_pools
+from kancli.runs.pool import check_room, reuse_pools
 from kancli.sweeps import launch
 from kancli.sweeps.claim import claimed_folder
 from kancli.sweeps.costs import count_workers, format_plan
@@ -60,12 +60,14 @@ def sweep(
 
     compose = functools.partial(compose_job, cast(KanConfigLoader, hydra.config_loader), config)
     product = product_of(resolved, presets)
-    with reuse_pools(prestart=0 if dry_run else _count_prestarted(config, len(product.words))):
+    with reuse_pools():
         expansion = expand(product, presets, compose)
         if check is not None:
             check(expansion.jobs)
         plan = make_plan(expansion, config, typed, presets)
         _check_devices({job.settings.device for job in expansion.jobs})
+        if not dry_run and (workers := _count_workers(config, len(expansion.jobs))):
+            check_room(workers)  # before anything is written
         with claimed_folder(plan, config):
             print(format_plan(expansion), file=sys.stderr)
             if dry_run:
@@ -88,12 +90,9 @@ def jobs_of(presets: Presets, typed: Sequence[str]) -> list[ComposedJob]:
     return expand(product_of(resolved, presets), presets, compose).jobs
 
 
-def _count_prestarted(config: DictConfig, n_jobs: int) -> int:
-    """Number of workers that start while the jobs are planned, which takes about as long."""
-    workers = config.sweep.workers
-    if not launch.is_own(config) or not (workers is None or isinstance(workers, int)):
-        return 0
-    return min(count_workers(workers), n_jobs)
+def _count_workers(config: DictConfig, n_jobs: int) -> int:
+    """Number of workers of kancli's own launcher."""
+    return min(count_workers(config.sweep.workers), n_jobs) if launch.is_own(config) else 0
 
 
 def _check_devices(devices: set[str]) -> None:

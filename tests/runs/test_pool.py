@@ -2,16 +2,19 @@
 
 import os
 import signal
+import sys
+from multiprocessing import forkserver
 
 import pytest
 
+from kancli.runs.fork_server import fork_server
 from kancli.runs.pool import process_pool, reuse_pools, run_in_worker
 
 pytestmark = pytest.mark.slow
 
 
 def test_processes_are_kept_and_serve_smaller_uses_too():
-    with reuse_pools(prestart=2):
+    with reuse_pools():
         with process_pool(2) as pool:
             first = {pool.schedule(os.getpid).result() for _ in range(10)}
         with process_pool(1) as pool:
@@ -58,3 +61,18 @@ def test_processes_that_were_killed_while_they_waited():
         assert run_in_worker(os.getpid)() != waiting
         with process_pool(1) as pool:
             assert pool.schedule(os.getpid).result() != waiting
+
+
+def test_workers_are_forked_from_a_server_that_has_loaded_what_they_need():
+    before = forkserver._forkserver._preload_modules
+    with fork_server(["fractions"]), process_pool(1) as pool:
+        assert {"fractions", "kancli.runs.server_process"} <= set(pool.schedule(_loaded).result())
+        server = pool.schedule(os.getppid).result()
+        assert server == forkserver._forkserver._forkserver_pid != os.getpid()
+    assert forkserver._forkserver._preload_modules == before
+    with pytest.raises(ProcessLookupError):
+        os.kill(server, 0)
+
+
+def _loaded():
+    return list(sys.modules)

@@ -113,7 +113,7 @@ def test_a_signal_at_the_end_waits_for_the_table(tmp_path):
 def test_workers_killed_while_they_start_are_replaced(tmp_path, moment):
     argv = [*KAN_RUN, "-m", "init=default,linear", "seed=range(10)", "hydra.sweep.dir=sweep", "sweep.workers=2"]
     running = subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    while len(started := spawned_by(running.pid)) < 2 and running.poll() is None:
+    while len(started := workers_of(running.pid)) < 2 and running.poll() is None:
         time.sleep(0.02)
     time.sleep(moment)
     for each in started:
@@ -123,13 +123,36 @@ def test_workers_killed_while_they_start_are_replaced(tmp_path, moment):
     assert "20 of 20 runs complete: sweep" in out
 
 
-def spawned_by(parent):
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [0.0, 1.0])
+def test_the_server_of_the_workers_is_replaced_with_them(tmp_path, moment):
+    argv = [*KAN_RUN, "-m", "init=default,linear", "seed=range(10)", "hydra.sweep.dir=sweep", "sweep.workers=2"]
+    running = subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while not (server := server_of(running.pid)) and running.poll() is None:
+        time.sleep(0.02)
+    time.sleep(moment)
+    os.kill(server[0], signal.SIGKILL)
+    out, err = running.communicate(timeout=600)
+    assert running.returncode == 0, err
+    assert "20 of 20 runs complete: sweep" in out
+
+
+def workers_of(parent):
     """The processes of a pool, by their numbers."""
+    return [worker for server in server_of(parent) for worker in children_of(server)]
+
+
+def server_of(parent):
+    """The process that workers are forked from, by its number; none before it has started."""
+    return [pid for pid in children_of(parent) if "forkserver" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+def children_of(parent):
     found = []
     for task in Path(f"/proc/{parent}/task").glob("*/children"):
         with contextlib.suppress(OSError):
-            found += [int(each) for each in task.read_text().split()]
-    return [each for each in found if "spawn_main" in Path(f"/proc/{each}/cmdline").read_text()]
+            found += [int(pid) for pid in task.read_text().split()]
+    return found
 
 
 @pytest.mark.slow
