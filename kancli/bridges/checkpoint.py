@@ -23,6 +23,7 @@ from kancli.bridges.leaves import as_tensor
 from kancli.bridges.model import network_of_tensors
 from kancli.bridges.names import AUTO, LIBRARIES
 from kancli.bridges.network import build
+from kancli.bridges.own import check_metadata
 from kancli.errors import ConfigError, one_line
 from kancli.inputs.arrays import parse_npy
 from kancli.kan.network import KAN
@@ -113,7 +114,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         if head.startswith(ZIP):
             tensors = _read_zip(path, file)
         elif head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size_of(file):
-            tensors = read_tensors(path, file)
+            tensors = _read_safetensors(path, file)
         elif head.startswith(PICKLE):
             tensors = _read_torch(path, file)
         else:
@@ -152,6 +153,22 @@ def _array(content: bytes) -> Any:
     return array
 
 
+def _read_safetensors(path: Path, file: BinaryIO) -> dict[str, Tensor]:
+    from safetensors import safe_open
+
+    tensors = read_tensors(path, file)
+    with safe_open(f"/dev/fd/{file.fileno()}", framework="pt") as opened:
+        _check_metadata(path, opened.metadata())
+    return tensors
+
+
+def _check_metadata(path: Path, metadata: Any) -> None:
+    try:
+        check_metadata(metadata)
+    except ConfigError as error:
+        raise ConfigError([f"{path}: {fault}" for fault in error.faults]) from None
+
+
 def _read_torch(path: Path, file: BinaryIO) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
@@ -163,12 +180,14 @@ def _read_torch(path: Path, file: BinaryIO) -> dict[str, Tensor]:
                 [f"{path}: holds more than tensors, which would run code; save model.state_dict() in place of it"]
             ) from None
         raise ConfigError([f"{path}: damaged: {one_line(error)[:200]}"]) from None
-    tensors = _only_tensors(content)
-    if tensors:
+    if tensors := _only_tensors(content):
+        _check_metadata(path, getattr(content, "_metadata", None))
         return tensors
     parts = {name: part for name, entry in _entries(content).items() if (part := _only_tensors(entry))}
     if len(parts) == 1:  # such as {"epoch": 3, "state_dict": {...}}
-        return next(iter(parts.values()))
+        ((name, tensors),) = parts.items()
+        _check_metadata(path, getattr(content[name], "_metadata", None))
+        return tensors
     several = f"; it has several: {', '.join(map(str, parts))}" if parts else ""
     raise ConfigError([f"{path}: no tensors by name{several}; save model.state_dict()"])
 

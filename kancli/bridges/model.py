@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from kancli.bridges.base_names import name_of
 from kancli.bridges.layout import LayerTensors, Layout
 from kancli.bridges.leaves import Leaf, leaves_of
+from kancli.bridges.own import check_metadata
 from kancli.bridges.recognise import LAYOUTS, read_layers, recognise
 from kancli.bridges.spec import LayerSpec, NetworkSpec
 from kancli.errors import ConfigError
@@ -73,6 +74,7 @@ def open_model(model: Any, *, base_fun: str | Callable[[Tensor], Tensor] | None 
         TypeError: it is no model and no mapping of tensors.
     """
     leaves = leaves_of(model)
+    check_metadata(getattr(model, "_metadata", None))  # of a state dict
     layout, layers, specs = read_tensors({name: leaf.tensor for name, leaf in leaves.items()})
     live = _live_layers(model, layers, layout)
     return OpenModel(layout, layers, leaves, _network(layout, layers, specs, base_fun, live))

@@ -1,10 +1,11 @@
 """kancli's own models, and the files params.safetensors and trained.safetensors of a run with one member.
 
-A file does not tell whether its run standardised the bases: `KAN.load(RUN)` knows.
+Models that standardise their bases are refused: their tensors are the same, and what they compute is not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,8 +14,12 @@ from torch import Tensor
 from kancli.bridges.layout import LayerTensors, Layout
 from kancli.bridges.spec import LayerSpec
 from kancli.errors import ConfigError
+from kancli.kan.basis_statistics import STANDARDISED
 
 TITLE = "kancli"
+REFUSED = (
+    "the model standardises its bases over each batch, which its tensors do not carry; a run's: kancli.KAN.load(RUN)"
+)
 
 
 def _knows(layer: LayerTensors) -> bool:
@@ -53,9 +58,21 @@ def _write(spec: LayerSpec, like: LayerTensors | None) -> dict[str, Tensor]:
     return tensors
 
 
+def check_metadata(metadata: Any) -> None:
+    """Check the metadata of tensors: of a safetensors file, or those that torch gives to a state dict for each module.
+
+    Raises:
+        ConfigError: their model standardises its bases.
+    """
+    entries = metadata if isinstance(metadata, Mapping) else {}
+    modules = [entry for entry in entries.values() if isinstance(entry, Mapping)]
+    if any(STANDARDISED in names for names in (entries, *modules)):
+        raise ConfigError([REFUSED])
+
+
 def _check_live(layers: Any) -> None:
     if any(getattr(layer, "standardise", False) for layer in layers):
-        raise ConfigError(["the model standardises its bases over each batch, which its tensors do not carry"])
+        raise ConfigError([REFUSED])
 
 
 LAYOUT = Layout(

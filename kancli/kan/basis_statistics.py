@@ -14,6 +14,7 @@ from torch import Tensor
 from kancli.kan.splines import LocalBasis
 
 STANDARD_EPS = 1e-5  # added to the variance of a basis, as in jaxKAN
+STANDARDISED = "standardised_bases"  # in the metadata of a model's tensors, which do not show it
 
 
 @dataclass(frozen=True)

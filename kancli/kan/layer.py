@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from kancli.kan import splines
 from kancli.kan.base_functions import derivative_of
-from kancli.kan.basis_statistics import BasisStatistics
+from kancli.kan.basis_statistics import STANDARDISED, BasisStatistics
 from kancli.kan.edge_sums import EdgeTerms, apply_elementwise
 from kancli.kan.layered import Layer
 from kancli.kan.splines import LocalBasis
@@ -204,13 +204,26 @@ class KANLayer(Layer):
             return splines.local_basis_on_knots(x, self.knots if knots is None else knots, self.k, derivative)
         return splines.local_basis(x, self.grid_range, self.grid, self.k, derivative)
 
-    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.standardise and (metadata := getattr(destination, "_metadata", None)) is not None:
+            metadata[prefix[:-1]][STANDARDISED] = True
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Tensor], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
         """Take per-input knots, which adaptation to samples moves. Refuse shared knots of another grid, which torch
         would copy without a word: the bases are computed from `grid_range`.
 
         Raises:
-            ValueError: shared knots differ from the layer's, or their number is another one.
+            ValueError: shared knots differ from the layer's, or their number is another one; or the parameters are
+                those of standardised bases, which the layer's are not.
         """
+        if local_metadata.get(STANDARDISED) and not self.standardise:
+            raise ValueError(
+                f"{prefix}coef: of bases that are standardised over each batch; build the model with the same init, or"
+                f" {LOAD_HINT}"
+            )
         name = f"{prefix}knots"
         if (knots := state_dict.get(name)) is not None:
             members = () if self.n_members is None else (self.n_members,)
@@ -226,7 +239,7 @@ class KANLayer(Layer):
                 raise ValueError(
                     f"{name}: the knots are of another grid; build the model with their grid and range, or {LOAD_HINT}"
                 )
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
     def weights(self) -> tuple[Tensor, Tensor | None, Tensor]:
         """Weights of phi = sum_m coef_m B_m + constant + scale_base b(x), with scale_sp and mask multiplied in.

@@ -210,13 +210,13 @@ class RunFolder:
         """Write a JSON file."""
         self.write(name, (pretty(content) + "\n").encode())
 
-    def write_tensors(self, name: str, tensors: Mapping[str, Tensor]) -> None:
+    def write_tensors(self, name: str, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
         """Write a safetensors file, and keep the hash of each tensor for run.json."""
         from safetensors.torch import save
 
         for key, tensor in tensors.items():
             self.tensors[f"{name}:{key}"] = hash_of(tensor)
-        self.write(name, save({key: tensor.contiguous() for key, tensor in tensors.items()}))
+        self.write(name, save({key: tensor.contiguous() for key, tensor in tensors.items()}, metadata))
 
     def tensor_hashes(self) -> dict[str, str]:
         """The hashes of parameters and activations, by name."""

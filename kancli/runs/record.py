@@ -166,7 +166,7 @@ def record_failure(folder: RunFolder) -> Iterator[None]:
 
 def record(result: Result, folder: RunFolder) -> dict[str, float]:
     """Write all files of a run except the final run.json; return the seconds that each figure took."""
-    folder.write_tensors("params.safetensors", result.parameters())
+    folder.write_tensors("params.safetensors", result.parameters(), result.metadata())
     if result.activations:
         folder.write_tensors("activations.safetensors", result.activations)
     folder.write_stats(result.stats)

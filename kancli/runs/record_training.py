@@ -77,7 +77,7 @@ def record_training(result: Result, folder: RunFolder) -> dict[str, float]:
         if reason is not None:
             log.warning("seed %d %s", settings.seed + member, reason)
     _write_curves(folder, settings, outcome)
-    folder.write_tensors(PARAMETERS, trained.after.parameters())
+    folder.write_tensors(PARAMETERS, trained.after.parameters(), trained.after.metadata())
     names = settings.figures.drawn(trained=True)
     names = tuple(name for name in names if name not in settings.figures.drawn(trained=False))
     if not names:

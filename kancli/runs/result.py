@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kancli.config.settings import Settings
 from kancli.figures.data import MAX_MEMBERS, Fit
-from kancli.kan.basis_statistics import BasisStatistics
+from kancli.kan.basis_statistics import STANDARDISED, BasisStatistics
 from kancli.kan.mlp import MLP
 from kancli.kan.network import KAN
 from kancli.runs.forward import ForwardResult
@@ -87,6 +87,11 @@ class Result:
                 if not layer.per_input_knots:
                     tensors[f"layers.{number}.knots"] = layer.knots.cpu().expand(members, -1)
         return tensors
+
+    def metadata(self) -> dict[str, str] | None:
+        """What the parameters do not show, for their file."""
+        standardises = isinstance(self.model, KAN) and self.model.layers[0].standardise
+        return {STANDARDISED: "true"} if standardises else None
 
 
 def make_result(settings: Settings, model: KAN | MLP, forward: ForwardResult, watch: Stopwatch) -> Result:

@@ -93,6 +93,28 @@ def test_safetensors_and_our_own_names(tmp_path):
     assert torch.equal(kancli.read(tmp_path / "ours.safetensors")(x), MODEL(x))
 
 
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_state_dict_of_standardised_bases_is_refused_and_not_misread(tmp_path, depth):
+    """Its tensors are those of any other model."""
+    model, path = kancli.KAN([2, 3, 1], init="lecun_norm", seed=1), tmp_path / "m.pt"
+    for _ in range(depth):
+        model = torch.nn.Sequential(model)
+    state = model.state_dict()
+    for content in (state, {"epoch": 1, "model": state}):
+        torch.save(content, path)
+        with pytest.raises(ConfigError, match=r"m\.pt: the model standardises its bases"):
+            read_checkpoint(path)
+    for taken in (state, model):
+        with pytest.raises(ConfigError, match="standardises its bases"):
+            kancli.read(taken)
+    other = kancli.KAN([2, 3, 1], init="lecun_norm", seed=2)
+    other.load_state_dict(kancli.KAN([2, 3, 1], init="lecun_norm", seed=1).state_dict())
+    plain = kancli.KAN([2, 3, 1])
+    with pytest.raises(ValueError, match="standardised over each batch; build the model with the same init"):
+        plain.load_state_dict(other.state_dict())
+    plain.load_state_dict(kancli.KAN([2, 3, 1], seed=3).state_dict())
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_in_one_line_that_names_the_file(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -142,6 +142,18 @@ def test_a_record_is_repeated_with_another_model_of_other_sizes(kan_run, files):
     assert planned.code == 0, planned.err
 
 
+def test_the_file_of_a_run_that_standardises_its_bases_is_refused(kan_run, files):
+    for words, name in (([], "params"), (TRAINING, "trained")):
+        made = kan_run("init=lecun_norm", "width=2-3-1", "figures=none", "hydra.run.dir=" + name, *words)
+        assert made.code == 0, made.err
+        for verb in (["export", f"{name}/{name}.safetensors", "--to", "pykan", "-o", "m.pt"],
+                     [f"model={name}/{name}.safetensors"]):  # fmt: skip
+            refused = kan_run(*verb)
+            assert (refused.code, len(refused.err.splitlines())) == (2, 1)
+            assert f"{name}.safetensors: the model standardises its bases" in refused.err
+        assert kancli.KAN.load(name).layers[0].standardise
+
+
 def test_the_config_shown_is_that_of_the_file(kan_run, files):
     shown = yaml.safe_load(kan_run("model=a.pt", "--cfg", "job").out)
     assert (shown["width"], shown["grid"]["size"], shown["k"]) == ([2, 4, 1], 4, 2)
