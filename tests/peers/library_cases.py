@@ -50,6 +50,32 @@ def inkan_cases():
     yield "trained", lambda: build([2, 3, 1]), lambda model: None, postacts
 
 
+def inkan_in_float64():
+    """On a fine grid the rounding of positions to float32 shows in the outputs: what the library computes in float64,
+    as `double/y` and `double/0/postacts` from `double/state`, and in float32, `double/y32`."""
+    from inkan import KANNetwork  # pyright: ignore[reportMissingImports]
+    from inkan.basis import bspline_basis_eager  # pyright: ignore[reportMissingImports]
+
+    def build(dtype):
+        torch.set_default_dtype(dtype)
+        torch.manual_seed(0)
+        return KANNetwork([3, 2], grid_size=50, grid_range=(-2, 1), compile_basis=False)
+
+    double, single = build(torch.float64), build(torch.float32)
+    x = torch.from_numpy(samples(3))
+    with torch.no_grad():
+        single.layers[0].weight.copy_(double.layers[0].weight)
+        double.layers[0].weight.copy_(single.layers[0].weight)
+        layer = double.layers[0]
+        bases = bspline_basis_eager(x.double(), layer.grid_starts, layer.inv_h, layer.n_bases)
+        edges = torch.einsum("nik,oik->nio", bases, layer.spline_weight)
+        edges += torch.nn.functional.silu(x.double()).unsqueeze(-1) * layer.base_weight.T
+        y, y32 = double(x.double()), single(x)
+    found = {"x": x.double(), "y": y, "0/postacts": edges, "y32": y32}
+    found |= {f"state/{name}": tensor for name, tensor in double.state_dict().items()}
+    return {f"double/{name}": tensor.numpy() for name, tensor in found.items()}
+
+
 def pykan_cases():
     from kan import KAN
 
@@ -159,7 +185,7 @@ def train_jax(model, x, y):
 
 
 def main(library, path):
-    found = {}
+    found = inkan_in_float64() if library == "inkan" else {}
     to_array = (lambda x: x) if library == "jaxkan" else torch.from_numpy
     for name, build, change, postacts in CASES[library]():
         torch.manual_seed(0)
