@@ -19,7 +19,7 @@ for name, values in {load}.items():
     if tensor == "grid":
         layer.grid.item = jax.numpy.asarray(values)
     else:
-        getattr(layer, tensor)[...] = jax.numpy.asarray(values)"""
+        getattr(layer, tensor).set_value(jax.numpy.asarray(values))"""
 
 
 def loading_lines(library: str, spec: NetworkSpec, file: str) -> list[str]:
