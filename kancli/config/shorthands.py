@@ -61,7 +61,14 @@ SHORTHANDS: dict[str, tuple[ValueShorthand, ...]] = {
     "width": (ValueShorthand("width", _width, "nodes per layer such as 2-5-1"),),
     "grid": (ValueShorthand("grid.size", _number, "a number of intervals such as 7"),),
     "k": (ValueShorthand("k", _number, "an order such as 2"),),
-    "model": (ValueShorthand("model.path", _checkpoint, "a file such as checkpoint.pt", preset="checkpoint"),),
+    "model": (
+        ValueShorthand(
+            "model.path",
+            _checkpoint,
+            "a file such as checkpoint.pt, or NAME_state of pykan's saveckpt(NAME)",
+            preset="checkpoint",
+        ),
+    ),
     "inputs": (ValueShorthand("inputs.path", _path, "a .csv, .npy, .npz or .parquet file", preset="file"),),
     "task": (
         ValueShorthand("task.path", _path, "a file such as data.csv", preset="data"),

@@ -83,6 +83,7 @@ ANSWERED = {
     "model=a.pt inputs=a.npz": "inputs.path=a.npz",
     "model=no.pt": "no.pt: no such file",
     "model=a.txt": "or a file such as checkpoint.pt",
+    "model=trained": "or NAME_state of pykan's saveckpt(NAME)",
     "model=checkpoint": "model.path is missing",
     "model=checkpoint model.path=/dev/zero": "/dev/zero: damaged: no plain file",
     "init.scheme=checkpoint": "type model=FILE",
