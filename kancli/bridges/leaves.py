@@ -45,8 +45,8 @@ def leaves_of(model: Any) -> dict[str, Leaf]:
     kind = f"{type(model).__module__}.{type(model).__qualname__}".removeprefix("builtins.")
     hint = "; a checkpoint is opened by kancli.read(path)" if isinstance(model, (str, Path)) else ""
     raise TypeError(
-        f"model is a {kind}: allowed: a model of pykan, efficient-kan, inkan or jaxKAN (of base or spline layers), or its"
-        f" state dict{hint}"
+        f"model is a {kind}: allowed: a model of pykan, efficient-kan, inkan or jaxKAN (of base or spline layers), or"
+        f" its state dict{hint}"
     )
 
 
