@@ -36,7 +36,7 @@ def main():
     parser.add_argument("-n", "--runs", type=int, default=7, help="of each side, after one that does not count")
     runs = parser.parse_args().runs
     cases = [
-        ("default run", "kan-run", kan_run(says="outputs"), RUN_IMPORTS, 1.35),
+        ("default run", "kan-run", kan_run(says="outputs"), RUN_IMPORTS, 1.05),
         ("help", "kan-run --help", kan_run("--help", says="kan-run"), HYDRA, 2),
         ("config error", "kan-run nois_scale=1", kan_run("nois_scale=1", code=2, says="nois_scale"), HYDRA, 2),
         (

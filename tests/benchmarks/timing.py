@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+INSTALLED = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}  # this checkout, with bytecode as pip leaves it
 
 
 def compare(
@@ -55,7 +56,7 @@ for _ in sys.stdin:
     def __init__(self, interpreter: str, setup: str, burst: int) -> None:
         self.process = subprocess.Popen(
             [interpreter, "-W", "ignore", "-c", f"BURST = {burst}\n" + setup + self.LOOP],
-            env={**os.environ, "PYTHONPATH": str(ROOT) if interpreter == sys.executable else ""},
+            env={**os.environ, **INSTALLED, **({} if interpreter == sys.executable else {"PYTHONPATH": ""})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -125,7 +126,7 @@ def run(argv: Sequence[str], folder: str, *, code: int = 0, says: str = "", **en
     done = subprocess.run(
         argv,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+        env={**os.environ, **INSTALLED, **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
