@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from kancli.inits.draws import fill_compiled, use_compiled
 from kancli.inits.laws import Constant, Masked, RowInvariant
 from kancli.inits.normal_scores import score_sums
 from kancli.inits.scheme import LayerSize, Scheme
@@ -92,6 +93,7 @@ def init_(model: KAN, scheme: Scheme, *, seed: int | Sequence[int]) -> KAN:
     """
     seeds = range(seed, seed + (model.n_members or 1)) if isinstance(seed, int) else seed
     sizes = [size_of(layer) for layer in model.layers]
+    compiled = use_compiled(model)
     source_draws = [draws for seed in seeds if (draws := scheme.source_draws(sizes, seed)) is not None]
     for number, (layer, size) in enumerate(zip(model.layers, sizes, strict=True)):
         laws = scheme.laws(size)
@@ -101,7 +103,7 @@ def init_(model: KAN, scheme: Scheme, *, seed: int | Sequence[int]) -> KAN:
         if set(laws) != {name for name, _ in layer.named_parameters(recurse=False)}:
             raise ValueError(f"{type(scheme).__name__}.laws gives {', '.join(laws)}: not the layer's tensors")
         if not source_draws:
-            fill_(layer, laws, seeds, number)
+            fill_(layer, laws, seeds, number, compiled=compiled)
             continue
         for name in laws:
             with _as_array(getattr(layer, name), ensemble=model.n_members is not None) as values:
@@ -110,18 +112,19 @@ def init_(model: KAN, scheme: Scheme, *, seed: int | Sequence[int]) -> KAN:
     return model
 
 
-def fill_(layer: Layer, laws: Mapping[str, Law], seeds: Sequence[int], number: int) -> None:
+def fill_(layer: Layer, laws: Mapping[str, Law], seeds: Sequence[int], number: int, *, compiled: bool = False) -> None:
     """Fill the tensors of a layer in place from their laws, one seed for each member.
 
     Args:
         number: of the layer, for its streams.
+        compiled: whether kernels may sample large tensors.
     """
     for name, law in laws.items():
         with _as_array(getattr(layer, name), ensemble=layer.n_members is not None) as values:
             if isinstance(law, Constant):
                 values[...] = law.value
             else:
-                _sample_(law, values, seeds, f"layer {number}/{name}")
+                _sample_(law, values, seeds, f"layer {number}/{name}", compiled=compiled)
 
 
 def _required_mask(layer: KANLayer) -> Tensor:
@@ -144,7 +147,7 @@ def _as_array(tensor: Tensor, *, ensemble: bool) -> Iterator[np.ndarray]:
             tensor.copy_(on_cpu)
 
 
-def _sample_(law: Law, values: np.ndarray, seeds: Sequence[int], purpose: str) -> None:
+def _sample_(law: Law, values: np.ndarray, seeds: Sequence[int], purpose: str, *, compiled: bool) -> None:
     """Fill `[s, ...]` in place, with one seed for each member.
 
     A large tensor is sampled in blocks of rows, each with its own stream, on several threads. The blocks depend on the
@@ -163,7 +166,9 @@ def _sample_(law: Law, values: np.ndarray, seeds: Sequence[int], purpose: str) -
         member, number = member_and_block
         block = values[member, blocks[number]]
         generator = stream(seeds[member], f"{purpose}/block {number}" if number else purpose)
-        block[...] = law.rows(blocks[number]).sample(block.shape, generator=generator)
+        rows = law.rows(blocks[number])
+        if not (compiled and fill_compiled(rows, block, generator=generator)):
+            block[...] = rows.sample(block.shape, generator=generator)
 
     with thread_pool() as workers:
         for _ in workers.map(fill, itertools.product(range(len(seeds)), range(len(blocks)))):

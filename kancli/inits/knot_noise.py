@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 N_FREQUENCIES = 1024  # terms of the Fourier series of the cumulative distribution
+PIECE = 2**12  # edges of one product of matrices
 N_EXACT_KNOTS = 24  # largest weights with an exact characteristic function; the sum of the others counts as normal
 
 
@@ -88,9 +89,13 @@ class KnotNoise(RowInvariant):
         import torch
 
         from kancli.kan.least_squares import knot_inverse
+        from kancli.kan.threads import one_thread
 
         noise = self.half_width * (2 * generator.random((*shape[:-1], self.grid + 1)) - 1)
-        return knot_inverse(self.grid_range, self.grid, self.k).solve(torch.from_numpy(noise)).numpy()
+        edges = torch.from_numpy(noise).flatten(0, -2)
+        inverse = knot_inverse(self.grid_range, self.grid, self.k)
+        with one_thread():
+            return torch.cat([inverse.solve(edges[piece]) for piece in pieces(len(edges))]).reshape(shape).numpy()
 
     def normal_scores(self, values: np.ndarray, eps: float) -> np.ndarray:
         """Scores of the noise at the knots, which the coefficients give back: A coef = noise.
@@ -109,6 +114,13 @@ class KnotNoise(RowInvariant):
 
     def __str__(self) -> str:
         return f"fit of U(±{self.half_width:g}) at the knots, std {self.std:g}"
+
+
+def pieces(n_edges: int) -> list[slice]:
+    """The edges that one product of matrices fits. None is small beside others: its bits would not be those of a part
+    of a large product."""
+    starts = range(0, n_edges, PIECE)[: max(1, n_edges // PIECE)]
+    return [slice(start, start + PIECE if start < starts[-1] else n_edges) for start in starts]
 
 
 def _product(vectors: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""Kernels compiled by numba, which the extra `fast` installs: sums over edges, their gradients, and derivatives.
+"""Kernels compiled by numba, which the extra `fast` installs: sums over edges, their gradients, derivatives, and
+random parameters.
 
 `is_available` says whether they can be used; the other modules import numba.
 """
