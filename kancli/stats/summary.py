@@ -16,8 +16,19 @@ QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 
 def quantiles_of(values: Array, axis: int) -> dict[str, Array]:
-    """`q05` to `q95` along an axis."""
-    return dict(zip(QUANTILES, np.quantile(values, list(QUANTILES.values()), axis=axis), strict=True))
+    """`q05` to `q95` along an axis, float64: as numpy's, which sorts many short columns ten times as slowly."""
+    ordered = np.moveaxis(values, axis, -1).copy()
+    ordered.sort(axis=-1)
+    last = ordered.shape[-1] - 1
+    has_nan = np.isnan(ordered[..., last])  # NaN is sorted to the end
+    quantiles = {}
+    for name, share in QUANTILES.items():
+        place = share * last
+        below = min(int(place), last)
+        low, high = (ordered[..., index].astype(np.float64) for index in (below, min(below + 1, last)))
+        rest, step = place - below, high - low
+        quantiles[name] = np.where(has_nan, np.nan, high - step * (1 - rest) if rest >= 0.5 else low + step * rest)
+    return quantiles
 
 
 @functools.lru_cache(maxsize=4096)
