@@ -81,4 +81,6 @@ def slope_margin(sizes: Array) -> Array:
 
 def _log(values: Array) -> Array:
     """Natural logs, one at a time: the last bit of numpy's vectorised log depends on a number's place in memory."""
-    return np.array([math.log(value) if value > 0 else np.log(value) for value in values.flat]).reshape(values.shape)
+    logs, positive = np.where(values == 0, -np.inf, np.nan), values > 0
+    logs[positive] = [math.log(value) for value in values[positive].tolist()]
+    return logs
