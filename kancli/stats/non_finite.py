@@ -18,7 +18,7 @@ class NonFiniteCounts:
     """Counts infinite and NaN values of one layer.
 
     Args:
-        preacts, output: the values entering and leaving the layer, accumulated by the caller.
+        preacts, output: the values entering and leaving the layer, accumulated by the caller before each update.
     """
 
     def __init__(self, layer: KANLayer, preacts: NodeValues, output: NodeValues) -> None:
@@ -27,7 +27,7 @@ class NonFiniteCounts:
 
     def update(self, trace: LayerTrace) -> None:
         """Count the values of one chunk of samples."""
-        if torch.isfinite(trace.output).all():
+        if self.output.finite.all():  # so far, and in this chunk
             return
         layer = self.layer
         branches = {
