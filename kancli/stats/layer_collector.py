@@ -167,13 +167,13 @@ class LayerCollector:
         no_overflow = np.logical_and.reduce(
             [np.isfinite(variance.reshape(len(variance), -1)).all(axis=1) for variance in variances]
         )
-        below_rounding = [False] * len(no_overflow)
+        below_rounding = np.zeros(len(no_overflow), bool)
         if self.options.moments:
-            below_rounding = [bool(edges.any()) for edges in self.varies & np.isnan(self.nonlinearity)]
+            below_rounding = (self.varies & np.isnan(self.nonlinearity)).any(axis=(1, 2))
         return [
             _undefined_reason(message is None, is_finite, is_below)
             for message, is_finite, is_below in zip(
-                self.non_finite.messages(), no_overflow.tolist(), below_rounding, strict=True
+                self.non_finite.messages(), no_overflow.tolist(), below_rounding.tolist(), strict=True
             )
         ]
 
