@@ -151,6 +151,7 @@ def _collect(
             kept.append(_activations(traces, keep, n_kept - begin))
         watch.lap("forward")
         collector.update(traces)
+        del traces  # the next chunk's take their memory
         watch.lap("stats")
     return {name: torch.cat([chunk[name] for chunk in kept], dim=1) for name in kept[0]} if kept else {}
 

@@ -41,6 +41,7 @@ def work():
         traces = model.trace(x)
         SPLINES
         collector.update(traces)
+        del traces
     collector.compute()
 """
 )
