@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import os
 from collections.abc import Iterator, Sequence
@@ -20,8 +21,9 @@ GROUP_NUMBERS = 2_000_000
 GROUP_BYTES = 2**26
 
 
-# Measured: a process with torch and the other libraries; what drawing adds to it.
-PROCESS_BYTES, MATPLOTLIB_BYTES = 265_000_000, 40_000_000
+# Measured: a process with torch and the other libraries; what drawing adds to it; what numba with its kernels does.
+PROCESS_BYTES, MATPLOTLIB_BYTES, KERNEL_BYTES = 265_000_000, 40_000_000, 100_000_000
+MIN_KERNEL_NUMBERS = 2**23  # as in stats.kernels, which loads numpy
 CGROUP_FILES = {  # of each version of control groups: the limit, the usage, the cache in it
     1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     2: ("memory.max", "memory.current", "inactive_file"),
@@ -143,6 +145,12 @@ def chunk_bytes(width: Sequence[int], n_basis: int, k: int, item: int, samples: 
     return round(min(samples, chunk_size(width, n_basis)) * numbers * item)
 
 
+def kernel_bytes(width: Sequence[int], n: int, members: int) -> int:
+    """The kernels that sum over samples, where they are worth loading."""
+    pays = sum(width[:-1]) * n * members >= MIN_KERNEL_NUMBERS
+    return KERNEL_BYTES if pays and importlib.util.find_spec("numba") is not None else 0
+
+
 def figure_pixels(width: Sequence[int], figures: Sequence[str], scale: float, dpi: int) -> int:
     """Pixels of all figures, from their sizes in inches (measured). `scale` is that of the network figure alone."""
     edges = max(_edges(width))
@@ -215,6 +223,7 @@ class RunSize:
         yield _Part("stats=full", name, back, model + samples + back, remedy)
 
         forward = model + group * chunk_bytes(self.width, n_basis, self.k, self.item, self.samples)
+        forward += kernel_bytes(self.width, self.samples, self.members) if self.grid else 0
         if self.level != "none":
             forward += report_bytes(self.width, n_basis, full, self.members > 1)
         remedy = "take stats=none, smaller stats.first.n and stats.quantiles.n or a smaller width"

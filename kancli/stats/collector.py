@@ -14,6 +14,7 @@ import numpy as np
 
 from kancli.kan.layer import LayerTrace
 from kancli.kan.network import KAN
+from kancli.stats import kernels
 from kancli.stats.gradients import GradientStats
 from kancli.stats.law_distance import Declared
 from kancli.stats.layer_collector import LayerCollector, MeasureOptions
@@ -64,6 +65,7 @@ class Collector:
     @np.errstate(all="ignore")
     def update(self, traces: Sequence[LayerTrace]) -> None:
         """Accumulate one chunk of samples: a trace for each layer."""
+        kernels.count(sum(trace.preacts.numel() for trace in traces))
         is_single = self.model.n_members is None
         values = [trace.preacts for trace in traces] + [traces[-1].output]
         for nodes, tensor in zip(self.nodes, values, strict=True):

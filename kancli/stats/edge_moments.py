@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from kancli.kan import splines
 from kancli.kan.layer import KANLayer
+from kancli.stats import kernels
 from kancli.stats.running_moments import Array, blocks, total
 
 MAX_WEIGHTS = 2**18  # weights of edges processed at a time
@@ -69,7 +71,7 @@ class BasisMoments:
         self.powers_b: Array = np.zeros(())  # [s, i, Q, p], sums of v^p b(x)
         self.products: Array = np.zeros(())  # [s, i, 3, 3],  sums of products of b(x), x and 1
 
-    def update(self, first_basis: Tensor, b: Tensor, x: Tensor) -> None:
+    def update(self, first_basis: Array, b: Array, x: Array) -> None:
         """Accumulate one chunk: index of the first basis that is not 0 at x, b(x) and x, `[s, n, i]` each."""
         s, n, i = x.shape
         if self.n == 0:
@@ -79,11 +81,22 @@ class BasisMoments:
                 np.zeros((s, i, n_intervals, k + 1)),
             )
             self.shift, self.products = np.zeros((s, i, 2)), np.zeros((s, i, 3, 3))
-        for block in blocks(s, i, n, MAX_POSITIONS):
-            parts = (tensor[block[0], :, block[1]].transpose(0, 1) for tensor in (first_basis, b, x))  # [n, s, i]
-            interval, base, positions = (part.contiguous().double().numpy() for part in parts)
-            self._update(block, interval.astype(np.intp) + self.k, base, positions)
+        if (compiled := kernels.loaded(x)) is not None:
+            self._update_compiled(compiled, *map(np.ascontiguousarray, (first_basis, b, x)))
+        else:
+            for block in blocks(s, i, n, MAX_POSITIONS):
+                parts = (values[block[0], :, block[1]].swapaxes(0, 1) for values in (first_basis, b, x))  # [n, s, i]
+                interval, base, positions = (np.ascontiguousarray(part, np.float64) for part in parts)
+                self._update(block, interval.astype(np.intp) + self.k, base, positions)
         self.n += n
+
+    def _update_compiled(self, compiled: ModuleType, first_basis: Array, b: Array, x: Array) -> None:
+        if self.n == 0:
+            for number, values in enumerate((b, x)):
+                compiled.sample_means(values, self.shift[..., number])
+            self.shift[~np.isfinite(self.shift)] = 0.0
+        sums = (self.powers, self.powers_b, self.products)
+        compiled.basis_sums(first_basis, b, x, *self.intervals.by_input, self.shift, *sums)
 
     def _update(self, block: tuple[slice, slice], interval: Array, base: Array, positions: Array) -> None:
         """Accumulate a block of members and inputs, `[n, s, i]` each."""
@@ -242,6 +255,13 @@ class _Intervals:
             local = splines.local_basis(places, (0.0, 1.0), 1, layer.k)
             values = torch.stack(list(local.values), dim=-1).numpy()  # [node, k + 1]
         return cls(centre, half, np.swapaxes(to_coefficients @ values, -1, -2))
+
+    @property
+    def by_input(self) -> tuple[Array, Array]:
+        """`centre` and `half`, `[s, i, Q]` or `[1, 1, Q]`."""
+        if self.centre.ndim > 1:
+            return self.centre, self.half
+        return self.centre[None, None], np.full((1, 1, len(self.centre)), self.half[0])
 
     def position(self, x: Array, interval: Array, block: tuple[slice, slice]) -> Array:
         """Position of x `[n, s, i]` in its interval: -1 at the left end, 1 at the right.

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from torch import Tensor
 
 from kancli.kan.layer import KANLayer
 from kancli.kan.threads import one_blas_thread
@@ -49,12 +48,12 @@ class LayerBudget:
         self.is_on = is_on[..., :1] if layer.mask is None else is_on  # [s, i, o], or [s, i, 1] for equal outputs
         self.sums: Array = np.zeros((self.n_members, 2))  # of sum_i b(x_i) and of its square, means over outputs
 
-    def update(self, base: Tensor) -> None:
+    def update(self, base: Array) -> None:
         """Accumulate one chunk of b(x), `[s, n, i]`."""
         if self.law is None or not np.any(self.law.base_mean):
             return
         with one_blas_thread():
-            sums = np.matmul(as_array(base), self.is_on).swapaxes(0, 1)  # [n, s, o]
+            sums = np.matmul(base.astype(np.float64), self.is_on).swapaxes(0, 1)  # [n, s, o]
         self.sums = self.sums + total(np.stack([sums.mean(axis=2), (sums**2).mean(axis=2)], axis=-1))
 
     def squares(self, basis: BasisMoments) -> dict[str, Array]:

@@ -11,9 +11,9 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from kancli.kan.layer import KANLayer, LayerTrace
+from kancli.stats import kernels
 from kancli.stats.curvature import edge_curvature
 from kancli.stats.edge_moments import BasisMoments, EdgeMoments
 from kancli.stats.law_distance import Declared
@@ -21,8 +21,9 @@ from kancli.stats.layer_budget import LayerBudget
 from kancli.stats.network_stats import BELOW_ROUNDING, EdgeRanges
 from kancli.stats.nodes import NodeValues
 from kancli.stats.non_finite import NonFiniteCounts, with_member_axis
+from kancli.stats.parameters import as_array
 from kancli.stats.running_moments import Array, total
-from kancli.stats.sorted_samples import SampleBuffer
+from kancli.stats.sorted_samples import FirstSamples, along_x, quantiles
 
 MIN_PRECISION = 10  # a nonlinearity is at least this times its rounding error, or unknown
 MIN_NONLINEARITY = 1e-8  # what is smaller is known to be small
@@ -71,14 +72,16 @@ class LayerCollector:
         self.layer, self.preacts, self.output, self.options = layer, preacts, output, options
         self.budget = LayerBudget(layer, declared)
         self.non_finite = NonFiniteCounts(layer, preacts, output)
-        self.first_samples = SampleBuffer(max(options.n_first, options.n_quantiles))
+        self.along_x = FirstSamples(options.n_first, along_x)
+        self.quantiles = FirstSamples(options.n_quantiles, quantiles)
         self.basis_moments = BasisMoments(layer)
-        self.grid_low, self.grid_high = (end.cpu() for end in layer.grid_ends())  # [i], or [s, i]
+        self.grid_ends = [as_array(end).reshape(-1, layer.n_in) for end in layer.grid_ends()]  # [1, i], or [s, i]
         self.n = 0
+        shape = (layer.n_members or 1, layer.n_in, layer.n_out) if options.extremes else ()
         self.off_grid: Array = np.zeros(())  # [s, i], counts
-        self.sum_abs: Array = np.zeros(())  # [s, i, o], of the postacts
-        self.low: Array = np.full((), np.inf)
-        self.high: Array = np.full((), -np.inf)
+        self.sum_abs: Array = np.zeros(shape)  # [s, i, o], of the postacts
+        self.low: Array = np.full(shape, np.inf)
+        self.high: Array = np.full(shape, -np.inf)
 
     def update(self, trace: LayerTrace) -> None:
         """Accumulate one chunk of samples."""
@@ -87,20 +90,32 @@ class LayerCollector:
         if not self.options.moments:
             return
         x, b, y, first_basis = (
-            with_member_axis(tensor, self.layer).cpu()
+            with_member_axis(tensor, self.layer).cpu().numpy()
             for tensor in (trace.preacts, trace.base, trace.postacts, trace.terms.first)
         )
         self.basis_moments.update(first_basis, b, x)
         self.budget.update(b)
-        self.first_samples.update(x, y)
-        is_outside = (x < self.grid_low.unsqueeze(-2)) | (x > self.grid_high.unsqueeze(-2))
-        self.off_grid = self.off_grid + is_outside.sum(dim=1).numpy()
+        self.along_x.update(x, y)
+        self.quantiles.update(x, y)
+        self.off_grid = self.off_grid + self._count_outside(x)
         if self.options.extremes:
             self._update_extremes(y)
 
-    def _update_extremes(self, y: Tensor) -> None:
+    def _count_outside(self, x: Array) -> Array:
+        """By input the number of samples beyond the grid, `[s, i]`."""
+        low, high = self.grid_ends
+        if (compiled := kernels.loaded(x)) is None:
+            return ((x < low[:, None]) | (x > high[:, None])).sum(axis=1)
+        counts = np.zeros((len(x), x.shape[2]), np.int64)
+        compiled.count_outside(np.ascontiguousarray(x), low, high, counts)
+        return counts
+
+    def _update_extremes(self, y: Array) -> None:
+        if (compiled := kernels.loaded(y)) is not None:
+            compiled.edge_extremes(np.ascontiguousarray(y), BLOCK_SAMPLES, self.sum_abs, self.low, self.high)
+            return
         for begin in range(0, y.shape[1], BLOCK_SAMPLES):
-            block = y[:, begin : begin + BLOCK_SAMPLES].transpose(0, 1).double().contiguous().numpy()  # [n, s, i, o]
+            block = np.ascontiguousarray(y[:, begin : begin + BLOCK_SAMPLES].swapaxes(0, 1), np.float64)  # [n, s, i, o]
             self.low, self.high = np.minimum(self.low, block.min(axis=0)), np.maximum(self.high, block.max(axis=0))
             self.sum_abs = self.sum_abs + total(np.abs(block))
 
@@ -149,11 +164,6 @@ class LayerCollector:
         """The integral of phi''^2 over the grid of each edge, `[s, i, o]`."""
         return edge_curvature(self.layer)
 
-    @cached_property
-    def along_x(self) -> dict[str, Array]:
-        """`roughness` and `monotone` of each edge, `[s, i, o]`."""
-        return self.first_samples.along_x(self.options.n_first)
-
     def ranges(self) -> EdgeRanges:
         """The ranges of the first member."""
         low, high = self.preacts.moments.low[0], self.preacts.moments.high[0]
@@ -169,7 +179,7 @@ class LayerCollector:
         )
         below_rounding = np.zeros(len(no_overflow), bool)
         if self.options.moments:
-            below_rounding = (self.varies & np.isnan(self.nonlinearity)).any(axis=(1, 2))
+            below_rounding = np.any(self.varies & np.isnan(self.nonlinearity), axis=(1, 2))
         return [
             _undefined_reason(message is None, is_finite, is_below)
             for message, is_finite, is_below in zip(

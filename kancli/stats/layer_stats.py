@@ -29,7 +29,7 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
     `variance_share`: shares of the sum of the edges' variances: base branches, spline branches, and twice their
         covariances.
     `nonlinearity`: 1 - R^2 of each edge's best straight line on the samples; mean and max over edges that vary.
-    `roughness`: see `SampleBuffer.along_x`; mean and max over edges that vary. `monotone`: share of edges that are.
+    `roughness`: see `sorted_samples.along_x`; mean and max over edges that vary. `monotone`: share of edges that are.
     `curvature` (`full`): see `edge_curvature`; mean and max over edges.
     `correlation`, `effective_rank`: see `NodeValues.similarity_statistics`. `node_distance`: see `nodes.node_distance`.
     `square`: `law`, `base` and `spline`, see `LayerBudget.squares`; `measured`, the mean square of the values leaving.
@@ -51,7 +51,7 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
         "flat_edges": _flat_edges(samples),
         **_branch_shares(samples),
         "nonlinearity": _mean_and_max(samples.nonlinearity),
-        "roughness": _mean_and_max(samples.along_x["roughness"]),
+        "roughness": _mean_and_max(samples.along_x.values["roughness"]),
         "monotone": _monotone_share(samples),
         **samples.output.similarity_statistics(),
         "node_distance": node_distance(samples.preacts, samples.output),
@@ -60,7 +60,7 @@ def layer_statistics(samples: LayerCollector) -> dict[str, Any]:
     }
     if samples.options.full:
         stats["curvature"] = _mean_and_max(samples.curvature)
-        quantiles = samples.first_samples.layer_quantiles(samples.options.n_quantiles)
+        quantiles = samples.quantiles.values
         stats["preacts"] |= quantiles["preacts"]
         stats["postacts"] |= {
             "mean_abs": _by_member(samples.sum_abs / samples.n).mean(axis=1),
@@ -95,7 +95,7 @@ def node_statistics(samples: LayerCollector) -> dict[str, Any]:
         "empty_intervals": (samples.basis_moments.visits == 0).mean(axis=2),
     }
     if samples.options.full:
-        stats["preact"] = samples.first_samples.node_quantiles(samples.options.n_quantiles)
+        stats["preact"] = samples.quantiles.values["nodes"]
     return stats
 
 
@@ -112,7 +112,7 @@ def edge_statistics(samples: LayerCollector) -> dict[str, Any]:
         "nonlinearity": samples.nonlinearity,
         "slope": slope,
         "intercept": moments.mean - slope * samples.preacts.moments.mean[..., None],
-        **samples.along_x,
+        **samples.along_x.values,
     }
     if samples.options.full:
         stats |= {
@@ -120,7 +120,7 @@ def edge_statistics(samples: LayerCollector) -> dict[str, Any]:
             "postact_mean_abs": samples.sum_abs / samples.n,
             "postact_min": samples.low,
             "postact_max": samples.high,
-            "postact": samples.first_samples.edge_quantiles(samples.options.n_quantiles),
+            "postact": samples.quantiles.values["edges"],
         }
     return stats
 
@@ -154,7 +154,7 @@ def _branch_shares(samples: LayerCollector) -> dict[str, Any]:
 
 
 def _monotone_share(samples: LayerCollector) -> Array:
-    monotone = _by_member(samples.along_x["monotone"])
+    monotone = _by_member(samples.along_x.values["monotone"])
     varies = ~np.isnan(monotone)
     return np.where(varies, monotone, 0.0).sum(axis=1) / varies.sum(axis=1)
 

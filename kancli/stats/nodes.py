@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from kancli.kan.threads import one_blas_thread
+from kancli.stats import kernels
 from kancli.stats.running_moments import Array, Moments, total
 
 MIN_FREEDOM = 1e-3  # of the effective rank above 1: values closer to one variable count as one
@@ -32,17 +33,35 @@ class NodeValues:
 
     def update(self, values: Tensor) -> None:
         """Accumulate one chunk, `[s, n, j]`."""
-        array = values.transpose(0, 1).double().contiguous().numpy()  # [n, s, j]
-        self.moments.update(array)
-        if not self.similarity or values.shape[-1] == 1:
+        is_first = self.moments.n == 0
+        array = values.contiguous().numpy()
+        self._update_moments(array)
+        if not self.similarity or array.shape[-1] == 1:
             return
-        if self.moments.n == len(array):
+        if is_first:
             self.shift = np.where(np.isfinite(self.moments.mean), self.moments.mean, 0.0)
-        shifted = array - self.shift
-        self.sums = self.sums + total(shifted)
-        columns = shifted.swapaxes(0, 1)  # [s, n, j]
+        shifted, sums = self._shifted(array)
+        self.sums = self.sums + sums
         with one_blas_thread():
-            self.products = self.products + np.matmul(columns.swapaxes(1, 2), columns)
+            self.products = self.products + np.matmul(shifted.swapaxes(1, 2), shifted)
+
+    def _update_moments(self, values: Array) -> None:
+        if (compiled := kernels.loaded(values)) is None:
+            self.moments.update(np.ascontiguousarray(values.swapaxes(0, 1), np.float64))
+            return
+        s, n, j = values.shape
+        mean, squares, low, high = np.empty((4, s, j))
+        compiled.node_moments(values, mean, squares, low, high)
+        self.moments.merge(n, mean, squares, low, high)
+
+    def _shifted(self, values: Array) -> tuple[Array, Array]:
+        """Values counted from the shift, `[s, n, j]`; and their sums over the samples, `[s, j]`."""
+        if (compiled := kernels.loaded(values)) is None:
+            shifted = np.ascontiguousarray(values.swapaxes(0, 1), np.float64) - self.shift  # [n, s, j]
+            return shifted.swapaxes(0, 1), total(shifted)
+        shifted, sums = np.empty(values.shape), np.empty(self.shift.shape)
+        compiled.shift_nodes(values, self.shift, shifted, sums)
+        return shifted, sums
 
     @property
     def finite(self) -> Array:

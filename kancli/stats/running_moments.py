@@ -28,12 +28,15 @@ class Moments:
 
     def update(self, values: Array) -> None:
         """Accumulate one chunk."""
-        n, mean = len(values), total(values) / len(values)
-        low, high = values.min(axis=0), values.max(axis=0)
+        mean = total(values) / len(values)
         deviation = values - mean
+        self.merge(len(values), mean, total(deviation * deviation), values.min(axis=0), values.max(axis=0))
+
+    def merge(self, n: int, mean: Array, sum_squares: Array, low: Array, high: Array) -> None:
+        """Accumulate the moments of n further samples."""
         n_now = self.n + n
         shift = mean - self.mean
-        self.sum_squares = self.sum_squares + total(deviation * deviation) + shift**2 * (self.n * n / n_now)
+        self.sum_squares = self.sum_squares + sum_squares + shift**2 * (self.n * n / n_now)
         self.mean = self.mean + shift * (n / n_now)
         self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
         self.n = n_now

@@ -5,85 +5,99 @@ Shapes: n samples, s members (1 for a single model), i inputs, o outputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from torch import Tensor
 
+from kancli.stats import kernels
 from kancli.stats.running_moments import Array, blocks, total
 from kancli.stats.summary import quantiles_of
 
 MAX_BLOCK = 2**17  # postacts processed at a time: they fit a core's own cache
 
 
-class SampleBuffer:
-    """Keeps the first samples of one layer.
+class FirstSamples:
+    """Applies a function to the first samples of one layer, as soon as it has them; then it lets them go.
 
     Args:
         size: maximal number of samples.
+        function: of preacts `[s, n, i]` and postacts `[s, n, i, o]`.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, size: int, function: Callable[[Array, Array], dict[str, Any]]) -> None:
+        self.size, self.function = size, function
         self.n = 0
-        self.preacts: list[Array] = []  # [n, s, i]
-        self.postacts: list[Array] = []  # [n, s, i, o]
+        self.chunks: list[tuple[Array, Array]] = []
+        self._values: dict[str, Any] | None = None
 
-    def update(self, preacts: Tensor, postacts: Tensor) -> None:
-        """Keep the samples of one chunk that fit: `[s, n, i]` and `[s, n, i, o]`."""
-        free = self.size - self.n
-        if free > 0:
-            for buffer, values in ((self.preacts, preacts), (self.postacts, postacts)):
-                buffer.append(values[:, :free].transpose(0, 1).cpu().contiguous().numpy())
-            self.n += len(self.preacts[-1])
+    def update(self, preacts: Array, postacts: Array) -> None:
+        """Take the samples of one chunk that are still wanted: `[s, n, i]` and `[s, n, i, o]`."""
+        if (free := self.size - self.n) <= 0:
+            return
+        self.chunks.append((preacts[:, :free], postacts[:, :free]))
+        self.n += self.chunks[-1][0].shape[1]
+        if self.n == self.size:
+            self._values = self._apply()
 
-    def along_x(self, n: int) -> dict[str, Array]:
-        """Statistics of each edge along the first n samples in order of x, `[s, i, o]` each.
+    @property
+    def values(self) -> dict[str, Any]:
+        """The function's values, of all samples if there were fewer."""
+        if self._values is None:
+            self._values = self._apply()
+        return self._values
 
-        `roughness`: sum of |phi(x_{q+1}) - phi(x_q)| over max phi - min phi: total variation over range, 1 for a
-            monotone edge, about the number of its swings otherwise.
-        `monotone`: 1 where phi rises or falls all the way, but for rounding, else 0.
-        Both are NaN for an edge that is flat or not finite.
-        """
-        x, y = np.concatenate(self.preacts)[:n], np.concatenate(self.postacts)[:n]
-        _, s, i = x.shape
-        stats = {name: np.empty(y.shape[1:]) for name in ("roughness", "monotone")}
-        for block in blocks(s, i, y[:, 0, 0].size, MAX_BLOCK):
-            values = _along(x[(slice(None), *block)], y[(slice(None), *block)])
-            for name, value in zip(stats, values, strict=True):
-                stats[name][block] = value
-        return stats
-
-    def layer_quantiles(self, n: int) -> dict[str, dict[str, Array]]:
-        """5, 25, 50, 75 and 95 % quantiles of `preacts` and `postacts` over samples and nodes or edges, `[s]` each."""
-        return {"preacts": _pooled_quantiles(self.preacts, n), "postacts": _pooled_quantiles(self.postacts, n)}
-
-    def node_quantiles(self, n: int) -> dict[str, Array]:
-        """Quantiles of each node entering, `[s, i]`."""
-        return quantiles_of(_joined(self.preacts, n), 0)
-
-    def edge_quantiles(self, n: int) -> dict[str, Array]:
-        """Quantiles of each edge, `[s, i, o]`."""
-        return quantiles_of(_joined(self.postacts, n), 0)
+    @np.errstate(all="ignore")
+    def _apply(self) -> dict[str, Any]:
+        chunks, self.chunks = self.chunks, []
+        joined = (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
+        return self.function(*joined)
 
 
-def _joined(chunks: Sequence[Array], n: int) -> Array:
-    return np.concatenate(chunks)[:n].astype(np.float64)
+def along_x(x: Array, y: Array) -> dict[str, Array]:
+    """Statistics of each edge along the samples x `[s, n, i]` in order, from y `[s, n, i, o]`; `[s, i, o]` each.
 
-
-def _pooled_quantiles(chunks: Sequence[Array], n: int) -> dict[str, Array]:
-    values = _joined(chunks, n).swapaxes(0, 1)  # [s, n, ...]
-    return quantiles_of(values.reshape(len(values), -1), 1)
-
-
-def _along(x: Array, y: Array) -> tuple[Array, Array]:
-    """Roughness and monotonicity of some members and inputs."""
-    n, s, i = x.shape
-    y = y[np.argsort(x, axis=0), np.arange(s)[:, None], np.arange(i)]
-    low, high = y.min(axis=0).astype(np.float64), y.max(axis=0).astype(np.float64)
+    `roughness`: sum of |phi(x_{q+1}) - phi(x_q)| over max phi - min phi: total variation over range, 1 for a
+        monotone edge, about the number of its swings otherwise.
+    `monotone`: 1 where phi rises or falls all the way, but for rounding, else 0.
+    Both are NaN for an edge that is flat or not finite.
+    """
+    path, low, high = _paths(np.argsort(x, axis=1), y)
+    low, high = low.astype(np.float64), high.astype(np.float64)
     span, rounding = high - low, 4 * np.finfo(y.dtype).eps * np.maximum(-low, high)
-    steps = y[1:] - y[:-1]
-    path = total(np.abs(steps, out=steps))
     flat = ~(np.isfinite(span) & (span > rounding))
-    monotone = path - span <= rounding * n
-    return np.where(flat, np.nan, path / span), np.where(flat, np.nan, monotone)
+    monotone = path - span <= rounding * y.shape[1]
+    return {"roughness": np.where(flat, np.nan, path / span), "monotone": np.where(flat, np.nan, monotone)}
+
+
+def quantiles(x: Array, y: Array) -> dict[str, Any]:
+    """5, 25, 50, 75 and 95 % quantiles of preacts x `[s, n, i]` and postacts y `[s, n, i, o]`.
+
+    `preacts`, `postacts`: over samples and nodes or edges, `[s]` each; `nodes`: of each node entering, `[s, i]`;
+    `edges`: of each edge, `[s, i, o]`.
+    """
+    pooled = {
+        name: quantiles_of(values.reshape(len(values), -1), 1) for name, values in (("preacts", x), ("postacts", y))
+    }
+    return {**pooled, "nodes": quantiles_of(x, 1), "edges": quantiles_of(y, 1)}
+
+
+def _paths(order: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Of each edge the sum of |steps| along its samples, float64, and its extremes; `[s, i, o]` each.
+
+    Args:
+        order: `[s, n, i]`, numbers of samples.
+        y: `[s, n, i, o]`.
+    """
+    s, n, i, o = y.shape
+    path, low, high = np.empty((s, i, o)), np.empty((s, i, o), y.dtype), np.empty((s, i, o), y.dtype)
+    if (compiled := kernels.loaded(y)) is not None:
+        compiled.path_lengths(order, np.ascontiguousarray(y), path, low, high)
+        return path, low, high
+    for block in blocks(s, i, n * o, MAX_BLOCK):
+        members, inputs = (np.arange(size)[part] for size, part in zip((s, i), block, strict=True))
+        values = y[members[:, None], order[block[0], :, block[1]].swapaxes(0, 1), inputs]  # [n, s, i, o]
+        low[block], high[block] = values.min(axis=0), values.max(axis=0)
+        steps = values[1:] - values[:-1]
+        path[block] = total(np.abs(steps, out=steps))
+    return path, low, high
