@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
+T = TypeVar("T")
 
 _outside: dict[int, int] = {}  # by the id of each thread in `one_thread`, its thread count outside
+_blas_lock, _blas_users, _blas_limit = threading.Lock(), 0, None  # of `one_blas_thread`
 
 
 @contextlib.contextmanager
@@ -41,10 +43,21 @@ def one_thread() -> Iterator[None]:
 def one_blas_thread() -> Iterator[None]:
     """Context manager: numpy's matrix products and decompositions compute on one thread.
 
-    Use numpy for products whose bits matter: in torch, those of MKL depend on the alignment of the operands.
+    The limit holds for all threads until the last of them leaves. Use numpy for products whose bits matter: in torch,
+    those of MKL depend on the alignment of the operands.
     """
-    with _blas().limit(limits=1, user_api="blas"):
+    global _blas_users, _blas_limit
+    with _blas_lock:
+        if _blas_users == 0:
+            _blas_limit = _blas().limit(limits=1, user_api="blas")
+        _blas_users += 1
+    try:
         yield
+    finally:
+        with _blas_lock:
+            _blas_users -= 1
+            if _blas_users == 0 and _blas_limit is not None:
+                _blas_limit.restore_original_limits()
 
 
 @functools.cache
@@ -65,3 +78,14 @@ def thread_pool() -> Iterator[Executor]:
             yield workers
     finally:
         torch.set_num_threads(threads)
+
+
+def run_all(tasks: Sequence[Callable[[], T]], *, in_threads: bool) -> list[T]:
+    """Run independent pieces of work, in threads if they are many or long enough to pay for these.
+
+    Bits are those of one thread for each piece: it may use neither torch's threads nor BLAS's.
+    """
+    if not in_threads or torch.get_num_threads() == 1:
+        return [task() for task in tasks]
+    with thread_pool() as workers:
+        return list(workers.map(lambda task: task(), tasks))

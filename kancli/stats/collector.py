@@ -7,13 +7,15 @@ not by numpy's warnings.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
 from kancli.kan.layer import LayerTrace
 from kancli.kan.network import KAN
+from kancli.kan.threads import one_blas_thread, run_all
 from kancli.stats import kernels
 from kancli.stats.gradients import GradientStats
 from kancli.stats.law_distance import Declared
@@ -23,6 +25,9 @@ from kancli.stats.network_stats import EdgeRanges, LayerStats, NetworkStats
 from kancli.stats.nodes import NodeValues
 from kancli.stats.parameters import GridAdaptation, edge_parameters, parameter_statistics
 from kancli.stats.propagation import propagation_statistics
+
+MIN_VALUES, MIN_EDGES = 2**15, 2**13  # entering all layers in a chunk, and edges of all members: worth threads
+T = TypeVar("T")
 
 
 class Collector:
@@ -62,16 +67,22 @@ class Collector:
             )
         ]
 
-    @np.errstate(all="ignore")
     def update(self, traces: Sequence[LayerTrace]) -> None:
         """Accumulate one chunk of samples: a trace for each layer."""
-        kernels.count(sum(trace.preacts.numel() for trace in traces))
+        n_numbers = sum(trace.preacts.numel() for trace in traces)
+        kernels.count(n_numbers)
         is_single = self.model.n_members is None
         values = [trace.preacts for trace in traces] + [traces[-1].output]
-        for nodes, tensor in zip(self.nodes, values, strict=True):
-            nodes.update((tensor.unsqueeze(0) if is_single else tensor).detach().cpu())
-        for layer, trace in zip(self.layers, traces, strict=True):
-            layer.update(trace)
+        values = [(tensor.unsqueeze(0) if is_single else tensor).detach().cpu() for tensor in values]
+        with one_blas_thread():
+            _run_all(
+                [partial(nodes.update, tensor) for nodes, tensor in zip(self.nodes, values, strict=True)],
+                in_threads=n_numbers >= MIN_VALUES,
+            )
+            _run_all(
+                [partial(layer.update, trace) for layer, trace in zip(self.layers, traces, strict=True)],
+                in_threads=n_numbers >= MIN_VALUES,
+            )
 
     @np.errstate(all="ignore")
     def compute(self, gradients: GradientStats | None = None) -> tuple[NetworkStats, list[EdgeRanges]]:
@@ -84,7 +95,10 @@ class Collector:
             The statistics of all members, and per layer the ranges of the first one; no ranges unless they were asked
             for.
         """
-        layers = [self._layer_stats(number, gradients) for number in range(len(self.layers))]
+        layers = _run_all(
+            [partial(self._layer_stats, number, gradients) for number in range(len(self.layers))],
+            in_threads=sum(layer.scale_base.numel() for layer in self.model.layers) >= MIN_EDGES,
+        )
         network = {}
         if self.level != "none":
             network["propagation"] = propagation_statistics(self.nodes, gradients)
@@ -118,3 +132,13 @@ class Collector:
             undefined=samples.undefined_reasons(),
             non_finite=samples.non_finite.messages(),
         )
+
+
+def _run_all(tasks: Sequence[Callable[[], T]], *, in_threads: bool) -> list[T]:
+    """As `run_all`; numpy does not warn."""
+
+    def run(task: Callable[[], T]) -> T:
+        with np.errstate(all="ignore"):  # a thread begins with numpy's default
+            return task()
+
+    return run_all([partial(run, task) for task in tasks], in_threads=in_threads)
