@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kancli.errors import ConfigError
+from kancli.runs.number_text import cells
 from kancli.runs.temporaries import remove_abandoned, replacement
 from kancli.stats.columns import flat
 
@@ -87,12 +88,10 @@ def csv_of_rows(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def csv_of_edges(layers: Iterable[Mapping[str, Any]]) -> bytes:
-    """CSV with one row per edge, from layers whose edges are columns."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    for number, layer in enumerate(layers):
+    """CSV with one row per edge, from layers whose edges are columns of numbers."""
+    lines: list[str] = []
+    for layer in layers:
         columns = flat(layer["edges"])
-        if number == 0:
-            writer.writerow(["layer", *columns])
-        writer.writerows(zip(itertools.repeat(layer["layer"]), *columns.values()))
-    return text.getvalue().encode() or b"layer\n"
+        lines = lines or [",".join(["layer", *columns])]
+        lines += map(",".join, zip(itertools.repeat(str(layer["layer"])), *map(cells, columns.values())))
+    return "".join(f"{line}\n" for line in lines or ["layer"]).encode()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kancli.regular_files import hash_of_open
+from kancli.runs.json_files import canonical
 from kancli.stats.options import OF_TRAINING
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 SEAL = "self_sha256"  # the key of a record that holds the hash of the others
 ACTIVATIONS = ("preacts", "spline", "postacts")
 TRAINING = "training"  # the stage of the trained parameters
+MANY_EDGES = 100  # from which on `canonical` saves time
 ADDED_BY_TRAINING = ("training", "after")  # entries of stats.json
 
 
@@ -61,7 +63,10 @@ def hash_of_statistics(stats: Mapping[str, Any]) -> str:
     for what training added, which has a stage of its own."""
     start = at_start(stats)
     verdicts = [{key: value for key, value in entry.items() if key != "statement"} for entry in start["verdicts"]]
-    return hash_of_json({**start, "verdicts": verdicts})
+    content = {**start, "verdicts": verdicts}
+    if any(layer["n_in"] * layer["n_out"] > MANY_EDGES for layer in content["layers"]):
+        return hash_of_bytes(canonical(content).encode())
+    return hash_of_json(content)
 
 
 def at_start(stats: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import msgspec
 
 from kancli.errors import ConfigError, one_line
 from kancli.regular_files import MAX_BYTES, read_bytes
+from kancli.runs.number_text import are_numbers, number_text
 
 T = TypeVar("T")
 MAX_DEPTH = 64
@@ -117,10 +118,21 @@ def pretty(content: Any, indent: str = "") -> str:
             for name, value in content.items()
         ]
         return f"{{\n{inner}" + f",\n{inner}".join(entries) + f"\n{indent}}}"
+    if type(content) is list and are_numbers(content):
+        return f"[{number_text(content).replace(',', ', ')}]"
     if isinstance(content, (list, tuple)) and any(isinstance(value, _NESTED) for value in content):
         entries = [pretty(value, inner) for value in content]
         return f"[\n{inner}" + f",\n{inner}".join(entries) + f"\n{indent}]"
     return _encoded(content)
+
+
+def canonical(content: Any) -> str:
+    """`json.dumps` with sorted keys and no blanks; sooner for long lists of numbers, later for anything else."""
+    if type(content) is dict:
+        return "{" + ",".join(f"{json.dumps(name)}:{canonical(content[name])}" for name in sorted(content)) + "}"
+    if type(content) is list:
+        return f"[{number_text(content) if are_numbers(content) else ','.join(map(canonical, content))}]"
+    return json.dumps(content)
 
 
 def _encoded(content: Any) -> str:

@@ -84,6 +84,30 @@ KERNEL = (
     NETWORK + "\nmodel, x = network([2, 8, 8, 1]), torch.randn(256, 2)\ndef work():\n    measure_gradients(model, x)\n"
 )
 LARGE = NETWORK + "\nmeasure_gradients(network([2, 32, 32, 32, 1], grid=20), torch.randn(256, 2))\n"
+WRITING = (
+    WIDE
+    + """
+import shutil, tempfile
+from pathlib import Path
+from kancli.runs.folder import RunFolder
+from kancli.runs.hashes import hash_of_statistics
+from kancli.stats.stats_json import as_json
+collector = Collector(model)
+for x in chunks:
+    collector.update(model.trace(x))
+measured, _ = collector.compute()
+def work():
+    with tempfile.TemporaryDirectory() as parent:
+        folder = RunFolder.create(Path(parent) / "run", {}, {})
+        stats = as_json(measured, [], epsilon=1e-7, ensemble=False)
+        folder.write_stats(stats)
+        hash_of_statistics(stats)
+        folder.close("complete")
+        sizes.append(sum(folder.sizes[name] for name in ("stats.json", "edges.csv")))
+sizes = []
+"""
+)
+N_EDGES = 64 * 128 + 128 * 128 + 128 * 10
 
 
 def main():
@@ -107,6 +131,11 @@ def main():
         kept.append(compare(title, timed, args.runs, **bound))
     if args.only in "full on [2,8,8,1], 256 samples":
         kept.append(verdict("full on [2,8,8,1], 256 samples,", Here(sys.executable, ONE, 5)(), " s", at_most=0.3))
+    if args.only in "statistics of an edge written":
+        side = Here(sys.executable, WRITING, 5)
+        microseconds = min(side() for _ in range(args.runs)) / N_EDGES * 1e6
+        kept.append(verdict("statistics of an edge written,", microseconds, " µs", at_most=8))
+        kept.append(verdict("on disk,", side.names["sizes"][0] / N_EDGES / 1000, " kB", at_most=0.5))
     if args.only in "memory of the kernel":
         subprocess.run([sys.executable, "-c", LARGE], cwd=ROOT, check=True)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
