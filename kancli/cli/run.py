@@ -104,8 +104,9 @@ def _worker_server(args: argparse.Namespace) -> contextlib.AbstractContextManage
     if is_near(process_limit()):  # it is counted before anything is started
         return contextlib.nullcontext()
     from kancli.runs.fork_server import fork_server
+    from kancli.sweeps import WORKER
 
-    return fork_server(["kancli.sweeps.worker"])
+    return fork_server([WORKER])
 
 
 def _compose_without_hydra(args: argparse.Namespace, presets: Presets) -> ComposedConfig:

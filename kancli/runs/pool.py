@@ -7,18 +7,17 @@ import gc
 import logging
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import CONSTS, ProcessPool
 
 from kancli.errors import ConfigError
 from kancli.inits.plugins import CodePolicy, code_policy, use_policy
 from kancli.runs.fork_server import end_with_parent, fork_server
 from kancli.runs.process_limit import ProcessLimit, fit_workers, no_worker_message, process_limit
 
-T = TypeVar("T")
 EXITED_SILENTLY = 255  # exit status of a worker that exited with 0 during a job
+SLEEP_UNIT = 0.02  # seconds between the looks of a pool's threads at its state; pebble's 0.1 delay each end
 EXPERIMENT = "kancli.runs.experiment"
 
 
@@ -59,28 +58,6 @@ def reuse_pools() -> Iterator[None]:
             yield
         finally:
             _reusable = None
-
-
-def run_in_worker(function: Callable[..., T], *args: Any) -> Callable[[], T]:
-    """Run a function in a reusable worker, or here if there is none.
-
-    Returns:
-        A callable that blocks for the result. If the worker is lost, it runs the function here.
-    """
-    if _reusable is None or not _reusable.pools:
-        return lambda: function(*args)
-    try:
-        future = next(iter(_reusable.pools.values())).schedule(function, args)
-    except RuntimeError:  # the pool broke down
-        return lambda: function(*args)
-
-    def result() -> T:
-        try:
-            return future.result()
-        except (ProcessExpired, RuntimeError):
-            return function(*args)
-
-    return result
 
 
 class _ReusablePools:
@@ -134,6 +111,7 @@ def _started(count: int, limit: ProcessLimit | None) -> ProcessPool:
     Raises:
         ConfigError: not even one can be started.
     """
+    CONSTS.sleep_unit = SLEEP_UNIT
     context = multiprocessing.get_context("forkserver")
     pool = ProcessPool(count, initializer=_prepare_worker, initargs=(count, code_policy()), context=context)
     try:

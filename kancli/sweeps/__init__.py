@@ -13,3 +13,5 @@ In the order of the flow, and with the words that these modules share:
 `sweep` is `kan-run -m`, `resume` is `kan-run resume`; `search` serves sweepers that choose jobs as they go, such as
 Optuna's.
 """
+
+WORKER = "kancli.sweeps.worker"  # what the server that workers are forked from imports

@@ -60,6 +60,12 @@ def batches(runs: Mapping[int, Settings], workers: int) -> Iterator[list[int]]:
         for number in numbers:
             laws.setdefault((runs[number].init, runs[number].inputs), []).append(number)
         ordered = list(itertools.chain.from_iterable(laws.values()))
-        size = min(max_batch_size(runs[numbers[0]]), -(-len(numbers) // workers))
+        size = _even_size(len(numbers), max_batch_size(runs[numbers[0]]), workers)
         for start in range(0, len(ordered), size):
             yield ordered[start : start + size]
+
+
+def _even_size(n_jobs: int, most: int, workers: int) -> int:
+    """The size of batches, at most `most`, of which each worker gets as many."""
+    per_worker = -(-n_jobs // (most * workers))
+    return -(-n_jobs // (per_worker * workers))

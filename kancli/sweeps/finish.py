@@ -32,11 +32,20 @@ def run_and_finish(plan: Plan, run: Callable[[], Mapping[int, str]]) -> int:
     """
     causes: Mapping[int, str] = {}
     try:
+        with signals.deferred_signals():
+            _load_libraries(plan)
         causes = run()
     finally:
         with signals.deferred_signals():
             code = write_and_print(plan, causes)
     return code
+
+
+def _load_libraries(plan: Plan) -> None:
+    """Load what is needed at the end, while the server of the workers loads torch."""
+    from kancli.sweeps import results
+
+    results.load_libraries(plan)
 
 
 def write_and_print(

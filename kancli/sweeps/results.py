@@ -22,7 +22,6 @@ from kancli.figures.options import FigureOptions
 from kancli.runs.console import number
 from kancli.runs.files import unwritable_message, write_below
 from kancli.runs.json_files import pretty
-from kancli.runs.pool import run_in_worker
 from kancli.runs.reader import read_run
 from kancli.stats.glossary import meanings
 from kancli.stats.options import statement
@@ -37,6 +36,16 @@ from kancli.sweeps.verdict_tables import Run, shared_bounds, verdict_tables
 
 MAX_ROWS = 40  # on the terminal
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # the first characters of what a spreadsheet computes
+
+
+def load_libraries(plan: Plan) -> None:
+    """Import what the table and the figure of a sweep need."""
+    import pyarrow.parquet  # noqa: F401
+    import scipy.special  # noqa: F401
+
+    if _is_table(plan.head["swept"]):
+        with figures.matplotlib_cache(plan.folder):
+            from kancli.figures import sweep  # noqa: F401
 
 
 def write_results(plan: Plan, rows: Sequence[Row]) -> None:
@@ -91,13 +100,12 @@ def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: 
     Raises:
         WriteError: a file cannot be written.
     """
-    figure = _start_figures(rows, folder, options)
     columns = as_columns(rows)
     files = {
         "sweep.csv": encode_csv(columns, zip(*columns.values(), strict=True)),
         "sweep.parquet": encode_parquet(columns),
         "summary.json": (pretty(summarise(rows, sweeps)) + "\n").encode(),
-        **figure(),
+        **_encode_figures(rows, folder, options),
     }
     for name, content in files.items():
         try:
@@ -106,29 +114,24 @@ def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: 
             raise WriteError(folder / name, error) from error
 
 
-def _start_figures(rows: Sequence[Row], folder: Path, options: FigureOptions) -> Callable[[], dict[str, bytes]]:
-    """Start to draw the figures in a worker. Returns a callable that waits for their files, by name."""
+def _encode_figures(rows: Sequence[Row], folder: Path, options: FigureOptions) -> dict[str, bytes]:
+    """The figures, by the names of their files."""
     complete = [row for row in rows if row.status == "complete"]
-    is_table = 1 <= len({key for row in rows for key in row.keys} - {SEED}) <= 2
+    is_table = _is_table({key for row in rows for key in row.keys})
     profiles, remarks = depth_profiles(complete)
     if not is_table and not profiles:
-        return dict
+        return {}
     configs = [read_run(folder / row.folder).record.config for row in (complete[:1] + complete[-1:])]
     runs = [(row.keys, row.verdicts) for row in rows] if is_table else []
-    return run_in_worker(_encode_figures, runs, profiles, remarks, shared_bounds(configs), folder, options)
-
-
-def _encode_figures(
-    runs: Sequence[Run],
-    profiles: Sequence[DepthProfile],
-    remarks: Sequence[str],
-    bounds: Mapping[str, Any],
-    folder: Path,
-    options: FigureOptions,
-) -> dict[str, bytes]:
+    bounds = shared_bounds(configs)
     with figures.matplotlib_cache(folder):
         encoded = encode_sweep(runs, bounds, options) | encode_profiles(profiles, remarks, bounds, options)
     return {f"figures/{name}": content for name, content in encoded.items()}
+
+
+def _is_table(swept: Iterable[str]) -> bool:
+    """Whether a figure has an axis for each swept key besides the seed."""
+    return 1 <= len(set(swept) - {SEED}) <= 2
 
 
 def encode_sweep(runs: Sequence[Run], bounds: Mapping[str, Any], options: FigureOptions) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +15,10 @@ from kancli.config.overrides import parse_and_resolve
 from kancli.config.recorded import check_job_words, launcher_words, with_legal_bounds
 from kancli.config.validation import validate
 from kancli.errors import ConfigError
-from kancli.runs.pool import reuse_pools
+from kancli.runs.fork_server import fork_server
 from kancli.runs.reader import ENDED
 from kancli.runs.temporaries import remove_abandoned
-from kancli.sweeps import launch
+from kancli.sweeps import WORKER, launch
 from kancli.sweeps.finish import run_and_finish
 from kancli.sweeps.job_state import JobState, clear, state_of
 from kancli.sweeps.plan import MULTIRUN, PLAN, Plan, read_plan
@@ -74,7 +75,8 @@ def resume(folder: Path, only: str | None, typed: Sequence[str], presets: Preset
                 clear(plan, plan.jobs[number])
             return launch.start(hydra, config, plan, runs, task)
 
-        with reuse_pools():
+        own = numbers and launch.is_own(config)
+        with fork_server([WORKER]) if own else contextlib.nullcontext():
             return run_and_finish(plan, run)
 
 

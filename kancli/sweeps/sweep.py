@@ -14,7 +14,7 @@ from kancli.config.hydra import KanConfigLoader, compose_job, compose_sweep, cre
 from kancli.config.overrides import parse_and_resolve
 from kancli.errors import ConfigError
 from kancli.runs import signals
-from kancli.runs.pool import check_room, reuse_pools
+from kancli.runs.pool import check_room
 from kancli.sweeps import launch
 from kancli.sweeps.claim import claimed_folder
 from kancli.sweeps.costs import count_workers, format_plan
@@ -60,22 +60,21 @@ def sweep(
 
     compose = functools.partial(compose_job, cast(KanConfigLoader, hydra.config_loader), config)
     product = product_of(resolved, presets)
-    with reuse_pools():
-        expansion = expand(product, presets, compose)
-        if check is not None:
-            check(expansion.jobs)
-        plan = make_plan(expansion, config, typed, presets)
-        _check_devices({job.settings.device for job in expansion.jobs})
-        if not dry_run and (workers := _count_workers(config, len(expansion.jobs))):
-            check_room(workers)  # before anything is written
-        with claimed_folder(plan, config):
-            print(format_plan(expansion), file=sys.stderr)
-            if dry_run:
-                print(f"planned: start it with kan-run resume {plan.folder}", file=sys.stderr)
-                print(plan.folder, flush=True)
-                return 0, plan.folder
-            runs = {number: job.settings for number, job in enumerate(expansion.jobs)}
-            return run_and_finish(plan, lambda: launch.start(hydra, config, plan, runs, task)), plan.folder
+    expansion = expand(product, presets, compose)
+    if check is not None:
+        check(expansion.jobs)
+    plan = make_plan(expansion, config, typed, presets)
+    _check_devices({job.settings.device for job in expansion.jobs})
+    if not dry_run and (workers := _count_workers(config, len(expansion.jobs))):
+        check_room(workers)  # before anything is written
+    with claimed_folder(plan, config):
+        print(format_plan(expansion), file=sys.stderr)
+        if dry_run:
+            print(f"planned: start it with kan-run resume {plan.folder}", file=sys.stderr)
+            print(plan.folder, flush=True)
+            return 0, plan.folder
+        runs = {number: job.settings for number, job in enumerate(expansion.jobs)}
+        return run_and_finish(plan, lambda: launch.start(hydra, config, plan, runs, task)), plan.folder
 
 
 def jobs_of(presets: Presets, typed: Sequence[str]) -> list[ComposedJob]:

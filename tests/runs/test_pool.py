@@ -3,12 +3,14 @@
 import os
 import signal
 import sys
+from collections import deque
 from multiprocessing import forkserver
 
 import pytest
 
+from kancli.runs.calls import Call, run_calls
 from kancli.runs.fork_server import fork_server
-from kancli.runs.pool import process_pool, reuse_pools, run_in_worker
+from kancli.runs.pool import process_pool, reuse_pools
 
 pytestmark = pytest.mark.slow
 
@@ -21,23 +23,6 @@ def test_processes_are_kept_and_serve_smaller_uses_too():
             assert pool.schedule(os.getpid).result() in first
     with process_pool(1) as pool:
         assert pool.schedule(os.getpid).result() not in first
-
-
-def test_what_is_worked_out_beside_this_process():
-    assert run_in_worker(os.getpid)() == os.getpid()  # where no other is kept
-    with reuse_pools():
-        assert run_in_worker(os.getpid)() == os.getpid()
-        with process_pool(1) as pool:
-            assert pool.schedule(os.getpid).result() == run_in_worker(os.getpid)() != os.getpid()
-            assert run_in_worker(_dies_elsewhere, os.getpid())() == "here"
-        with pytest.raises(ZeroDivisionError):
-            run_in_worker(divmod, 1, 0)()
-
-
-def _dies_elsewhere(here):
-    if os.getpid() != here:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return "here"
 
 
 def test_those_that_an_exception_left_are_ended_and_others_take_their_place():
@@ -58,9 +43,13 @@ def test_processes_that_were_killed_while_they_waited():
         with process_pool(1) as pool:
             waiting = pool.schedule(os.getpid).result()
         os.kill(waiting, signal.SIGKILL)
-        assert run_in_worker(os.getpid)() != waiting
-        with process_pool(1) as pool:
-            assert pool.schedule(os.getpid).result() != waiting
+        queue = deque([Call(os.getpid, ())])
+        answers = []
+        for answer in run_calls(queue, 1):
+            answers.append(answer.value)
+            if answer.lost_pool:
+                queue.append(answer.call)
+        assert answers[-1] not in (None, waiting)
 
 
 def test_workers_are_forked_from_a_server_that_has_loaded_what_they_need():
