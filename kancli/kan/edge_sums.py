@@ -70,11 +70,19 @@ class EdgeTerms:
             factors[..., -1] = 0
         return _sum_rows(rows, factors, self._pad(table))
 
+    @property
+    def bases(self) -> LocalBasis:
+        """The factors that are values of bases."""
+        return LocalBasis(self.factors[: self._k + 1], self.first, self.n_basis)
+
+    def of_samples(self, samples: slice) -> EdgeTerms:
+        """The factors of some samples."""
+        factors = [factor[..., samples, :] for factor in self.factors]
+        return EdgeTerms(self.first[..., samples, :], self.n_basis, self.n_further, factors)
+
     def _dense(self) -> Tensor:
         """The factor of each row of a table, 0 for bases that are zero, `[(s,) n, rows]`."""
-        n_values = len(self.factors) - self.n_further
-        bases = LocalBasis(self.factors[:n_values], self.first, self.n_basis).dense()  # [(s,) n, i, K]
-        return torch.cat([bases.flatten(-2), *self.factors[n_values:]], dim=-1)
+        return torch.cat([self.bases.dense().flatten(-2), *self.factors[self._k + 1 :]], dim=-1)
 
     @property
     def _k(self) -> int:

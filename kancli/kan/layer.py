@@ -37,10 +37,21 @@ class LayerTrace:
 
     preacts: Tensor  # [(s,) n, i]        x, the layer's inputs
     base: Tensor  # [(s,) n, i]           b(x)
-    postacts: Tensor  # [(s,) n, i, o]    phi(x) = scale_base b(x) + scale_sp spline(x)
     output: Tensor  # [(s,) n, o]         sum of phi over the inputs, plus bias
     terms: EdgeTerms
+    phi_table: Tensor  # [(s,) rows, o]     weights of `terms` that give phi
     spline_table: Tensor  # [(s,) rows, o]  weights of `terms` that give the spline
+
+    @cached_property
+    def postacts(self) -> Tensor:
+        """phi(x) = scale_base b(x) + scale_sp spline(x) of every edge, `[(s,) n, i, o]`. Computed on first use."""
+        return self.terms.per_edge(self.phi_table)
+
+    def leading_postacts(self, n: int) -> Tensor:
+        """`postacts` of the first n samples."""
+        if "postacts" in vars(self) or n >= self.preacts.shape[-2]:
+            return self.postacts[..., :n, :, :]
+        return self.terms.of_samples(slice(n)).per_edge(self.phi_table)
 
     @cached_property
     def spline(self) -> Tensor:
@@ -135,7 +146,7 @@ class KANLayer(Layer):
         return self._add_bias(terms.sum_over_inputs(self._phi_table(coef, constant)))
 
     def trace(self, x: Tensor) -> LayerTrace:
-        """Forward pass that keeps the values of every edge; `output` equals that of `forward` bit for bit.
+        """Forward pass that knows the values of every edge; `output` equals that of `forward` bit for bit.
 
         Args:
             x: `[(s,) n, i]`.
@@ -143,8 +154,7 @@ class KANLayer(Layer):
         terms, coef, constant = self._edge_terms(x)
         table = self._phi_table(coef, constant)
         output = self._add_bias(terms.sum_over_inputs(table))  # [(s,) n, o]
-        base, postacts = terms.factors[-1], terms.per_edge(table)
-        return LayerTrace(x, base, postacts, output, terms, self._spline_table(coef, constant))
+        return LayerTrace(x, terms.factors[-1], output, terms, table, self._spline_table(coef, constant))
 
     def spline(self, x: Tensor) -> Tensor:
         """sum_m coef_m B_m(x) of every edge, x `[(s,) n, i]` to `[(s,) n, i, o]`, before scale_sp."""
@@ -152,8 +162,8 @@ class KANLayer(Layer):
         return terms.per_edge(self._spline_table(coef, constant), bases_only=True)
 
     @torch.no_grad()
-    def slopes(self, x: Tensor) -> Tensor:
-        """d phi / d x of every edge, x `[(s,) n, i]` to `[(s,) n, i, o]`; basis statistics count as constants.
+    def slope_terms(self, x: Tensor) -> tuple[EdgeTerms, Tensor]:
+        """Factors and weights whose sums are d phi / d x at x `[(s,) n, i]`; basis statistics count as constants.
 
         Raises:
             RuntimeError: the layer standardises its bases and has no `basis_statistics`.
@@ -161,8 +171,13 @@ class KANLayer(Layer):
         coef, _ = self._coef_and_constant(None)
         local = self.local_basis(x, derivative=1)
         base_slope = apply_elementwise(derivative_of(self.base_fun), x)  # [(s,) n, i]
-        terms = EdgeTerms(local.first, self.n_basis, 1, [*local.values, base_slope])
-        return terms.per_edge(self._phi_table(coef, None))
+        return EdgeTerms(local.first, self.n_basis, 1, [*local.values, base_slope]), self._phi_table(coef, None)
+
+    @torch.no_grad()
+    def slopes(self, x: Tensor) -> Tensor:
+        """d phi / d x of every edge, x `[(s,) n, i]` to `[(s,) n, i, o]`, as `slope_terms` has it."""
+        terms, table = self.slope_terms(x)
+        return terms.per_edge(table)
 
     def grid_ends(self) -> tuple[Tensor, Tensor]:
         """First and last grid point of each input, as rounded to the layer's dtype; float64 `[i]`, or `[(s,) i]` with

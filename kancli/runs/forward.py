@@ -176,7 +176,7 @@ def _activations(traces: Sequence[LayerTrace | MLPTrace], members: slice, n: int
         tensors[f"layers.{number}.preacts"] = trace.preacts
         if isinstance(trace, LayerTrace):
             tensors[f"layers.{number}.spline"] = trace.spline
-            tensors[f"layers.{number}.postacts"] = trace.postacts
+            tensors[f"layers.{number}.postacts"] = trace.leading_postacts(n)
     tensors["output"] = traces[-1].output
     single = traces[0].preacts.dim() == 2
     # A contiguous copy: safetensors writes neither views nor shared memory.

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from kancli.kan.layer import KANLayer, LayerTrace
 from kancli.stats import kernels
@@ -89,17 +90,21 @@ class LayerCollector:
         self.n += trace.preacts.shape[-2]
         if not self.options.moments:
             return
-        x, b, y, first_basis = (
-            with_member_axis(tensor, self.layer).cpu().numpy()
-            for tensor in (trace.preacts, trace.base, trace.postacts, trace.terms.first)
-        )
+        x, b, first_basis = map(self._as_array, (trace.preacts, trace.base, trace.terms.first))
         self.basis_moments.update(first_basis, b, x)
         self.budget.update(b)
-        self.along_x.update(x, y)
-        self.quantiles.update(x, y)
         self.off_grid = self.off_grid + self._count_outside(x)
-        if self.options.extremes:
-            self._update_extremes(y)
+        n_wanted = max(self.along_x.n_wanted, self.quantiles.n_wanted)
+        if n_wanted or self.options.extremes:
+            y = self._as_array(trace.postacts if self.options.extremes else trace.leading_postacts(n_wanted))
+            self.along_x.update(x, y)
+            self.quantiles.update(x, y)
+            if self.options.extremes:
+                self._update_extremes(y)
+
+    def _as_array(self, tensor: Tensor) -> Array:
+        """With the member axis."""
+        return with_member_axis(tensor, self.layer).cpu().numpy()
 
     def _count_outside(self, x: Array) -> Array:
         """By input the number of samples beyond the grid, `[s, i]`."""

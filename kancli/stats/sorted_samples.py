@@ -31,11 +31,16 @@ class FirstSamples:
         self.chunks: list[tuple[Array, Array]] = []
         self._values: dict[str, Any] | None = None
 
+    @property
+    def n_wanted(self) -> int:
+        """Number of samples that are still wanted."""
+        return self.size - self.n
+
     def update(self, preacts: Array, postacts: Array) -> None:
-        """Take the samples of one chunk that are still wanted: `[s, n, i]` and `[s, n, i, o]`."""
-        if (free := self.size - self.n) <= 0:
+        """Take the samples of one chunk that are still wanted: `[s, n, i]`, and as many of `[s, n, i, o]` or more."""
+        if self.n_wanted == 0:
             return
-        self.chunks.append((preacts[:, :free], postacts[:, :free]))
+        self.chunks.append((preacts[:, : self.n_wanted], postacts[:, : self.n_wanted]))
         self.n += self.chunks[-1][0].shape[1]
         if self.n == self.size:
             self._values = self._apply()

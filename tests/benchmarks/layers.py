@@ -96,12 +96,13 @@ def work():
 """
 TRACE = """
 def work():
-    model.trace(x)
+    for layer in model.trace(x):
+        layer.postacts
 """
 TRACE_SPLINE = """
 def work():
     for layer in model.trace(x):
-        layer.spline
+        layer.postacts, layer.spline
 """
 
 ENSEMBLE = (
