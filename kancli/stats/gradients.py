@@ -18,16 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kancli.kan.edge_sums import apply_elementwise
-from kancli.kan.layer import KANLayer
+from kancli.kan.edge_sums import EdgeTerms
+from kancli.kan.layer import KANLayer, LayerTrace
 from kancli.kan.network import KAN
 from kancli.kan.threads import one_blas_thread, thread_pool
 from kancli.stats.running_moments import Array
 from kancli.stats.slopes import SlopeMoments, slope_moments
+from kancli.stats.tangent_kernel import Derivatives, add_to_kernel_
 
 MIN_EIGENVALUE = 1e-9  # of the largest: smaller eigenvalues count as this in a condition number
 MAX_SLOPES = 2**22  # slopes of one layer held at a time
-MAX_GROUP = 2**18  # numbers in the kernels, or in the splines, of the members processed at a time
+MAX_GROUP = 2**17  # numbers in the splines of the members processed at a time
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,8 @@ def measure_gradients(model: KAN, x: Tensor) -> GradientStats:
     n_members = exact.n_members or 1
     x = x.double().cpu()
     x = x if x.dim() > 2 else x.expand(n_members, *x.shape)
-    n, max_edges = x.shape[-2], max(layer.n_in * layer.n_out for layer in model.layers)
-    size = max(1, MAX_GROUP // (n * max(n, max_edges)))
-    groups = [slice(begin, min(begin + size, n_members)) for begin in range(0, n_members, size)]
+    max_edges = max(layer.n_in * layer.n_out for layer in model.layers)
+    groups = _groups(n_members, max(1, MAX_GROUP // (x.shape[-2] * max_edges)), torch.get_num_threads())
 
     def measure(group: slice) -> GradientStats:
         with torch.no_grad(), np.errstate(all="ignore"):
@@ -90,6 +90,13 @@ def measure_gradients(model: KAN, x: Tensor) -> GradientStats:
     )
 
 
+def _groups(n_members: int, max_size: int, threads: int) -> list[slice]:
+    """Members in groups of one size, as many for each thread."""
+    n_groups = -(-n_members // (max_size * threads)) * threads
+    size = -(-n_members // n_groups)
+    return [slice(begin, min(begin + size, n_members)) for begin in range(0, n_members, size)]
+
+
 def joined(parts: Sequence[Any]) -> Any:
     """Statistics of groups of members, or dicts of them, as those of all."""
     if isinstance(parts[0], dict):
@@ -98,74 +105,65 @@ def joined(parts: Sequence[Any]) -> Any:
 
 
 def _measure(model: KAN, x: Tensor) -> GradientStats:
-    entering = [x]
-    for layer in model.layers[:-1]:
-        entering.append(layer(entering[-1]))
+    traces = model.trace(x)
     (s, n, _), n_last = x.shape, model.width[-1]
     jacobian = np.broadcast_to(np.eye(n_last), (s, n, n_last, n_last))  # [s, n, c, o], dy/d(values leaving)
-    kernel = np.zeros((s, n, n))
-    layers, nodes, slopes, traces = [], [], [], {}
+    kernel, sums = np.zeros((s, n, n)), {}
+    layers, nodes, slopes = [], [], []
     leaving_rms = np.full(s, n_last**-0.5)  # rms gradient with respect to the values leaving
-    for layer, values in zip(reversed(model.layers), reversed(entering), strict=True):
-        terms = _terms(layer, values)
+    for layer in reversed(model.layers):
+        trace = traces.pop()  # the values of a layer's edges take much memory
+        terms = _terms(layer, trace)
         gradient = _by_parameters(layer, terms, jacobian)
         for name, rms in gradient.items():
             n_entries = getattr(layer, name).numel() // s
-            traces[name] = traces.get(name, 0.0) + rms**2 * (n * n_entries * n_last)
-        _add_kernel_(kernel, layer, terms, jacobian)
-        jacobian, squares = _through(layer, values, jacobian)
-        slopes.append(slope_moments(layer, values, squares))
+            sums[name] = sums.get(name, 0.0) + rms**2 * (n * n_entries * n_last)
+        for member in range(s):
+            add_to_kernel_(kernel[member], terms.member(member), jacobian[member])
+        slope_terms, table = layer.slope_terms(trace.preacts)
+        jacobian, squares = _through(slope_terms, table, jacobian)
+        slopes.append(slope_moments(layer, slope_terms, squares))
         square = (jacobian**2).sum(axis=2).mean(axis=1) / n_last  # [s, i]
         entering_rms = np.sqrt(square.mean(axis=-1))
         nodes.append(np.sqrt(square))
         layers.append({"gradient": {"values": entering_rms, **gradient}, "gradient_gain": entering_rms / leaving_rms})
         leaving_rms = entering_rms
-    ntk = kernel_statistics(kernel) | {"trace_share": shares(traces)}
+    ntk = kernel_statistics(kernel) | {"trace_share": shares(sums)}
     return GradientStats(layers[::-1], slopes[::-1], nodes[::-1], jacobian_statistics(jacobian), ntk)
 
 
-@dataclass(frozen=True)
-class _Terms:
-    """Derivatives of a layer's values with respect to its parameters; and the parameter scale_sp."""
-
-    bases: Array  # [s, n, i, K], standardised where the scheme does so
-    base: Array  # [s, n, i]       b(x)
-    spline: Array  # [s, n, i, o]  before scale_sp, 0 for edges that are off
-    scale_sp: Array  # [s, i, o]   0 for edges that are off
-    mask: Array | None  # [s, i, o] 1.0, or 0.0 for edges that are off; None where all are on
-
-    def member(self, index: int) -> _Terms:
-        """The terms of one member, with its axis."""
-        arrays = vars(self).values()
-        return _Terms(*(None if array is None else array[index : index + 1] for array in arrays))  # pyright: ignore
-
-
-def _terms(layer: KANLayer, x: Tensor) -> _Terms:
-    bases = layer.local_basis(x).dense()
+def _terms(layer: KANLayer, trace: LayerTrace) -> Derivatives:
+    bases = trace.terms.bases.dense()
     if (standard := layer.basis_statistics) is not None:
         bases = (bases - standard.mean.unsqueeze(1)) * standard.inverse_std.unsqueeze(1)
-    tensors = (bases, apply_elementwise(layer.base_fun, x), layer.spline(x), layer.masked_scales()[1])
+    tensors = (bases, trace.base, trace.spline, layer.masked_scales()[1])
     bases, base, spline, scale_sp = (tensor.detach().numpy() for tensor in tensors)
+    has_bias = layer.bias is not None
     if layer.mask is None:
-        return _Terms(bases, base, spline, scale_sp, None)
+        return Derivatives(bases, base, spline, scale_sp, None, has_bias)
     mask = layer.mask.double().numpy()
-    return _Terms(bases, base, spline * mask[:, None], scale_sp, mask)
+    return Derivatives(bases, base, spline * mask[:, None], scale_sp, mask, has_bias)
 
 
-def _through(layer: KANLayer, x: Tensor, jacobian: Array) -> tuple[Array, Array]:
-    """dy/dx `[s, n, c, i]` from dy/dvalues `[s, n, c, o]`; and the sum of the squared slopes of all edges, `[s, n]`."""
-    step = max(1, MAX_SLOPES // (layer.n_in * layer.n_out * len(x)))
-    chunks = [slice(begin, begin + step) for begin in range(0, x.shape[1], step)]
+def _through(terms: EdgeTerms, table: Tensor, jacobian: Array) -> tuple[Array, Array]:
+    """dy/dx `[s, n, c, i]` from dy/dvalues `[s, n, c, o]`; and the sum of the squared slopes of all edges, `[s, n]`.
+
+    Args:
+        terms, table: of `KANLayer.slope_terms`.
+    """
+    s, n, n_in = terms.first.shape
+    step = max(1, MAX_SLOPES // (n_in * jacobian.shape[-1] * s))
     parts, squares = [], []
-    for rows in chunks:
-        slopes = layer.slopes(x[:, rows]).numpy()  # [s, rows, i, o]
+    for begin in range(0, n, step):
+        rows = slice(begin, begin + step)
+        slopes = terms.of_samples(rows).per_edge(table).numpy()  # [s, rows, i, o]
         parts.append(np.matmul(jacobian[:, rows], slopes.swapaxes(-2, -1)))
         np.square(slopes, out=slopes)  # no longer needed: their memory is
         squares.append(slopes.reshape(*slopes.shape[:2], -1).sum(axis=-1))
     return np.concatenate(parts, axis=1), np.concatenate(squares, axis=1)
 
 
-def _by_parameters(layer: KANLayer, terms: _Terms, jacobian: Array) -> dict[str, Array]:
+def _by_parameters(layer: KANLayer, terms: Derivatives, jacobian: Array) -> dict[str, Array]:
     """rms gradient with respect to each parameter, `[s]`."""
     s, n, n_last, n_out = jacobian.shape
     square = (jacobian**2).sum(axis=2) / n_last  # [s, n, o]
@@ -183,44 +181,6 @@ def _by_parameters(layer: KANLayer, terms: _Terms, jacobian: Array) -> dict[str,
     if layer.bias is not None:
         gradients["bias"] = np.sqrt(square.reshape(s, -1).mean(axis=-1))
     return gradients
-
-
-def _add_kernel_(kernel: Array, layer: KANLayer, terms: _Terms, jacobian: Array) -> None:
-    """Add a layer's part to the kernel `[s, n, n]`: the sum over c, i, o and the parameters p of edge (i, o) of D D^T,
-    D `[n]` = dy_c/dvalue_o dphi_io/dp. The order of summation of a member does not depend on the other members."""
-    shares_scale = (terms.scale_sp == terms.scale_sp[..., :1]).all(axis=(1, 2)).tolist()
-    if len(set(shares_scale)) == 2:
-        for member in range(len(shares_scale)):
-            one = slice(member, member + 1)
-            _add_kernel_(kernel[one], layer, terms.member(member), jacobian[one])
-        return
-    s, n, _, n_out = jacobian.shape
-    shared = [np.zeros((s, n, 0))]  # derivatives that are equal for all o
-    if terms.mask is None:
-        shared.append(terms.base)
-    if layer.bias is not None:
-        shared.append(np.ones((s, n, 1)))
-    if shares_scale[0]:
-        shared.append((terms.bases * terms.scale_sp[:, None, :, :1]).reshape(s, n, -1))
-    by_value = _squared(jacobian.reshape(s, n, -1))
-    by_value *= _squared(np.concatenate(shared, axis=-1))
-    kernel += by_value
-    for output in range(n_out):
-        own = [terms.spline[..., output]]  # [s, n, i]
-        if terms.mask is not None:
-            own.append(terms.base * terms.mask[:, None, :, output])
-        if not shares_scale[0]:
-            own.append((terms.bases * terms.scale_sp[:, None, :, output, None]).reshape(s, n, -1))
-        columns = np.concatenate(own, axis=-1)
-        if jacobian.shape[2] == 1:
-            kernel += _squared(jacobian[..., output] * columns)
-        else:
-            kernel += _squared(jacobian[..., output]) * _squared(columns)
-
-
-def _squared(columns: Array) -> Array:
-    """Sum over p of columns_p columns_p^T, `[s, n, p]` to `[s, n, n]`."""
-    return np.matmul(columns, columns.swapaxes(1, 2))
 
 
 def shares(parts: dict[str, Array]) -> dict[str, Array]:
@@ -251,7 +211,7 @@ def kernel_statistics(kernel: Array) -> dict[str, Array]:
     """The entry `ntk` but for `trace_share`, of kernels `[s, n, n]`."""
     trace = kernel.trace(axis1=-2, axis2=-1)
     finite = np.isfinite(kernel.sum(axis=(-2, -1)))[:, None]
-    values = np.linalg.eigvalsh(np.where(finite[..., None], kernel, 0.0))[:, ::-1]
+    values = np.linalg.eigvalsh(kernel if finite.all() else np.where(finite[..., None], kernel, 0.0))[:, ::-1]
     values = np.where(finite, np.maximum(values, 0.0), np.nan)  # [s, n]
     largest = values[:, 0]
     return {

@@ -122,6 +122,26 @@ def basis_sums(
 
 
 @kernel
+def basis_products(first: Any, values: Any, products: Any) -> None:
+    """Add B_m B_{m+r} over the samples.
+
+    Args:
+        first: `[s, n, i]`, index of the first basis that is not 0.
+        values: `[s, n, i, k + 1]`, of the bases from there on.
+        products: `[s, i, K, k + 1]`, added to.
+    """
+    n_members, n, n_in, order = values.shape
+    n_basis = products.shape[2]
+    for s in range(n_members):
+        for r in range(n):
+            for i in range(n_in):
+                m = first[s, r, i]
+                for one in range(max(0, -m), min(order, n_basis - m)):
+                    for other in range(one, min(order, n_basis - m)):
+                        products[s, i, m + one, other - one] += values[s, r, i, one] * values[s, r, i, other]
+
+
+@kernel
 def count_outside(x: Any, low: Any, high: Any, counts: Any) -> None:
     """Add the number of samples outside the grid: x `[s, n, i]`; its ends `[1 or s, i]`; counts `[s, i]`."""
     n_members, n, n_in = x.shape

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from torch import Tensor
 
-from kancli.kan.base_functions import derivative_of
-from kancli.kan.edge_sums import apply_elementwise
+from kancli.kan.edge_sums import EdgeTerms
 from kancli.kan.layer import KANLayer
+from kancli.kan.splines import LocalBasis
+from kancli.stats import kernels
 
 Array = np.ndarray
 
@@ -25,20 +25,32 @@ class SlopeMoments(NamedTuple):
     products: Array  # [s, i, K, k + 1]  B_m'(x) B_{m+r}'(x), of the standardised bases where the layer has them
 
 
-def slope_moments(layer: KANLayer, x: Tensor, squares: Array) -> SlopeMoments:
-    """The moments of a layer at the samples x `[s, n, i]`, float64.
+def slope_moments(layer: KANLayer, terms: EdgeTerms, squares: Array) -> SlopeMoments:
+    """The moments of a layer's slopes.
 
     Args:
+        terms: of `KANLayer.slope_terms`, float64, with the member axis.
         squares: of all edges' slopes, the sums over inputs and outputs, `[s, n]`.
     """
-    bases = layer.local_basis(x, derivative=1).dense().numpy()  # [s, n, i, K]
-    products = np.zeros((len(x), *bases.shape[2:], layer.k + 1))
-    for r in range(min(layer.k + 1, layer.n_basis)):
-        products[..., : layer.n_basis - r, r] = (bases[..., : layer.n_basis - r] * bases[..., r:]).mean(axis=1)
+    products, base = _mean_products(terms.bases), terms.factors[-1].numpy()  # [s, i, K, k + 1], [s, n, i]
     if (standard := layer.basis_statistics) is not None:
         products = standardised(products, standard.inverse_std.numpy())
-    base = apply_elementwise(derivative_of(layer.base_fun), x).numpy()
     return SlopeMoments(squares.mean(axis=1) / layer.n_in, (base**2).mean(axis=1), products)
+
+
+def _mean_products(local: LocalBasis) -> Array:
+    """The means over samples of B_m B_{m+r}, `[s, i, K, k + 1]`."""
+    s, n, i = local.first.shape
+    products = np.zeros((s, i, local.n_basis, local.k + 1))
+    first = local.first.numpy()
+    if (compiled := kernels.loaded(products)) is not None:
+        values = np.stack([value.numpy() for value in local.values], axis=-1)  # [s, n, i, k + 1]
+        compiled.basis_products(np.ascontiguousarray(first), values, products)
+        return products / n
+    bases = local.dense().numpy()  # [s, n, i, K]
+    for r in range(min(local.k + 1, local.n_basis)):
+        products[..., : local.n_basis - r, r] = (bases[..., : local.n_basis - r] * bases[..., r:]).mean(axis=1)
+    return products
 
 
 def standardised(products: Array, inverse_std: Array) -> Array:

@@ -10,6 +10,7 @@ from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
 from kancli.stats import kernels
 from kancli.stats.collector import Collector
+from kancli.stats.gradients import measure_gradients
 from tests.compiled import needs_numba
 
 CASES = {
@@ -54,7 +55,7 @@ def statistics(
     collector = Collector(model, level="full", n_first=50, n_quantiles=70, ranges=True)
     for chunk in x.split(40, dim=-2):
         collector.update(model.trace(chunk))
-    stats, ranges = collector.compute()
+    stats, ranges = collector.compute(measure_gradients(model, x))
     parts = [part for layer in stats.layers for part in (layer.layer, layer.nodes, layer.edges)]
     return dict(leaves({"stats": parts, "ranges": [vars(layer) for layer in ranges]}))
 
