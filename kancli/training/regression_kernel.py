@@ -19,6 +19,7 @@ from kancli.kan.compiled.forward import forward_block, no_factors, take_first_fa
 from kancli.kan.compiled.kernels import BLOCK, CHUNK, PADDING
 from kancli.kan.compiled.sums import add_gradients, add_weight_gradients
 from kancli.kan.compiled.tables import fold, unfold
+from kancli.kan.compiled.vectors import LANES
 
 
 @kernel
@@ -128,7 +129,7 @@ def chunk_gradients(
     """
     n_layers, n_last = layers.shape[0] - 1, layers[-1, 0]
     _, k, _, rows, terms = grid
-    widest = max(layers[:, 0].max(), layers[:, 2].max())
+    widest = -(-max(layers[:, 0].max(), layers[:, 2].max()) // LANES) * LANES  # gradients by inputs are padded
     length = widest * BLOCK + PADDING
     factors = np.zeros((n_layers, 2, terms, length), table.dtype)
     first = np.zeros((n_layers, length), np.int32)
