@@ -132,7 +132,10 @@ def base_factors(x: Any, n: int, base: int, factors: Any) -> None:
         for s in range(n):
             sigma = _sigmoid(x[s])
             factors[0, 0, s] = x[s] * sigma
-            factors[1, 0, s] = sigma * (one + x[s] * (one - sigma))
+        if count > 1:
+            for s in range(n):
+                sigma = _sigmoid(x[s])
+                factors[1, 0, s] = sigma * (one + x[s] * (one - sigma))
         if count > 2:
             for s in range(n):
                 sigma = _sigmoid(x[s])
@@ -146,9 +149,8 @@ def base_factors(x: Any, n: int, base: int, factors: Any) -> None:
     weight = one if base == IDENTITY else zero
     for s in range(n):
         factors[0, 0, s] = weight * x[s]  # NaN stays NaN
-        factors[1, 0, s] = weight
-        for d in range(2, count):
-            factors[d, 0, s] = zero
+        for d in range(1, count):
+            factors[d, 0, s] = weight if d == 1 else zero
 
 
 @kernel
@@ -172,7 +174,9 @@ def all_factors(
         bases[0, 0, s] = one
     for order in range(2, k + 1):
         raise_order(order, u, n, bases[order - 1], bases[order])
-    factors[0, 1 : k + 2, :n] = bases[k, :, :n]
+    for r in range(k + 1):  # an assignment of slices takes eight times as long
+        for s in range(n):
+            factors[0, 1 + r, s] = bases[k, r, s]
     per_step = grid / (high - low)
     for d in range(1, min(factors.shape[0], k + 1)):
         spread = factors[d, 1:]

@@ -1,8 +1,9 @@
 # numba, which may be absent, fills in arguments and types.
 # pyright: reportMissingImports=false, reportCallIssue=false
-"""Vectors of eight and of four numbers for numba kernels, as LLVM has them: for any CPU, whatever LLVM can prove.
+"""Vectors of numbers for numba kernels, as LLVM has them: for any CPU, whatever LLVM can prove.
 
-LLVM's own vectoriser gives up on loops that write to one row of a table and read others, since they may overlap.
+LLVM's own vectoriser gives up on loops that write to one row of a table and read others, since they may overlap. A
+vector of more numbers than the CPU's lies in several registers, whose sums do not wait for one another.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 LANES, FOUR = 8, 4
+ALIGNMENT = 64  # bytes of the widest vectors, which read faster from multiples of it
 _INDEX = ir.IntType(32)
 
 
@@ -40,7 +42,8 @@ def _loader(lanes: int) -> Any:
         vector = Vector(array.dtype, lanes)
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            place = _place(context, builder, signature.args[0], *args, context.get_value_type(vector))
+            like = ir.Constant(context.get_value_type(vector), ir.Undefined)
+            place = _place(context, builder, signature.args[0], *args, like)
             return builder.load(place, align=array.dtype.bitwidth // 8)
 
         return vector(array, types.intp), codegen
@@ -52,11 +55,22 @@ load, load_four = _loader(LANES), _loader(FOUR)
 
 
 @intrinsic
+def load_as(typingctx: Any, array: Any, index: Any, like: Any) -> Any:
+    """`load` of as many numbers as a vector has."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _place(context, builder, signature.args[0], *args)
+        return builder.load(place, align=array.dtype.bitwidth // 8)
+
+    return like(array, types.intp, like), codegen
+
+
+@intrinsic
 def store(typingctx: Any, array: Any, index: Any, vector: Any) -> Any:
     """Write a vector to a place of a contiguous one-dimensional array."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _place(context, builder, signature.args[0], *args[:2], args[2].type)
+        place = _place(context, builder, signature.args[0], args[0], args[1], args[2])
         builder.store(args[2], place, align=array.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
@@ -64,8 +78,9 @@ def store(typingctx: Any, array: Any, index: Any, vector: Any) -> Any:
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any) -> Any:
+    """The place of an array as that of a vector's first number."""
     data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(cgutils.gep_inbounds(builder, data, index), vector.as_pointer())
+    return builder.bitcast(cgutils.gep_inbounds(builder, data, index), vector.type.as_pointer())
 
 
 def _repeat(builder: Any, number: Any, vector: Any) -> Any:
@@ -90,7 +105,7 @@ def _splatter(lanes: int) -> Any:
     return splat
 
 
-splat, splat_four = _splatter(LANES), _splatter(FOUR)
+splat, splat_four, splat_sixteen, splat_sixty_four = (_splatter(lanes) for lanes in (LANES, FOUR, 16, 64))
 
 
 def _number(context: Any, builder: Any, signature: Any, args: Any, below: int = 0) -> Any:
@@ -112,6 +127,16 @@ def spread(typingctx: Any, array: Any, row: Any, column: Any) -> Any:
         return _repeat(builder, _number(context, builder, signature, args), context.get_value_type(vector))
 
     return vector(array, types.intp, types.intp), codegen
+
+
+@intrinsic
+def spread_as(typingctx: Any, array: Any, row: Any, column: Any, like: Any) -> Any:
+    """`spread` to as many numbers as a vector has."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _repeat(builder, _number(context, builder, signature, args[:3]), args[3].type)
+
+    return like(array, types.intp, types.intp, like), codegen
 
 
 @intrinsic
@@ -170,6 +195,16 @@ def total(typingctx: Any, vector: Any) -> Any:
         return builder.extract_element(part, ir.Constant(_INDEX, 0))
 
     return vector.dtype(vector), codegen
+
+
+@intrinsic
+def length(typingctx: Any, vector: Any) -> Any:
+    """How many numbers a vector has."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_constant(types.intp, vector.lanes)
+
+    return types.intp(vector), codegen
 
 
 @intrinsic
