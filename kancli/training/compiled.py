@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from kancli.kan.compiled.kernels import BLOCK, CHUNK
+from kancli.kan.compiled.tables import fold_members, join_members
 from kancli.kan.jets import needed
+from kancli.kan.shares import in_threads
 from kancli.tasks.task import Differential
 from kancli.training import equation_kernel as equation
 from kancli.training import regression_kernel as kernel
@@ -21,7 +23,6 @@ from kancli.training.compiled_evaluation import squared_errors_by_tables
 from kancli.training.member_tables import MemberTables
 from kancli.training.objectives import DifferentialObjective, Evaluation, RegressionObjective
 from kancli.training.parameters import ParameterRows
-from kancli.training.shares import in_threads
 
 
 class CompiledRegression(RegressionObjective):
@@ -108,13 +109,13 @@ class CompiledDifferential(DifferentialObjective):
         where = (layout.layers, layout.grid, layout.ends, self.components, x, self.member_tables, self.nodes)
         parameters = (layout.layers, layout.grid, values, tables.mask)
         outputs = np.empty((n_members, len(self.components), len(x)), values.dtype)
-        in_threads(lambda a, b: equation.fold_members(a, b, *parameters, self.member_tables), n_members)
+        in_threads(lambda a, b: fold_members(a, b, *parameters, self.member_tables), n_members)
         in_threads(lambda a, b: equation.forward_items(a, b, *where, outputs), len(self.parts))
         residual_loss, output_grads, weights = self._residual_loss(torch.from_numpy(outputs))
         in_threads(lambda a, b: equation.backward_items(a, b, *where, output_grads, self.parts), len(self.parts))
         grads, boundary_grads, losses = np.empty_like(values), np.empty_like(values), np.zeros(n_members)
         parts = self.parts.reshape(n_members, self.n_chunks, -1)
-        in_threads(lambda a, b: equation.join_members(a, b, *parameters, parts, grads), n_members)
+        in_threads(lambda a, b: join_members(a, b, *parameters, parts, grads), n_members)
         at = (layout.layers, layout.grid, layout.ends, *self._boundary(), values, tables.mask)
         in_threads(lambda a, b: kernel.member_gradients(a, b, *at, losses, boundary_grads), n_members)
         loss = residual_loss + torch.from_numpy(losses).to(residual_loss.dtype)

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from kancli.kan.compiled.kernels import CHUNK
+from kancli.kan.compiled.tables import fold_members
 from kancli.kan.network import KAN
+from kancli.kan.shares import in_threads
 from kancli.tasks.task import Samples
 from kancli.training import evaluation_kernel as kernel
-from kancli.training.equation_kernel import fold_members
 from kancli.training.member_tables import MemberTables
 from kancli.training.parameters import ParameterRows
-from kancli.training.shares import in_threads
 
 
 def squared_errors(model: KAN, samples: Samples) -> Tensor:

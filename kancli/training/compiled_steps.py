@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from kancli.kan.compiled.kernels import CHUNK
+from kancli.kan.shares import in_threads
 from kancli.tasks.task import Samples
 from kancli.training import steps_kernel as kernel
 from kancli.training.compiled import CompiledRegression
 from kancli.training.objectives import Objective
 from kancli.training.optimisers import BETAS, EPS, Adam
-from kancli.training.shares import in_threads
 from kancli.training.steps import GradientSteps
 
 SECONDS_A_FACTOR = 2.5e-9  # of a sum over edges, forward and backward

@@ -23,9 +23,9 @@ from torch import Tensor
 from kancli.kan.base_functions import derivative_of
 from kancli.kan.layer import KANLayer
 from kancli.kan.network import KAN, as_kan
+from kancli.kan.shares import in_threads
 from kancli.training.objectives import Evaluation, RegressionObjective
 from kancli.training.parameters import ParameterRows
-from kancli.training.shares import in_threads
 
 NUMBERS_OF_A_BLOCK = 2**20  # bases of the widest layer
 MAX_KEPT_NUMBERS = 2**24  # of the first layer's factors

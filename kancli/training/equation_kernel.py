@@ -18,24 +18,7 @@ import numpy as np
 from kancli.kan.compiled.compile import kernel
 from kancli.kan.compiled.kernels import BLOCK, CHUNK, PADDING, all_factors
 from kancli.kan.compiled.sums import add_bias_gradients, sums
-from kancli.kan.compiled.tables import fold, unfold
 from kancli.kan.compiled.vectors import LANES, load, multiply, multiply_add, splat, spread, store, total
-
-
-@kernel
-def fold_members(first: int, last: int, layers: Any, grid: Any, values: Any, mask: Any, tables: Any) -> None:
-    """Set the tables `[s, Q]` of some members by their parameters `[s, P]`."""
-    for member in range(first, last):
-        fold(layers, grid, values[member], mask[member], tables[member])
-
-
-@kernel
-def join_members(first: int, last: int, layers: Any, grid: Any, values: Any, mask: Any, parts: Any, grads: Any) -> None:
-    """Set the gradients `[s, P]` of some members from those of their chunks' tables, `[s, q, Q]`."""
-    for member in range(first, last):
-        for chunk in range(1, parts.shape[1]):
-            parts[member, 0] += parts[member, chunk]
-        unfold(layers, grid, values[member], mask[member], parts[member, 0], grads[member])
 
 
 @kernel

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from kancli.kan.mlp import MLPLayer
+from kancli.kan.shares import in_threads
 from kancli.training.objectives import Evaluation, RegressionObjective
-from kancli.training.shares import in_threads
 
 NUMBERS_OF_A_BLOCK = 2**15  # values of the widest layer
 

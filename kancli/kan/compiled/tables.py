@@ -7,6 +7,7 @@ Shapes: P parameters of a member, Q numbers of its tables, l layers, i inputs, o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from kancli.kan.compiled.compile import kernel
 from kancli.kan.compiled.kernels import BASE_FUNCTIONS, n_rows, n_terms
-from kancli.kan.compiled.vectors import LANES
+from kancli.kan.compiled.vectors import ALIGNMENT, LANES
 from kancli.kan.network import KAN
 
 MIN_FACTORS = 150_000  # of edges, which the kernels of gradients take half a millisecond for
@@ -71,6 +72,15 @@ class Layout:
         return int(self.layers[-1, 3])
 
 
+def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array of unknown numbers, whose first lies at a multiple of `ALIGNMENT` bytes."""
+    dtype = np.dtype(dtype)
+    n_bytes = math.prod(shape) * dtype.itemsize
+    memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + n_bytes].view(dtype).reshape(shape)
+
+
 @kernel
 def fold(layers: Any, grid: Any, values: Any, mask: Any, table: Any) -> None:
     """Set a member's tables `[Q]` by its parameters `[P]`; mask `[edges]`, or `[0]` for none."""
@@ -123,3 +133,19 @@ def unfold(layers: Any, grid: Any, values: Any, mask: Any, table_grads: Any, gra
         after = spline + n_in * n_out
         for j in range(layers[number + 1, 5] - after):
             grads[after + j] = table_grads[bias + j]
+
+
+@kernel
+def fold_members(first: int, last: int, layers: Any, grid: Any, values: Any, mask: Any, tables: Any) -> None:
+    """Set the tables `[s, Q]` of some members by their parameters `[s, P]`."""
+    for member in range(first, last):
+        fold(layers, grid, values[member], mask[member], tables[member])
+
+
+@kernel
+def join_members(first: int, last: int, layers: Any, grid: Any, values: Any, mask: Any, parts: Any, grads: Any) -> None:
+    """Set the gradients `[s, P]` of some members from those of their chunks' tables, `[s, q, Q]`."""
+    for member in range(first, last):
+        for chunk in range(1, parts.shape[1]):
+            parts[member, 0] += parts[member, chunk]
+        unfold(layers, grid, values[member], mask[member], parts[member, 0], grads[member])
