@@ -25,6 +25,7 @@ from kancli.inits.initialise import init_
 from kancli.inits.plugins import TARGET
 from kancli.inputs.dataset import create_dataset
 from kancli.kan import network
+from kancli.kan.kernels import Kernel, check_kernel, outputs
 from kancli.kan.layer import LOAD_HINT, LayerTrace
 from kancli.kan.modes import standard_modes
 from kancli.kan.pickling import check_picklable
@@ -66,12 +67,16 @@ class KAN(network.KAN):
             name presets too.
         dtype: "float32" or "float64", or the torch type; None for torch's default.
         device: as in torch.
+        kernel: what computes outputs and their gradients: "torch"; "numba", several times faster and to rounding the
+            same, for all calls that it can do; or "auto", numba for those of them that take torch more than some
+            milliseconds. The extra `fast` installs numba, which compiles once on a machine, for about 15 s.
 
     Raises:
         ConfigError: a value is not legal; the message lists all faults.
     """
 
     settings: Settings
+    kernel: Kernel = "auto"
     given_init: Mapping[str, Any] | None = None  # the preset and the knobs as given; None for the model of a run
     knows_init: bool = True  # whether the settings' scheme drew the parameters; False for a model of another library
     last_inputs: Tensor | None = None  # samples of the last forward pass, [(s,) n, n_0], for `plot`
@@ -91,9 +96,11 @@ class KAN(network.KAN):
         init: str = "default",
         dtype: str | torch.dtype | None = None,
         device: str | torch.device = "cpu",
+        kernel: Kernel = "auto",
         **knobs: Any,
     ) -> None:
         check_names(knobs)
+        check_kernel(kernel)
         given = {"noise_scale": noise_scale, "noise_scale_base": noise_scale_base, **knobs}
         given = {name: value for name, value in given.items() if value is not None}
         preset = preset_values(width=width, grid=grid, k=k, init=init)
@@ -114,7 +121,7 @@ class KAN(network.KAN):
             options |= {"base_fun": base_fun, "base_name": None}
         with standard_modes():
             super().__init__(settings.width, **options, device=as_device(device))
-            self.settings, self.given_init = settings, {"init": init, **given}
+            self.settings, self.given_init, self.kernel = settings, {"init": init, **given}, kernel
             init_(self, settings.init, seed=settings.seed)
 
     @classmethod
@@ -290,7 +297,7 @@ class KAN(network.KAN):
         samples = self._as_samples(x)
         if keeps_values():
             self.last_inputs = samples.detach().clone()
-        y = super().forward(samples)
+        y = outputs(self, samples, self.kernel)
         if samples is x:
             return y
         return y.reshape(*y.shape[:-2], *x.shape[:-1], y.shape[-1])

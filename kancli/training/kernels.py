@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import torch
-
 from kancli.kan import compiled
+from kancli.kan.kernels import serves
 from kancli.kan.layered import LayeredNetwork
 from kancli.kan.network import KAN
 from kancli.tasks.task import Differential, Regression
 from kancli.training.options import Train
 from kancli.training.regularisation import Penalty
 
-BASE_FUNCTIONS = ("silu", "identity", "zero")  # of the kernels
 MIN_SECONDS = 2.0  # of torch's time: loading numba and its kernels takes about 1 s, compiling them once is not counted
 # Torch's time of a step, on two cores: for each factor of a sum over edges, and in any case.
 SECONDS_A_STEP, SECONDS_A_FACTOR = 2.5e-3, 5e-9
@@ -44,17 +42,7 @@ def use_compiled(
 
 def is_supported(model: KAN, train: Train, penalty: Penalty | None) -> bool:
     """Whether the kernels can do it."""
-    first = model.layers[0]
-    return (
-        first.coef.device.type == "cpu"
-        and first.coef.dtype in (torch.float32, torch.float64)
-        and first.base_name in BASE_FUNCTIONS
-        and first.k > 0
-        and not first.standardise
-        and not train.adapt_every
-        and not any(layer.per_input_knots for layer in model.layers)
-        and penalty is None
-    )
+    return serves(model) and not train.adapt_every and penalty is None
 
 
 def has_dense_pass(model: LayeredNetwork, penalty: Penalty | None) -> bool:

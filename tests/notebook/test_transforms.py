@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from kancli import KAN
 from kancli.kan.grid_adaptation import adapt_grid_
 from tests.alike import slow_but
+from tests.compiled import needs_numba
 
 HAS_COMPILER = shutil.which("g++") or shutil.which("clang++")
 
@@ -35,10 +36,11 @@ MODELS = {
     "bias": lambda: KAN([2, 5, 1], init="pykan_0_0_5", dtype="float64"),
     "wide grid": lambda: KAN([2, 5, 1], grid=40, dtype="float64"),
     "k=1": lambda: KAN([2, 5, 1], k=1, dtype="float64"),
+    "numba": lambda: KAN([2, 5, 1], kernel="numba", dtype="float64"),
 }
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=[pytest.param(name, marks=needs_numba) if name == "numba" else name for name in MODELS])
 def model(request):
     return MODELS[request.param]()
 

@@ -37,13 +37,15 @@ def forward_block(
     Args:
         layers, grid, ends: see `tables.Layout`.
         x: `[n, i]`; table: `[Q]`.
-        factors: `[l, 2, t, N]`; first: `[l, N]`; values: of a layer's inputs, `[l + 1, S i]`, the first left out.
+        factors: `[l, 2, t, N]`, or without derivatives `[l, 1, t, N]`; first: `[l, N]`; both may have one layer only,
+            for all in turn; values: of a layer's inputs, `[l + 1, S i]`, the first left out.
         columns: `[N]`; scratch: as of `all_factors`.
         known: 1 if the factors of the first layer are set already, else 0.
     """
     size, k, base, rows, _ = grid
     for layer in range(layers.shape[0] - 1):
         n_in, n_out, place, bias = layers[layer, 0], layers[layer, 2], layers[layer, 3], layers[layer, 4]
+        own, places = factors[min(layer, factors.shape[0] - 1)], first[min(layer, first.shape[0] - 1)]
         if layer == 0:
             set_columns(x, begin, n, columns)
         else:
@@ -52,8 +54,8 @@ def forward_block(
                 for s in range(n):
                     columns[i * BLOCK + s] = values[layer, s * padded + i]
         if layer >= known:
-            all_factors(columns, n_in * BLOCK, size, k, ends[0], ends[1], base, factors[layer], first[layer], scratch)
-        sums(factors[layer, 0], first[layer], table, rows, n_in, n_out, place, bias, n, values[layer + 1])
+            all_factors(columns, n_in * BLOCK, size, k, ends[0], ends[1], base, own, places, scratch)
+        sums(own[0], places, table, rows, n_in, n_out, place, bias, n, values[layer + 1])
 
 
 @kernel
