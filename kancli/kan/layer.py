@@ -135,6 +135,13 @@ class KANLayer(Layer):
         if (statistics := source.basis_statistics) is not None:
             self.basis_statistics = BasisStatistics(select(statistics.mean), select(statistics.inverse_std))
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> KANLayer:
+        """Convert or move the basis statistics along with the tensors."""
+        super()._apply(fn, recurse)
+        if (statistics := self.basis_statistics) is not None:
+            self.basis_statistics = BasisStatistics(fn(statistics.mean), fn(statistics.inverse_std))
+        return self
+
     @property
     def per_input_knots(self) -> bool:
         """Whether each input has knots of its own."""
