@@ -56,7 +56,11 @@ def unpack_(engine: Engine, state: TrainingState) -> tuple[list[Row], list[dict[
     Raises:
         ValueError: the state is damaged, or belongs to another model or training.
     """
-    tensors, plain = state.tensors, state.plain
+    plain, device = state.plain, engine.ensemble.like.device
+    tensors = {  # files give all on the CPU
+        name: tensor.to(device) if name == "rba" or name.startswith(("layers.", "optimizer.")) else tensor
+        for name, tensor in state.tensors.items()
+    }
     check_model(engine, state)
     if plain["grid"] is not None:
         resize_(as_kan(engine.ensemble), plain["grid"])
