@@ -195,6 +195,7 @@ class KAN(network.KAN):
             TypeError, ValueError: there is no such argument, or the dataset is not of this form.
         """
         given = {**locals()}
+        self._check_has_numbers("fit")
         options = fit_options({name: given[name] for name in keys(FitOptions)}, others, metrics or ())
         if not any(parameter.requires_grad for parameter in self.parameters()):
             raise ValueError("fit: no parameter requires gradients; type model.requires_grad_(True)")
@@ -229,6 +230,7 @@ class KAN(network.KAN):
         Raises:
             ConfigError: new_grid is not a legal number of intervals.
         """
+        self._check_has_numbers("refine")
         faults: list[str] = []
         grid = read(Grid, {"size": new_grid}, "", faults)
         if grid is None:
@@ -260,6 +262,7 @@ class KAN(network.KAN):
             ConfigError: there is no such level.
             TypeError, ValueError: as for `forward`.
         """
+        self._check_has_numbers("stats")
         samples = self._as_samples(x)
         if not samples.numel():
             raise ValueError("x has no samples: statistics need at least one")
@@ -309,6 +312,15 @@ class KAN(network.KAN):
             TypeError, ValueError: as for `forward`.
         """
         return super().trace(self._as_samples(x))
+
+    def _check_has_numbers(self, what: str) -> None:
+        """Check that the parameters are not on the meta device.
+
+        Raises:
+            ValueError: they are.
+        """
+        if self.layers[0].coef.is_meta:
+            raise ValueError(f"{what}: the model is on the meta device, which holds no numbers; build it on another")
 
     def _as_samples(self, x: Tensor) -> Tensor:
         """x as `[n, n_0]`, or `[s, n, n_0]` where an ensemble's members have samples of their own."""
@@ -381,6 +393,7 @@ class KAN(network.KAN):
             ConfigError: a value is not legal; the message lists all faults.
             RuntimeError: the model has not been called yet.
         """
+        self._check_has_numbers("plot")
         from kancli.figures import render as figures
         from kancli.figures.data import FigureData
         from kancli.stats.collector import Collector

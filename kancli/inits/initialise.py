@@ -139,7 +139,8 @@ def _as_array(tensor: Tensor, *, ensemble: bool) -> Iterator[np.ndarray]:
     import numpy as np
     import torch
 
-    on_cpu = tensor.detach().cpu()  # shares memory with a tensor on the CPU
+    # cpu() shares memory with a tensor on the CPU. One on meta holds no values to start from.
+    on_cpu = torch.empty_like(tensor, device="cpu") if tensor.is_meta else tensor.detach().cpu()
     with np.errstate(over="ignore"):  # the statistics report values beyond the dtype
         yield on_cpu.numpy() if ensemble else on_cpu.unsqueeze(0).numpy()
     if tensor.device.type != "cpu":
