@@ -115,7 +115,7 @@ def _interpolated_quantiles(ordered: Tensor, grid: int) -> Tensor:
 def _order_statistics(ordered: Tensor, grid: int) -> Tensor:
     """pykan's choice: the samples of rank floor(q n / G), q = 0 ... G - 1, and the last; shapes as above."""
     n = ordered.shape[-1]
-    return ordered[..., [*(int(n / grid * q) for q in range(grid)), n - 1]]
+    return ordered[..., torch.tensor([*(int(n / grid * q) for q in range(grid)), n - 1])]
 
 
 def _refit_(
