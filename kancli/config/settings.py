@@ -111,7 +111,7 @@ class Settings:
     device: str = key(
         "cpu",
         Choice(("cpu", "cuda", "auto")),
-        "where the model runs; draws are the same on all devices",
+        "where the model runs; draws are the same on all; tests use a card where there is one, else emulate it",
         identity=False,
     )
     deterministic: bool = key(
