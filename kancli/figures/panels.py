@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter, MaxNLocator, NullFormatter
 
 from kancli.figures.diagram.canvas import fit_text
 from kancli.figures.log_ticks import LogTickFormatter, LogTickLocator, set_log_ticks
+from kancli.figures.png import PngCanvas
 from kancli.figures.style import Palette, format_short
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def make_panels(
     width, height = WIDTH + left - LEFT + right - RIGHT, HEIGHT + bottom - BOTTOM + top - TOP
     size = n_columns * width, n_rows * height
     figure = Figure(size, dpi, facecolor=palette.paper)
-    FigureCanvasAgg(figure)
+    PngCanvas(figure)
     all_axes = []
     for number in range(count):
         x, y = number % n_columns * width + left, (n_rows - 1 - number // n_columns) * height + bottom

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from kancli.figures.diagram.canvas import text_width
 from kancli.figures.log_ticks import set_log_ticks
 from kancli.figures.panels import add_legend, add_panel, label_panel
+from kancli.figures.png import PngCanvas
 from kancli.figures.rank_diagram import diagram_height, draw_ranks
 from kancli.figures.style import DASHED, PALETTES, Palette
 
@@ -60,7 +60,7 @@ def plot(data: RankingData, options: FigureOptions) -> Figure:
     height = max(rows_height, ranks_height + GAP * bool(ranks_height) + PROFILE_HEIGHT)
     size = margin + 2 * WIDTH + GAP + RIGHT, height + TOP + BOTTOM
     figure = Figure(size, options.dpi, facecolor=palette.paper)
-    FigureCanvasAgg(figure)
+    PngCanvas(figure)
 
     def panel(x: float, y: float, panel_height: float) -> Axes:
         box = x / size[0], (y + BOTTOM) / size[1], WIDTH / size[0], panel_height / size[1]

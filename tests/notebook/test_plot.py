@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 import kancli
@@ -108,6 +109,43 @@ def test_pyplot_saves_the_diagram(model):
     assert (pyplot.imread(io.BytesIO(buffer.getvalue()))[..., :3] < 1).any()
     assert all(figure._repr_png_() for figure in figures)
     pyplot.close("all")
+
+
+def test_a_saved_diagram_has_the_pixels_of_matplotlib(model):
+    figure = model.plot()
+    images = [io.BytesIO(), io.BytesIO()]
+    figure.savefig(images[0], format="png")
+    FigureCanvasAgg(figure).print_png(images[1])
+    assert np.array_equal(*(mpl.image.imread(io.BytesIO(image.getvalue())) for image in images))
+
+
+WITHOUT_PYPLOT = """
+import sys, torch
+from kancli import KAN
+model = KAN(width=[2, 5, 1], init="linear")
+model(torch.zeros(9, 2))
+first, figure = model.plot(), model.plot()
+figure.savefig("figure.png")
+assert "matplotlib.pyplot" not in sys.modules
+import matplotlib.pyplot as plt
+assert plt.gcf() is figure
+assert len(plt.get_fignums()) == 1
+other = plt.figure()
+assert (plt.gcf(), len(plt.get_fignums())) == (other, 2)
+third = model.plot()
+assert (plt.gcf(), len(plt.get_fignums())) == (third, 2)
+plt.savefig("third.png")
+plt.close("all")
+"""
+
+
+@pytest.mark.slow
+def test_a_diagram_needs_no_pyplot_where_nothing_is_shown(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    environment |= {"PYTHONPATH": str(Path(kancli.__file__).parents[1])}
+    environment.pop("MPLBACKEND", None)
+    subprocess.run([sys.executable, "-c", WITHOUT_PYPLOT], env=environment, cwd=tmp_path, check=True)
+    assert (tmp_path / "figure.png").read_bytes() == (tmp_path / "third.png").read_bytes()
 
 
 RECORDING_BACKEND = """

@@ -6,14 +6,17 @@ Artists go straight into the figure: an Axes with invisible scales and ticks wou
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib._pylab_helpers import Gcf
+from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.collections import LineCollection, PolyCollection, QuadMesh
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
@@ -23,6 +26,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, Transform
 
 from kancli.figures.diagram.mathtext import CHARACTER_WIDTH, is_math, text_length
+from kancli.figures.png import PngCanvas
 from kancli.figures.render import encode
 
 Array = np.ndarray
@@ -35,21 +39,30 @@ class Diagram(Figure):
 
     def __init__(self, width: float, height: float, dpi: float, paper: str) -> None:
         super().__init__((width, height), dpi, facecolor=paper)
-        FigureCanvasAgg(self)
+        PngCanvas(self)
 
     def _repr_png_(self) -> bytes:
         return encode(self, "png", self.dpi)
 
     def join_pyplot(self) -> None:
         """Become pyplot's current figure, for plt.savefig and plt.show; a program may import pyplot afterwards."""
+        if _shows_nothing():  # then pyplot, which takes as long to import as the drawing, has nothing to add
+            self._replace_diagrams()
+            manager = FigureManagerBase(self.canvas, max(Gcf.figs, default=0) + 1)
+            Gcf._set_new_active_manager(manager)  # pyright: ignore - as pyplot.figure does
+            return
         with contextlib.suppress(ImportError):  # the backend needs a window system
-            from matplotlib import pyplot  # takes 0.2 s, which kan-run does not need
+            from matplotlib import pyplot
 
-            if pyplot.get_backend().lower() in FILE_BACKENDS:  # nobody closes figures that are never shown
-                for number in pyplot.get_fignums():
-                    if isinstance(pyplot.figure(number), Diagram):
-                        pyplot.close(number)
+            if pyplot.get_backend().lower() in FILE_BACKENDS:
+                self._replace_diagrams()
             pyplot.figure(FigureClass=lambda **_: self)  # pyright: ignore[reportArgumentType]
+
+    def _replace_diagrams(self) -> None:
+        """Close the diagrams before this one, as nobody closes figures that are never shown."""
+        for manager in Gcf.get_all_fig_managers():
+            if isinstance(manager.canvas.figure, Diagram):
+                Gcf.destroy(manager)
 
     def _ipython_display_(self) -> None:
         """Leave pyplot, which would display the figure a second time at the end of a notebook's cell."""
@@ -57,6 +70,14 @@ class Diagram(Figure):
         if pyplot is not None and "inline" in pyplot.get_backend():
             pyplot.close(self)
         raise NotImplementedError  # IPython goes on to its other ways of display
+
+
+def _shows_nothing() -> bool:
+    """Whether pyplot draws to files alone: with Agg, which it also chooses by itself where there is no display."""
+    backend = dict.__getitem__(mpl.rcParams, "backend")  # no text before the choice, for which matplotlib loads pyplot
+    if isinstance(backend, str):
+        return backend.lower() == "agg"
+    return sys.platform == "linux" and not any(name in os.environ for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 @dataclass(frozen=True)
