@@ -1,13 +1,17 @@
 """A run on a card is the run on the CPU: on a card that is there, and always on the one that `tests.card` emulates."""
 
 import contextlib
+import subprocess
+import sys
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 import kancli
-from kancli.runs import build
+from kancli.runs import build, fork_server
+from kancli.runs.pool import EXPERIMENT
+from kancli.sweeps import WORKER
 from kancli.training.fit import fit_
 from kancli.training.options import Train
 from tests import card
@@ -145,6 +149,21 @@ def test_the_emulated_card_refuses_what_a_card_refuses():
                 mixed()
         with pytest.raises(TypeError, match="numpy"):
             x.numpy()
+
+
+def test_the_process_that_workers_are_forked_from_leaves_cuda_alone():
+    """CUDA that a process has asked for cannot be used by those that are forked from it."""
+    script = """if True:
+        import importlib, sys, torch
+        def refuse(*_):
+            raise AssertionError("asked for CUDA")
+        for name in ("is_available", "device_count", "init", "current_device", "get_rng_state"):
+            setattr(torch.cuda, name, refuse)
+        for name in sys.argv[1:]:
+            importlib.import_module(name)
+        print(not torch.cuda.is_initialized())"""
+    argv = [sys.executable, "-c", script, fork_server.SERVER, WORKER, EXPERIMENT]
+    assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout == "True\n"
 
 
 @pytest.mark.parametrize("init", ["glorot", "lecun_norm", "pykan_0_2_8"])
