@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from kancli.errors import ConfigError
 from kancli.runs.number_text import cells
@@ -37,10 +38,19 @@ def write_below(folder: Path, name: str, content: bytes) -> Path:
         ConfigError: its subfolder is a symbolic link, which may lead out of the folder.
         OSError: it cannot be written.
     """
+    with open_below(folder, name) as file:
+        file.write(content)
+    return folder / name
+
+
+@contextlib.contextmanager
+def open_below(folder: Path, name: str) -> Iterator[BinaryIO]:
+    """Context manager: a file of a folder, which appears whole at the end, as for `write_below`."""
     path = folder / name
     make_parent(path, folder)
-    write_whole(path, content)
-    return path
+    remove_abandoned(path)
+    with replacement(path) as file:
+        yield file
 
 
 def make_parent(path: Path, folder: Path) -> None:

@@ -7,6 +7,7 @@ import functools
 import json
 import math
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -124,6 +125,22 @@ def pretty(content: Any, indent: str = "") -> str:
         entries = [pretty(value, inner) for value in content]
         return f"[\n{inner}" + f",\n{inner}".join(entries) + f"\n{indent}]"
     return _encoded(content)
+
+
+def pretty_parts(content: Mapping[str, Any]) -> Iterator[str]:
+    """The text of `pretty` in parts. A value may be an iterator of objects, which are not kept."""
+    yield "{"
+    for number, (name, value) in enumerate(content.items()):
+        yield f"{',' if number else ''}\n  {_encoded_name(name)}: "
+        if not isinstance(value, Iterator):
+            yield pretty(value, "  ")
+            continue
+        is_empty = True
+        for entry in value:
+            yield f"{'[' if is_empty else ','}\n    {pretty(entry, '    ')}"
+            is_empty = False
+        yield "[]" if is_empty else "\n  ]"
+    yield "\n}"
 
 
 def canonical(content: Any) -> str:

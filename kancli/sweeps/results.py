@@ -7,9 +7,9 @@ import csv
 import dataclasses
 import io
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from rich import box
@@ -17,24 +17,25 @@ from rich.table import Table
 
 from kancli.errors import ConfigError, WriteError
 from kancli.figures import render as figures
-from kancli.figures.data import DepthProfile, NothingToDrawError
+from kancli.figures.data import DepthProfile, NothingToDrawError, VerdictTable
 from kancli.figures.options import FigureOptions
 from kancli.runs.console import number
-from kancli.runs.files import unwritable_message, write_below
-from kancli.runs.json_files import pretty
+from kancli.runs.files import open_below, unwritable_message
+from kancli.runs.json_files import pretty_parts
 from kancli.runs.reader import read_run
 from kancli.stats.glossary import meanings
 from kancli.stats.options import statement
 from kancli.stats.summary import scale_of, summary_statistics
 from kancli.sweeps.depth_profiles import depth_profiles
-from kancli.sweeps.parquet import encode_parquet
+from kancli.sweeps.parquet import write_parquet
 from kancli.sweeps.plan import Plan, has_plan, read_plan
 from kancli.sweeps.representatives import output_std_name
 from kancli.sweeps.summary import group_by_keys, summarise, values_of
-from kancli.sweeps.table import SEED, Row, as_columns, read_rows, read_rows_without_plan
-from kancli.sweeps.verdict_tables import Run, shared_bounds, verdict_tables
+from kancli.sweeps.table import SEED, Row, as_columns, column_names, read_rows, read_rows_without_plan
+from kancli.sweeps.verdict_tables import shared_bounds, verdict_tables
 
 MAX_ROWS = 40  # on the terminal
+STRETCH = 2**12  # rows of the table that are written at a time
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # the first characters of what a spreadsheet computes
 
 
@@ -67,23 +68,27 @@ def collect(folders: Sequence[Path], target: Path) -> list[Row]:
         ConfigError: a folder holds no runs; then `target` is not created.
         WriteError: a file cannot be written.
     """
-    rows, heads = [], {}
+    rows: list[Row] = []
+    heads = {}
     for folder in folders:
         name = os.path.relpath(folder, target)
         if has_plan(folder):
             plan = read_plan(folder)
-            rows += read_rows(plan, target)
+            rows += _numbered(read_rows(plan, target), len(rows))
             heads[name] = _summary_head(plan)
         else:
-            rows += read_rows_without_plan(folder, target)
+            rows += _numbered(read_rows_without_plan(folder, target), len(rows))
             heads[name] = {}
-    numbered = [dataclasses.replace(row, number=number) for number, row in enumerate(rows)]
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError([unwritable_message(target, error, "-o")]) from None
-    write(numbered, heads, target, FigureOptions())
-    return numbered
+    write(rows, heads, target, FigureOptions())
+    return rows
+
+
+def _numbered(rows: Iterable[Row], start: int) -> Iterator[Row]:
+    return (dataclasses.replace(row, number=number) for number, row in enumerate(rows, start))
 
 
 def _summary_head(plan: Plan) -> dict[str, Any]:
@@ -100,18 +105,48 @@ def write(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]], folder: 
     Raises:
         WriteError: a file cannot be written.
     """
-    columns = as_columns(rows)
-    files = {
-        "sweep.csv": encode_csv(columns, zip(*columns.values(), strict=True)),
-        "sweep.parquet": encode_parquet(columns),
-        "summary.json": (pretty(summarise(rows, sweeps)) + "\n").encode(),
-        **_encode_figures(rows, folder, options),
-    }
-    for name, content in files.items():
-        try:
-            write_below(folder, name, content)
-        except OSError as error:
-            raise WriteError(folder / name, error) from error
+    stretches = _Stretches(rows)
+    with _written(folder, "sweep.csv") as file:
+        for part, columns in enumerate(stretches):
+            file.write(encode_csv(columns if part == 0 else None, zip(*columns.values(), strict=True)))
+    with _written(folder, "sweep.parquet") as file:
+        write_parquet(file, stretches)
+    with _written(folder, "summary.json") as file:
+        for text in pretty_parts(summarise(rows, sweeps)):
+            file.write(text.encode())
+        file.write(b"\n")
+    for name, content in _encode_figures(rows, folder, options).items():
+        with _written(folder, name) as file:
+            file.write(content)
+
+
+@contextlib.contextmanager
+def _written(folder: Path, name: str) -> Iterator[BinaryIO]:
+    """Context manager: a file of the folder, which appears whole at the end.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
+    try:
+        with open_below(folder, name) as file:
+            yield file
+    except OSError as error:
+        raise WriteError(folder / name, error) from error
+
+
+class _Stretches:
+    """The columns of a table, for some rows at a time; each pass makes those of many rows anew."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows, self.names = rows, column_names(rows)
+        self.whole = as_columns(rows, self.names) if len(rows) <= STRETCH else None
+
+    def __iter__(self) -> Iterator[dict[str, list[Any]]]:
+        if self.whole is not None:
+            yield self.whole
+            return
+        for start in range(0, len(self.rows), STRETCH):
+            yield as_columns(self.rows[start : start + STRETCH], self.names)
 
 
 def _encode_figures(rows: Sequence[Row], folder: Path, options: FigureOptions) -> dict[str, bytes]:
@@ -122,10 +157,13 @@ def _encode_figures(rows: Sequence[Row], folder: Path, options: FigureOptions) -
     if not is_table and not profiles:
         return {}
     configs = [read_run(folder / row.folder).record.config for row in (complete[:1] + complete[-1:])]
-    runs = [(row.keys, row.verdicts) for row in rows] if is_table else []
     bounds = shared_bounds(configs)
+    tables: Mapping[str, VerdictTable] = {}
+    if is_table:
+        with contextlib.suppress(NothingToDrawError):
+            tables = verdict_tables([(row.keys, row.verdicts) for row in rows])
     with figures.matplotlib_cache(folder):
-        encoded = encode_sweep(runs, bounds, options) | encode_profiles(profiles, remarks, bounds, options)
+        encoded = encode_sweep(tables, bounds, options) | encode_profiles(profiles, remarks, bounds, options)
     return {f"figures/{name}": content for name, content in encoded.items()}
 
 
@@ -134,15 +172,16 @@ def _is_table(swept: Iterable[str]) -> bool:
     return 1 <= len(set(swept) - {SEED}) <= 2
 
 
-def encode_sweep(runs: Sequence[Run], bounds: Mapping[str, Any], options: FigureOptions) -> dict[str, bytes]:
-    """Draw the numbers of verdicts over the swept keys. Returns the files by name; none without runs, or if nothing
-    differs."""
+def encode_sweep(
+    tables: Mapping[str, VerdictTable], bounds: Mapping[str, Any], options: FigureOptions
+) -> dict[str, bytes]:
+    """Draw the numbers of verdicts over the swept keys. Returns the files by name; none if nothing differs."""
     from kancli.figures import sweep  # with matplotlib
 
-    if not runs:
+    if not tables:
         return {}
     try:
-        return figures.encode_all("sweep", sweep.plot(verdict_tables(runs), options, meanings(), bounds), options)
+        return figures.encode_all("sweep", sweep.plot(tables, options, meanings(), bounds), options)
     except NothingToDrawError:
         return {}
 
@@ -159,15 +198,16 @@ def encode_profiles(
     return figures.encode_all("propagation", figure, options)
 
 
-def encode_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
-    """Encode a table as CSV; None is an empty cell.
+def encode_csv(header: Iterable[str] | None, rows: Iterable[Iterable[Any]]) -> bytes:
+    """Encode a table as CSV; None is an empty cell, or no header.
 
     Not with pyarrow, whose floats are not those of `repr` (3 for 3.0, 0.00001 for 1e-05), and which puts every string
     and the header in quotes.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(map(_csv_cell, header))
+    if header is not None:
+        writer.writerow(map(_csv_cell, header))
     writer.writerows(map(_csv_cell, row) for row in rows)
     return text.getvalue().encode()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,18 +34,16 @@ def values_of(rows: Sequence[Row], name: str) -> Array:
     return np.array([math.nan if value is None else value for value in values], dtype=float)
 
 
-def average_over_seeds(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def average_over_seeds(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
     """Summarise each group of jobs that differ only in their seed.
 
-    Returns:
+    Yields:
         For each group its keys, the number of jobs, and the mean, sd, interval and count of each statistic.
     """
-    cells = []
     for keys, group in group_by_keys(rows).items():
         names = dict.fromkeys(name for row in group for name in row.statistics)
         statistics = {name: _summarise_values(values_of(group, name), scale_of(name)) for name in names}
-        cells.append({"keys": dict(keys), "jobs": len(group), "statistics": statistics})
-    return cells
+        yield {"keys": dict(keys), "jobs": len(group), "statistics": statistics}
 
 
 def _summarise_values(values: Array, scale: Scale) -> dict[str, float | int | None]:
@@ -108,16 +106,16 @@ def count_verdicts(rows: Sequence[Row]) -> dict[str, int]:
 
 
 def summarise(rows: Sequence[Row], sweeps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the contents of summary.json.
+    """Return the contents of summary.json; its long lists are iterators.
 
     Args:
         sweeps: the heads of their plans, by folder.
     """
-    failures = [
+    failures = (
         {"job": row.number, "folder": row.folder, "status": row.status, "cause": row.cause, "replay": row.replay}
         for row in rows
         if row.status != "complete"
-    ]
+    )
     return {
         "schema": SUMMARY_SCHEMA,
         "sweeps": [{"folder": folder, **head} for folder, head in sweeps.items()],

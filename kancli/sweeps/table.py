@@ -14,6 +14,7 @@ from kancli.errors import ConfigError, check_utf8, one_line
 from kancli.runs.reader import RecordedRun, RunRecord, parse_override_words, read_run
 from kancli.stats.columns import flat
 from kancli.sweeps.names import differing_overrides
+from kancli.sweeps.packed import PackedProfile, PackedTexts, Profile, pack_numbers, pack_verdicts, share
 from kancli.sweeps.plan import Job, Plan
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ NO_RECORD, DAMAGED = "missing", "damaged"  # statuses of jobs without a readable
 MISSING = "–"  # in place of a swept key's value, where a job has none
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One job of a sweep."""
 
@@ -48,7 +49,7 @@ class Row:
     verdicts: Sequence[Verdict]
     statistics: Mapping[str, float | None]
     seconds: float | None
-    profile: DepthProfile | None = None  # signal and gradient by layer, where they were measured
+    profile: Profile | None = None  # signal and gradient by layer, where they were measured
 
 
 def read_rows(plan: Plan, table_folder: Path | None = None) -> Iterator[Row]:
@@ -164,7 +165,7 @@ def _row(
     replay: str,
 ) -> Row:
     overrides = parse_override_words(words)
-    keys = {key: overrides[key] for key in swept if key in overrides}
+    keys = PackedTexts({key: overrides[key] for key in swept if key in overrides})
     verdicts: Sequence[Verdict] = []
     statistics: dict[str, float | None] = {}
     profile = None
@@ -178,8 +179,10 @@ def _row(
     if run is None:
         return Row(number, folder, NO_RECORD, None, replay, keys, [], {}, None)
     seconds = run.record.seconds.get("total")
-    status, cause = run.record.status, run.record.error
-    return Row(number, folder, status, cause, replay, keys, verdicts, statistics, seconds, profile)
+    status, cause = share(run.record.status), run.record.error
+    packed = None if profile is None else PackedProfile(profile)
+    row = number, folder, status, cause, replay, keys, pack_verdicts(verdicts), pack_numbers(statistics)
+    return Row(*row, seconds, packed)
 
 
 def _read_statistics(
@@ -231,19 +234,39 @@ def _means(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
                 yield name, number
 
 
-def as_columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
+@dataclass(frozen=True)
+class ColumnNames:
+    """The columns of a table that depend on its rows."""
+
+    swept: Sequence[str]
+    statistics: Sequence[str]
+    judged: Sequence[str]  # the verdicts
+
+
+def column_names(rows: Sequence[Row]) -> ColumnNames:
+    """The names in the order in which the rows have them."""
+    return ColumnNames(
+        list(dict.fromkeys(key for row in rows for key in row.keys)),
+        list(dict.fromkeys(name for row in rows for name in row.statistics)),
+        list(dict.fromkeys(verdict.name for row in rows for verdict in row.verdicts)),
+    )
+
+
+def as_columns(rows: Sequence[Row], names: ColumnNames) -> dict[str, list[Any]]:
     """Arrange rows as the columns of sweep.csv: job, swept keys, status, statistics, verdicts, seconds, cause, folder
-    and replay."""
-    swept = list(dict.fromkeys(key for row in rows for key in row.keys))
-    names = list(dict.fromkeys(name for row in rows for name in row.statistics))
-    judged = list(dict.fromkeys(verdict.name for row in rows for verdict in row.verdicts))
+    and replay.
+
+    Args:
+        rows: of the table, or some of them.
+        names: of the whole table.
+    """
     verdicts = [{verdict.name: verdict.verdict for verdict in row.verdicts} for row in rows]
     return {
         "job": [row.number for row in rows],
-        **{key: [row.keys.get(key) for row in rows] for key in swept},
+        **{key: [row.keys.get(key) for row in rows] for key in names.swept},
         "status": [row.status for row in rows],
-        **{name: [row.statistics.get(name) for row in rows] for name in names},
-        **{f"{name}_verdict": [by_name.get(name) for by_name in verdicts] for name in judged},
+        **{name: [row.statistics.get(name) for row in rows] for name in names.statistics},
+        **{f"{name}_verdict": [by_name.get(name) for by_name in verdicts] for name in names.judged},
         "seconds": [row.seconds for row in rows],
         "cause": [row.cause for row in rows],
         "folder": [row.folder for row in rows],

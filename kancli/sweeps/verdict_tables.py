@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +32,29 @@ def verdict_tables(runs: Sequence[Run]) -> dict[str, VerdictTable]:
     if not 1 <= len(axes) <= 2:
         swept = ", ".join(axes) or "nothing besides the seed"
         raise NothingToDrawError(f"sweep: {swept} differs; a figure is drawn over one key or two")
-    cells: dict[str, dict[tuple[int, ...], list[Verdict]]] = {}
+    places = {name: {tick: place for place, tick in enumerate(ticks)} for name, ticks in axes.items()}
+    tables: dict[str, dict[tuple[int, ...], _Cell]] = {}
     for keys, verdicts in runs:
-        cell = tuple(ticks.index(keys.get(name, MISSING)) for name, ticks in axes.items())
+        place = tuple(by_tick[keys.get(name, MISSING)] for name, by_tick in places.items())
         for verdict in verdicts:
             if verdict.value is not None:
-                cells.setdefault(verdict.name, {}).setdefault(cell, []).append(verdict)
+                tables.setdefault(verdict.name, {}).setdefault(place, _Cell()).add(verdict)
     shape = tuple(map(len, axes.values()))
-    return {name: VerdictTable(axes, _average(verdicts, shape)) for name, verdicts in cells.items()}
+    return {name: VerdictTable(axes, _average(name, cells, shape)) for name, cells in tables.items()}
+
+
+class _Cell:
+    """The numbers of one verdict in the runs of a cell."""
+
+    def __init__(self) -> None:
+        self.values = array("d")
+        self.low: float | None = None  # of the last run
+        self.high: float | None = None
+
+    def add(self, verdict: Verdict) -> None:
+        assert verdict.value is not None
+        self.values.append(verdict.value)
+        self.low, self.high = verdict.low, verdict.high
 
 
 def shared_bounds(configs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float | None, float | None]]:
@@ -47,18 +63,16 @@ def shared_bounds(configs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float
     return {name: bounds for name, bounds in first.items() if all(other.get(name) == bounds for other in others)}
 
 
-def _average(cells: Mapping[tuple[int, ...], list[Verdict]], shape: tuple[int, ...]) -> dict[str, Array]:
+def _average(name: str, cells: Mapping[tuple[int, ...], _Cell], shape: tuple[int, ...]) -> dict[str, Array]:
     """Arrays of mean, low and high over the runs of each cell; without intervals, of mean alone."""
     numbers = {name: np.full(shape, np.nan) for name in ("mean", "low", "high")}
-    for cell, verdicts in cells.items():
-        if len(verdicts) > 1:
-            found = np.array([verdict.value for verdict in verdicts if verdict.value is not None], dtype=float)
-            summary = summary_statistics(found, scale_of(verdicts[0].name))
+    for place, cell in cells.items():
+        if len(cell.values) > 1:
+            summary = summary_statistics(np.array(cell.values), scale_of(name))
         else:  # an ensemble has an interval over its members
-            (verdict,) = verdicts
-            summary = {"mean": verdict.value, "low": verdict.low, "high": verdict.high}
-        for name, values in numbers.items():
-            values[cell] = np.nan if summary[name] is None else summary[name]
+            summary = {"mean": cell.values[0], "low": cell.low, "high": cell.high}
+        for number, values in numbers.items():
+            values[place] = np.nan if summary[number] is None else summary[number]
     if np.isnan(numbers["low"]).all():
         return {"mean": numbers["mean"]}
     return numbers
