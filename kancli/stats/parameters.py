@@ -65,12 +65,13 @@ def edge_parameters(layer: KANLayer) -> dict[str, Array]:
     """Parameters of each edge, `[s, i, o]` each; and `mask`, 0 for edges that are off, where the layer has one."""
     shape = (layer.n_members or 1, layer.n_in, layer.n_out)
     coef = as_array(layer.coef).reshape(*shape, -1)
+    mean = coef.mean(axis=-1)
     mask = {} if layer.mask is None else {"mask": edges_that_are_on(layer).astype(float)}
     return mask | {
         "scale_base": as_array(layer.scale_base).reshape(shape),
         "scale_sp": as_array(layer.scale_sp).reshape(shape),
-        "coef_mean": coef.mean(axis=-1),
-        "coef_std": coef.std(axis=-1),
+        "coef_mean": mean,
+        "coef_std": np.sqrt(((coef - mean[..., None]) ** 2).mean(axis=-1)),
     }
 
 
