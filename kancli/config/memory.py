@@ -22,8 +22,8 @@ GROUP_BYTES = 2**26
 
 
 # Measured: a process with torch and the other libraries; what drawing adds to it; what numba with its kernels does.
-PROCESS_BYTES, MATPLOTLIB_BYTES, KERNEL_BYTES = 265_000_000, 40_000_000, 100_000_000
-MIN_KERNEL_NUMBERS = 2**23  # as in stats.kernels, which loads numpy
+PROCESS_BYTES, MATPLOTLIB_BYTES, KERNEL_BYTES = 265_000_000, 40_000_000, 50_000_000
+MIN_KERNEL_NUMBERS = 2**22  # as in stats.kernels, which loads numpy
 CGROUP_FILES = {  # of each version of control groups: the limit, the usage, the cache in it
     1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     2: ("memory.max", "memory.current", "inactive_file"),

@@ -7,7 +7,7 @@ import itertools
 import os
 from typing import TYPE_CHECKING
 
-from kancli.config.memory import KERNEL_BYTES, fit_bytes
+from kancli.config.memory import fit_bytes
 from kancli.training.options import read_refinements
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Copies of all parameters: values, gradients and their sums, tables, a saved state, and what the optimiser keeps.
 COPIES, LBFGS_COPIES = 10, 30
+KERNEL_BYTES = 100_000_000  # of numba with its kernels, loaded
 KERNEL_BASE_FUNCTIONS = ("silu", "identity", "zero")  # as in training.kernels, which loads torch
 BLOCK_NUMBERS = 2**20  # as in training.dense
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from kancli.kan import compiled
 
-# Values entering layers. Numpy takes about as long for them as loading the kernels takes, half a second, so that a
-# process takes at most twice as long as it would if it knew how much was to come.
-MIN_NUMBERS = 2**23
+# Values entering layers, for which numpy takes nearly half a second: about as long as loading the kernels takes, so that
+# little is lost whether much or nothing more is to come.
+MIN_NUMBERS = 2**22
 _summed = 0
 
 
