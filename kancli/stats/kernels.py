@@ -9,7 +9,7 @@ import numpy as np
 
 from kancli.kan import compiled
 
-# Values entering layers, for which numpy takes nearly half a second: about as long as loading the kernels takes, so that
+# Values entering layers, for which numpy takes nearly half a second. Loading the kernels takes about as long, so that
 # little is lost whether much or nothing more is to come.
 MIN_NUMBERS = 2**22
 _summed = 0
