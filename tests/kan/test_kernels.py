@@ -253,6 +253,39 @@ def test_a_graph_gives_its_gradients_again_until_it_is_freed():
         y.backward()
 
 
+@compiles
+@needs_numba
+def test_graphs_that_live_together_do_not_share_memory():
+    model, x = random_model([2, 9, 3]), samples(random_model([2, 9, 3]), 300)
+    parameters = list(model.parameters())
+
+    def gradients(y):
+        return torch.autograd.grad(y.square().sum(), parameters)
+
+    alone = [(y.detach().clone(), gradients(y)) for y in (kernels.outputs(model, part, "numba") for part in (x, -x))]
+    graphs = [kernels.outputs(model, part, "numba") for part in (x, -x)]
+    second, first = gradients(graphs[1]), gradients(graphs[0])
+    for y, grads, (expected_y, expected) in zip(graphs, (first, second), alone, strict=True):
+        assert torch.equal(y, expected_y)
+        assert all(map(torch.equal, grads, expected))
+
+
+@needs_numba
+def test_memory_is_used_again_for_arrays_of_its_size():
+    from kancli.kan.compiled import memory
+
+    first = memory.take((3, 1001), "float32")
+    place = first.ctypes.data
+    assert place % 64 == 0
+    memory.give_back(first)
+    others = [memory.take((3, 1000), "float32"), memory.take((1001, 3), "float32"), memory.take((3, 1001), "float32")]
+    assert [array.ctypes.data == place for array in others] == [False, True, False]
+    memory.give_back(np.empty(3))  # of another owner
+    huge = memory.take((memory.MAX_BYTES,), "uint8")
+    memory.give_back(huge)
+    assert not np.shares_memory(memory.take((memory.MAX_BYTES,), "uint8"), huge)
+
+
 def wide(n_members=None, **options):
     return random_model([64, 128, 10], dtype=torch.float32, n_members=n_members, **options)
 

@@ -9,6 +9,7 @@ Shapes: s members, n samples, i inputs, o outputs, P parameters of a member, Q n
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kancli.kan.compiled import passes
+from kancli.kan.compiled import memory, passes
 from kancli.kan.compiled.kernels import BLOCK, CHUNK
-from kancli.kan.compiled.tables import Layout, aligned, fold_members, join_members
+from kancli.kan.compiled.tables import Layout, fold_members, join_members
 from kancli.kan.network import KAN
 from kancli.kan.shares import in_threads
 
@@ -60,6 +61,8 @@ class _Outputs(torch.autograd.Function):
 class _Pass:
     """A model's parameters and samples as the kernels take them.
 
+    The work of other threads refers to it, as its memory is used again once nothing does.
+
     Args:
         keeps_nodes: whether gradients are to follow.
     """
@@ -70,24 +73,29 @@ class _Pass:
         self.x = _numbers(_without_copies(x if x.dim() > 2 else x.unsqueeze(0)))  # [1 or s, n, i]
         tensors = [getattr(layer, name) for layer in model.layers for name in NAMES]
         rows = [tensor.detach().reshape(n_members, -1) for tensor in tensors if tensor is not None]
-        self.values = torch.cat(rows, 1).numpy()  # [s, P]
+        n_parameters = sum(row.shape[1] for row in rows)
+        self.values = memory.take((n_members, n_parameters), self.x.dtype)  # [s, P]
+        torch.cat(rows, 1, out=torch.from_numpy(self.values))
         masks = [layer.mask.reshape(n_members, -1) for layer in model.layers if layer.mask is not None]
         self.mask = (torch.cat(masks, 1) if masks else torch.zeros(n_members, 0, dtype=torch.bool)).numpy()
         self.layout = layout = Layout.of(model)
         self.where = (layout.layers, layout.grid, layout.ends, self.x)
-        self.tables = aligned((n_members, layout.table_size), self.values.dtype)
-        parameters = (layout.layers, layout.grid, self.values, self.mask, self.tables)
-        in_threads(lambda a, b: fold_members(a, b, *parameters), n_members, layout.least_share(1))
+        self.tables = memory.take((n_members, layout.table_size), self.values.dtype)
+        self.parameters = (layout.layers, layout.grid, self.values, self.mask)
+        in_threads(lambda a, b: fold_members(a, b, *self.parameters, self.tables), n_members, layout.least_share(1))
         self.n_blocks = -(-x.shape[-2] // BLOCK)
         kept = n_members * self.n_blocks if keeps_nodes else 0
-        self.nodes = np.empty((kept, BLOCK * int(layout.layers[:-2, 2].sum())), self.values.dtype)
+        self.nodes = memory.take((kept, BLOCK * int(layout.layers[:-2, 2].sum())), self.values.dtype)
+        weakref.finalize(self, _give_back, self.values, self.tables, self.nodes)
 
     def outputs(self) -> Tensor:
         """`[(s,) n, o]`; keeps what gradients need."""
         y = np.empty((len(self.values), self.x.shape[1], self.shape[-1]), self.values.dtype)
-        where = (*self.where, self.tables, self.nodes, y)
-        n_items = len(self.values) * self.n_blocks
-        in_threads(lambda a, b: passes.set_outputs(a, b, *where), n_items, self.layout.least_share(BLOCK))
+
+        def some_blocks(first: int, last: int) -> None:
+            passes.set_outputs(first, last, *self.where, self.tables, self.nodes, y)
+
+        in_threads(some_blocks, len(self.values) * self.n_blocks, self.layout.least_share(BLOCK))
         return torch.from_numpy(y).reshape(self.shape)
 
     def gradients(self, grad: Tensor, *, wants_x: bool) -> tuple[Tensor | None, Tensor]:
@@ -96,17 +104,27 @@ class _Pass:
         # A fixed division, so that the bits do not depend on threads.
         blocks = max(CHUNK // BLOCK, -(-self.n_blocks // MAX_PARTS))
         n_parts = max(1, -(-self.n_blocks // blocks))
-        parts = aligned((n_members, n_parts, self.layout.table_size), self.values.dtype)
+        parts = memory.take((n_members, n_parts, self.layout.table_size), self.values.dtype)
         x_grads = np.empty((n_members if wants_x else 0, n, n_in), self.values.dtype)
         given = _numbers(grad).reshape(n_members, n, self.shape[-1])
-        where = (*self.where, self.tables, self.nodes, given, parts, x_grads)
-        least = self.layout.least_share(BLOCK * blocks)
-        in_threads(lambda a, b: passes.set_gradients(a, b, blocks, *where), n_members * n_parts, least)
         grads = np.empty_like(self.values)
-        parameters = (self.layout.layers, self.layout.grid, self.values, self.mask, parts, grads)
-        in_threads(lambda a, b: join_members(a, b, *parameters), n_members, self.layout.least_share(n_parts))
+
+        def some_parts(first: int, last: int) -> None:
+            passes.set_gradients(first, last, blocks, *self.where, self.tables, self.nodes, given, parts, x_grads)
+
+        def some_members(first: int, last: int) -> None:
+            join_members(first, last, *self.parameters, parts, grads)
+
+        in_threads(some_parts, n_members * n_parts, self.layout.least_share(BLOCK * blocks))
+        in_threads(some_members, n_members, self.layout.least_share(n_parts))
+        memory.give_back(parts)
         x_grad = torch.from_numpy(x_grads).reshape(*self.shape[:-1], n_in) if wants_x else None
         return x_grad, torch.from_numpy(grads)
+
+
+def _give_back(*arrays: np.ndarray) -> None:
+    for array in arrays:
+        memory.give_back(array)
 
 
 def _by_torch(

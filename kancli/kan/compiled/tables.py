@@ -7,7 +7,6 @@ Shapes: P parameters of a member, Q numbers of its tables, l layers, i inputs, o
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from kancli.kan.compiled.compile import kernel
 from kancli.kan.compiled.kernels import BASE_FUNCTIONS, n_rows, n_terms
-from kancli.kan.compiled.vectors import ALIGNMENT, LANES
+from kancli.kan.compiled.vectors import LANES
 from kancli.kan.network import KAN
 
 MIN_FACTORS = 150_000  # of edges, which the kernels of gradients take half a millisecond for
@@ -70,15 +69,6 @@ class Layout:
     def table_size(self) -> int:
         """Q."""
         return int(self.layers[-1, 3])
-
-
-def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An array of unknown numbers, whose first lies at a multiple of `ALIGNMENT` bytes."""
-    dtype = np.dtype(dtype)
-    n_bytes = math.prod(shape) * dtype.itemsize
-    memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + n_bytes].view(dtype).reshape(shape)
 
 
 @kernel
