@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _outside: dict[int, int] = {}  # by the id of each thread in `one_thread`, its thread count outside
-_blas_lock, _blas_users, _blas_limit = threading.Lock(), 0, None  # of `one_blas_thread`
 
 
 @contextlib.contextmanager
@@ -43,21 +42,12 @@ def one_thread() -> Iterator[None]:
 def one_blas_thread() -> Iterator[None]:
     """Context manager: numpy's matrix products and decompositions compute on one thread.
 
-    The limit holds for all threads until the last of them leaves. Use numpy for products whose bits matter: in torch,
-    those of MKL depend on the alignment of the operands.
+    Where several threads use it at a time, the thread that starts them does too: some libraries have one limit for all
+    threads, others one for each. Use numpy for products whose bits matter: in torch, those of MKL depend on the
+    alignment of the operands.
     """
-    global _blas_users, _blas_limit
-    with _blas_lock:
-        if _blas_users == 0:
-            _blas_limit = _blas().limit(limits=1, user_api="blas")
-        _blas_users += 1
-    try:
+    with _blas().limit(limits=1, user_api="blas"):
         yield
-    finally:
-        with _blas_lock:
-            _blas_users -= 1
-            if _blas_users == 0 and _blas_limit is not None:
-                _blas_limit.restore_original_limits()
 
 
 @functools.cache
