@@ -14,6 +14,7 @@ from kancli.inputs.samplers import SAMPLERS
 from kancli.kan.base_functions import base_function
 from kancli.kan.grid_adaptation import adapt_grid_
 from kancli.kan.network import KAN
+from kancli.stats import tangent_kernel
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
 from kancli.stats.stats_json import as_json
@@ -48,6 +49,8 @@ CASES = {
     "masked": lambda x: model_of([2, 5, 2], SCHEMES["pykan_0_2_8"](sparse_init=True)),
     "biases": lambda x: model_of([2, 5, 2], SCHEMES["pykan_0_0_5"]()),
     "scales of their own": lambda x: scaled([2, 4, 2]),
+    "scales of their own, one output": lambda x: scaled([2, 4, 1]),
+    "masked, one output": lambda x: model_of([2, 5, 1], SCHEMES["pykan_0_2_8"](sparse_init=True)),
     "steps": lambda x: model_of([2, 3, 1], k=0),
     "many bases": lambda x: model_of([2, 3, 2], grid=60),
     "standardised": lambda x: model_of([2, 4, 2], SCHEMES["lecun_norm"]()),
@@ -109,6 +112,14 @@ def test_against_automatic_differentiation(x, case):
         assert found.jacobian[name][0] == pytest.approx(wanted, rel=1e-7)
     condition = np.median(singular[:, 0] / singular[:, -1]) if singular.shape[1] > 1 else math.nan
     assert found.jacobian["condition"][0] == pytest.approx(condition, rel=1e-6, nan_ok=True)
+
+
+@pytest.mark.parametrize("case", ["one output", "scales of their own, one output", "masked, one output"])
+def test_columns_of_the_kernel_may_be_added_in_parts(monkeypatch, x, case):
+    whole = measure_gradients(CASES[case](x), x).ntk["eigenvalues"][0]
+    monkeypatch.setattr(tangent_kernel, "MAX_COLUMNS", 1)
+    parts = measure_gradients(CASES[case](x), x).ntk["eigenvalues"][0]
+    np.testing.assert_allclose(parts, whole, atol=1e-13 * whole[0])
 
 
 def test_the_gradient_is_that_of_random_unit_cotangents(x):
