@@ -145,10 +145,10 @@ def label_panel(axes: Axes, palette: Palette, *, title: str, x: str, y: str) -> 
     axes.set_ylabel(y, fontsize=9, color=palette.ink)
 
 
-def add_legend(axes: Axes, palette: Palette) -> None:
-    """Add a legend of the labelled artists."""
+def add_legend(axes: Axes, palette: Palette, **place: Any) -> None:
+    """Add a legend of the labelled artists, where matplotlib finds room, or at a place in its terms."""
     style = {"facecolor": palette.paper, "edgecolor": "none", "framealpha": 0.8}
-    axes.legend(fontsize=8, labelcolor=palette.ink, **style)
+    axes.legend(fontsize=8, labelcolor=palette.ink, **style, **place)
 
 
 def shade_off_grid(axes: Axes, layer: KANLayer, x: np.ndarray, palette: Palette) -> None:

@@ -25,7 +25,8 @@ Array = np.ndarray
 
 WIDTH = 4.0  # inches, of the axes of a column
 PROFILE_HEIGHT, MAX_PROFILE_HEIGHT = 2.5, 4.5
-LEFT, GAP, RIGHT, TOP, BOTTOM = 0.2, 0.75, 0.15, 0.4, 0.5
+LEFT, GAP, TOP, BOTTOM = 0.2, 0.75, 0.4, 0.5
+KEY = 0.75  # of a line of the legend, beside its words
 MAX_HEIGHT = 24.0  # of the rows of all tasks
 MAX_NAME = 28  # characters of a task
 MARKERS = "osD^vPX*"
@@ -58,7 +59,8 @@ def plot(data: RankingData, options: FigureOptions) -> Figure:
     rows_height = min(MAX_HEIGHT, len(names) * (0.14 + 0.07 * max(1, data.ratios.shape[2] - 1)))
     ranks_height = diagram_height(len(data.schemes)) if np.isfinite(data.ranks).all() else 0.0
     height = max(rows_height, ranks_height + GAP * bool(ranks_height) + PROFILE_HEIGHT)
-    size = margin + 2 * WIDTH + GAP + RIGHT, height + TOP + BOTTOM
+    legend_width = KEY + max(text_width(name, 8) for name in [*data.schemes, _reference_name(data) or ""])
+    size = margin + 2 * WIDTH + GAP + legend_width, height + TOP + BOTTOM
     figure = Figure(size, options.dpi, facecolor=palette.paper)
     PngCanvas(figure)
 
@@ -76,6 +78,10 @@ def plot(data: RankingData, options: FigureOptions) -> Figure:
     profile_height = min(room, MAX_PROFILE_HEIGHT)
     _draw_profile(panel(x, room - profile_height, profile_height), data, palette)
     return figure
+
+
+def _reference_name(data: RankingData) -> str | None:
+    return None if data.reference is None else f"{data.reference}, for reference"
 
 
 def _shorten(name: str) -> str:
@@ -131,11 +137,10 @@ def _draw_profile(axes: Axes, data: RankingData, palette: Palette) -> None:
         dashes = DASHES[max(0, number - 1) // len(palette.lines) % len(DASHES)]
         line = {**_style(number, palette), "linestyle": dashes, "linewidth": 1.4, "markersize": 4, "markevery": MARKED}
         axes.plot(data.factors, data.profile[number], label=name, drawstyle="steps-post", **line)
-    if data.reference is not None:  # a line of the legend
-        style = {**_reference_style(palette), "linewidth": 1.2, "markersize": 4}
-        axes.plot([], [], label=f"{data.reference}, for reference", **style)
+    if (name := _reference_name(data)) is not None:  # a line of the legend
+        axes.plot([], [], label=name, **{**_reference_style(palette), "linewidth": 1.2, "markersize": 4})
     axes.set_xscale("log")
     set_log_ticks(axes.xaxis)
     axes.set_ylim(0, 1.03)
     label_panel(axes, palette, title="performance profile", x="within this factor of the best one", y="share of runs")
-    add_legend(axes, palette)
+    add_legend(axes, palette, loc="upper left", bbox_to_anchor=(1, 1))  # beside the lines, which fill the panel

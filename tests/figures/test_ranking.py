@@ -81,3 +81,13 @@ def test_many_schemes_and_tasks_keep_names_apart():
         boxes = [text.get_window_extent() for text in texts]
         overlapping = [(a, b) for n, a in enumerate(boxes) for b in boxes[:n] if a.shrunk(0.9, 0.8).overlaps(b)]
         assert not overlapping
+
+
+def test_the_legend_stands_beside_the_profile_within_the_figure():
+    names = ["baseline", "a scheme with a long name (searched)", "poor"]
+    figure = plot(dataclasses.replace(DATA, schemes=names, reference="mlp"), FigureOptions())
+    figure.draw_without_rendering()
+    profile = figure.axes[-1]
+    box = profile.get_legend().get_window_extent()
+    assert box.x0 >= profile.get_window_extent().x1
+    assert box.x1 <= figure.bbox.x1
