@@ -69,7 +69,7 @@ class KAN(network.KAN):
         device: as in torch.
         kernel: what computes outputs and their gradients: "torch"; "numba", several times faster and to rounding the
             same, for all calls that it can do; or "auto", numba for those of them that take torch more than some
-            milliseconds. The extra `fast` installs numba, which compiles once on a machine, for about 15 s.
+            milliseconds. The extra `fast` installs numba, which compiles once on a machine, for 10 to 20 s.
 
     Raises:
         ConfigError: a value is not legal; the message lists all faults.
