@@ -71,20 +71,22 @@ def collect(folders: Sequence[Path], target: Path) -> list[Row]:
     rows: list[Row] = []
     heads = {}
     for folder in folders:
-        name = os.path.relpath(folder, target)
-        if has_plan(folder):
-            plan = read_plan(folder)
-            rows += _numbered(read_rows(plan, target), len(rows))
-            heads[name] = _summary_head(plan)
-        else:
-            rows += _numbered(read_rows_without_plan(folder, target), len(rows))
-            heads[name] = {}
+        found, heads[os.path.relpath(folder, target)] = _rows_and_head(folder, target)
+        rows += _numbered(found, len(rows))
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError([unwritable_message(target, error, "-o")]) from None
     write(rows, heads, target, FigureOptions())
     return rows
+
+
+def _rows_and_head(folder: Path, target: Path) -> tuple[Iterable[Row], dict[str, Any]]:
+    """The rows of a folder, to be gone through once, and what summary.json repeats. The plan goes with the rows."""
+    if not has_plan(folder):
+        return read_rows_without_plan(folder, target), {}
+    plan = read_plan(folder)
+    return read_rows(plan, target), _summary_head(plan)
 
 
 def _numbered(rows: Iterable[Row], start: int) -> Iterator[Row]:
