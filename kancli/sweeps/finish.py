@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kancli.errors import SWEEP, ConfigError, WriteError
 from kancli.runs import signals
+from kancli.runs.process_limit import is_near, process_limit
 from kancli.runs.reader import ENDED
 from kancli.sweeps.objective import objective_names
 from kancli.sweeps.plan import Plan
@@ -42,7 +43,9 @@ def run_and_finish(plan: Plan, run: Callable[[], Mapping[int, str]]) -> int:
 
 
 def _load_libraries(plan: Plan) -> None:
-    """Load what is needed at the end, while the server of the workers loads torch."""
+    """Load what is needed at the end, while the server of the workers loads torch; its threads may leave no room."""
+    if is_near(process_limit()):
+        return
     from kancli.sweeps import results
 
     results.load_libraries(plan)
