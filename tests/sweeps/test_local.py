@@ -109,7 +109,7 @@ def test_a_signal_at_the_end_waits_for_the_table(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("moment", [0.0, 0.1, 0.5])
 def test_workers_killed_while_they_start_are_replaced(tmp_path, moment):
     argv = [*KAN_RUN, "-m", "init=default,linear", "seed=range(10)", "hydra.sweep.dir=sweep", "sweep.workers=2"]
     running = subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -117,7 +117,8 @@ def test_workers_killed_while_they_start_are_replaced(tmp_path, moment):
         time.sleep(0.02)
     time.sleep(moment)
     for each in started:
-        os.kill(each, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it was quick, and has ended
+            os.kill(each, signal.SIGKILL)
     out, err = running.communicate(timeout=600)
     assert running.returncode == 0, err
     assert "20 of 20 runs complete: sweep" in out
