@@ -65,7 +65,7 @@ class Troubled(Normal):
         if self.kind == 7:
             os._exit(0)
         if self.kind == 8:
-            os.kill(os.getppid(), signal.SIGKILL)
+            os.kill(multiprocessing.parent_process().pid, signal.SIGKILL)
         if self.kind == 9:
             time.sleep(8)
         return super().sample(shape, generator=generator)
