@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
-
-T = TypeVar("T")
 
 _outside: dict[int, int] = {}  # by the id of each thread in `one_thread`, its thread count outside
 
@@ -68,14 +66,3 @@ def thread_pool() -> Iterator[Executor]:
             yield workers
     finally:
         torch.set_num_threads(threads)
-
-
-def run_all(tasks: Sequence[Callable[[], T]], *, in_threads: bool) -> list[T]:
-    """Run independent pieces of work, in threads if they are many or long enough to pay for these.
-
-    Bits are those of one thread for each piece: it may use neither torch's threads nor BLAS's.
-    """
-    if not in_threads or torch.get_num_threads() == 1:
-        return [task() for task in tasks]
-    with thread_pool() as workers:
-        return list(workers.map(lambda task: task(), tasks))

@@ -7,15 +7,14 @@ not by numpy's warnings.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from kancli.kan.layer import LayerTrace
 from kancli.kan.network import KAN
-from kancli.kan.threads import one_blas_thread, run_all
+from kancli.kan.threads import one_blas_thread
 from kancli.stats import kernels
 from kancli.stats.gradients import GradientStats
 from kancli.stats.law_distance import Declared
@@ -25,9 +24,6 @@ from kancli.stats.network_stats import EdgeRanges, LayerStats, NetworkStats
 from kancli.stats.nodes import NodeValues
 from kancli.stats.parameters import GridAdaptation, edge_parameters, parameter_statistics
 from kancli.stats.propagation import propagation_statistics
-
-MIN_VALUES, MIN_EDGES = 2**15, 2**13  # entering all layers in a chunk, and edges of all members: worth threads
-T = TypeVar("T")
 
 
 class Collector:
@@ -67,22 +63,18 @@ class Collector:
             )
         ]
 
+    @np.errstate(all="ignore")
     def update(self, traces: Sequence[LayerTrace]) -> None:
         """Accumulate one chunk of samples: a trace for each layer."""
-        n_numbers = sum(trace.preacts.numel() for trace in traces)
-        kernels.count(n_numbers)
+        kernels.count(sum(trace.preacts.numel() for trace in traces))
         is_single = self.model.n_members is None
         values = [trace.preacts for trace in traces] + [traces[-1].output]
         values = [(tensor.unsqueeze(0) if is_single else tensor).detach().cpu() for tensor in values]
         with one_blas_thread():
-            _run_all(
-                [partial(nodes.update, tensor) for nodes, tensor in zip(self.nodes, values, strict=True)],
-                in_threads=n_numbers >= MIN_VALUES,
-            )
-            _run_all(
-                [partial(layer.update, trace) for layer, trace in zip(self.layers, traces, strict=True)],
-                in_threads=n_numbers >= MIN_VALUES,
-            )
+            for nodes, tensor in zip(self.nodes, values, strict=True):
+                nodes.update(tensor)
+            for layer, trace in zip(self.layers, traces, strict=True):
+                layer.update(trace)
 
     @np.errstate(all="ignore")
     def compute(self, gradients: GradientStats | None = None) -> tuple[NetworkStats, list[EdgeRanges]]:
@@ -95,10 +87,7 @@ class Collector:
             The statistics of all members, and per layer the ranges of the first one; no ranges unless they were asked
             for.
         """
-        layers = _run_all(
-            [partial(self._layer_stats, number, gradients) for number in range(len(self.layers))],
-            in_threads=sum(layer.scale_base.numel() for layer in self.model.layers) >= MIN_EDGES,
-        )
+        layers = [self._layer_stats(number, gradients) for number in range(len(self.layers))]
         network = {}
         if self.level != "none":
             network["propagation"] = propagation_statistics(self.nodes, gradients)
@@ -133,13 +122,3 @@ class Collector:
             undefined=samples.undefined_reasons(),
             non_finite=samples.non_finite.messages(),
         )
-
-
-def _run_all(tasks: Sequence[Callable[[], T]], *, in_threads: bool) -> list[T]:
-    """As `run_all`; numpy does not warn."""
-
-    def run(task: Callable[[], T]) -> T:
-        with np.errstate(all="ignore"):  # a thread begins with numpy's default
-            return task()
-
-    return run_all([partial(run, task) for task in tasks], in_threads=in_threads)
