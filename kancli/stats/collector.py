@@ -97,7 +97,6 @@ class Collector:
 
     def _layer_stats(self, number: int, gradients: GradientStats | None) -> LayerStats:
         samples = self.layers[number]
-        samples.finish()
         layer: dict[str, Any] = {}
         nodes: dict[str, Any] = {}
         edges: dict[str, Any] = {}

@@ -83,8 +83,6 @@ class LayerCollector:
         self.sum_abs: Array = np.zeros(shape)  # [s, i, o], of the postacts
         self.low: Array = np.full(shape, np.inf)
         self.high: Array = np.full(shape, -np.inf)
-        # No cached property: before Python 3.12 its lock is one for all layers, which are finished in threads.
-        self.edge_moments: EdgeMoments
 
     def update(self, trace: LayerTrace) -> None:
         """Accumulate one chunk of samples."""
@@ -126,14 +124,14 @@ class LayerCollector:
             self.low, self.high = np.minimum(self.low, block.min(axis=0)), np.maximum(self.high, block.max(axis=0))
             self.sum_abs = self.sum_abs + total(np.abs(block))
 
-    def finish(self) -> None:
-        """Compute the moments of the edges, after the last update; what follows needs them."""
-        if not self.options.moments:
-            return
+    # Computed once, after the last update.
+
+    @cached_property
+    def edge_moments(self) -> EdgeMoments:
         coef, offset, scale_base = self.layer.weights()
         offset = torch.zeros_like(scale_base) if offset is None else offset
         tensors = (with_member_axis(tensor, self.layer) for tensor in (coef, offset, scale_base))
-        self.edge_moments = self.basis_moments.edges(*tensors)
+        return self.basis_moments.edges(*tensors)
 
     @cached_property
     def varies(self) -> Array:
