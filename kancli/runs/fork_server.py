@@ -15,6 +15,8 @@ from typing import Any
 SERVER = "kancli.runs.server_process"
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
+server_pid: int | None = None  # in the server and in what it forks
+
 
 @contextlib.contextmanager
 def fork_server(modules: Sequence[str] = ()) -> Iterator[None]:
@@ -56,6 +58,9 @@ def end_with_parent() -> None:
     """End this process when its parent ends, however that ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # What ended before that call gives no signal. The server ends with the first thread of the caller, whose pipes stay
+    # open until its last thread ends: the caller can still look alive when the server is gone.
     caller = multiprocessing.parent_process()
-    if caller is not None and not caller.is_alive():  # it was killed while this worker started
+    is_orphan = server_pid is not None and os.getppid() != server_pid
+    if is_orphan or (caller is not None and not caller.is_alive()):
         os._exit(1)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections import deque
 from multiprocessing import forkserver
@@ -61,6 +62,31 @@ def test_workers_are_forked_from_a_server_that_has_loaded_what_they_need():
     assert forkserver._forkserver._preload_modules == before
     with pytest.raises(ProcessLookupError):
         os.kill(server, 0)
+
+
+ORPHANED_WORKER = """
+import os
+import time
+from kancli.runs import fork_server
+
+read, write = os.pipe()
+if os.fork() == 0:  # the server
+    import kancli.runs.server_process
+    if os.fork() == 0:  # a worker that is slow to start
+        while os.getppid() == fork_server.server_pid:
+            time.sleep(0.01)
+        fork_server.end_with_parent()
+        os.write(write, b"alive")
+    os._exit(0)
+os.close(write)
+print(os.read(read, 5).decode())
+"""
+
+
+def test_a_worker_whose_server_ended_while_it_started_ends_too():
+    """It would wait for ever for a lock of a worker that was killed with the server."""
+    done = subprocess.run([sys.executable, "-c", ORPHANED_WORKER], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("\n", "")
 
 
 def _loaded():
