@@ -26,11 +26,7 @@ def squared_errors_by_tables(tables: MemberTables, samples: Samples) -> Tensor:
     layout, values = tables.layout, tables.values()
     n_members = len(values)
     folded = np.zeros((n_members, layout.table_size), values.dtype)
-    in_threads(
-        lambda first, last: fold_members(first, last, layout.layers, layout.grid, values, tables.mask, folded),
-        n_members,
-        layout.least_share(1),
-    )
+    fold_members(layout, values, tables.mask, folded)
     x, y = samples.x.contiguous().numpy(), samples.y.contiguous().numpy()
     errors = np.zeros((n_members, -(-len(x) // CHUNK)))
     where = (layout.layers, layout.grid, layout.ends, x, y, folded, errors)

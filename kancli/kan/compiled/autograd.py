@@ -83,8 +83,7 @@ class _Pass:
         self.layout = layout = Layout.of(model)
         self.where = (layout.layers, layout.grid, layout.ends, self.x)
         self.tables = memory.take((n_members, layout.table_size), self.values.dtype)
-        self.parameters = (layout.layers, layout.grid, self.values, self.mask)
-        in_threads(lambda a, b: fold_members(a, b, *self.parameters, self.tables), n_members, layout.least_share(1))
+        fold_members(layout, self.values, self.mask, self.tables)
         self.n_blocks = -(-x.shape[-2] // BLOCK)
         kept = n_members * self.n_blocks if keeps_nodes else 0
         self.nodes = memory.take((kept, BLOCK * int(layout.layers[:-2, 2].sum())), self.values.dtype)
@@ -114,11 +113,8 @@ class _Pass:
         def some_parts(first: int, last: int) -> None:
             passes.set_gradients(first, last, blocks, *self.where, self.tables, self.nodes, given, parts, x_grads)
 
-        def some_members(first: int, last: int) -> None:
-            join_members(first, last, *self.parameters, parts, grads)
-
         in_threads(some_parts, n_members * n_parts, self.layout.least_share(BLOCK * blocks))
-        in_threads(some_members, n_members, self.layout.least_share(n_parts))
+        join_members(self.layout, self.values, self.mask, parts, grads)
         memory.give_back(parts)
         x_grad = torch.from_numpy(x_grads).reshape(*self.shape[:-1], n_in) if wants_x else None
         return x_grad, torch.from_numpy(grads)

@@ -16,8 +16,10 @@ from kancli.kan.compiled.compile import kernel
 from kancli.kan.compiled.kernels import BASE_FUNCTIONS, n_rows, n_terms
 from kancli.kan.compiled.vectors import LANES
 from kancli.kan.network import KAN
+from kancli.kan.shares import in_threads
 
 MIN_FACTORS = 150_000  # of edges, which the kernels of gradients take half a millisecond for
+MIN_NUMBERS = 100_000  # of tables, which are set in a tenth of a millisecond
 
 
 @dataclass(frozen=True)
@@ -66,23 +68,76 @@ class Layout:
         return n_edges * (self.grid[1] + 2)
 
     @property
+    def n_inputs(self) -> int:
+        """Of all layers."""
+        return int(self.layers[:-1, 0].sum())
+
+    @property
+    def least_inputs(self) -> int:
+        """Number of inputs whose tables take about as long as to wake a thread."""
+        return MIN_NUMBERS * self.n_inputs // self.table_size
+
+    @property
     def table_size(self) -> int:
         """Q."""
         return int(self.layers[-1, 3])
 
 
+def fold_members(layout: Layout, values: np.ndarray, mask: np.ndarray, tables: np.ndarray) -> None:
+    """Set the tables `[s, Q]` of members by their parameters `[s, P]`; mask `[s, edges]`, or `[s, 0]` for none."""
+    at = (layout.layers, layout.grid, values, mask, tables)
+    in_threads(lambda first, last: _fold_some(first, last, *at), len(values) * layout.n_inputs, layout.least_inputs)
+
+
+def join_members(layout: Layout, values: np.ndarray, mask: np.ndarray, parts: np.ndarray, grads: np.ndarray) -> None:
+    """Set the gradients `[s, P]` of members from those of their parts' tables, `[s, p, Q]`, which change."""
+    at = (layout.layers, layout.grid, values, mask, parts, grads)
+    least = layout.least_inputs // parts.shape[1]
+    in_threads(lambda first, last: _join_some(first, last, *at), len(values) * layout.n_inputs, least)
+
+
 @kernel
 def fold(layers: Any, grid: Any, values: Any, mask: Any, table: Any) -> None:
     """Set a member's tables `[Q]` by its parameters `[P]`; mask `[edges]`, or `[0]` for none."""
+    _fold_inputs(0, layers[:-1, 0].sum(), layers, grid, values, mask, table)
+
+
+@kernel
+def unfold(layers: Any, grid: Any, values: Any, mask: Any, table_grads: Any, grads: Any) -> None:
+    """Set the gradients by a member's parameters `[P]` from those by its tables `[Q]`."""
+    _unfold_inputs(0, layers[:-1, 0].sum(), layers, grid, values, mask, table_grads.reshape((1, -1)), grads)
+
+
+@kernel
+def _fold_some(first: int, last: int, layers: Any, grid: Any, values: Any, mask: Any, tables: Any) -> None:
+    """As `fold_members`, of some inputs of layers, numbered member by member."""
+    n_inputs = layers[:-1, 0].sum()
+    for member in range(first // n_inputs, -(-last // n_inputs)):
+        begin, end = max(first - member * n_inputs, 0), min(last - member * n_inputs, n_inputs)
+        _fold_inputs(begin, end, layers, grid, values[member], mask[member], tables[member])
+
+
+@kernel
+def _join_some(first: int, last: int, layers: Any, grid: Any, values: Any, mask: Any, parts: Any, grads: Any) -> None:
+    """As `join_members`, of some inputs as those of `_fold_some`."""
+    n_inputs = layers[:-1, 0].sum()
+    for member in range(first // n_inputs, -(-last // n_inputs)):
+        begin, end = max(first - member * n_inputs, 0), min(last - member * n_inputs, n_inputs)
+        _unfold_inputs(begin, end, layers, grid, values[member], mask[member], parts[member], grads[member])
+
+
+@kernel
+def _fold_inputs(first: int, last: int, layers: Any, grid: Any, values: Any, mask: Any, table: Any) -> None:
     size, k, _, rows, _ = grid
-    n_basis = size + k
-    table[:] = 0
+    n_basis, before = size + k, 0
     for number in range(layers.shape[0] - 1):
         n_in, n_out, padded, place, bias, start, edges = layers[number]
         base = start + n_in * n_out * n_basis
         spline = base + n_in * n_out
-        for i in range(n_in):
+        begin, end = max(first - before, 0), min(last - before, n_in)
+        for i in range(begin, end):
             own = place + i * rows * padded
+            table[own : own + rows * padded] = 0
             for j in range(n_out):
                 edge = i * n_out + j
                 if mask.size > 0 and not mask[edges + edge]:
@@ -91,51 +146,48 @@ def fold(layers: Any, grid: Any, values: Any, mask: Any, table: Any) -> None:
                 scale, column = values[spline + edge], own + (1 + k) * padded + j
                 for m in range(n_basis):
                     table[column + m * padded] = scale * values[start + edge * n_basis + m]
-        after = spline + n_in * n_out
-        for j in range(layers[number + 1, 5] - after):
-            table[bias + j] = values[after + j]
+        if begin < end == n_in:
+            after = spline + n_in * n_out
+            table[bias : bias + padded] = 0
+            for j in range(layers[number + 1, 5] - after):
+                table[bias + j] = values[after + j]
+        before += n_in
 
 
 @kernel
-def unfold(layers: Any, grid: Any, values: Any, mask: Any, table_grads: Any, grads: Any) -> None:
-    """Set the gradients by a member's parameters `[P]` from those by its tables `[Q]`."""
+def _unfold_inputs(
+    first: int, last: int, layers: Any, grid: Any, values: Any, mask: Any, parts: Any, grads: Any
+) -> None:
     size, k, _, rows, _ = grid
-    n_basis = size + k
-    grads[:] = 0
+    n_basis, before, table_grads = size + k, 0, parts[0]
     for number in range(layers.shape[0] - 1):
         n_in, n_out, padded, place, bias, start, edges = layers[number]
         base = start + n_in * n_out * n_basis
         spline = base + n_in * n_out
-        for i in range(n_in):
+        begin, end = max(first - before, 0), min(last - before, n_in)
+        for i in range(begin, end):
             own = place + i * rows * padded
+            for part in range(1, parts.shape[0]):
+                table_grads[own : own + rows * padded] += parts[part, own : own + rows * padded]
             for j in range(n_out):
                 edge = i * n_out + j
-                if mask.size > 0 and not mask[edges + edge]:
-                    continue
-                grads[base + edge] = table_grads[own + j]
-                scale, column = values[spline + edge], own + (1 + k) * padded + j
+                coef = start + edge * n_basis
                 scale_grad = table_grads.dtype.type(0)
-                for m in range(n_basis):
-                    coef, grad = start + edge * n_basis + m, table_grads[column + m * padded]
-                    grads[coef] = scale * grad
-                    scale_grad += values[coef] * grad
+                if mask.size > 0 and not mask[edges + edge]:
+                    grads[base + edge] = 0
+                    grads[coef : coef + n_basis] = 0
+                else:
+                    grads[base + edge] = table_grads[own + j]
+                    scale, column = values[spline + edge], own + (1 + k) * padded + j
+                    for m in range(n_basis):
+                        grad = table_grads[column + m * padded]
+                        grads[coef + m] = scale * grad
+                        scale_grad += values[coef + m] * grad
                 grads[spline + edge] = scale_grad
-        after = spline + n_in * n_out
-        for j in range(layers[number + 1, 5] - after):
-            grads[after + j] = table_grads[bias + j]
-
-
-@kernel
-def fold_members(first: int, last: int, layers: Any, grid: Any, values: Any, mask: Any, tables: Any) -> None:
-    """Set the tables `[s, Q]` of some members by their parameters `[s, P]`."""
-    for member in range(first, last):
-        fold(layers, grid, values[member], mask[member], tables[member])
-
-
-@kernel
-def join_members(first: int, last: int, layers: Any, grid: Any, values: Any, mask: Any, parts: Any, grads: Any) -> None:
-    """Set the gradients `[s, P]` of some members from those of their chunks' tables, `[s, q, Q]`."""
-    for member in range(first, last):
-        for chunk in range(1, parts.shape[1]):
-            parts[member, 0] += parts[member, chunk]
-        unfold(layers, grid, values[member], mask[member], parts[member, 0], grads[member])
+        if begin < end == n_in:
+            after = spline + n_in * n_out
+            for part in range(1, parts.shape[0]):
+                table_grads[bias : bias + padded] += parts[part, bias : bias + padded]
+            for j in range(layers[number + 1, 5] - after):
+                grads[after + j] = table_grads[bias + j]
+        before += n_in
