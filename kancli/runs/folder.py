@@ -74,12 +74,15 @@ class RunFolder:
         target = path.resolve() if path.is_symlink() else path  # a link stays one
         put_back_superseded(target)
         superseded = Superseded.set_aside(target) if overwrite else None
-        check_fresh(path)
         try:
+            check_fresh(path)
             target.mkdir(parents=True, exist_ok=True)
             (path / HYDRA_RECORD).mkdir()
         except FileExistsError:
             raise ConfigError([not_empty_message(path)]) from None
+        except ConfigError:
+            _put_back(superseded)
+            raise
         except OSError as error:
             _put_back(superseded)
             raise ConfigError([unwritable_message(path, error)]) from None
@@ -168,7 +171,7 @@ class RunFolder:
         """Remove the folder: nothing in it is of use."""
         with contextlib.suppress(OSError):
             self._release_log()
-        shutil.rmtree(self.path, ignore_errors=True)
+        shutil.rmtree(self.path.resolve(), ignore_errors=True)  # a link stays one
         self._unlock()
 
     def _unlock(self) -> None:
@@ -281,11 +284,13 @@ class RunFolder:
 def _claims(path: Path) -> Iterator[None]:
     """Context manager: one process at a time moves a run away and claims the folder, or it could move away the run that
     another one has just begun."""
+    parent = path.absolute().parent
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # a file system without locks, or a parent that does not exist yet
-            parent = os.open(path.absolute().parent, os.O_RDONLY)
-            stack.callback(os.close, parent)
-            fcntl.flock(parent, fcntl.LOCK_EX)
+        if not (parent / "run.json").exists():  # a run at work has locked its folder until it ends
+            with contextlib.suppress(OSError):  # a file system without locks, or a parent that does not exist yet
+                descriptor = os.open(parent, os.O_RDONLY)
+                stack.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from kancli.errors import ConfigError
 from kancli.runs.files import unwritable_message
 from kancli.runs.reader import read_run
+from kancli.runs.training_state import STATE
 
 PENDING = ".pending"  # ends the name of a run that is set aside by a process that may still put it back
 OWN_BEGINNINGS = (".hydra", "run.log")  # of a run before it has its run.json
@@ -90,11 +91,15 @@ def _put_back(hidden: Path, path: Path) -> None:
         status = None
     if status == "complete":  # killed while it removed the old run
         shutil.rmtree(hidden)
-    elif status is not None and status != "running":
+    elif status not in (None, "running"):
         _keep(hidden)
-    elif status == "running" or not path.exists() or _holds_beginnings(path):
-        if path.exists():
-            shutil.rmtree(path)
+    elif not path.exists():
+        hidden.rename(path)
+    elif (path / STATE).exists():
+        return  # `resume` can go on with the new run, or does so now
+    elif (status == "running" or _holds_beginnings(path)) and (lock := lock_folder(path)) is not None:
+        shutil.rmtree(path)
+        os.close(lock)
         hidden.rename(path)
 
 

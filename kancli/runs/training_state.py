@@ -6,11 +6,14 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kancli.errors import ConfigError
 from kancli.regular_files import open_regular
 from kancli.runs.hashes import hash_of
-from kancli.training.result import TrainingState
+
+if TYPE_CHECKING:
+    from kancli.training.result import TrainingState  # with torch
 
 STATE = "training_state.safetensors"
 MARKED = "marked."  # begins the names of the trained network's activations in FIT
@@ -19,6 +22,8 @@ MARKED = "marked."  # begins the names of the trained network's activations in F
 def pack_state(state: TrainingState) -> bytes:
     """A safetensors file."""
     from safetensors.torch import save
+
+    from kancli.training.result import TrainingState
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
     plain = json.dumps(state.plain)
@@ -39,6 +44,8 @@ def read_state(folder: Path, name: str = STATE) -> TrainingState | None:
     if not os.path.lexists(path):
         return None
     from safetensors import SafetensorError, safe_open
+
+    from kancli.training.result import TrainingState
 
     damaged = ConfigError([f"{folder}: damaged: {name} is not what the run wrote; remove it to train from the start"])
     try:

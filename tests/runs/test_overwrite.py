@@ -1,15 +1,22 @@
 """overwrite=true: a complete run replaces a finished one, and nothing else is ever overwritten."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from kancli.errors import ConfigError
 from kancli.runs import record as record_module
 from kancli.runs.folder import RunFolder
 from kancli.runs.hashes import seal
-from kancli.runs.superseded import Superseded, put_back_superseded
+from kancli.runs.superseded import Superseded, lock_folder, put_back_superseded
+from kancli.runs.training_state import STATE
+
+ROOT = Path(__file__).parents[2]
 
 
 def names(tmp_path):
@@ -131,6 +138,55 @@ def test_a_run_set_aside_by_a_killed_process_is_put_back(kan_run, tmp_path, mome
     kill_while_replacing(tmp_path, moment)
     assert kan_run("hydra.run.dir=here", "figures=none", "seed=1", "overwrite=true").json("run.json")["seed"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
+def test_a_new_run_that_can_go_on_or_does_is_left_alone(kan_run, tmp_path):
+    kan_run("hydra.run.dir=here", "figures=none")
+    kill_while_replacing(tmp_path, "computing")
+    at_work = lock_folder(tmp_path / "here")
+    assert at_work is not None
+    put_back_superseded(tmp_path / "here")
+    os.close(at_work)
+    state = tmp_path / "here" / STATE
+    state.touch()
+    put_back_superseded(tmp_path / "here")
+    assert names(tmp_path) == [".here.replaced-01234567.pending", "here"]
+    assert json.loads((tmp_path / "here/run.json").read_text())["status"] == "running"
+    state.unlink()
+    put_back_superseded(tmp_path / "here")
+    assert names(tmp_path) == ["here"]
+    assert json.loads((tmp_path / "here/run.json").read_text())["status"] == "complete"
+
+
+def test_a_run_that_cannot_be_replaced_is_put_back(kan_run, tmp_path, monkeypatch):
+    """As where the folder that holds the link cannot be written."""
+    kan_run("hydra.run.dir=there/run", "figures=none")
+    before = (tmp_path / "there/run/run.json").read_bytes()
+
+    def refuse(*_, **__):
+        raise ConfigError(["cannot be written"])
+
+    monkeypatch.setattr("kancli.runs.folder.check_fresh", refuse)
+    with pytest.raises(ConfigError):
+        RunFolder.create(tmp_path / "there/run", {}, {}, overwrite=True)
+    assert (tmp_path / "there/run/run.json").read_bytes() == before
+
+
+def test_a_link_is_followed_by_what_removes_its_folder(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here").symlink_to("there")
+    RunFolder.create(tmp_path / "here", {"config.yaml": "seed: 0\n"}, {}).discard()
+    assert not (tmp_path / "there").exists()
+
+
+@pytest.mark.slow
+def test_a_run_in_the_folder_of_one_at_work_does_not_wait_for_it(kan_run, tmp_path):
+    kan_run("hydra.run.dir=here", "figures=none")
+    at_work = lock_folder(tmp_path / "here")
+    argv = [sys.executable, "-m", "kancli", "hydra.run.dir=here/within", "figures=none", "stats=none"]
+    subprocess.run(argv, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=60)
+    assert at_work is not None
+    os.close(at_work)
 
 
 def test_a_run_that_another_process_replaces_is_left_alone(kan_run, tmp_path):
