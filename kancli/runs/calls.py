@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,12 +45,15 @@ def run_calls(queue: deque[Call], count: int) -> Generator[Answer]:
     """Call functions in `count` workers. The caller may add calls to the queue, or clear it, between answers.
 
     Raises:
-        KanError: `MAX_LOST_POOLS` pools broke down, or no worker can be started.
+        KanError: `MAX_LOST_POOLS` pools broke down before one call ended, or no worker can be started.
     """
     lost = 0
     while queue:
         try:
-            yield from _run_in_pool(queue, count)
+            with contextlib.closing(_run_in_pool(queue, count)) as answers:
+                for answer in answers:
+                    lost = lost if answer.lost_pool else 0
+                    yield answer
         except _PoolLostError as error:
             lost += 1
             if lost == MAX_LOST_POOLS:
@@ -81,8 +85,9 @@ def _run_in_pool(queue: deque[Call], count: int) -> Generator[Answer]:
 def _answer(future: Future[Any], call: Call) -> Answer:
     try:
         return Answer(call, future.result())
-    except TimeoutError:
-        return Answer(call, cause=f"took longer than sweep.timeout={call.timeout:g} s")
+    except TimeoutError as error:  # pebble's, or the call's own
+        timed_out = f"took longer than sweep.timeout={call.timeout:g} s" if call.timeout else one_line(error)
+        return Answer(call, cause=timed_out)
     except ProcessExpired as error:
         return Answer(call, cause=_exit_message(error.exitcode))
     except (Exception, SystemExit) as error:
@@ -94,6 +99,7 @@ def _exit_message(code: int) -> str:
         return "its process exited with status 0 before the job was finished"
     if code >= 0:
         return f"its process exited with status {code}"
-    name = signal.Signals(-code).name
+    known = -code in set(signal.Signals)  # real-time signals have no names
+    name = signal.Signals(-code).name if known else f"signal {-code}"
     hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
     return f"its process was killed by {name}{hint}"

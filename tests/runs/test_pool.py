@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
 from multiprocessing import forkserver
 
 import pytest
 
-from kancli.runs.calls import Call, run_calls
+from kancli.errors import KanError
+from kancli.runs import calls
+from kancli.runs.calls import Answer, Call, run_calls
 from kancli.runs.fork_server import fork_server
 from kancli.runs.pool import process_pool, reuse_pools
 
@@ -62,6 +65,49 @@ def test_workers_are_forked_from_a_server_that_has_loaded_what_they_need():
     assert forkserver._forkserver._preload_modules == before
     with pytest.raises(ProcessLookupError):
         os.kill(server, 0)
+
+
+def _raise_timeout():
+    raise TimeoutError("the server does not answer")
+
+
+def test_a_time_limit_is_told_from_an_error_of_that_name():
+    queue = deque([Call(_raise_timeout, ()), Call(time.sleep, (60,), timeout=0.5)])
+    causes = {answer.call.function: answer.cause for answer in run_calls(queue, 1)}
+    assert causes == {
+        _raise_timeout: "TimeoutError: the server does not answer",
+        time.sleep: "took longer than sweep.timeout=0.5 s",
+    }
+
+
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGUSR1, "SIGUSR1"), (36, "signal 36")])
+def test_the_signal_that_killed_a_worker_is_named(number, name):
+    (answer,) = run_calls(deque([Call(_kill_itself, (number,))]), 1)
+    assert answer.cause == f"its process was killed by {name}"
+
+
+def _kill_itself(number):
+    os.kill(os.getpid(), number)
+    time.sleep(60)
+
+
+def test_pools_that_break_down_now_and_then_do_not_end_the_work(monkeypatch):
+    """Only five in a row, without a call that ended, show that none can start."""
+    outcomes = iter([True, False] * 6)
+
+    def in_pool(queue, count):
+        if next(outcomes):
+            yield Answer(queue[0], cause="killed", lost_pool=True)
+            raise calls._PoolLostError("killed")
+        yield Answer(queue.popleft(), 1)
+
+    monkeypatch.setattr(calls, "_run_in_pool", in_pool)
+    answers = list(run_calls(deque([Call(os.getpid, ())] * 6), 1))
+    assert [answer.lost_pool for answer in answers] == [True, False] * 6
+
+    outcomes = iter([True] * calls.MAX_LOST_POOLS)
+    with pytest.raises(KanError, match="die as they start"):
+        list(run_calls(deque([Call(os.getpid, ())]), 1))
 
 
 ORPHANED_WORKER = """
