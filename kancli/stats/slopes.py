@@ -13,6 +13,7 @@ from kancli.kan.edge_sums import EdgeTerms
 from kancli.kan.layer import KANLayer
 from kancli.kan.splines import LocalBasis
 from kancli.stats import kernels
+from kancli.stats.running_moments import total
 
 Array = np.ndarray
 
@@ -49,8 +50,9 @@ def _mean_products(local: LocalBasis) -> Array:
         return products / n
     bases = local.dense().numpy()  # [s, n, i, K]
     for r in range(min(local.k + 1, local.n_basis)):
-        products[..., : local.n_basis - r, r] = (bases[..., : local.n_basis - r] * bases[..., r:]).mean(axis=1)
-    return products
+        neighbours = bases[..., : local.n_basis - r] * bases[..., r:]
+        products[..., : local.n_basis - r, r] = total(neighbours.swapaxes(0, 1))
+    return products / n
 
 
 def standardised(products: Array, inverse_std: Array) -> Array:

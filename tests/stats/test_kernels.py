@@ -8,7 +8,7 @@ from kancli.inits.initialise import init_
 from kancli.inits.reference import Reference
 from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
-from kancli.stats import kernels
+from kancli.stats import kernels, slopes
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
 from tests.compiled import needs_numba
@@ -80,6 +80,20 @@ def test_kernels_have_the_bits_of_numpy(monkeypatch, case):
     assert found["numpy"].keys() == found["numba"].keys()
     for path, values in found["numpy"].items():
         np.testing.assert_array_equal(found["numba"][path], values, err_msg=path)
+
+
+@needs_numba
+@pytest.mark.parametrize("grid", [1, 5])
+def test_products_of_bases_have_the_bits_of_numpy(monkeypatch, grid):
+    """Of one interval and one input the last product is a single column."""
+    layer = KAN([1, 1], grid=grid, k=3, base_fun=torch.zeros_like, dtype=torch.float64).layers[0]
+    local = layer.local_basis(torch.from_numpy(np.random.default_rng(0).normal(size=(1, 90, 1))))
+    found = []
+    for least in (2**62, 0):
+        monkeypatch.setattr(kernels, "MIN_NUMBERS", least)
+        found.append(slopes._mean_products(local))
+    assert found[0].any(axis=2).all()
+    np.testing.assert_array_equal(found[0], found[1])
 
 
 @needs_numba
