@@ -59,8 +59,9 @@ def summary_statistics(values: Array, scale: Scale = Scale.LINEAR, *, quantiles:
     summary = {"mean": centre, "sd": sd, "low": low, "high": high, "n": count}
     if quantiles:
         levels = np.full((len(QUANTILES), *mean.shape), math.nan)
-        if count.all():
-            levels = np.nanquantile(np.where(finite, values, math.nan), list(QUANTILES.values()), axis=0)
+        if (has_values := count > 0).any():
+            known = np.where(finite, values, math.nan)[:, has_values]
+            levels[:, has_values] = np.nanquantile(known, list(QUANTILES.values()), axis=0)
         summary |= dict(zip(QUANTILES, levels, strict=True))
         summary |= {"min": np.where(count, least, math.nan), "max": np.where(count, greatest, math.nan)}
     return summary

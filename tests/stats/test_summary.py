@@ -161,3 +161,10 @@ def test_an_ensemble_and_a_sweep_over_its_seeds_give_one_number(kan_run):
                 assert summary[name] == approx(swept[f"layer{number}_{column}"][name]), (column, name)
     assert found["layers"][0]["preacts"]["max"]["low"] is None
     assert found["reasons"]["layers.0.preacts.max.low"].startswith("no interval")
+
+
+def test_an_entry_without_values_leaves_the_quantiles_of_others():
+    values = np.array([[1.0, 2.0, math.nan], [1.0, 3.0, math.inf], [1.0, 4.0, math.nan]])
+    summary = summary_statistics(values, Scale.NONE, quantiles=True)
+    np.testing.assert_array_equal(summary["q50"], [1.0, 3.0, math.nan])
+    np.testing.assert_allclose(summary["q25"], [1.0, 2.5, math.nan])
