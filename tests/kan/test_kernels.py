@@ -137,8 +137,9 @@ def test_float32_is_as_close_to_float64_as_torch_is():
 
 @compiles
 @needs_numba
-def test_what_is_not_finite_stays_in_its_sample():
-    model = random_model([2, 5, 3])
+@pytest.mark.parametrize("base", ["silu", "identity", "zero"])
+def test_what_is_not_finite_stays_in_its_sample(base):
+    model = random_model([2, 5, 3], base=base)
     x = samples(model, 40)
     clean = kernels.outputs(model, x, "numba")
     for value in (torch.nan, torch.inf, -torch.inf):

@@ -148,7 +148,7 @@ def base_factors(x: Any, n: int, base: int, factors: Any) -> None:
         return
     weight = one if base == IDENTITY else zero
     for s in range(n):
-        factors[0, 0, s] = weight * x[s]  # NaN stays NaN
+        factors[0, 0, s] = zero if base != IDENTITY and x[s] == x[s] else x[s]  # NaN stays NaN
         for d in range(1, count):
             factors[d, 0, s] = weight if d == 1 else zero
 
