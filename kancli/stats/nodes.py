@@ -66,12 +66,16 @@ class NodeValues:
     @property
     def finite(self) -> Array:
         """Whether all values are finite, `[s]`."""
-        return np.isfinite((self.moments.low + self.moments.high).sum(axis=1))
+        return self._finite_nodes.all(axis=1)
 
     def first_non_finite(self, member: int) -> int:
         """The first node with a value that is not finite."""
-        sums = self.moments.low[member] + self.moments.high[member]
-        return int(np.flatnonzero(~np.isfinite(sums))[0])
+        return int(np.flatnonzero(~self._finite_nodes[member])[0])
+
+    @property
+    def _finite_nodes(self) -> Array:
+        """`[s, j]`."""
+        return np.isfinite(self.moments.low) & np.isfinite(self.moments.high)
 
     def pooled(self) -> dict[str, Array]:
         """Statistics over all samples and nodes, `[s]` each."""

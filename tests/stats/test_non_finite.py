@@ -56,6 +56,13 @@ def test_huge_values_do_not_overflow_the_sums():
     assert layer["preacts"]["std"] == pytest.approx(x.numpy().std(), rel=1e-12)
 
 
+@pytest.mark.parametrize("values", [[[1e308, 0.0], [1.7e308, 0.0]], [[1e308, 1e308], [1e308, 1e308]]])
+def test_finite_values_whose_sums_overflow_are_finite(values):
+    model = model_of([2, 2], "identity", noise_scale=0, noise_scale_base=0)
+    found, _ = measured(model, torch.tensor(values, dtype=torch.float64), level="none").compute()
+    assert non_finite(found.layers) == {}
+
+
 def test_sums_that_overflow_say_so():
     model = model_of([2, 2], "identity", noise_scale=0)
     told = reported(model, torch.tensor([[1e200, -1e200], [2e200, 3e200]], dtype=torch.float64))
