@@ -102,7 +102,8 @@ def run_in_folder(
     try:
         print_run(result, folder.path, overrides, style)
     except OSError:  # the reader of stdout has closed it; the run is recorded, and others may follow
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), sys.stdout.fileno())
     if (error := error_of(result)) is not None:
         raise error
     return result.stats
