@@ -101,7 +101,7 @@ def basis(x: Tensor, grid_range: tuple[float, float], grid: int, k: int, derivat
     it, and to 0 beyond.
 
     Args:
-        x: `[..., i]`, any real dtype.
+        x: `[..., i]`, any floating dtype.
         derivative: 0 for the values, 1 or 2 for the first or second derivative by x.
 
     Returns:
@@ -223,7 +223,7 @@ def basis_on_knots(x: Tensor, knots: Tensor, k: int, derivative: int = 0) -> Ten
     """The values, or derivatives, of all K B-splines of order k at x, on any increasing knots.
 
     Args:
-        x: `[..., i]`, any real dtype.
+        x: `[..., i]`, any floating dtype.
         knots: strictly increasing; `[K + k + 1]`, `[i, K + k + 1]` for per-input knots, or `[s, i, K + k + 1]` for
             per-input knots of each member of x `[s, ..., i]`.
         derivative: 0 for the values, 1 or 2 for the first or second derivative by x.
