@@ -47,7 +47,7 @@ class Stats:
 
     level: str = key("basic", Choice(LEVELS), "how many statistics to compute")
     after: bool = key(False, Truth(), "with training: measure the trained network too")
-    flat: float = key(1e-6, Real(0, 1), "an edge is flat below this share of its layer's rms", unit="std / rms")
+    flat: float = key(1e-6, Real(0, 1), "an edge is flat at or below this share of its layer's rms", unit="std / rms")
     first: FirstSamples = dataclasses.field(default_factory=FirstSamples)
     quantiles: Quantiles = dataclasses.field(default_factory=Quantiles)
     ntk: Ntk = dataclasses.field(default_factory=Ntk)
