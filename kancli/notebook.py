@@ -30,8 +30,8 @@ from kancli.kan.layer import LOAD_HINT, LayerTrace
 from kancli.kan.modes import standard_modes
 from kancli.kan.pickling import check_picklable
 from kancli.kan.samples import check_members, check_samples
-from kancli.kan.threads import one_thread
-from kancli.kan.tracing import is_transformed, keeps_values
+from kancli.kan.threads import copying
+from kancli.kan.tracing import keeps_values
 from kancli.runs.build import layer_options
 from kancli.runs.examine import examine
 from kancli.runs.figure_data import knows_scheme, load_model
@@ -300,7 +300,8 @@ class KAN(network.KAN):
     def _forward(self, x: Tensor) -> Tensor:
         samples = self._as_samples(x)
         if keeps_values():
-            self.last_inputs = _copy(samples)
+            with copying():
+                self.last_inputs = samples.detach().clone()
         y = outputs(self, samples, self.kernel)
         if samples is x:
             return y
@@ -416,14 +417,6 @@ class KAN(network.KAN):
             diagram: Diagram = figures.plot("network", data, options)  # pyright: ignore[reportAssignmentType]
         diagram.join_pyplot()
         return diagram
-
-
-def _copy(samples: Tensor) -> Tensor:
-    """A copy made by this thread: torch's others would wait in a loop, on the cores of those that compute next."""
-    if is_transformed():
-        return samples.detach().clone()
-    with one_thread():
-        return samples.detach().clone()
 
 
 def _is_autocast(device: str) -> bool:

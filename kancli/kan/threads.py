@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from kancli.kan.tracing import is_transformed
+
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
@@ -34,6 +36,15 @@ def one_thread() -> Iterator[None]:
     finally:
         del _outside[caller]
         torch.set_num_threads(threads)
+
+
+def copying() -> contextlib.AbstractContextManager[None]:
+    """Context manager: this thread copies alone; torch's others would wait in a loop, on the cores of those that
+    compute next.
+
+    Under torch's transforms, which cannot look into the thread count, it does nothing.
+    """
+    return contextlib.nullcontext() if is_transformed() else one_thread()
 
 
 @contextlib.contextmanager

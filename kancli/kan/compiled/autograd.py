@@ -22,7 +22,7 @@ from kancli.kan.compiled.kernels import BLOCK, CHUNK
 from kancli.kan.compiled.tables import Layout, fold_members, join_members
 from kancli.kan.network import KAN
 from kancli.kan.shares import in_threads
-from kancli.kan.threads import one_thread
+from kancli.kan.threads import copying
 
 NAMES = ("coef", "scale_base", "scale_sp", "bias")  # of a layer's parameters, in the order of a row
 MAX_PARTS = 16  # of a member's samples: the tables of all parts are held at once
@@ -76,7 +76,7 @@ class _Pass:
         rows = [tensor.detach().reshape(n_members, -1) for tensor in tensors if tensor is not None]
         n_parameters = sum(row.shape[1] for row in rows)
         self.values = memory.take((n_members, n_parameters), self.x.dtype)  # [s, P]
-        with one_thread():  # torch's other threads would wait in a loop, on the cores of those that compute next
+        with copying():
             torch.cat(rows, 1, out=torch.from_numpy(self.values))
         masks = [layer.mask.reshape(n_members, -1) for layer in model.layers if layer.mask is not None]
         self.mask = (torch.cat(masks, 1) if masks else torch.zeros(n_members, 0, dtype=torch.bool)).numpy()
