@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,14 +23,9 @@ from kancli.errors import ConfigError
 from kancli.inits.initialise import init_
 from kancli.inits.plugins import TARGET
 from kancli.inputs.dataset import create_dataset
-from kancli.kan import network
-from kancli.kan.kernels import Kernel, check_kernel, outputs
-from kancli.kan.layer import LOAD_HINT, LayerTrace
+from kancli.kan.kernels import Kernel, check_kernel
 from kancli.kan.modes import standard_modes
-from kancli.kan.pickling import check_picklable
-from kancli.kan.samples import check_members, check_samples
-from kancli.kan.threads import copying
-from kancli.kan.tracing import keeps_values
+from kancli.kan.module import Module
 from kancli.runs.build import layer_options
 from kancli.runs.examine import examine
 from kancli.runs.figure_data import knows_scheme, load_model
@@ -50,10 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KAN", "create_dataset"]
 
-HALF = (torch.float16, torch.bfloat16)  # the dtypes of autocast
 
-
-class KAN(network.KAN):
+class KAN(Module):
     """An initialised KAN, with the numbers of `kan-run` for the same knobs, bit for bit.
 
     Args:
@@ -77,10 +69,8 @@ class KAN(network.KAN):
     """
 
     settings: Settings
-    kernel: Kernel = "auto"
     given_init: Mapping[str, Any] | None = None  # the preset and the knobs as given; None for the model of a run
     knows_init: bool = True  # whether the settings' scheme drew the parameters; False for a model of another library
-    last_inputs: Tensor | None = None  # samples of the last forward pass, [(s,) n, n_0], for `plot`
     steps_fitted: int = 0  # by `fit`, which draws other batches the next time
 
     def __init__(
@@ -283,38 +273,6 @@ class KAN(network.KAN):
         seed = f", seed={settings.seed}" if self.knows_init else ""
         return f"KAN(width={list(self.width)}, grid={settings.grid.size}, k={settings.k}{named}{seed}{members})"
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x `[..., n_0]` to y `[..., n_L]`, over the last axis as `torch.nn.Linear`; keeps the samples for `plot`.
-
-        Under autocast, x is brought to the model's dtype and the model computes in full precision.
-
-        Raises:
-            TypeError: x is no tensor, or of another dtype than the model.
-            ValueError: x has another number of columns, or lies on another device.
-        """
-        if isinstance(x, Tensor) and _is_autocast(x.device.type):
-            with torch.autocast(x.device.type, enabled=False):
-                return self._forward(x.to(self.layers[0].coef.dtype) if x.dtype in HALF else x)
-        return self._forward(x)
-
-    def _forward(self, x: Tensor) -> Tensor:
-        samples = self._as_samples(x)
-        if keeps_values():
-            with copying():
-                self.last_inputs = samples.detach().clone()
-        y = outputs(self, samples, self.kernel)
-        if samples is x:
-            return y
-        return y.reshape(*y.shape[:-2], *x.shape[:-1], y.shape[-1])
-
-    def trace(self, x: Tensor) -> list[LayerTrace]:
-        """As `kancli.kan.network.KAN.trace`, over `[n, n_0]`: leading axes become one.
-
-        Raises:
-            TypeError, ValueError: as for `forward`.
-        """
-        return super().trace(self._as_samples(x))
-
     def _check_has_numbers(self, what: str) -> None:
         """Check that the parameters are not on the meta device.
 
@@ -323,48 +281,6 @@ class KAN(network.KAN):
         """
         if self.layers[0].coef.is_meta:
             raise ValueError(f"{what}: the model is on the meta device, which holds no numbers; build it on another")
-
-    def _as_samples(self, x: Tensor) -> Tensor:
-        """x as `[n, n_0]`, or `[s, n, n_0]` where an ensemble's members have samples of their own."""
-        check_samples(x, self.layers[0].coef, self.width[0])
-        if self.n_members is not None:
-            check_members(x, self.n_members)
-            return x.unsqueeze(0) if x.dim() == 1 else x
-        return x if x.dim() == 2 else x.reshape(math.prod(x.shape[:-1]), self.width[0])
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """As in torch.
-
-        Raises:
-            ValueError: the parameters are those of members, or of another grid; `KAN.load` takes a run's as they are.
-        """
-        coef = state_dict.get("layers.0.coef")
-        if isinstance(coef, Tensor) and coef.dim() == 4 and self.n_members is None:
-            raise ValueError(f"these are the parameters of {len(coef)} members, the model is single; {LOAD_HINT}")
-        return super().load_state_dict(state_dict, *args, **kwargs)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The state without the samples kept for `plot`, which a saved model must not carry."""
-        return {**super().__getstate__(), "last_inputs": None}
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        """As in torch, with a clear answer for a base function that pickle cannot save.
-
-        Raises:
-            PicklingError: pickle finds the base function by no name.
-        """
-        check_picklable(self.layers[0].base_fun)
-        return super().__reduce_ex__(protocol)
-
-    def __copy__(self) -> KAN:
-        clone = self.__new__(type(self))
-        clone.__dict__.update(self.__dict__)
-        return clone
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> KAN:
-        clone = memo[id(self)] = self.__new__(type(self))
-        clone.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        return clone
 
     def plot(
         self,
@@ -417,7 +333,3 @@ class KAN(network.KAN):
             diagram: Diagram = figures.plot("network", data, options)  # pyright: ignore[reportAssignmentType]
         diagram.join_pyplot()
         return diagram
-
-
-def _is_autocast(device: str) -> bool:
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
