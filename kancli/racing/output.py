@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from kancli.racing.result import Entry, RaceRecord, RoundResult
 from kancli.ranking.output import interval
@@ -41,13 +42,14 @@ def _rounds(record: RaceRecord) -> list[tuple[str, RoundResult]]:
     return [*rounds, (FINAL, record.final)] if record.final else rounds
 
 
-def format_race(record: RaceRecord) -> list[Table | str]:
+def format_race(record: RaceRecord) -> list[Table | Text | str]:
     """The candidates in the order of their last round, what the numbers rest on, the answer, and the line to type."""
     answer = record.answer
     if answer is None:
         return []
-    run = ["a full run of it:" if record.final else "a full run of the one ahead:", f"  {answer.command}"]
-    return [_table(record), CAPTION, "", *answer.remarks, answer.sentence, *run]
+    title = "a full run of it:" if record.final else "a full run of the one ahead:"
+    command = Text(f"  {answer.command}", no_wrap=True)
+    return [_table(record), CAPTION, "", *answer.remarks, answer.sentence, title, command]
 
 
 def table_lines(record: RaceRecord) -> list[list[str]]:

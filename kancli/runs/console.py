@@ -11,6 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from kancli.runs.terminal import clean, unfiltered
 
@@ -82,15 +83,19 @@ def share(value: float | None) -> str:
 
 
 def show(lines: Sequence[RenderableType], file: IO[str]) -> None:
-    """Print tables and lines of text, without blanks at the end of a line where they would make another."""
+    """Print tables and lines of text, without blanks at the end of a line where they would make another.
+
+    A `Text` with `no_wrap` stays in one line, however long: it is a command, of which a shell would run the first part.
+    """
     out, wide = console(file), console(file)
     for line in lines:
         if isinstance(line, Table):
             wide.width = max(out.width, Measurement.get(out, out.options.update(max_width=MIN_TABLE), line).maximum)
         chosen = wide if isinstance(line, Table) else out
+        is_whole = isinstance(line, Text) and bool(line.no_wrap)
         if file.isatty() and chosen.width <= out.width:
-            chosen.print(line)
+            chosen.print(line, soft_wrap=is_whole)
             continue
         with chosen.capture() as captured:
-            chosen.print(line)
+            chosen.print(line, soft_wrap=is_whole)
         unfiltered(file).write(LINE_END.sub(lambda match: "".join(match[0].split()), captured.get()))

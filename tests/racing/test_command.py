@@ -48,7 +48,9 @@ def test_the_files_hold_one_race_and_the_printed_line_runs(kan_run, tmp_path):
     line = next(line for line in done.out.splitlines() if line.startswith("  kan-run "))
     run = kan_run(*shlex.split(line)[1:], "figures=none")
     assert run.code == 0, run.err
-    assert json.loads((run.folder / "run.json").read_text())["config"]["init"]["scheme"] == answer.winner
+    config = json.loads((run.folder / "run.json").read_text())["config"]
+    assert config["init"]["scheme"] == answer.winner
+    assert (config["train"]["steps"], config["train"]["compile"]) == (16, False), "the line was cut at 80 columns"
     listed = json.loads(kan_run("ls", ".", "--json").out)
     assert [(row["folder"], row["kind"], row["status"]) for row in listed if row["kind"] == "race"] == [
         ("race", "race", "complete")
@@ -81,7 +83,7 @@ def assert_same_race(mine, theirs):
 
 @pytest.mark.slow
 def test_a_race_that_is_killed_or_interrupted_ends_as_one_that_was_not(kan_run, tmp_path):
-    words = ["race", *WORDS, "train.steps=150", "race.seeds=6"]
+    words = ["race", *WORDS, "train.steps=60", "race.seeds=6"]
     assert kan_run(*words, "hydra.sweep.dir=whole").code == 0
     command = [*KAN_RUN, *words, "hydra.sweep.dir=killed"]
     killed = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from rich.table import Table
+from rich.text import Text
 
 from kancli.runs.console import show
 from kancli.runs.terminal import OutputStream, clean
@@ -80,3 +81,14 @@ def test_a_table_wider_than_its_terminal_ends_no_line_in_blanks(monkeypatch):
     first = out.getvalue().splitlines()[1]
     codes = r"(\x1b\[\d*m)+"
     assert re.fullmatch(rf"{codes} {codes}2026-01-01 00:00.*a{codes}", first)
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_a_command_stays_in_one_line(monkeypatch, is_terminal):
+    monkeypatch.setenv("COLUMNS", "40")
+    command, out = "  kan-run " + 20 * "word ", io.StringIO()
+    monkeypatch.setattr(out, "isatty", lambda: is_terminal)
+    show([Text(command, no_wrap=True), 20 * "word "], out)
+    first, *others = [line.rstrip() for line in re.sub("\x1b\\[[0-9;]*m", "", out.getvalue()).splitlines()]
+    assert first == command.rstrip()
+    assert max(map(len, others)) <= 40
