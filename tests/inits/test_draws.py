@@ -14,6 +14,8 @@ from kancli.kan.network import KAN
 from kancli.seeding import stream
 from tests.compiled import needs_numba
 
+compiles = pytest.mark.slow  # a kernel takes some seconds of compilation
+
 UNIT = (-1.0, 1.0)
 LAWS = [
     (Uniform(-0.3, 0.7), (37, 211)),
@@ -30,6 +32,7 @@ def filled(law, shape, dtype=np.float32):
     return values, draws.fill_compiled(law, values, generator=stream(3, "a"))
 
 
+@compiles
 @needs_numba
 @pytest.mark.parametrize(("law", "shape"), LAWS)
 def test_a_compiled_draw_has_the_bits_of_the_law(law, shape):
@@ -38,6 +41,7 @@ def test_a_compiled_draw_has_the_bits_of_the_law(law, shape):
     assert np.array_equal(values, law.sample(shape, generator=stream(3, "a")).astype(np.float32))
 
 
+@compiles
 @needs_numba
 def test_what_may_be_rounded_either_way_is_fitted_by_the_law(monkeypatch):
     law, shape, n_fitted, solver = KnotNoise(0.1, UNIT, 5, 3), (2 * PIECE + 5, 8), [], draws._solver
@@ -83,6 +87,7 @@ def test_other_laws_and_dtypes_are_left_to_the_law(law, shape, dtype):
     assert np.isnan(values).all()
 
 
+@compiles
 @needs_numba
 def test_a_model_is_the_same_with_and_without_kernels(monkeypatch):
     def model(n_members):

@@ -40,7 +40,10 @@ MODELS = {
 }
 
 
-@pytest.fixture(params=[pytest.param(name, marks=needs_numba) if name == "numba" else name for name in MODELS])
+COMPILED = pytest.param("numba", marks=[needs_numba, pytest.mark.slow])  # its kernels take ten seconds of compilation
+
+
+@pytest.fixture(params=[COMPILED if name == "numba" else name for name in MODELS])
 def model(request):
     return MODELS[request.param]()
 

@@ -68,6 +68,7 @@ def leaves(value, path=""):
         yield path, value
 
 
+@pytest.mark.slow  # the kernels take ten seconds of compilation
 @needs_numba
 @pytest.mark.parametrize("case", CASES)
 def test_kernels_have_the_bits_of_numpy(monkeypatch, case):
