@@ -110,7 +110,7 @@ def test_a_row_takes_little_memory():
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
-        kept = list(rows(2000))
+        kept = list(rows(500))
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -13,6 +13,7 @@ from kancli.errors import ConfigError
 from kancli.sweeps.jobs import expand
 from kancli.sweeps.product import product_of
 
+TEN_SEEDS = [str(seed) for seed in range(10)]
 PUBLISHED = ["study.size=full", "study.published=true"]
 SCHEMES = {"default", "pykan_0_0_5", "pykan_0_2_8", "efficient_kan", "baseline", "lecun", "lecun_norm", "glorot",
            "glorot_paper", "glorot_fine", "kat", "power_law"}  # fmt: skip
@@ -28,17 +29,17 @@ def swept(study, *words):
 
 @functools.cache
 def jobs(study, *words):
-    """The settings of all jobs; all of these experiments are composed without Hydra."""
+    """The settings of the jobs of seed 0, or of other seeds that are named; none of them is composed by Hydra."""
     presets = Presets([builtin_folder()])
-    resolved = parse_and_resolve([f"experiment=study_{study}", *words], presets, sweeping=True)
+    resolved = parse_and_resolve([f"experiment=study_{study}", "seed=0", *words], presets, sweeping=True)
     return [job.settings for job in expand(product_of(resolved, presets), presets, None).jobs]
 
 
 def test_small_feynman_has_the_sound_functions_eight_schemes_two_pairs_of_the_power_law_and_an_mlp():
     every = jobs("feynman")
     found = [job for job in every if isinstance(job.model, KANModel)]
-    assert len(found) == 15 * (7 + 2) * 10
-    assert len(every) - len(found) == 15 * 10
+    assert len(found) == 15 * (7 + 2)
+    assert len(every) - len(found) == 15
     assert not any(job.task.singular for job in found)
     assert len({job.task.name for job in found}) == 15
     assert {job.width for job in found} == {(2, 8, 8, 1), (3, 8, 8, 1)}
@@ -47,13 +48,15 @@ def test_small_feynman_has_the_sound_functions_eight_schemes_two_pairs_of_the_po
     }
     pairs = {(job.init.alpha, job.init.beta) for job in found if hasattr(job.init, "alpha")}
     assert pairs == {(0.25, 1.75), (0.75, 1.75)}
-    assert len(jobs("functions")) == 5 * (7 + 4 + 1) * 10
+    assert len(jobs("functions")) == 5 * (7 + 4 + 1)
+    assert swept("feynman")["seed"] == swept("functions")["seed"] == TEN_SEEDS
     assert all(job.study.rank and job.study.search == "power_law" for job in found)
 
 
 def test_published_feynman_has_the_settings_of_the_published_numbers():
     found = jobs("feynman", *PUBLISHED)
-    assert len(found) == 6 * 3 * 5
+    assert len(found) == 6 * 3
+    assert swept("feynman", *PUBLISHED)["seed"] == TEN_SEEDS[:5]
     assert {job.task.name for job in found} == {"I.12.11", "I.26.2", "I.40.1", "I.50.26", "II.2.42", "III.10.19"}
     assert {type(job.init).__name__ for job in found} == {"Baseline", "Glorot", "PowerLaw"}
     assert {(job.init.alpha, job.init.beta) for job in found if hasattr(job.init, "alpha")} == {(0.25, 1.75)}
@@ -90,7 +93,8 @@ def test_published_sweeps_of_functions_and_equations():
 
 def test_knots_grow_and_at_full_size_move():
     small, full = jobs("knots"), jobs("knots", PUBLISHED[0])
-    assert (len(small), len(full)) == (9 * (8 + 1) * 10, 9 * 11 * 10)
+    assert (len(small), len(full)) == (9 * (8 + 1), 9 * 11)
+    assert swept("knots")["seed"] == swept("knots", PUBLISHED[0])["seed"] == TEN_SEEDS
     shared = {(job.width[1:-1], job.grid.size, job.train.refine, job.training.steps, job.training.lr)
               for job in (*small, *full)}  # fmt: skip
     assert shared == {((10,), 3, "500:6,1000:9,1500:12", 2000, 0.01)}
