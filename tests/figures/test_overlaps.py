@@ -8,6 +8,7 @@ import pytest
 from kancli.figures import propagation, render
 from kancli.figures.data import DepthProfile, NothingToDrawError
 from kancli.figures.options import NAMES, FigureOptions
+from tests.alike import slow_but
 from tests.figures.panels import OPTIONS, make_data, plot_sweep, sweep_runs, verdict
 
 
@@ -74,7 +75,7 @@ def test_panels_of_a_sweep_do_not_overlap():
         assert_nothing_overlaps(plot_sweep(named))
 
 
-@pytest.mark.parametrize("style", ["light", "dark"])
+@pytest.mark.parametrize("style", slow_but(1, ["light", "dark"]))
 @pytest.mark.parametrize("count", [1, 16])
 def test_names_of_profiles_fit_the_figure(count, style):
     values = {"signal": {"middle": np.ones(9)}, "gradient": {"middle": np.ones(9) / 2}}

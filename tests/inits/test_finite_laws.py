@@ -113,6 +113,7 @@ def test_a_sweep_with_such_a_job_is_refused_as_a_whole(kan_run):
     assert list(answer.cwd.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ["init=glorot", "init=power_law alpha=-1000", "init=glorot grid.range=[0,5] k=99"])
 def test_validation_loads_torch_only_where_a_law_needs_it(words):
     code = (

@@ -20,7 +20,7 @@ def test_third_derivatives_are_refused():
         needed([(0, 0, 1)])
 
 
-@pytest.mark.parametrize("base", slow_but(2, ["silu", "sin", "identity", "zero"]))
+@pytest.mark.parametrize("base", slow_but(1, ["silu", "sin", "identity", "zero"]))
 @pytest.mark.parametrize("k", [2, 3, 4])
 def test_equal_those_of_automatic_differentiation(base, k):
     model = kan((2, 5, 3, 2), k=k, base=base, bias=True)

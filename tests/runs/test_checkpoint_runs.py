@@ -124,6 +124,7 @@ def test_a_record_is_checked_repeated_and_drawn_from_elsewhere(kan_run, files, m
     assert kan_run("draw", "a", "figures=[network]").code == 0, "of the run's own files"
 
 
+@pytest.mark.slow
 def test_a_record_is_repeated_with_another_model_of_other_sizes(kan_run, files):
     """Sizes and init that the record has of its own model give way; typed ones don't."""
     other = kancli.KAN([3, 2], grid=6, k=3, init="glorot")

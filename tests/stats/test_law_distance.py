@@ -17,6 +17,7 @@ from kancli.stats.law_distance import Declared, chance_probabilities, distances_
 from kancli.stats.network_stats import LayerStats
 from kancli.stats.options import Verdicts
 from kancli.stats.parameters import parameter_statistics
+from tests.alike import slow_but
 
 FLOAT32 = 2.0**-23
 LAWS = {
@@ -140,10 +141,7 @@ def member(layers, index):
     ]
 
 
-ALIKE = [pytest.param(name, marks=pytest.mark.slow) for name in ("pykan_0_2_8", "baseline", "glorot_fine")]
-
-
-@pytest.mark.parametrize("name", ["default", "efficient_kan", *ALIKE])
+@pytest.mark.parametrize("name", slow_but(1, ["default", "efficient_kan", "pykan_0_2_8", "baseline", "glorot_fine"]))
 def test_right_draws_warn_as_often_as_the_bound_says(name):
     """5000 seeds of [2, 5, 1], each a run of its own; bounds of 1/2, 1/20 and 1/200."""
     scheme = SCHEMES[name]()

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import kancli
+from tests.alike import slow_but
 
 QUICK = ["stats=none", "figures=none", "activations.n=0"]
 USES = {
@@ -33,6 +34,7 @@ def sweep(kan_run, tmp_path, request):
     return tmp_path, request.param
 
 
+@pytest.mark.parametrize("sweep", slow_but(1, USES), indirect=True)
 def test_a_sweep_is_resumed_from_another_folder(sweep, kan_run, monkeypatch):
     folder, use = sweep
     (folder / "elsewhere").mkdir()
@@ -43,6 +45,7 @@ def test_a_sweep_is_resumed_from_another_folder(sweep, kan_run, monkeypatch):
     assert "2 of 2 runs complete" in outcome.out
 
 
+@pytest.mark.parametrize("sweep", slow_but(1, USES), indirect=True)
 def test_a_sweep_that_moved_with_its_file_is_resumed(sweep, kan_run):
     folder, use = sweep
     (folder / "moved").mkdir()
