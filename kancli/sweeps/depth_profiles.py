@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +20,18 @@ def depth_profiles(rows: Sequence[Row]) -> tuple[list[DepthProfile], list[str]]:
     """The profile of each combination of swept keys, up to sixteen and then the extremes, and which these are; empty if
     no network has `MIN_LAYERS` layers."""
     measured = [row for row in rows if row.profile is not None]
-    if not any(len(row.profile.values["signal"]["middle"]) > MIN_LAYERS for row in measured if row.profile):
+    if not any(_depth(row) > MIN_LAYERS for row in measured):
         return [], []
-    groups, subset = select_groups(list(group_by_keys(measured).values()))
+    by_depth: dict[tuple[Any, int], list[Row]] = {}  # a table of several folders may hold networks of one name
+    for keys, rows_of_keys in group_by_keys(measured).items():
+        for row in rows_of_keys:
+            by_depth.setdefault((keys, _depth(row)), []).append(row)
+    groups, subset = select_groups(list(by_depth.values()))
     return [_together(group) for group in groups], [subset] if subset else []
+
+
+def _depth(row: Row) -> int:
+    return 0 if row.profile is None else len(row.profile.values["signal"]["middle"])
 
 
 def _together(rows: Sequence[Row]) -> DepthProfile:

@@ -48,6 +48,11 @@ def differing_overrides(
     ]
 
 
+def differing_keys(overrides: Sequence[Mapping[str, str]], configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys of all `differing_overrides`."""
+    return list(dict.fromkeys(key for typed in differing_overrides(overrides, configs) for key in typed))
+
+
 def _sets_only(key: str, equal: set[str], keys: set[str]) -> bool:
     """Whether an override sets some keys, and only such as are equal: itself, those of its group, or a knob's."""
     named = {full for full in keys if full == key or full.startswith(f"{key}.") or full.endswith(f".{key}")}

@@ -31,7 +31,15 @@ from kancli.sweeps.parquet import write_parquet
 from kancli.sweeps.plan import Plan, has_plan, read_plan
 from kancli.sweeps.representatives import output_std_name
 from kancli.sweeps.summary import group_by_keys, summarise, values_of
-from kancli.sweeps.table import SEED, Row, as_columns, column_names, read_rows, read_rows_without_plan
+from kancli.sweeps.table import (
+    SEED,
+    Row,
+    as_columns,
+    column_names,
+    fixed_keys,
+    read_rows,
+    read_rows_without_plan,
+)
 from kancli.sweeps.verdict_tables import shared_bounds, verdict_tables
 
 MAX_ROWS = 40  # on the terminal
@@ -70,8 +78,9 @@ def collect(folders: Sequence[Path], target: Path) -> list[Row]:
     """
     rows: list[Row] = []
     heads = {}
+    between = fixed_keys(folders) if len(folders) > 1 else []
     for folder in folders:
-        found, heads[os.path.relpath(folder, target)] = _rows_and_head(folder, target)
+        found, heads[os.path.relpath(folder, target)] = _rows_and_head(folder, target, between)
         rows += _numbered(found, len(rows))
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -81,12 +90,12 @@ def collect(folders: Sequence[Path], target: Path) -> list[Row]:
     return rows
 
 
-def _rows_and_head(folder: Path, target: Path) -> tuple[Iterable[Row], dict[str, Any]]:
+def _rows_and_head(folder: Path, target: Path, more_keys: Sequence[str]) -> tuple[Iterable[Row], dict[str, Any]]:
     """The rows of a folder, to be gone through once, and what summary.json repeats. The plan goes with the rows."""
     if not has_plan(folder):
-        return read_rows_without_plan(folder, target), {}
+        return read_rows_without_plan(folder, target, more_keys), {}
     plan = read_plan(folder)
-    return read_rows(plan, target), _summary_head(plan)
+    return read_rows(plan, target, more_keys), _summary_head(plan)
 
 
 def _numbered(rows: Iterable[Row], start: int) -> Iterator[Row]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from kancli.errors import ConfigError, check_utf8, one_line
 from kancli.runs.reader import RecordedRun, RunRecord, parse_override_words, read_run
 from kancli.stats.columns import flat
-from kancli.sweeps.names import differing_overrides
+from kancli.sweeps.names import differing_keys
 from kancli.sweeps.packed import PackedProfile, PackedTexts, Profile, pack_numbers, pack_verdicts, share
-from kancli.sweeps.plan import Job, Plan
+from kancli.sweeps.plan import Job, Plan, has_plan, read_head
 
 if TYPE_CHECKING:
     from kancli.figures.data import DepthProfile
@@ -52,18 +52,21 @@ class Row:
     profile: Profile | None = None  # signal and gradient by layer, where they were measured
 
 
-def read_rows(plan: Plan, table_folder: Path | None = None) -> Iterator[Row]:
+def read_rows(plan: Plan, table_folder: Path | None = None, more_keys: Iterable[str] = ()) -> Iterator[Row]:
     """Read the jobs of a sweep, in the order of its plan.
 
     Args:
         table_folder: the folder of the table; None for the folder of the sweep.
+        more_keys: of the table, besides those swept here.
     """
-    return (row for row, _ in read_jobs(plan, table_folder))
+    return (row for row, _ in read_jobs(plan, table_folder, more_keys))
 
 
-def read_jobs(plan: Plan, table_folder: Path | None = None) -> Iterator[tuple[Row, RunRecord | None]]:
+def read_jobs(
+    plan: Plan, table_folder: Path | None = None, more_keys: Iterable[str] = ()
+) -> Iterator[tuple[Row, RunRecord | None]]:
     """Read the jobs of a sweep as `read_rows` does, each with its record; None if that is missing or damaged."""
-    swept = list(plan.head["swept"])
+    swept = list(dict.fromkeys([*plan.head["swept"], *more_keys]))
     for job in plan.jobs:
         folder = job.folder if table_folder is None else os.path.relpath(plan.path(job), table_folder)
         replay = shlex.join(["kan-run", *plan.head["options"], *job.words])
@@ -79,19 +82,22 @@ def with_causes(rows: Iterable[Row], causes: Mapping[int, str]) -> list[Row]:
     ]
 
 
-def read_rows_without_plan(sweep: Path, table_folder: Path | None = None) -> list[Row]:
+def read_rows_without_plan(sweep: Path, table_folder: Path | None = None, more_keys: Iterable[str] = ()) -> list[Row]:
     """Read the runs in a folder that has no plan. The keys whose overrides differ count as swept.
 
     Args:
         table_folder: the folder of the table; None for `sweep`.
+        more_keys: of the table, besides those.
 
     Raises:
         ConfigError: the folder holds no runs.
     """
-    return [row for row, _ in read_runs_without_plan(sweep, table_folder)]
+    return [row for row, _ in read_runs_without_plan(sweep, table_folder, more_keys)]
 
 
-def read_runs_without_plan(sweep: Path, table_folder: Path | None = None) -> list[tuple[Row, RunRecord | None]]:
+def read_runs_without_plan(
+    sweep: Path, table_folder: Path | None = None, more_keys: Iterable[str] = ()
+) -> list[tuple[Row, RunRecord | None]]:
     """Read runs as `read_rows_without_plan` does, each with its record; None if that is damaged."""
     folders = run_folders(sweep)
     if not folders:
@@ -100,13 +106,34 @@ def read_runs_without_plan(sweep: Path, table_folder: Path | None = None) -> lis
     all_words = [[] if run is None else run.record.overrides for run, _ in runs]
     overrides = [parse_override_words(words) for words in all_words]
     configs = [run.record.config for run, _ in runs if run is not None]
-    swept = list(dict.fromkeys(key for differing in differing_overrides(overrides, configs) for key in differing))
+    swept = list(dict.fromkeys([*differing_keys(overrides, configs), *more_keys]))
     rows = []
     for number, (path, (run, damage), words) in enumerate(zip(folders, runs, all_words, strict=True)):
         folder = os.path.relpath(path, table_folder or sweep)
         row = _row(number, folder, run, damage, words, swept, shlex.join(["kan-run", *words]))
         rows.append((row, _record_of(run)))
     return rows
+
+
+def fixed_keys(folders: Sequence[Path]) -> list[str]:
+    """The keys that set sweeps, or other folders of runs, apart though each of them has one value throughout.
+
+    Raises:
+        ConfigError: a folder holds no runs, or its plan is damaged.
+    """
+    fixed, configs = [], []
+    for folder in folders:
+        if has_plan(folder):
+            head = read_head(folder)
+            typed = parse_override_words(head["typed"])
+            fixed.append({key: value for key, value in typed.items() if key not in head["swept"]})
+            configs.append(head["base"])
+            continue
+        records = [run.record for path in run_folders(folder) if (run := _read_and_verify(path)[0]) is not None]
+        words = [parse_override_words(record.overrides) for record in records]
+        fixed.append(dict(set.intersection(*(set(overrides.items()) for overrides in words))) if words else {})
+        configs += [record.config for record in records[:1]]
+    return differing_keys(fixed, configs)
 
 
 def run_folders(sweep: Path) -> list[Path]:

@@ -34,6 +34,12 @@ def test_shallow_networks_and_jobs_without_statistics_have_no_profiles():
     assert [profile.name for profile in profiles] == ["init=b"]
 
 
+def test_networks_of_other_depths_are_not_taken_together():
+    """Runs of one name and other configs, in one folder."""
+    profiles, _ = depth_profiles([row(0, "a", 0, DEEP), row(1, "a", 1, [*DEEP, 0.0]), row(2, "a", 2, DEEP)])
+    assert [len(profile.values["signal"]["middle"]) for profile in profiles] == [4, 5]
+
+
 def test_of_many_combinations_the_extremes_are_shown():
     profiles, remarks = depth_profiles([row(n, f"i{n:02}", 0, [1.0, 1.0, 1.0, float(n)]) for n in range(20)])
     assert [profile.name for profile in profiles] == [f"init=i{n:02}" for n in (*range(8), *range(12, 20))]

@@ -65,7 +65,7 @@ def test_the_table_equals_the_jobs_own_records(kan_run, tmp_path):
 @pytest.mark.slow
 def test_collect_rebuilds_and_joins_tables_from_folders(kan_run, tmp_path):
     kan_run("-m", "noise_scale=0.1,1", "seed=0,1", "hydra.sweep.dir=one")
-    kan_run("-m", "noise_scale=3", "seed=0,1", "hydra.sweep.dir=two", "hydra/launcher=basic")
+    kan_run("-m", "noise_scale=3", "grid=7", "k=3", "seed=0,1", "hydra.sweep.dir=two", "hydra/launcher=basic")
     before = (tmp_path / "one/sweep.csv").read_bytes(), (tmp_path / "one/summary.json").read_bytes()
     for name in ("sweep.csv", "sweep.parquet", "summary.json", "figures/sweep.png"):
         (tmp_path / "one" / name).unlink()
@@ -78,9 +78,11 @@ def test_collect_rebuilds_and_joins_tables_from_folders(kan_run, tmp_path):
     assert done.code == 0, done.err
     rows = list(csv.DictReader((tmp_path / "both/sweep.csv").read_text().splitlines()))
     assert [row["job"] for row in rows] == list("012345")
-    assert [row["noise_scale"] for row in rows] == ["0.1", "0.1", "1", "1", "", ""]
+    assert [row["noise_scale"] for row in rows] == ["0.1", "0.1", "1", "1", "3", "3"]
+    assert [row["grid"] for row in rows] == ["", "", "", "", "7", "7"], "what sets the sweeps apart is a column"
+    assert "k" not in rows[0], "the default, typed in one of them"
     assert [row["folder"] for row in rows][3:] == ["../one/3", "../two/0", "../two/1"]
-    assert rows[4]["replay"].startswith("kan-run noise_scale=3 seed=0")
+    assert rows[4]["replay"].startswith("kan-run noise_scale=3 grid=7 k=3 seed=0")
     assert kan_run("collect", "nowhere").code == 2
     assert "holds no runs" in kan_run("collect", str(tmp_path / "both")).err
 
