@@ -48,8 +48,8 @@ def _kinds(values: Sequence[Any]) -> set[Any]:
     kinds: set[Any] = {type(value) for value in values if value is not None}
     if str not in kinds:
         return kinds
-    for kind, convert in ((INTEGERS, int), (REALS, float)):
-        with contextlib.suppress(ValueError):
+    for kind, convert in ((INTEGERS, np.int64), (REALS, float)):
+        with contextlib.suppress(ValueError, OverflowError):  # an integer of more than 64 bits is a number
             for value in values:
                 if value is not None:
                     convert(value)

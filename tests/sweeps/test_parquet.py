@@ -31,7 +31,12 @@ def test_a_column_is_that_of_pyarrow(values):
 
 @pytest.mark.parametrize(
     ("words", "numbers"),
-    [(["1", "2", None], [1, 2, None]), (["1", "2.5", "1e3"], [1.0, 2.5, 1000.0]), (["1", "2-3"], ["1", "2-3"])],
+    [
+        (["1", "2", None], [1, 2, None]),
+        (["1", "2.5", "1e3"], [1.0, 2.5, 1000.0]),
+        (["1", "2-3"], ["1", "2-3"]),
+        (["1", "100000000000000000000"], [1.0, 1e20]),
+    ],
 )
 def test_words_that_are_all_numbers_become_numbers(words, numbers):
     column = parquet.read_table(io.BytesIO(encode_parquet({"a": words}))).column("a").to_pylist()
