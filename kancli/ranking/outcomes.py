@@ -71,12 +71,17 @@ def read_outcomes(folders: Sequence[Path]) -> Outcomes:
         if run.status not in (COMPLETE, FAILED):
             n_incomplete += 1
             continue
+        try:
+            members = list(_members(run))
+        except ConfigError:  # its training.csv is damaged
+            n_incomplete += 1
+            continue
         task = _name(run, TASK)
         if run.training is not None and run.training.singular:
             singular.add(task)
         described = {"init": _name(run, INIT), "is_preset": _is_preset(run), "network": _network(run)}
         others = [f"{key}={run.overrides[key]}" for key in pairing if key in run.overrides]
-        for member, found in enumerate(_members(run)):
+        for member, found in enumerate(members):
             pair = (f"{SEED}={run.number(SEED, 0) + member}", *others)
             if (scheme, task, pair) in networks:
                 of = f"model={MLP}" if scheme == MLP else f"init={scheme}"

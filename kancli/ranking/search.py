@@ -86,7 +86,8 @@ def with_searched_row(
     members = [schemes.index(scheme) for scheme in search.schemes]
     others = [schemes.index(search.scheme_of(row)) for row in rows if row != search.name]
     place = list(rows).index(search.name)
-    halves = [np.array([search.halves[pair[0]] for pair in block.pairs]) for block in blocks]
+    neither = -1  # of a seed that only other schemes have
+    halves = [np.array([search.halves.get(pair[0], neither) for pair in block.pairs]) for block in blocks]
     costs = [
         None if block.task in singular else [_costs(block.logs[members], own == half) for half in (0, 1)]
         for block, own in zip(blocks, halves, strict=True)

@@ -81,6 +81,17 @@ def test_members_of_an_ensemble_are_the_runs_of_their_seeds(sweep, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_of_several_members_whose_losses_are_damaged_is_left_out(kan_run, tmp_path):
+    words = ["task=f1", "init=baseline,glorot,lecun", "n_seeds=2", *WORDS, "hydra.sweep.dir=members"]
+    assert kan_run("-m", *words).code == 0
+    with (tmp_path / "members/1/training.csv").open("a") as file:
+        file.write("x")
+    outcomes = read_outcomes([tmp_path / "members"])
+    assert outcomes.n_incomplete == 1
+    assert {network.scheme for network in outcomes.networks} == {"baseline", "lecun"}
+
+
+@pytest.mark.slow
 def test_failed_runs_are_lost_and_missing_ones_are_not(kan_run, sweep):
     edit_record(sweep / "3", status="failed", error="non-finite")
     shutil.rmtree(sweep / "4")

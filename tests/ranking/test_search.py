@@ -101,3 +101,11 @@ def test_networks_that_are_missing_or_lost():
     content = rank(dataclasses.replace(outcomes, networks=networks), RankOptions()).metrics["test_loss"]
     counts = [{row.init: (row.n, row.lost) for row in task.schemes}["s (searched)"] for task in content.tasks]
     assert counts == [(5, 0), (6, 1), (6, 0)]
+
+
+def test_seeds_that_only_other_schemes_have_do_not_count():
+    rng = np.random.default_rng(2)
+    baseline = rng.normal(0, 1, (4, 6))
+    variants = baseline[:, :4] + np.array([0.0, -1.0])[:, None, None]
+    ranking = rank(searched_outcomes({"baseline": baseline}, variants), RankOptions())
+    assert row_of(ranking, "s (searched)").overall.ratio == pytest.approx(np.exp(-1))
