@@ -148,16 +148,19 @@ def _logs_on_stderr() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _directions(config: DictConfig) -> list[str]:
-    """The direction of each objective; sweepers minimise unless they are told otherwise."""
-    direction = config.hydra.sweeper.get("direction")
+def _directions(config: DictConfig) -> list[str] | None:
+    """The direction of each objective, minimize unless the sweeper is told otherwise; None if it has no such key."""
+    if "direction" not in config.hydra.sweeper:
+        return None
+    direction = config.hydra.sweeper.direction
     given = list(direction) if OmegaConf.is_list(direction) else [direction]
     names = [str(getattr(entry, "name", entry)).lower() for entry in given]
     return ["minimize" if name == "none" else name for name in names]
 
 
-def _finish(folder: Path, directions: Sequence[str]) -> int:
-    """Write and print the results of a search; without a run, remove its folder."""
+def _finish(folder: Path, directions: Sequence[str] | None) -> int:
+    """Write and print the results of a search, its best jobs if the directions are known; without a run, remove its
+    folder."""
     if has_plan(folder) and (plan := read_plan(folder)).jobs:
         return write_and_print(plan, directions=directions)
     remove_claim(folder)  # a mistake in the first job leaves nothing, like every mistake

@@ -35,7 +35,8 @@ class Thirds(Sweeper):
             third = (self.high - self.low) / 3
             tried = self.low + third, self.high - third
             returned = self.launcher.launch([(f"{self.knob}={each}", *arguments) for each in tried], 2 * step)
-            below = sum(each.return_value <= self.goal for each in returned)
+            values = [each.return_value for each in returned]
+            below = sum((value[0] if isinstance(value, tuple) else value) <= self.goal for value in values)
             self.low, self.high = [(self.low, tried[0]), tried, (tried[1], self.high)][below]
         Path(self.folder, "found.json").write_text(json.dumps([self.low, self.high]))
 
@@ -124,6 +125,13 @@ def test_jobs_are_planned_as_they_come_and_have_the_bits_of_single_runs(kan_run,
     shutil.rmtree(plan.folder / "2")
     assert kan_run("resume", "found", "sweep.workers=0").code == 0
     assert (plan.folder / "2/run.json").is_file()
+
+
+def test_a_search_of_unknown_directions_prints_all_jobs(kan_run, tmp_path):
+    done = kan_run(*SEARCH, "objective=[rough,layer0_output_std]", "hydra.sweeper.steps=1")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == "2 of 2 runs complete: found"
+    assert "best" not in done.out
 
 
 def test_a_job_that_fails_ends_a_search_that_cannot_do_without(kan_run, tmp_path):
