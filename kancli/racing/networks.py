@@ -17,6 +17,7 @@ import torch
 
 from kancli.config.settings import Settings
 from kancli.errors import ConfigError, one_line
+from kancli.kan.layered import LayeredNetwork
 from kancli.racing.held_out import RaceData
 from kancli.runs.batch import start_together
 from kancli.runs.files import write_below
@@ -29,7 +30,7 @@ from kancli.training.kernels import use_compiled
 from kancli.training.objectives import cast_samples
 from kancli.training.options import Train
 from kancli.training.regularisation import Penalty
-from kancli.training.result import TrainingState
+from kancli.training.result import TrainingResult, TrainingState
 from kancli.training.state import select_members
 
 Array = np.ndarray
@@ -94,6 +95,36 @@ class Trainer:
 
     def train(self, batch: Batch, steps: int, should_stop: Callable[[], bool]) -> tuple[Batch, Errors] | None:
         """Train a batch up to a step, and measure it; None if it was told to stop before."""
+        model, result = self._fit(batch, steps, should_stop)
+        if result.ended == "interrupted":
+            return None
+        like = model.like
+        validation, test = (
+            sample_errors(model, cast_samples(samples, like)).cpu().numpy()
+            for samples in (self.data.validation, self.data.test)
+        )
+        lost = np.array([stop is not None and stop.reason == "diverged" for stop in result.stops])
+        means = np.where(lost | ~np.isfinite(test).all(1), np.nan, validation.mean(1))
+        return Batch(batch.networks, result.state), Errors(means, test)
+
+    def seconds_a_step(self, batch: Batch) -> float:
+        """The time of a step of a batch, by a short trial whose networks are thrown away."""
+        begin = time.monotonic()
+        _, first = self._fit(batch, 1, lambda: False)  # loads kernels and measures errors
+        calls: list[float] = []  # kernels make many steps between two
+
+        def should_stop() -> bool:
+            calls.append(time.monotonic())
+            return calls[-1] - calls[0] > TRIAL_SECONDS
+
+        _, result = self._fit(Batch(batch.networks, first.state), self.steps, should_stop)
+        if not calls:  # the first step is the last
+            return time.monotonic() - begin
+        end = calls[-1] if result.ended == "interrupted" else time.monotonic()
+        return (end - calls[0]) / (result.state.step - first.state.step)
+
+    def _fit(self, batch: Batch, steps: int, should_stop: Callable[[], bool]) -> tuple[LayeredNetwork, TrainingResult]:
+        """Train a batch up to a step, or until it is told to stop."""
         runs = [self._run(network) for network in batch.networks]
         model = start_together(runs)
         train = self._train(runs[0], steps)
@@ -114,30 +145,7 @@ class Trainer:
             if batch.state is None:
                 raise
             raise ConfigError([f"a saved state of the race is damaged: {one_line(error)}; start it again"]) from None
-        if result.ended == "interrupted":
-            return None
-        like = model.like
-        validation, test = (
-            sample_errors(model, cast_samples(samples, like)).cpu().numpy()
-            for samples in (self.data.validation, self.data.test)
-        )
-        lost = np.array([stop is not None and stop.reason == "diverged" for stop in result.stops])
-        means = np.where(lost | ~np.isfinite(test).all(1), np.nan, validation.mean(1))
-        return Batch(batch.networks, result.state), Errors(means, test)
-
-    def seconds_a_step(self, batch: Batch) -> float:
-        """The time of a step of a batch, by a short trial whose networks are thrown away."""
-        calls: list[float] = []  # one before each step; the first step loads kernels and measures errors
-
-        def should_stop() -> bool:
-            calls.append(time.monotonic())
-            return len(calls) > 2 and calls[-1] - calls[1] > TRIAL_SECONDS
-
-        begin = time.monotonic()
-        self.train(batch, self.steps, should_stop)
-        if len(calls) > 2:
-            return (calls[-1] - calls[1]) / (len(calls) - 2)
-        return (time.monotonic() - begin) / self.steps
+        return model, result
 
     def _run(self, network: Network) -> Settings:
         return dataclasses.replace(self.settings[network.candidate], seed=network.seed)

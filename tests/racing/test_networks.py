@@ -1,16 +1,20 @@
 """The networks of a race: those of runs, trained on a part of the data, and their states on disk."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
 
 from kancli.config.compose import compose
 from kancli.errors import ConfigError
+from kancli.racing import networks
 from kancli.racing.candidates import compose_entrants
 from kancli.racing.held_out import divide
 from kancli.racing.networks import FOLDER, Network, Trainer, load, remove_states, save
 from kancli.runs.experiment import compute
 from kancli.training.fit import fit_
+from tests.compiled import needs_numba
 
 WORDS = ["task=f1", "task.n=50", "task.test_n=40", "width=in-2-out", "train.compile=false", "train.steps=6"]
 
@@ -21,10 +25,10 @@ def train(trainer, batch, steps):
     return done
 
 
-def trainer_of(presets, *words):
+def trainer_of(presets, *words, steps=6):
     entrants = compose_entrants([*WORDS, *words], presets)
     settings = [candidate.settings for candidate in entrants.candidates]
-    return Trainer(settings, divide(settings[0].task, 0.2), 6)
+    return Trainer(settings, divide(settings[0].task, 0.2), steps)
 
 
 @pytest.mark.parametrize("grid", ["grid=5", "grid.adapt=samples"])
@@ -75,6 +79,24 @@ def test_a_batch_goes_on_from_disk_without_those_that_were_dropped(presets, tmp_
         load(tmp_path, "round1", [done.networks])
     remove_states(tmp_path)
     assert not (tmp_path / FOLDER).exists()
+
+
+@needs_numba
+@pytest.mark.parametrize(("trial_seconds", "made"), [(600.0, 2999), (0.0, 1000)])  # up to the end, and one call
+def test_the_time_of_a_step_is_that_of_one_of_many_in_a_call(presets, monkeypatch, trial_seconds, made):
+    monkeypatch.setattr(networks, "TRIAL_SECONDS", trial_seconds)
+    trainer = trainer_of(presets, "init=default,glorot", "train.compile=true", "train.steps=3000", steps=3000)
+    (batch,) = trainer.divide([Network(0, 0), Network(0, 1)])
+    trainer.seconds_a_step(batch)  # loads the kernels, which takes longer than the steps
+    begin = time.monotonic()
+    seconds = made * trainer.seconds_a_step(batch)
+    assert 0 < seconds <= time.monotonic() - begin  # a trial takes no less time than its steps
+
+
+def test_the_first_step_may_be_the_last(presets):
+    trainer = trainer_of(presets, "init=default,glorot", steps=1)
+    (batch,) = trainer.divide([Network(0, 0)])
+    assert trainer.seconds_a_step(batch) > 0
 
 
 def test_networks_that_diverge_are_lost(presets):
