@@ -18,7 +18,7 @@ from kancli.racing.candidates import Entrants
 from kancli.racing.networks import Batch, Errors, Network, Trainer
 from kancli.racing.options import RaceOptions
 from kancli.racing.result import Entry, RaceRecord, RoundResult
-from kancli.racing.trial import MARGIN, mean
+from kancli.racing.trial import MARGIN, is_too_short, mean
 from kancli.ranking.words import join
 from kancli.runs import signals
 
@@ -232,11 +232,17 @@ class Race:
         return seeds * self.record.final_steps * sum(self.rates[number] for number in candidates)
 
     def _shrink(self, seconds: float) -> None:
-        """Take fewer steps in the final if what is left, which takes some seconds, has no time."""
+        """Shorten the final if the remaining work, which takes some seconds, does not fit the remaining time.
+
+        Raises:
+            StoppedError: it would be too short.
+        """
         done = self.record.rounds[-1].steps if self.record.rounds else 0
         left = self._seconds_left()
         steps = max(done, schedule.fitting_steps(self.record.final_steps, seconds, MARGIN * left))
         if seconds > left and steps < self.record.final_steps:
+            if is_too_short(steps, self.record.steps):
+                raise StoppedError
             self.say(f"race.minutes={self.options.minutes:g} allows {steps} steps, not {self.record.final_steps}")
             self.record = dataclasses.replace(self.record, final_steps=steps)
 

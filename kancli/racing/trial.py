@@ -48,13 +48,18 @@ def fit_to_time(trainer: Trainer, entrants: Entrants, options: RaceOptions, step
         left_out, racing = slow, [number for number in racing if number not in slow]
         needed = _needed(rates, racing, entrants.default, options, steps)
     allowed = schedule.fitting_steps(steps, needed, available)
-    if allowed < max(LEAST_SHARE * steps, 1):
+    if is_too_short(allowed, steps):
         minutes = math.ceil((needed / MARGIN + time.monotonic() - begin) / 6) / 10
         raise ConfigError(
             [f"race.minutes={options.minutes:g}: {len(racing)} candidates take about {minutes:g} minutes for {steps}"
              f" steps of the final; give race.minutes={minutes:g}, fewer train.steps, or fewer candidates"]
         )  # fmt: skip
     return Start([rates[number] for number in everyone], left_out, allowed)
+
+
+def is_too_short(allowed: int, steps: int) -> bool:
+    """Whether a final of the steps that the time allows says too little beside one of those of the settings."""
+    return allowed < max(LEAST_SHARE * steps, 1)
 
 
 def _needed(rates: Mapping[int, float], racing: Sequence[int], default: int, options: RaceOptions, steps: int) -> float:

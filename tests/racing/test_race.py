@@ -114,6 +114,16 @@ def test_less_time_than_planned_makes_fewer_steps(tmp_path, presets):
     assert any("of 800 steps, for which race.minutes=1 is too short" in remark for remark in record.answer.remarks)
 
 
+def test_a_race_without_time_for_its_first_round_keeps_its_steps(tmp_path, presets):
+    trainer = CurveTrainer([decay(rate) for rate in (3, 2, 1, 0)], noise=0.01)
+    race = make_race(tmp_path, trainer, presets, minutes=0.02)
+    race.rates = [1e-2] * 4  # it takes 180 s, and has 1.2
+    record = race.run()
+    assert (record.status, record.final_steps, record.rounds, trainer.trained) == ("out of time", 800, (), [])
+    again = make_race(tmp_path, trainer, presets, record=dataclasses.replace(record, status="running"), minutes=9.0)
+    assert again.run().answer.winner == "c0"
+
+
 class KilledError(Exception):
     pass
 
