@@ -48,6 +48,8 @@ class Race:
         write: Callable[[RaceRecord], None],
         say: Callable[[str], None],
     ) -> None:
+        if record.final is None:  # the answer is that of an earlier end of the time
+            record = dataclasses.replace(record, answer=None)
         self.folder, self.entrants, self.options, self.record = folder, entrants, options, record
         self.write, self.say = write, say
         self.trainer = trainer

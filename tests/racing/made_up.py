@@ -59,5 +59,6 @@ def make_race(folder, trainer, presets, *, record=None, says=None, written=None,
         steps=800, final_steps=800,
         candidates=[CandidateRecord(name, f"kan-run init={name}", "", True, False, 0.0) for name in names],
     )  # fmt: skip
+    record = dataclasses.replace(record, status="running", options=options)  # as `resume` has it
     says, written = ([] if given is None else given for given in (says, written))
     return Race(folder, entrants, trainer, options, record, written.append, says.append)

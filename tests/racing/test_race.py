@@ -99,9 +99,27 @@ def test_the_time_ends_a_race_with_what_it_knows(tmp_path, presets):
     assert record.status == "out of time"
     assert record.final is None
     assert record.answer.sentence.startswith("undecided: race.minutes=1 is over before the final; after 500 of 800")
-    again = make_race(tmp_path, trainer, presets, record=dataclasses.replace(record, status="running"), minutes=9.0)
+    again = make_race(tmp_path, trainer, presets, record=record, minutes=9.0)
     trainer.train = train
     assert again.run().answer.winner == "c0"
+
+
+def test_the_answer_without_a_final_is_that_of_the_last_end_of_the_time(tmp_path, presets):
+    trainer, record = CurveTrainer([decay(rate) for rate in (1, 2, 3, 4, 5, 6, 7, 0)], noise=0.01), None
+    train = trainer.train
+    for minutes, done in ((1.0, 300), (2.0, 700)):
+        race = make_race(tmp_path, trainer, presets, record=record, minutes=minutes)
+
+        def train_until_a_round_is_done(*args, race=race, done=done):
+            race.before += 1000.0 if race.record.rounds and race.record.rounds[-1].steps == done else 0.0
+            return train(*args)
+
+        trainer.train = train_until_a_round_is_done
+        record = race.run()
+        assert record.answer.sentence.startswith(
+            f"undecided: race.minutes={minutes:g} is over before the final; after {done} of 800 steps c6 leads"
+        )
+        record = dataclasses.replace(record, seconds=0.0)
 
 
 def test_less_time_than_planned_makes_fewer_steps(tmp_path, presets):
@@ -120,7 +138,7 @@ def test_a_race_without_time_for_its_first_round_keeps_its_steps(tmp_path, prese
     race.rates = [1e-2] * 4  # it takes 180 s, and has 1.2
     record = race.run()
     assert (record.status, record.final_steps, record.rounds, trainer.trained) == ("out of time", 800, (), [])
-    again = make_race(tmp_path, trainer, presets, record=dataclasses.replace(record, status="running"), minutes=9.0)
+    again = make_race(tmp_path, trainer, presets, record=record, minutes=9.0)
     assert again.run().answer.winner == "c0"
 
 
