@@ -17,7 +17,7 @@ from kancli.racing.answer import answer_of_final, answer_of_rounds
 from kancli.racing.candidates import Entrants
 from kancli.racing.networks import Batch, Errors, Network, Trainer
 from kancli.racing.options import RaceOptions
-from kancli.racing.result import Entry, RaceRecord, RoundResult
+from kancli.racing.result import Entry, RaceRecord, RoundResult, Status
 from kancli.racing.trial import MARGIN, is_too_short, mean
 from kancli.ranking.words import join
 from kancli.runs import signals
@@ -82,7 +82,6 @@ class Race:
                 self._end("out of time")
             return self.record
         self._end("complete")
-        states.remove_states(self.folder)
         return self.record
 
     def _round(self, number: int, batches: Sequence[Batch]) -> list[Batch]:
@@ -286,14 +285,18 @@ class Race:
         self.write(self.record)
         states.remove_states(self.folder, keep=place)
 
-    def _end(self, status: str) -> None:
+    def _end(self, status: Status) -> None:
+        """Record the end. Only a race out of time can go on, and keeps its states."""
+        can_go_on = status == "out of time"
         changes: dict[str, object] = {"status": status, "seconds": self.seconds}
-        if status == "complete":
+        if not can_go_on:
             changes["batches"] = []
         if self.record.answer is None and self.record.rounds:
             changes["answer"] = answer_of_rounds(self.record, self._name(self.entrants.default))
         self.record = dataclasses.replace(self.record, **changes)  # pyright: ignore[reportArgumentType]
         self.write(self.record)
+        if not can_go_on:
+            states.remove_states(self.folder)
 
 
 def _plain(losses: Array) -> list[float | None]:

@@ -76,11 +76,13 @@ def test_a_candidate_that_diverges_loses(tmp_path, presets):
     assert (lost.lost, lost.kept, lost.validation) == (3, False, 1.0)
 
 
-def test_it_says_so_if_all_diverge(tmp_path, presets):
-    race = make_race(tmp_path, CurveTrainer([lambda steps: math.nan] * 4), presets)
-    with pytest.raises(NonFiniteError, match="every network diverged within 500 steps"):
+def test_it_says_so_if_all_diverge_and_keeps_no_states(tmp_path, presets):
+    trainer = CurveTrainer([lambda steps: math.nan if steps > 300 else 1.0] * 8)
+    race = make_race(tmp_path, trainer, presets, written=(written := []))
+    with pytest.raises(NonFiniteError, match="every network diverged within 700 steps"):
         race.run()
-    assert race.record.status == "failed"
+    assert (race.record.status, written[-1].status, written[-1].batches) == ("failed", "failed", [])
+    assert not (tmp_path / "state").exists()
 
 
 def test_the_time_ends_a_race_with_what_it_knows(tmp_path, presets):
