@@ -52,12 +52,15 @@ def answer_of_final(
 
 
 def answer_of_rounds(record: RaceRecord, default: str) -> Answer:
-    """Who leads in a race that had no time for its final."""
+    """Who led in a race that ended before its final."""
     last = record.rounds[-1]
     winner, runner_up = (entry.candidate for entry in last.entries[:2])
+    cause = f"race.minutes={number(record.options.minutes)} is over"
+    if record.status == "failed":
+        cause = "every network diverged"
     sentence = (
-        f"undecided: race.minutes={number(record.options.minutes)} is over before the final; after {last.steps} of"
-        f" {record.steps} steps {winner} leads, then {runner_up}"
+        f"undecided: {cause} before the final; after {last.steps} of {record.steps} steps {winner} leads, then"
+        f" {runner_up}"
     )
     return Answer(winner, runner_up, default, {}, None, sentence, [], _command(record, winner))
 

@@ -288,13 +288,14 @@ class Race:
     def _end(self, status: Status) -> None:
         """Record the end. Only a race out of time can go on, and keeps its states."""
         can_go_on = status == "out of time"
-        changes: dict[str, object] = {"status": status, "seconds": self.seconds}
+        record = dataclasses.replace(self.record, status=status, seconds=self.seconds)
         if not can_go_on:
-            changes["batches"] = []
-        if self.record.answer is None and self.record.rounds:
-            changes["answer"] = answer_of_rounds(self.record, self._name(self.entrants.default))
-        self.record = dataclasses.replace(self.record, **changes)  # pyright: ignore[reportArgumentType]
-        self.write(self.record)
+            record = dataclasses.replace(record, batches=[])
+        if record.answer is None and record.rounds:
+            answer = answer_of_rounds(record, self._name(self.entrants.default))
+            record = dataclasses.replace(record, answer=answer)
+        self.record = record
+        self.write(record)
         if not can_go_on:
             states.remove_states(self.folder)
 

@@ -82,6 +82,9 @@ def test_it_says_so_if_all_diverge_and_keeps_no_states(tmp_path, presets):
     with pytest.raises(NonFiniteError, match="every network diverged within 700 steps"):
         race.run()
     assert (race.record.status, written[-1].status, written[-1].batches) == ("failed", "failed", [])
+    assert written[-1].answer.sentence.startswith(
+        "undecided: every network diverged before the final; after 300 of 800"
+    )
     assert not (tmp_path / "state").exists()
 
 
