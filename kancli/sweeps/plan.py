@@ -140,8 +140,8 @@ _locks: dict[str, int] = {}  # descriptors of what this process has locked, by a
 
 
 @contextlib.contextmanager
-def lock(path: Path, sweep: Path) -> Iterator[None]:
-    """Context manager: locks a file or folder of a sweep.
+def lock(path: Path, folder: Path) -> Iterator[None]:
+    """Context manager: locks a sweep or a race by one of its files, or its folder.
 
     Raises:
         ConfigError: another process, or another block of this one, holds the lock.
@@ -151,7 +151,7 @@ def lock(path: Path, sweep: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise ConfigError([f"{sweep}: another kan-run is running this sweep; wait for it"]) from None
+        raise ConfigError([f"{folder}: another kan-run is at work in this folder; wait for it"]) from None
     _locks[name] = descriptor
     try:
         yield

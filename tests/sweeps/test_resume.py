@@ -93,7 +93,7 @@ def test_a_running_sweep_is_not_resumed(kan_run, tmp_path):
     with read_plan(tmp_path / "sweep").lock():
         done = kan_run("resume", "sweep")
     assert done.code == 2
-    assert "another kan-run is running this sweep" in done.err
+    assert "another kan-run is at work in this folder" in done.err
 
 
 def test_resume_removes_what_killed_writers_left(kan_run, tmp_path):

@@ -98,7 +98,7 @@ def test_a_search_at_work_is_not_resumed(kan_run, tmp_path, monkeypatch):
 
     def write_and_try(plan):
         write(plan)
-        with pytest.raises(ConfigError, match="another kan-run is running this sweep"), plan.lock():
+        with pytest.raises(ConfigError, match="another kan-run is at work in this folder"), plan.lock():
             pass
         refused.append(len(plan.jobs))
 
