@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kancli.sweeps.jobs import ComposedJob
 
 DEFAULT = "default"  # the scheme whose cost is told
+SCHEME_KEYS = ("init", "init.scheme")
 ANY_WIDTH = "width=in-5-out"  # where none is typed
 NO_FIGURES = "figures=none"
 # What all candidates of a race share, and what to say of a second value.
@@ -89,10 +90,10 @@ def compose_entrants(typed: Sequence[str], presets: Presets) -> Entrants:
     jobs = [job for _, job in found]
     _check_jobs(jobs)
     keys = [_law_of(job) for job in jobs]
-    names = [_name(words, product.swept) for words in [*product.words, reference]]
+    names = _names(jobs)
     first = {number: keys.index(key) for number, key in enumerate(keys)}
     for number in range(len(jobs) - 1):
-        if first[number] != number:
+        if names[first[number]] != names[number]:
             notices.append(f"{names[number]}: the law of {names[first[number]]} here; it is raced once")
     numbers = [number for number in first if first[number] == number]
     candidates = [Candidate(names[number], jobs[number].words, _bare(jobs[number].settings)) for number in numbers]
@@ -147,11 +148,25 @@ def _law_of(job: ComposedJob) -> tuple[Any, ...]:
     return rest, init.has_bias, init.standardises, laws
 
 
-def _name(words: Sequence[str], swept: dict[str, list[str]]) -> str:
-    """The scheme, by its name alone, and the values of the other keys that have several."""
-    schemes = [word.removeprefix("init=") for word in words if word.startswith("init=")]
-    others = [word for word in words if len(swept.get(word.partition("=")[0], ())) > 1 and not word.startswith("init=")]
-    return " ".join([*schemes, *others])
+def _names(jobs: Sequence[ComposedJob]) -> list[str]:
+    """Of each job its scheme, and its words for the keys that have several values among all. Jobs of one name have one
+    config."""
+    values: dict[str, set[str]] = {}
+    for word in (word for job in jobs for word in job.words):
+        values.setdefault(_key(word), set()).add(word)
+    several = {key for key, words in values.items() if len(words) > 1}
+    return [_name(job, several) for job in jobs]
+
+
+def _name(job: ComposedJob, keys: set[str]) -> str:
+    scheme = str(job.choices["init"])
+    named = [f"{key}={quote}{scheme}{quote}" for key in SCHEME_KEYS for quote in ("", "'", '"')]
+    words = [word.lstrip("+") for word in job.words if _key(word) in keys]
+    return " ".join([scheme, *(word for word in words if word not in named)])
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0].lstrip("+")
 
 
 def _bare(settings: Settings) -> Settings:

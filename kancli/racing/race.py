@@ -260,7 +260,7 @@ class Race:
         return [Network(candidate, seed) for candidate in candidates for seed in seeds]
 
     def _name(self, candidate: int) -> str:
-        return self.entrants.candidates[candidate].name
+        return self.record.candidates[candidate].name
 
     def _load(self) -> list[Batch]:
         groups = [[Network(*pair) for pair in group] for group in self.record.batches]

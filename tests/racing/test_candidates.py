@@ -36,6 +36,23 @@ def test_knobs_are_left_out_of_schemes_that_lack_them(presets):
 
 
 @pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("init=power_law +alpha=0.25,0.75", ["power_law alpha=0.25", "power_law alpha=0.75", "default"]),
+        ("init=kat,lecun ++grid=3,5", ["kat grid=3", "kat grid=5", "lecun grid=3", "lecun grid=5", "default grid=3"]),
+        ("init=power_law,kat alpha=0.25,0.75", ["power_law alpha=0.25", "power_law alpha=0.75", "kat", "default"]),
+        ("init={scheme:glorot,gain:1},{scheme:glorot,gain:2}", ["glorot init={scheme:glorot,gain:1}",
+                                                                "glorot init={scheme:glorot,gain:2}", "default"]),
+        ("init='glorot','lecun' train.lr=0.1", ["glorot", "lecun", "default"]),
+    ],
+)  # fmt: skip
+def test_names_differ(presets, words, names):
+    entrants = compose_entrants([*WORDS, *words.split()], presets)
+    assert [candidate.name for candidate in entrants.candidates] == names
+    assert [notice for notice in entrants.notices if "raced once" in notice] == []
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (["init=default,glorot", "width=2-3-1"], "race: name the task: kan-run race task=data.csv"),
