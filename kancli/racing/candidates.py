@@ -85,7 +85,7 @@ def compose_entrants(typed: Sequence[str], presets: Presets) -> Entrants:
     product = product_of(resolved, presets)
     _check_shared(product.swept)
     composer = Composer(presets, functools.partial(compose_job, cast(KanConfigLoader, hydra.config_loader), config))
-    reference = [f"init={DEFAULT}" if word.startswith("init=") else word for word in product.words[0]]
+    reference = [*(word for word in product.words[0] if _key(word) not in SCHEME_KEYS), f"init={DEFAULT}"]
     found, notices = compose_jobs([*product.words, reference], composer, known=())
     jobs = [job for _, job in found]
     _check_jobs(jobs)
@@ -117,7 +117,7 @@ def _unsaid(typed: Sequence[str], presets: Presets) -> list[str]:
     if keys & {"train.minutes", "objective"}:
         raise ConfigError(["train.minutes, objective: of other commands; a race takes race.minutes"])
     words = [] if keys & {"width", "experiment"} else [ANY_WIDTH]
-    return words if keys & {"init", "experiment"} else [*words, f"init={','.join(presets.options('init'))}"]
+    return words if keys & {*SCHEME_KEYS, "experiment"} else [*words, f"init={','.join(presets.options('init'))}"]
 
 
 def _check_shared(swept: dict[str, list[str]]) -> None:

@@ -43,12 +43,16 @@ def test_knobs_are_left_out_of_schemes_that_lack_them(presets):
         ("init=power_law,kat alpha=0.25,0.75", ["power_law alpha=0.25", "power_law alpha=0.75", "kat", "default"]),
         ("init={scheme:glorot,gain:1},{scheme:glorot,gain:2}", ["glorot init={scheme:glorot,gain:1}",
                                                                 "glorot init={scheme:glorot,gain:2}", "default"]),
+        ("experiment=off_grid width=2-3-1 grid=3,5", ["noisy grid=3", "noisy grid=5", "default grid=3"]),
+        ("init.scheme=glorot,lecun", ["glorot", "lecun", "default"]),
+        ("+init=glorot,lecun", ["glorot", "lecun", "default"]),
         ("init='glorot','lecun' train.lr=0.1", ["glorot", "lecun", "default"]),
     ],
 )  # fmt: skip
-def test_names_differ(presets, words, names):
+def test_names_differ_and_a_default_that_is_not_named_comes_last(presets, words, names):
     entrants = compose_entrants([*WORDS, *words.split()], presets)
     assert [candidate.name for candidate in entrants.candidates] == names
+    assert (entrants.default, entrants.default_enters) == (len(names) - 1, False)
     assert [notice for notice in entrants.notices if "raced once" in notice] == []
 
 
