@@ -25,7 +25,7 @@ from kancli.racing import schedule
 from kancli.racing.candidates import NO_FIGURES, Entrants, compose_entrants
 from kancli.racing.held_out import divide
 from kancli.racing.networks import Trainer
-from kancli.racing.options import RaceOptions, split_options
+from kancli.racing.options import PREFIX, RaceOptions, split_options
 from kancli.racing.output import as_csv, figure_data
 from kancli.racing.race import Race
 from kancli.racing.reader import read_race
@@ -112,9 +112,9 @@ def resume_race(folder: Path, typed: Sequence[str], presets: Presets) -> RaceRec
     record = read_race(folder)
     options = record.options
     if typed:
-        given, rest = split_options(typed)
-        if rest or dataclasses.replace(given, minutes=RaceOptions.minutes) != RaceOptions():
-            raise ConfigError([f"{' '.join(typed)}: a race goes on as it was; allowed: race.minutes=10"])
+        if fixed := [word for word in typed if word.partition("=")[0] != f"{PREFIX}minutes"]:
+            raise ConfigError([f"{' '.join(fixed)}: a race goes on as it was; allowed: race.minutes=10"])
+        given, _ = split_options(typed)
         options = dataclasses.replace(options, minutes=given.minutes)
     if record.status in ("complete", "failed"):
         raise ConfigError([f"{folder}: the race has ended ({record.status}); start another: kan-run race ..."])

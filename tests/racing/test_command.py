@@ -132,9 +132,12 @@ def test_mistakes_exit_with_a_message_and_leave_nothing(kan_run, tmp_path):
         assert not (tmp_path / "race").exists()
 
 
-def test_an_edited_record_is_refused_even_with_its_hash_renewed(kan_run, tmp_path):
+def test_resume_refuses_other_options_and_an_edited_record_even_with_its_hash_renewed(kan_run, tmp_path):
     words = [*WORDS, "init=default,glorot", "train.steps=2", "hydra.sweep.dir=race"]
     assert kan_run("race", *words).code == 0
+    for word in ("race.seeds=8", "race.minuets=5", "grid=3"):  # of the default, of no key, of a sweep
+        refused = kan_run("resume", "race", "race.minutes=9", word)
+        assert (refused.code, f"{word}: a race goes on as it was; allowed: race.minutes=10" in refused.err) == (2, True)
     path = tmp_path / "race/race.json"
     whole = json.loads(path.read_text())
     for edit, message in [
