@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from kancli.kan import splines
+from kancli.kan.allocation import empty
 from kancli.kan.base_functions import derivative_of
 from kancli.kan.basis_statistics import STANDARDISED, BasisStatistics
 from kancli.kan.edge_sums import EdgeTerms, apply_elementwise
@@ -111,7 +112,7 @@ class KANLayer(Layer):
         members = () if n_members is None else (n_members,)
 
         def parameter(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.empty(*members, *shape, dtype=dtype, device=device))
+            return nn.Parameter(empty(*members, *shape, dtype=dtype, device=device))
 
         self.coef = parameter(n_in, n_out, grid + k)
         self.scale_base = parameter(n_in, n_out)
