@@ -229,6 +229,7 @@ def test_a_run_in_a_folder_that_is_not_utf8_is_refused(kan_run, tmp_path, words)
     assert "\\xf6: not UTF-8" in outcome.err
 
 
+@pytest.mark.slow
 def test_the_collector_has_nothing_to_look_through_as_python_ends():
     code = "import atexit, gc; from kancli.cli import main; main(['--version'])\n"
     code += "atexit._run_exitfuncs(); print(gc.get_freeze_count())"

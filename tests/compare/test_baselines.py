@@ -10,6 +10,7 @@ from kancli.compare import baseline
 from kancli.config import identity
 from kancli.runs import result
 from kancli.runs.hashes import hash_of_statistics
+from tests.alike import slow_but
 from tests.runs.records import edit_record, reseal
 
 
@@ -194,7 +195,7 @@ def test_edited_statistics_are_inconclusive(kan_run, kan_run_once):
     assert "damaged: stats.json is not what the run wrote" in checked.out
 
 
-@pytest.mark.parametrize("place", ["here", "elsewhere"])
+@pytest.mark.parametrize("place", slow_but(1, ["here", "elsewhere"]))
 @pytest.mark.parametrize(
     "harm", ["number", "verdict", "verdicts", "null", "stats", "layer", "numbers", "ladder", "parameters", "inputs"]
 )

@@ -35,6 +35,9 @@ def test_knobs_are_left_out_of_schemes_that_lack_them(presets):
     assert entrants.candidates[1].settings.init.gain == 1.5
 
 
+TWO = [*WORDS, "init=default,glorot"]
+
+
 @pytest.mark.parametrize(
     ("words", "names"),
     [
@@ -63,16 +66,16 @@ def test_names_differ_and_a_default_that_is_not_named_comes_last(presets, words,
         (["data.csv"], "data.csv: the task is named by its key: task=data.csv"),
         ([*WORDS, "init=glorot"], "race: one candidate, glorot"),
         ([*WORDS, "init=efficient_kan,efficient_kan_fixed"], "race: one candidate, efficient_kan"),
-        ([*WORDS, "task=f1,f2"], "task=f1,f2: a race is on one task"),
-        ([*WORDS, "seed=range(3)"], "a race takes its seeds from one"),
-        ([*WORDS, "n_seeds=4"], "n_seeds=4: race.seeds=20"),
-        ([*WORDS, "train.steps=5,10"], "all networks of the final make the same steps"),
-        ([*WORDS, "task.noise=0,1"], "task.noise=0,1: a race is on one task"),
-        ([*WORDS, "init=default,glorot", "train=none"], "train=none: a race trains"),
-        ([*WORDS, "init=default,glorot", "model=mlp"], "model: a race is of the initialisations of KANs"),
-        ([*WORDS, "train.minutes=3"], "a race takes race.minutes"),
+        ([*TWO, "task=f1,f2"], "task=f1,f2: a race is on one task"),
+        ([*TWO, "seed=range(3)"], "a race takes its seeds from one"),
+        ([*TWO, "n_seeds=4"], "n_seeds=4: race.seeds=20"),
+        ([*TWO, "train.steps=5,10"], "all networks of the final make the same steps"),
+        ([*TWO, "task.noise=0,1"], "task.noise=0,1: a race is on one task"),
+        ([*TWO, "train=none"], "train=none: a race trains"),
+        ([*TWO, "model=mlp"], "model: a race is of the initialisations of KANs"),
+        ([*TWO, "train.minutes=3"], "a race takes race.minutes"),
         ([*WORDS, "width=3-2-1"], "width=3-2-1: the task"),
-        ([*WORDS, "hydra/sweeper=optuna"], "optuna"),
+        ([*TWO, "hydra/sweeper=optuna"], "optuna"),
     ],
 )
 def test_mistakes_are_told(presets, words, message):

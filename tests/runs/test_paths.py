@@ -54,6 +54,7 @@ def test_a_named_link_or_device_is_written_through(tmp_path, precious):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "elsewhere", "link", "made", "null"]
 
 
+@pytest.mark.slow
 def test_standard_output_can_be_named_as_a_file(tmp_path):
     code = (
         "from pathlib import Path; from kancli.runs.files import write_named; write_named(Path('/dev/stdout'), b'new')"

@@ -124,6 +124,7 @@ def test_ls_of_a_record_of_a_gigabyte_reads_none_of_it(kan_run, tmp_path):
     assert (row["status"], row["what"]) == ("damaged", "outputs/huge/run.json: damaged: larger than 64 MB")
 
 
+@pytest.mark.slow
 def test_ls_of_a_name_that_is_not_utf8(tmp_path):
     folder = os.fsencode(tmp_path / "outputs") + b"/\xff"
     os.makedirs(folder)

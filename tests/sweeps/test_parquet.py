@@ -44,6 +44,7 @@ def test_words_that_are_all_numbers_become_numbers(words, numbers):
     assert list(map(type, column)) == list(map(type, numbers))
 
 
+@pytest.mark.slow
 def test_pandas_is_not_loaded():
     code = (
         "import sys, kancli.sweeps.parquet as p; p.encode_parquet({'a': [1, None]}); assert 'pandas' not in sys.modules"
