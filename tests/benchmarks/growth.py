@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.peers import NETWORKS, PYKAN_OPTIONS, add_arguments, network, pythons
 from tests.benchmarks.timing import ROOT
 
 HERE = Path(__file__).parent
@@ -37,14 +38,9 @@ print(json.dumps([statistics.median(times[1:] or times), peak]))
 
 DATA = "import torch\ntorch.manual_seed(0)\nx = 2 * torch.rand({samples}, {width}[0]) - 1\n"
 FORWARD = "@torch.no_grad()\ndef work():\n    model(x)\n"
-PYKAN = "from kan import KAN\nmore = {{'auto_save': False, 'symbolic_enabled': False}}\n"
-FORWARDS = {
-    "kancli": "from kancli import KAN\nmodel = KAN(width={width}, grid={grid}, k=3, seed=0)\n",
-    "pykan": PYKAN + "model = KAN({width}, grid={grid}, k=3, **more)\nmodel.save_act = False\n",
-    "efficient-kan": "from tests.oracles.efficient_kan import KANLinear\nwidth = {width}\n"
-    "model = torch.nn.Sequential(*(KANLinear(a, b, {grid}) for a, b in zip(width, width[1:])))\n",
-    "inkan": "import inkan\nmodel = inkan.KANNetwork({width}, grid_size={grid}, spline_order=3, compile_basis=False)\n",
-}
+FORWARDS = {side: network(side, "{width}", "{grid}") for side in NETWORKS}
+FORWARDS["pykan"] += "model.save_act = False\n"
+FORWARDS["inkan"] = FORWARDS["inkan"].replace("spline_order=3", "spline_order=3, compile_basis=False")
 MEMBERS = {
     "kancli": """
 from kancli.inits.initialise import init_
@@ -58,9 +54,10 @@ def work():
     collector.update(model.trace(x))
     collector.compute()
 """,
-    "pykan": PYKAN + "import contextlib, io\n@torch.no_grad()\ndef work():\n    for seed in range({members}):\n"
+    "pykan": "from kan import KAN\nimport contextlib, io\n@torch.no_grad()\ndef work():\n"
+    "    for seed in range({members}):\n"
     "        with contextlib.redirect_stdout(io.StringIO()):\n"
-    "            model = KAN({width}, grid={grid}, k=3, seed=seed, **more)\n        model(x)\n"
+    f"            model = KAN({{width}}, grid={{grid}}, k=3, seed=seed, {PYKAN_OPTIONS})\n        model(x)\n"
     "        found = [(y.mean(0), y.std(0), y.abs().mean(0), y.amin(0), y.amax(0)) for y in model.spline_postacts]\n",
 }
 FIT = (
@@ -71,7 +68,7 @@ FIT = (
 )
 STEPS = {
     "kancli": FORWARDS["kancli"] + FIT,
-    "pykan": PYKAN + "model = KAN({width}, grid={grid}, k=3, **more)\n" + FIT,
+    "pykan": network("pykan", "{width}", "{grid}") + FIT,
     "jaxKAN": """
 import jax, jax.numpy as jnp, numpy as np, optax
 from flax import nnx
@@ -152,15 +149,15 @@ def sweep_of(jobs: int, words: list[str], folder: str) -> tuple[float, float] | 
     return measured([sys.executable, "-c", code], folder)
 
 
-def rows(pythons: dict[str, str], limit: float, only: str):
+def rows(python_of: dict[str, str], limit: float, only: str):
     """Measure each line, point by point."""
     for name, panel in PANELS.items():
         for side in panel.work if only in name else ():
-            if side not in pythons:
+            if side not in python_of:
                 continue
             for value in panel.values:
                 with tempfile.TemporaryDirectory() as folder:
-                    point = measured([pythons[side], "-W", "ignore", "-c", panel.code(side, value)], folder)
+                    point = measured([python_of[side], "-W", "ignore", "-c", panel.code(side, value)], folder)
                 if point is None or point[1] > MOST_BYTES:
                     break
                 yield {"against": name, "side": side, "value": value, "seconds": point[0], "bytes": point[1]}
@@ -208,9 +205,7 @@ def draw(path: Path, points: list[dict[str, str]]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pykan", metavar="PYTHON", help="a python that has pykan==0.2.8")
-    parser.add_argument("--inkan", metavar="PYTHON", help="a python that has inkan==0.5.2")
-    parser.add_argument("--jaxkan", metavar="PYTHON", help="a python that has jaxkan==0.3.7")
+    add_arguments(parser, "pykan", "inkan", "jaxKAN")
     parser.add_argument("--limit", type=float, default=10, help="seconds of a run that end its line")
     parser.add_argument("--only", default="", help="panels whose name contains this")
     parser.add_argument("--draw", action="store_true", help="draw growth.csv again, and measure nothing")
@@ -218,13 +213,10 @@ def main() -> int:
     given = parser.parse_args()
     table = given.folder / "growth.csv"
     if not given.draw:
-        peers = {"pykan": given.pykan, "inkan": given.inkan, "jaxKAN": given.jaxkan}
-        pythons = {"kancli": sys.executable, "efficient-kan": sys.executable}
-        pythons |= {side: path for side, path in peers.items() if path}
         with table.open("w", newline="") as file:
             writer = csv.DictWriter(file, ["against", "side", "value", "seconds", "bytes"])
             writer.writeheader()
-            for row in rows(pythons, given.limit, given.only):
+            for row in rows(pythons(given), given.limit, given.only):
                 row |= {"seconds": f"{row['seconds']:.3g}", "bytes": f"{row['bytes']:.3g}"}
                 print(*row.values(), flush=True)
                 writer.writerow(row)

@@ -2,9 +2,7 @@
 
 Each side is a process of its own that stays alive, but for efficient-kan's layer, which runs here beside ours; the two
 of a row take turns of some runs each, after one that does not count, in which inkan and numba compile. float32, as
-many threads on either side as torch takes here. efficient-kan is not on the package index: its layer's algorithm (dense
-Cox-de Boor recursion over extended knots, then two matrix products; Blealtan/efficient-kan,
-`src/efficient_kan/kan.py`) is restated here.
+many threads on either side as torch takes here.
 """
 
 import argparse
@@ -12,6 +10,7 @@ import sys
 
 import torch
 
+from tests.benchmarks.peers import add_arguments, network
 from tests.benchmarks.timing import Here, Worker, compare
 
 SHARED = f"""
@@ -32,68 +31,13 @@ def network(width, grid=5, **more):
     return KAN(width, grid=grid, k=3, base_fun=base_function("silu"), base_name="silu", **more)
 """
 )
-# As users get it: in the wheel with the extra `fast`, calls of this size are numba's.
-OURS = (
-    SHARED
-    + """
-from kancli import KAN
-model = KAN([64, 128, 128, 10], grid=GRID, k=3)
-"""
-)
+WIDTH = [64, 128, 128, 10]
 
-EFFICIENT = (
-    SHARED
-    + """
-import math
-import torch.nn.functional as F
-class Layer(torch.nn.Module):
-    def __init__(self, n_in, n_out, grid=5, k=3):
-        super().__init__()
-        self.n_in, self.n_out, self.size, self.k = n_in, n_out, grid, k
-        h = 2 / grid
-        knots = (torch.arange(-k, grid + k + 1) * h - 1).expand(n_in, -1).contiguous()
-        self.register_buffer("knots", knots)
-        self.base = torch.nn.Parameter(torch.empty(n_out, n_in))
-        self.spline = torch.nn.Parameter(torch.empty(n_out, n_in, grid + k))
-        self.scaler = torch.nn.Parameter(torch.empty(n_out, n_in))
-        torch.nn.init.kaiming_uniform_(self.base, a=math.sqrt(5))
-        with torch.no_grad():
-            noise = (torch.rand(grid + 1, n_in, n_out) - 0.5) * 0.1 / grid
-            bases = self.bases(knots.T[k:-k]).transpose(0, 1)
-            solution = torch.linalg.lstsq(bases, noise.transpose(0, 1)).solution
-            self.spline.copy_(solution.permute(2, 0, 1))
-            torch.nn.init.kaiming_uniform_(self.scaler, a=math.sqrt(5))
-    def bases(self, x):
-        t, x = self.knots, x.unsqueeze(-1)
-        b = ((x >= t[:, :-1]) & (x < t[:, 1:])).to(x.dtype)
-        for d in range(1, self.k + 1):
-            b = (x - t[:, : -(d + 1)]) / (t[:, d:-1] - t[:, : -(d + 1)]) * b[:, :, :-1] + (
-                t[:, d + 1 :] - x) / (t[:, d + 1 :] - t[:, 1:(-d)]) * b[:, :, 1:]
-        return b
-    def forward(self, x):
-        weights = (self.spline * self.scaler.unsqueeze(-1)).view(self.n_out, -1)
-        return F.linear(F.silu(x), self.base) + F.linear(self.bases(x).view(len(x), -1), weights)
-def network(width):
-    return torch.nn.Sequential(*(Layer(a, b) for a, b in zip(width, width[1:])))
-model = network(WIDTH)
-"""
-)
 
-PYKAN = (
-    SHARED
-    + """
-from kan import KAN
-model = KAN([64, 128, 128, 10], grid=5, k=3, seed=0, auto_save=False, symbolic_enabled=False)
-"""
-)
+def built(side: str, grid: int = 5) -> str:
+    """Code that builds a side's network. kancli's is as users get it: with the extra `fast`, its calls are numba's."""
+    return SHARED + network(side, WIDTH, grid)
 
-INKAN = (
-    SHARED
-    + """
-import inkan
-model = inkan.KANNetwork([64, 128, 128, 10], grid_size=5, spline_order=3)
-"""
-)
 
 FORWARD = """
 @torch.no_grad()
@@ -155,29 +99,26 @@ def work():
     init_(network([1024, 3584, 3584]), EfficientKan(), seed=0)
 """
 )
-EFFICIENT_BUILD = EFFICIENT.replace("WIDTH", "[1, 1]") + "\ndef work():\n    network([1024, 3584, 3584])\n"
+EFFICIENT_BUILD = SHARED + "from tests.oracles.efficient_kan import KAN\ndef work():\n    KAN([1024, 3584, 3584])\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pykan", metavar="PYTHON", help="the interpreter of an environment with pykan 0.2.8")
-    parser.add_argument("--inkan", metavar="PYTHON", help="the interpreter of an environment with inkan 0.5.2")
+    add_arguments(parser, "pykan", "inkan")
     parser.add_argument("-n", "--runs", type=int, default=11, help="turns of each side of a row")
     parser.add_argument("--burst", type=int, default=7, help="runs in a turn")
     parser.add_argument("--only", default="", help="rows whose name contains this")
     args = parser.parse_args()
-    ours, here = OURS.replace("GRID", "5"), sys.executable
-    # save_act is True where nothing else is said
-    efficient = EFFICIENT.replace("WIDTH", "[64, 128, 128, 10]")
-    no_acts = PYKAN + "model.save_act = False\n"
+    here, ours, efficient, pykan, inkan = sys.executable, *map(built, ("kancli", "efficient-kan", "pykan", "inkan"))
+    no_acts = pykan + "model.save_act = False\n"  # it is True where nothing else is said
     rows = [
         ("forward, pykan save_act=False", args.pykan, no_acts + FORWARD, ours + FORWARD, 30, 1),
         ("forward, efficient-kan", here, efficient + FORWARD, ours + FORWARD, 3, 1),
-        ("forward, inkan as it comes", args.inkan, INKAN + FORWARD, ours + FORWARD, 1.2, 1),
-        ("postacts traced, pykan save_act=True", args.pykan, PYKAN + FORWARD, ours + TRACE, 8, 1),
-        ("postacts and splines traced, pykan save_act=True", args.pykan, PYKAN + FORWARD, ours + TRACE_SPLINE, 0, 1),
+        ("forward, inkan as it comes", args.inkan, inkan + FORWARD, ours + FORWARD, 1.2, 1),
+        ("postacts traced, pykan save_act=True", args.pykan, pykan + FORWARD, ours + TRACE, 8, 1),
+        ("postacts and splines traced, pykan save_act=True", args.pykan, pykan + FORWARD, ours + TRACE_SPLINE, 0, 1),
         ("forward and backward, efficient-kan", here, efficient + GRADIENTS, ours + GRADIENTS, 4, 1),
-        ("forward and backward, inkan as it comes", args.inkan, INKAN + GRADIENTS, ours + GRADIENTS, 1.2, 1),
+        ("forward and backward, inkan as it comes", args.inkan, inkan + GRADIENTS, ours + GRADIENTS, 1.2, 1),
         ("1000 seeds of [2,5,1], a pykan loop", args.pykan, PYKAN_LOOP.replace("AUTO_SAVE", "True"), ENSEMBLE, 100, 10),
         ("1000 seeds, auto_save off", args.pykan, PYKAN_LOOP.replace("AUTO_SAVE", "False"), ENSEMBLE, 0, 10),
         ("building [1024,3584,3584] by the same law, efficient-kan", here, EFFICIENT_BUILD, BUILD, 5, 1),
@@ -195,7 +136,7 @@ def main():
         for each in sides:
             each.close()
     if args.only in "forward, G = 200 against 5":
-        sides = {f"G = {grid}": Worker(here, OURS.replace("GRID", grid) + FORWARD, args.burst) for grid in ("200", "5")}
+        sides = {f"G = {grid}": Worker(here, built("kancli", grid) + FORWARD, args.burst) for grid in (200, 5)}
         kept.append(compare("forward, G = 200 against 5", sides, args.runs, at_most=4))
     return 0 if all(kept) else 1
 

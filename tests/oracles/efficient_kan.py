@@ -1,4 +1,4 @@
-"""efficient-kan's model restated from its tensors and formulas: names, shapes, forward pass and grid update.
+"""efficient-kan's model restated from its tensors and formulas: names, shapes, draw, forward pass and grid update.
 
 Cao, github.com/Blealtan/efficient-kan, `src/efficient_kan/kan.py` (MIT). No package of it exists.
 """
@@ -31,7 +31,10 @@ class KANLinear(nn.Module):
         knots = torch.arange(-order, grid_size + order + 1) * step + grid_range[0]
         self.register_buffer("grid", knots.expand(n_in, -1).contiguous())
         self.base_weight = nn.Parameter(nn.init.kaiming_uniform_(torch.empty(n_out, n_in), a=math.sqrt(5)))
-        self.spline_weight = nn.Parameter(0.1 / grid_size * torch.randn(n_out, n_in, grid_size + order))
+        noise = 0.1 / grid_size * (torch.rand(grid_size + 1, n_in, n_out) - 0.5)  # of the splines, at the knots
+        matrix = bases_of(self.grid.T[order:-order], self.grid, order).transpose(0, 1)
+        fitted = torch.linalg.lstsq(matrix, noise.transpose(0, 1)).solution
+        self.spline_weight = nn.Parameter(fitted.permute(2, 0, 1).contiguous())
         if scaler:
             self.spline_scaler = nn.Parameter(nn.init.kaiming_uniform_(torch.empty(n_out, n_in), a=math.sqrt(5)))
 
