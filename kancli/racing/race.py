@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from kancli.racing.candidates import Entrants
 from kancli.racing.networks import Batch, Errors, Network, Trainer
 from kancli.racing.options import RaceOptions
 from kancli.racing.result import Entry, RaceRecord, RoundResult, Status
-from kancli.racing.trial import MARGIN, is_too_short, mean
+from kancli.racing.trial import MARGIN, is_too_short
 from kancli.ranking.words import join
 from kancli.runs import signals
 
@@ -219,7 +220,7 @@ class Race:
     def _plan(self, number: int, racing: Sequence[int]) -> schedule.Round:
         """A round, of fewer steps where those that stayed take longer than was planned."""
         done = self.record.rounds[-1].steps if self.record.rounds else 0
-        rate = mean([self.rates[candidate] for candidate in racing])
+        rate = fmean([self.rates[candidate] for candidate in racing])
         left = schedule.plan_rounds(len(self.racing), self.record.final_steps)[number:]
         seconds = rate * (
             schedule.network_steps(left, done) + self.looks[0] * schedule.FINALISTS * self.record.final_steps
@@ -233,7 +234,7 @@ class Race:
         return seeds * self.record.final_steps * sum(self.rates[number] for number in candidates)
 
     def _shrink(self, seconds: float) -> None:
-        """Shorten the final if the remaining work, which takes some seconds, does not fit the remaining time.
+        """Shorten the final if the remaining work (`seconds`) does not fit the remaining time.
 
         Raises:
             StoppedError: it would be too short.

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from kancli.errors import ConfigError
 from kancli.racing import schedule
@@ -64,12 +65,7 @@ def is_too_short(allowed: int, steps: int) -> bool:
 
 def _needed(rates: Mapping[int, float], racing: Sequence[int], default: int, options: RaceOptions, steps: int) -> float:
     """Seconds of a race as far as the first look of its final, if those that stay take as long as the others."""
-    rate = mean([rates[number] for number in racing])
+    rate = fmean([rates[number] for number in racing])
     first_look = schedule.plan_looks(options.seeds)[0]
     final = first_look * steps * (schedule.FINALISTS * rate + rates[default])
     return rate * schedule.network_steps(schedule.plan_rounds(len(racing), steps)) + final
-
-
-def mean(values: Sequence[float]) -> float:
-    """The arithmetic mean."""
-    return sum(values) / len(values)
