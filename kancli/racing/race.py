@@ -150,7 +150,7 @@ class Race:
         shares = {member: selection.shares_of_samples(errors[member].test) for member in members}
         by_name = {self._name(member): (logs["test"][place], shares[member]) for place, member in enumerate(members)}
         record = dataclasses.replace(self.record, final=result)
-        level = schedule.level_of_look(len(self.looks))
+        level = schedule.level_per_look(len(self.looks))
         answer = answer_of_final(record, by_name, self._name(self.entrants.default), level, len(self.looks))
         self.say(f"{count} seeds: {answer.sentence}")
         self._save(f"final{look}", batches, final=result, answer=answer)

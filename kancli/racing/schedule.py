@@ -59,9 +59,9 @@ def plan_looks(seeds: int) -> list[int]:
     return [*looks, seeds]
 
 
-def level_of_look(looks: int) -> float:
+def level_per_look(n_looks: int) -> float:
     """The level of each comparison, so that all together have `LEVEL` (Bonferroni)."""
-    return LEVEL / looks
+    return LEVEL / n_looks
 
 
 def network_steps(rounds: Sequence[Round], start: int = 0) -> int:

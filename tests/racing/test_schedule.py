@@ -4,7 +4,15 @@ import itertools
 
 import pytest
 
-from kancli.racing.schedule import Round, fitting_steps, level_of_look, network_steps, plan_looks, plan_rounds, too_slow
+from kancli.racing.schedule import (
+    Round,
+    fitting_steps,
+    level_per_look,
+    network_steps,
+    plan_looks,
+    plan_rounds,
+    too_slow,
+)
 
 
 def test_sixteen_candidates_are_halved_three_times():
@@ -38,7 +46,7 @@ def test_every_round_drops_some_and_the_last_leaves_two(candidates):
 
 def test_looks_double_and_share_the_level():
     assert [plan_looks(seeds) for seeds in (2, 5, 10, 12, 40)] == [[2], [5], [5, 10], [5, 10, 12], [5, 10, 20, 40]]
-    assert level_of_look(2) == pytest.approx(0.025)
+    assert level_per_look(2) == pytest.approx(0.025)
 
 
 def test_steps_are_as_many_as_there_is_time_for():
