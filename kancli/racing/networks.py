@@ -1,28 +1,23 @@
-"""The networks of a race, in batches that train together, and their states on disk between rounds.
+"""The networks of a race, in batches that train together.
 
 Shapes: s members, n samples.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import torch
 
 from kancli.config.settings import Settings
 from kancli.errors import ConfigError, one_line
 from kancli.kan.layered import LayeredNetwork
 from kancli.racing.held_out import RaceData
 from kancli.runs.batch import start_together
-from kancli.runs.files import write_below
 from kancli.runs.training import grid_eps
-from kancli.runs.training_state import pack_state, read_state
 from kancli.sweeps.batches import batches
 from kancli.training.evaluation import sample_errors
 from kancli.training.fit import fit_
@@ -36,7 +31,6 @@ from kancli.training.state import select_members
 Array = np.ndarray
 
 NO_ROWS = 10**9  # steps between two rows of losses: a race measures at the end of a round
-FOLDER = "state"
 TRIAL_SECONDS = 0.5
 
 
@@ -152,52 +146,3 @@ class Trainer:
 
     def _train(self, settings: Settings, steps: int) -> Train:
         return dataclasses.replace(settings.training, steps=steps, every=NO_ROWS, minutes=None)
-
-
-def save(folder: Path, place: str, groups: Sequence[Batch]) -> None:
-    """Write the states of batches below a race's folder.
-
-    Args:
-        place: names the round.
-
-    Raises:
-        OSError: they cannot be written.
-    """
-    for number, batch in enumerate(groups):
-        assert batch.state is not None
-        write_below(folder, f"{FOLDER}/{_file_name(place, number)}", pack_state(batch.state))
-
-
-def load(folder: Path, place: str, groups: Sequence[Sequence[Network]]) -> list[Batch]:
-    """Read what `save` wrote.
-
-    Raises:
-        ConfigError: a state is missing or damaged.
-    """
-    loaded = []
-    for number, networks in enumerate(groups):
-        name = _file_name(place, number)
-        try:
-            state = read_state(folder / FOLDER, name)
-        except ConfigError:
-            state = None
-        if state is None or state.tensors.get("first_loss", torch.empty(0)).numel() != len(networks):
-            raise ConfigError([f"{folder / FOLDER / name}: damaged: is not what the race wrote; start the race again"])
-        loaded.append(Batch(networks, state))
-    return loaded
-
-
-def remove_states(folder: Path, keep: str = "") -> None:
-    """Remove the states of all rounds but one."""
-    if (folder / FOLDER).is_symlink():  # which may lead out of the folder
-        return
-    for path in (folder / FOLDER).glob("*"):
-        if not keep or not path.name.startswith(f"{keep}-"):
-            path.unlink(missing_ok=True)
-    if not keep:
-        with contextlib.suppress(OSError):
-            (folder / FOLDER).rmdir()
-
-
-def _file_name(place: str, number: int) -> str:
-    return f"{place}-{number}.safetensors"

@@ -12,8 +12,7 @@ from statistics import fmean
 import numpy as np
 
 from kancli.errors import NonFiniteError
-from kancli.racing import networks as states
-from kancli.racing import schedule, selection
+from kancli.racing import schedule, selection, states
 from kancli.racing.answer import answer_of_final, answer_of_rounds
 from kancli.racing.candidates import Entrants
 from kancli.racing.networks import Batch, Errors, Network, Trainer

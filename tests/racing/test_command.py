@@ -13,7 +13,6 @@ import time
 import numpy as np
 import pytest
 
-from kancli.racing.networks import remove_states
 from kancli.racing.reader import read_race
 from kancli.runs.hashes import seal
 from tests.runs.interrupted import race_interrupted_after_a_round
@@ -188,13 +187,3 @@ def test_resume_waits_for_no_pipe(kan_run, tmp_path):
     os.mkfifo(tmp_path / "race/run.log")
     answer = kan_run("resume", "race")
     assert (answer.code, "run.log: damaged: no plain file" in answer.err) == (2, True)
-
-
-def test_states_are_removed_below_the_folder_only(tmp_path):
-    kept = tmp_path / "elsewhere/precious"
-    kept.parent.mkdir()
-    kept.touch()
-    (tmp_path / "race").mkdir()
-    (tmp_path / "race/state").symlink_to(kept.parent)
-    remove_states(tmp_path / "race")
-    assert kept.exists()

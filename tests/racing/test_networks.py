@@ -1,4 +1,4 @@
-"""The networks of a race: those of runs, trained on a part of the data, and their states on disk."""
+"""The networks of a race: those of runs, trained on a part of the data."""
 
 import time
 
@@ -7,28 +7,12 @@ import pytest
 import torch
 
 from kancli.config.compose import compose
-from kancli.errors import ConfigError
 from kancli.racing import networks
-from kancli.racing.candidates import compose_entrants
-from kancli.racing.held_out import divide
-from kancli.racing.networks import FOLDER, Network, Trainer, load, remove_states, save
+from kancli.racing.networks import Network
 from kancli.runs.experiment import compute
 from kancli.training.fit import fit_
 from tests.compiled import needs_numba
-
-WORDS = ["task=f1", "task.n=50", "task.test_n=40", "width=in-2-out", "train.compile=false", "train.steps=6"]
-
-
-def train(trainer, batch, steps):
-    done = trainer.train(batch, steps, lambda: False)
-    assert done is not None
-    return done
-
-
-def trainer_of(presets, *words, steps=6):
-    entrants = compose_entrants([*WORDS, *words], presets)
-    settings = [candidate.settings for candidate in entrants.candidates]
-    return Trainer(settings, divide(settings[0].task, 0.2), steps)
+from tests.racing.trainers import WORDS, train, trainer_of
 
 
 @pytest.mark.parametrize("grid", ["grid=5", "grid.adapt=samples"])
@@ -51,34 +35,6 @@ def test_a_network_is_that_of_a_run_trained_on_the_rows_that_train(presets, grid
         )
     assert found[Network(0, 4)][0] == pytest.approx(float(validation.mean()), rel=1e-4)
     assert found[Network(0, 4)][1] == pytest.approx(test.numpy(), rel=1e-2, abs=1e-5)
-
-
-def test_a_batch_goes_on_from_disk_without_those_that_were_dropped(presets, tmp_path):
-    trainer = trainer_of(presets, "init=default,glorot,noisy")
-    networks = [Network(candidate, seed) for candidate in (0, 2) for seed in (0, 1)]
-    (batch,) = trainer.divide(networks)
-    whole, expected = train(trainer, batch, 6)
-    half, _ = train(trainer, batch, 3)
-    kept = half.select({2})
-    assert kept.networks == networks[2:]
-    assert half.select({1}) is None
-    save(tmp_path, "round0", [kept])
-    (loaded,) = load(tmp_path, "round0", [kept.networks])
-    done, errors = train(trainer, loaded, 6)
-    assert errors.validation == pytest.approx(expected.validation[2:], rel=1e-5)
-    assert np.isfinite(errors.test_loss).all()
-    _, again = train(trainer, whole, 6)  # at its end already: measured only
-    assert (again.validation == expected.validation).all()
-    save(tmp_path, "round1", [done])
-    remove_states(tmp_path, keep="round1")
-    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == ["round1-0.safetensors"]
-    with pytest.raises(ConfigError, match=r"round1-0\.safetensors: damaged"):
-        load(tmp_path, "round1", [networks])
-    (tmp_path / FOLDER / "round1-0.safetensors").write_bytes(b"x")
-    with pytest.raises(ConfigError, match="start the race again"):
-        load(tmp_path, "round1", [done.networks])
-    remove_states(tmp_path)
-    assert not (tmp_path / FOLDER).exists()
 
 
 @needs_numba
