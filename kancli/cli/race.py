@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, presets: Presets) -> int:
     gc.enable()
     with progress("loading"), signals.deferred_signals():
-        from kancli.racing.record import begin_race
+        from kancli.racing.start import begin_race
     folder, record = begin_race(args.words, presets)
     print_race(args, folder, record)
     return 0

@@ -74,7 +74,7 @@ def _resume_race(folder: Path, overrides: list[str], args: argparse.Namespace, p
 
     gc.enable()
     with progress("loading"), signals.deferred_signals():
-        from kancli.racing.record import resume_race
+        from kancli.racing.start import resume_race
     print_race(args, folder, resume_race(folder, overrides, presets))
     return 0
 

@@ -2,6 +2,6 @@
 
 In the order of the flow: `candidates` composes what takes part, `held_out` divides the data, `schedule` says how long
 each round trains and how many may stay, `trial` finds out what there is time for, `networks` trains, `states` keeps
-networks between rounds, `selection` and `answer` compare, `race` does it round by round, `record` and `output` write
-and print it.
+networks between rounds, `selection` and `answer` compare, `race` does it round by round, `start` begins a race or
+goes on with one, `output` prints it.
 """

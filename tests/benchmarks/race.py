@@ -22,8 +22,8 @@ from kancli.config.presets import Presets, builtin_folder
 from kancli.racing.candidates import compose_entrants
 from kancli.racing.held_out import RaceData, divide
 from kancli.racing.networks import Network, Trainer
-from kancli.racing.record import begin_race
 from kancli.racing.selection import compare, log_losses
+from kancli.racing.start import begin_race
 
 TASKS = ("f1", "f2", "feynman_I.12.11", "runge", "cone", "chirp")
 COMMON = ["width=in-5-out", "grid=5", "task.n=400", "train.steps=300", "train.lr=0.01"]
