@@ -119,7 +119,8 @@ def resume_race(folder: Path, typed: Sequence[str], presets: Presets) -> RaceRec
     if record.status in ("complete", "failed"):
         raise ConfigError([f"{folder}: the race has ended ({record.status}); start another: kan-run race ..."])
     if record.status == "out of time" and options.minutes <= record.options.minutes:
-        raise ConfigError([f"{folder}: its time is over; give more: kan-run resume {folder} race.minutes=10"])
+        more = max(10, 2 * record.options.minutes)
+        raise ConfigError([f"{folder}: its time is over; give more: kan-run resume {folder} race.minutes={more:g}"])
     if record.semantics != SEMANTICS:
         raise ConfigError([f"{folder}: begun with semantics {record.semantics}, this kancli has {SEMANTICS} (see"
                            " CHANGELOG.md): start the race again in a new folder"])  # fmt: skip
