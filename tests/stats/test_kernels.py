@@ -13,6 +13,8 @@ from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
 from tests.compiled import needs_numba
 
+compiles = pytest.mark.slow  # the kernels take ten seconds of compilation
+
 CASES = {
     "one network": {},
     "a single edge": {"width": [1, 1]},
@@ -68,7 +70,7 @@ def leaves(value, path=""):
         yield path, value
 
 
-@pytest.mark.slow  # the kernels take ten seconds of compilation
+@compiles
 @needs_numba
 @pytest.mark.parametrize("case", CASES)
 def test_kernels_have_the_bits_of_numpy(monkeypatch, case):
@@ -83,6 +85,7 @@ def test_kernels_have_the_bits_of_numpy(monkeypatch, case):
         np.testing.assert_array_equal(found["numba"][path], values, err_msg=path)
 
 
+@compiles
 @needs_numba
 @pytest.mark.parametrize("grid", [1, 5])
 def test_products_of_bases_have_the_bits_of_numpy(monkeypatch, grid):
