@@ -58,22 +58,16 @@ class KAN(LayeredNetwork):
 
     def ensemble_in_float64(self) -> KAN:
         """A float64 copy with its basis statistics; a single model becomes an ensemble of one."""
-        double = self.blank(self.n_members or 1)
+        ensemble = self.blank(self.n_members or 1)
 
         def as_ensemble(tensor: Tensor) -> Tensor:
             return (tensor.unsqueeze(0) if self.n_members is None else tensor).detach()
 
-        def convert(tensor: Tensor) -> Tensor:
-            return as_ensemble(tensor).double()
-
-        for new, layer in zip(double.layers, self.layers, strict=True):
+        for new, layer in zip(ensemble.layers, self.layers, strict=True):
             for name, tensor in layer.named_parameters(recurse=False):
-                setattr(new, name, nn.Parameter(convert(tensor), requires_grad=False))
-            new.knots = convert(layer.knots) if layer.per_input_knots else layer.knots
-            new.mask = None if layer.mask is None else as_ensemble(layer.mask)
-            if (statistics := layer.basis_statistics) is not None:
-                new.basis_statistics = BasisStatistics(convert(statistics.mean), convert(statistics.inverse_std))
-        return double
+                setattr(new, name, nn.Parameter(as_ensemble(tensor), requires_grad=False))
+            new.copy_constants_(layer, as_ensemble)
+        return ensemble.double()
 
     @contextmanager
     def with_basis_statistics(self, x: Tensor, chunk: int | None = None) -> Iterator[None]:
