@@ -14,8 +14,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from kancli.stats.running_moments import Array
+
 MAX_BASES = 1024  # a layer with more has no budget: memory and time are of their square
-Array = np.ndarray
 Number = float | Array  # or `[s]`
 Variance = Callable[[Array], Array]  # of sum_m w_m coef_m over the entries of one edge, from w `[q, K]` to `[q]`
 

@@ -13,9 +13,7 @@ from kancli.kan.edge_sums import EdgeTerms
 from kancli.kan.layer import KANLayer
 from kancli.kan.splines import LocalBasis
 from kancli.stats import kernels
-from kancli.stats.running_moments import total
-
-Array = np.ndarray
+from kancli.stats.running_moments import Array, total
 
 
 class SlopeMoments(NamedTuple):

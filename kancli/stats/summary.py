@@ -8,9 +8,8 @@ import math
 import numpy as np
 
 from kancli.stats.options import verdict_scales
+from kancli.stats.running_moments import Array
 from kancli.stats.scales import Scale, statistic_scale
-
-Array = np.ndarray
 
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
