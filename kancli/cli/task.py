@@ -41,7 +41,6 @@ def run_job(settings: Settings, config: DictConfig, *, style: Style = "short") -
     with signals.deferred_signals():
         from kancli.runs.record import record_run
 
-    signals.raise_pending()
     hydra = HydraConfig.get()
     is_sweep = hydra.mode is not None and hydra.mode.name == "MULTIRUN"
     stats = record_run(

@@ -45,7 +45,7 @@ def jets(model: LayeredNetwork, x: Tensor, derivatives: Iterable[Derivative]) ->
         x: `[(s,) n, n_0]`; with x `[n, n_0]`, all members get the same samples.
         derivatives: such as `[(0,), (1, 1)]`, up to the second order.
     """
-    x = x if model.n_members is None or x.dim() > 2 else x.expand(model.n_members, *x.shape)
+    x = model._add_member_axis(x)
     jet = {}
     for derivative in needed(derivatives):
         if derivative == ():

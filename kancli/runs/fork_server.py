@@ -19,7 +19,7 @@ server_pid: int | None = None  # in the server and in what it forks
 
 
 @contextlib.contextmanager
-def fork_server(modules: Sequence[str] = ()) -> Iterator[None]:
+def fork_server(modules: Sequence[str]) -> Iterator[None]:
     """Context manager: the server runs within the block. It starts at once, in the background.
 
     Nothing happens where one is running, the caller's or that of an outer block.

@@ -55,7 +55,6 @@ def train_and_record(
         if outcome.ended == "interrupted":
             _write_curves(folder, settings, outcome)
             folder.write(STATE, pack_state(last))
-    signals.raise_pending()
     result = with_training(result, model, outcome)
     folder.write_stats(result.stats)
     seconds = record_training(result, folder)

@@ -144,6 +144,4 @@ def plain(value: Any, path: str, reasons: dict[str, str], undefined: str) -> Any
 def _reason(path: str, undefined: str) -> str:
     if undefined not in ("nothing varies", BELOW_ROUNDING):
         return undefined
-    return next(
-        (reason for name, reason in UNDEFINED_REASONS.items() if f"{name}." in f"{path}." or name in path), undefined
-    )
+    return next((reason for name, reason in UNDEFINED_REASONS.items() if name in path), undefined)
