@@ -39,9 +39,8 @@ class EdgeTerms:
     a row for each basis of each input, then one row for each input and each further factor; rows = i (K + n_further).
     """
 
-    first: (
-        Tensor  # [(s,) n, i]  index of the first non-zero basis, -k to K - 1; indices outside 0 to K - 1 do not exist
-    )
+    # [(s,) n, i]  index of the first non-zero basis, -k to K - 1; indices outside 0 to K - 1 do not exist
+    first: Tensor
     n_basis: int  # K
     n_further: int
     factors: Sequence[Tensor]  # t of [(s,) n, i]

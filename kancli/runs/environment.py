@@ -23,9 +23,8 @@ def environment() -> dict[str, Any]:
         "versions": _versions(),
         "git": commit(Path(__file__).parents[1]),
         "platform": {
-            "system": " ".join(
-                [platform.system(), *platform.libc_ver()]
-            ).strip(),  # without the kernel: no number depends on it
+            # Without the kernel: no number depends on it.
+            "system": " ".join([platform.system(), *platform.libc_ver()]).strip(),
             "machine": platform.machine(),
             "python": sys.implementation.name,
         },
