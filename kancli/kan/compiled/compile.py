@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 from collections.abc import Callable
@@ -20,8 +21,8 @@ OPTIONS = {"nogil": True, "error_model": "numpy"}
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function on its first call, or load it from numba's cache.
 
-    The cache lies beside the source, or in the user's own cache folder if that cannot be written. Numba itself looks at
-    a kernel's own file only, so that it would keep code of other files that it compiled in.
+    The cache lies beside the source, or in the user's own cache folder if that cannot be written. Numba itself checks a
+    kernel's own file only; the stamp set here covers the files whose code it compiles in, too.
     """
     dispatcher = njit(**OPTIONS)(function)
     try:
@@ -32,6 +33,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     return dispatcher
 
 
+@functools.cache
 def _sources(path: str) -> str:
     """A hash of a kernel's file, of those of kernels beside it, and of all files in this folder."""
     own = Path(path).resolve()
