@@ -62,7 +62,7 @@ class _Outputs(torch.autograd.Function):
 class _Pass:
     """A model's parameters and samples as the kernels take them.
 
-    The work of other threads refers to it, as its memory is used again once nothing does.
+    Its arrays' memory is reused once it is freed, so every thread at work holds a reference to it.
 
     Args:
         keeps_nodes: whether gradients are to follow.

@@ -68,7 +68,7 @@ def set_columns(x: Any, begin: int, n: int, columns: Any) -> None:
 
 @kernel
 def first_factors(layers: Any, grid: Any, ends: Any, x: Any, most: int, like: Any) -> Any:
-    """Factors `[blocks, t, N]` and `first` `[blocks, N]` of the first layer, which all steps and members share.
+    """Factors `[blocks, t, N]` and `first` `[blocks, N]` of the first layer, computed once for all steps and members.
 
     Args:
         most: up to so many numbers; no blocks if there are more.
@@ -90,7 +90,7 @@ def first_factors(layers: Any, grid: Any, ends: Any, x: Any, most: int, like: An
 
 @kernel
 def no_factors(like: Any) -> Any:
-    """As `first_factors`, without blocks: where each would be used once."""
+    """As `first_factors`, but no blocks: for factors that are used once."""
     return np.zeros((0, 1, 1), like.dtype), np.zeros((0, 1), np.int32)
 
 

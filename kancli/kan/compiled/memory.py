@@ -1,4 +1,4 @@
-"""Arrays of the kernels, whose memory is used again: the system takes about as long to hand out fresh memory."""
+"""Reuse the memory of the kernels' arrays: to get fresh memory from the system takes about as long as to fill it."""
 
 from __future__ import annotations
 

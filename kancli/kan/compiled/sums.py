@@ -72,7 +72,7 @@ def sums_of_many(
     done: int,
     out: Any,
 ) -> int:
-    """`sums` for outputs from `done` on, as many at a time as a vector has; returns how many are done then.
+    """`sums` for outputs from `done` on, as many at a time as a vector has; returns the number of outputs done.
 
     Args:
         zero: a vector of zeros, of several registers: their sums do not wait for one another.

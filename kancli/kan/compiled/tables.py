@@ -29,12 +29,10 @@ class Layout:
     A member's parameters lie in a row `[P]`, layer by layer: coef, scale_base, scale_sp, bias.
     """
 
-    layers: (
-        np.ndarray
-    )  # [l + 1, 7]  n_in, n_out, n_out padded, places: table, its bias, parameters, mask; then the ends
+    # [l + 1, 7]  n_in, n_out, n_out padded, places: table, its bias, parameters, mask; then the ends
+    layers: np.ndarray
     grid: tuple[int, int, int, int, int]  # G, k, number of the base function, rows of an input, terms
     ends: tuple[float, float]  # of the grid
-    has_bias: bool
 
     @classmethod
     def of(cls, model: KAN, *, narrow: bool = True) -> Layout:
@@ -55,10 +53,10 @@ class Layout:
             parameters += n_edges * (layer.n_basis + 2) + (layer.n_out if has_bias else 0)
         lines.append((model.width[-1], 0, 0, table, 0, parameters, mask))
         grid = (first.grid, first.k, BASE_FUNCTIONS[first.base_name or ""], rows, n_terms(first.k))
-        return cls(np.array(lines, dtype=np.int64), grid, first.grid_range, has_bias)
+        return cls(np.array(lines, dtype=np.int64), grid, first.grid_range)
 
     def least_share(self, n: int) -> int:
-        """Number of items of n samples each that take about as long as to wake a thread."""
+        """Number of items of n samples each whose work takes about as long as to wake a thread."""
         return MIN_FACTORS // max(1, n * self.n_factors)
 
     @property
