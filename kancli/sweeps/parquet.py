@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,18 +15,13 @@ Columns = Mapping[str, Sequence[Any]]
 INTEGERS, REALS, WORDS = "text of integers", "text of numbers", "text"  # kinds of columns of text
 
 
-def encode_parquet(columns: Columns) -> bytes:
-    """Encode columns as Parquet. A swept key whose values are all numbers becomes a column of numbers."""
-    file = io.BytesIO()
-    write_parquet(file, [columns])
-    return file.getvalue()
-
-
 def write_parquet(file: BinaryIO, stretches: Iterable[Columns]) -> None:
-    """Write a table as `encode_parquet` does, one stretch of rows after the other.
+    """Write a table as Parquet, one stretch of rows after the other.
+
+    A swept key whose values are all numbers becomes a column of numbers.
 
     Args:
-        stretches: with the same columns; they are gone through twice, as the first rows do not tell the types.
+        stretches: with the same columns; read twice: once for the types, once to write.
     """
     import pyarrow as arrow
     from pyarrow import parquet

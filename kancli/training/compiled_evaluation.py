@@ -8,21 +8,14 @@ from torch import Tensor
 
 from kancli.kan.compiled.kernels import CHUNK
 from kancli.kan.compiled.tables import fold_members
-from kancli.kan.network import KAN
 from kancli.kan.shares import in_threads
 from kancli.tasks.task import Samples
 from kancli.training import evaluation_kernel as kernel
 from kancli.training.member_tables import MemberTables
-from kancli.training.parameters import ParameterRows
-
-
-def squared_errors(model: KAN, samples: Samples) -> Tensor:
-    """As `evaluation.squared_errors`, of an ensemble that `kernels.is_supported`."""
-    return squared_errors_by_tables(MemberTables(ParameterRows(model, None)), samples)
 
 
 def squared_errors_by_tables(tables: MemberTables, samples: Samples) -> Tensor:
-    """As `squared_errors`, of the parameters that tables have."""
+    """As `evaluation.squared_errors`, of the parameters that tables have."""
     layout, values = tables.layout, tables.values()
     n_members = len(values)
     folded = np.zeros((n_members, layout.table_size), values.dtype)

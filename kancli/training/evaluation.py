@@ -11,23 +11,14 @@ import torch
 from torch import Tensor
 
 from kancli.kan.layered import LayeredNetwork
-from kancli.kan.network import as_kan
 from kancli.tasks.task import Samples
 
 NUMBERS_AT_A_TIME = 2**22  # factors of a layer's edges, about
 
 
 @torch.no_grad()
-def squared_errors(model: LayeredNetwork, samples: Samples, kernel: str = "torch") -> Tensor:
-    """The sum over samples and outputs of (y_hat - y)^2, float64 `[s]`, of an ensemble.
-
-    Args:
-        kernel: that computes: "torch" or "numba".
-    """
-    if kernel == "numba":
-        from kancli.training import compiled_evaluation
-
-        return compiled_evaluation.squared_errors(as_kan(model), samples)
+def squared_errors(model: LayeredNetwork, samples: Samples) -> Tensor:
+    """The sum over samples and outputs of (y_hat - y)^2, float64 `[s]`, of an ensemble."""
     total = torch.zeros(model.n_members or 1, dtype=torch.float64, device=samples.x.device)
     for part in _parts(model, samples):
         total += (model(part.x).double() - part.y.double()).square().sum((-2, -1))

@@ -8,7 +8,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from kancli.sweeps.parquet import encode_parquet
+from kancli.sweeps.parquet import write_parquet
 
 COLUMNS = [
     [3, None, -(2**63)],
@@ -22,9 +22,16 @@ COLUMNS = [
 ]
 
 
+def written(values):
+    """The column that is read back."""
+    file = io.BytesIO()
+    write_parquet(file, [{"a": values}])
+    return parquet.read_table(file).column("a")
+
+
 @pytest.mark.parametrize("values", COLUMNS)
 def test_a_column_is_that_of_pyarrow(values):
-    column = parquet.read_table(io.BytesIO(encode_parquet({"a": values}))).column("a")
+    column = written(values)
     wanted = pyarrow.array(values)
     assert (column.type, column.to_pylist()) == (wanted.type, wanted.to_pylist())
 
@@ -39,7 +46,7 @@ def test_a_column_is_that_of_pyarrow(values):
     ],
 )
 def test_words_that_are_all_numbers_become_numbers(words, numbers):
-    column = parquet.read_table(io.BytesIO(encode_parquet({"a": words}))).column("a").to_pylist()
+    column = written(words).to_pylist()
     assert column == numbers
     assert list(map(type, column)) == list(map(type, numbers))
 
@@ -47,6 +54,7 @@ def test_words_that_are_all_numbers_become_numbers(words, numbers):
 @pytest.mark.slow
 def test_pandas_is_not_loaded():
     code = (
-        "import sys, kancli.sweeps.parquet as p; p.encode_parquet({'a': [1, None]}); assert 'pandas' not in sys.modules"
+        "import io, sys, kancli.sweeps.parquet as p;"
+        " p.write_parquet(io.BytesIO(), [{'a': [1, None]}]); assert 'pandas' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=600)

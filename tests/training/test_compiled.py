@@ -192,10 +192,13 @@ def test_without_numba_true_says_what_to_install(monkeypatch):
 @needs_numba
 @pytest.mark.parametrize("n", [1, 33, 700])
 def test_errors_on_samples_that_do_not_train(n):
+    from kancli.training.compiled_evaluation import MemberTables, squared_errors_by_tables
+
     model = kan((2, 5, 9, 2), bias=True, masked=True, n_members=3, size=0.6)
     mask = model.layers[1].mask
     assert mask is not None
     mask[1, 0, 2] = False
     samples = regression(n=n, n_out=2, low=-2.5, high=2.5).train
-    by_torch, by_numba = (squared_errors(model, samples, kernel) for kernel in ("torch", "numba"))
+    tables = MemberTables(ParameterRows(model, None))
+    by_torch, by_numba = squared_errors(model, samples), squared_errors_by_tables(tables, samples)
     torch.testing.assert_close(by_numba, by_torch, rtol=1e-11, atol=0)
