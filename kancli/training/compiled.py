@@ -131,6 +131,5 @@ class CompiledDifferential(DifferentialObjective):
         jet = [part.unsqueeze(-1).requires_grad_() for part in outputs.unbind(1)]  # c of [s, n, 1]
         residual = self.data.residual(self.inputs(0), dict(zip(self.derivatives, jet, strict=True)))
         loss, weights = self._residual_part(residual)
-        grads = torch.autograd.grad(loss.sum(), jet, allow_unused=True)
-        filled = [torch.zeros_like(part) if grad is None else grad for grad, part in zip(grads, jet, strict=True)]
-        return loss.detach(), torch.cat(filled, dim=-1).mT.contiguous().numpy(), weights
+        grads = torch.autograd.grad(loss.sum(), jet, materialize_grads=True)
+        return loss.detach(), torch.cat(grads, dim=-1).mT.contiguous().numpy(), weights

@@ -76,17 +76,13 @@ class DenseRegression(RegressionObjective):
         in_threads(some_items, n_items)
         totals = [torch.stack([_sum(parts, member, n_blocks, place) for member in range(len(self.members))])
                   for place in range(len(weights))]  # fmt: skip
-        trained = self.rows.tensors()
         pairs = [pair for pair in zip(weights, totals, strict=True) if pair[0].requires_grad]  # all but absent biases
         # Not by grad_outputs: torch would load sympy for them, which takes half a second.
         with torch.enable_grad():
             total = torch.stack([(weight * grad).sum() for weight, grad in pairs]).sum()
-        grads = torch.autograd.grad(total, trained, allow_unused=True)
-        filled = [
-            torch.zeros_like(tensor) if grad is None else grad for grad, tensor in zip(grads, trained, strict=True)
-        ]
+        grads = torch.autograd.grad(total, self.rows.tensors(), materialize_grads=True)
         loss = (losses.sum(1) / y[0].numel()).to(x.dtype)
-        return Evaluation(loss, loss, self.rows.join(filled), None)
+        return Evaluation(loss, loss, self.rows.join(grads), None)
 
     def _item(
         self, weights: list[Tensor], x: Tensor | Factors, y: Tensor, n_numbers: int

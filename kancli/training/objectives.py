@@ -55,12 +55,8 @@ class Objective:
         """Loss and gradients on the data of a step."""
         with torch.enable_grad():
             loss, total, rba = self._loss(step)
-            grads = torch.autograd.grad(total.sum(), self.rows.tensors(), allow_unused=True)
-        filled = [
-            torch.zeros_like(tensor) if grad is None else grad
-            for grad, tensor in zip(grads, self.rows.tensors(), strict=True)
-        ]
-        return Evaluation(loss.detach(), total.detach(), self.rows.join(filled), rba)
+            grads = torch.autograd.grad(total.sum(), self.rows.tensors(), materialize_grads=True)
+        return Evaluation(loss.detach(), total.detach(), self.rows.join(grads), rba)
 
     def loss(self, step: int) -> Tensor:
         """Loss on all training samples, `[s]`."""
