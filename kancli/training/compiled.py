@@ -35,7 +35,7 @@ class CompiledRegression(RegressionObjective):
         self.tables = MemberTables(rows)
 
     def loss(self, step: int) -> Tensor:
-        return squared_errors_by_tables(self.tables, self.train) / self.train.y.numel()
+        return squared_errors_by_tables(self.tables, self.samples) / self.samples.y.numel()
 
     def evaluate(self, step: int) -> Evaluation:
         x, y = (tensor.unsqueeze(0) if tensor.dim() < 3 else tensor for tensor in self.batch_of(step))

@@ -52,7 +52,7 @@ def steps_at_a_time(objective: Objective, optimiser: Any) -> int:
     """The number of steps that a call may make; 1 where `make_steps` can make none."""
     if not (isinstance(objective, CompiledRegression) and isinstance(optimiser, CompiledAdam)):
         return 1
-    layout, n, n_members = objective.tables.layout, len(objective.train.x), len(objective.members)
+    layout, n, n_members = objective.tables.layout, len(objective.samples.x), len(objective.members)
     if objective.batch is not None or not objective.tables.all_train or not n_members:
         return 1
     n_threads, n_chunks = torch.get_num_threads(), -(-n // CHUNK)
@@ -79,7 +79,7 @@ def make_steps(
         target: up to which it is; None for any.
         test: samples to compute the errors of after each step.
     """
-    tables, train = objective.tables, objective.train
+    tables, train = objective.tables, objective.samples
     layout, values, n_members = tables.layout, tables.values(), len(objective.members)
     first, second = (moment.numpy() for moment in optimiser.moments_of(objective.rows.values))
     step_sizes, roots = np.array(optimiser.corrections(count)).T.copy()

@@ -71,13 +71,36 @@ class Objective:
         raise NotImplementedError
 
 
-class RegressionObjective(Objective):
-    """The mean squared error over samples and outputs.
+class SampleObjective(Objective):
+    """A loss on samples, or on a batch of them.
 
     Args:
         batch: number of samples of a step, drawn without replacement; None for all.
         seeds: of the members, for the batches.
     """
+
+    def __init__(
+        self, rows: ParameterRows, members: Sequence[int], samples: Samples, batch: int | None, seeds: Sequence[int]
+    ) -> None:
+        super().__init__(rows, members)
+        self.samples, self.seeds = samples, [seeds[member] for member in members]
+        self.batch = batch if batch is not None and batch < len(samples.x) else None
+
+    def inputs(self, step: int) -> Tensor:
+        x, _ = self.batch_of(step)
+        return x if x.dim() > 2 else x.expand(len(self.members), *x.shape)
+
+    def batch_of(self, step: int) -> tuple[Tensor, Tensor]:
+        """Samples of a step: all, `[n, .]`, or each member's batch, `[s, batch, .]`."""
+        x, y = self.samples.x, self.samples.y
+        if self.batch is None:
+            return x, y
+        chosen = batch_indices(self.seeds, step, len(x), self.batch).to(x.device)
+        return x[chosen], y[chosen]
+
+
+class RegressionObjective(SampleObjective):
+    """The mean squared error over samples and outputs; arguments as of `SampleObjective`."""
 
     def __init__(
         self,
@@ -89,18 +112,12 @@ class RegressionObjective(Objective):
         seeds: Sequence[int],
         penalty: Penalty | None,
     ) -> None:
-        super().__init__(rows, members)
-        self.train = cast_samples(data.train, rows.values)
-        self.batch = batch if batch is not None and batch < len(data.train.x) else None
-        self.seeds, self.penalty = [seeds[member] for member in members], penalty
+        super().__init__(rows, members, cast_samples(data.train, rows.values), batch, seeds)
+        self.penalty = penalty
 
     @torch.no_grad()
     def loss(self, step: int) -> Tensor:
-        return mean_squared_error(self.model, self.train)
-
-    def inputs(self, step: int) -> Tensor:
-        x, _ = self.batch_of(step)
-        return x if x.dim() > 2 else x.expand(len(self.members), *x.shape)
+        return mean_squared_error(self.model, self.samples)
 
     def _loss(self, step: int) -> tuple[Tensor, Tensor, Tensor | None]:
         x, y = self.batch_of(step)
@@ -110,14 +127,6 @@ class RegressionObjective(Objective):
         output, penalty = self.penalty.forward(as_kan(self.model), x)
         loss = (output - y).square().mean((-2, -1))
         return loss, loss + penalty, None
-
-    def batch_of(self, step: int) -> tuple[Tensor, Tensor]:
-        """Samples of a step: all, `[n, .]`, or each member's batch, `[s, batch, .]`."""
-        x, y = self.train.x, self.train.y
-        if self.batch is None:
-            return x, y
-        chosen = batch_indices(self.seeds, step, len(x), self.batch).to(x.device)
-        return x[chosen], y[chosen]
 
 
 class DifferentialObjective(Objective):

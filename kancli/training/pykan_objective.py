@@ -13,19 +13,18 @@ from torch import Tensor
 from kancli.kan.network import KAN, as_kan
 from kancli.tasks.task import Samples
 from kancli.training.dense_bases import DenseBases, has_dense_bases
-from kancli.training.objectives import Objective, batch_indices
+from kancli.training.objectives import SampleObjective
 from kancli.training.parameters import ParameterRows
 from kancli.training.regularisation import Penalty
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 
-class FitObjective(Objective):
+class FitObjective(SampleObjective):
     """The loss of a batch, plus lamb times the regularisation.
 
     Args:
-        batch: number of samples of a step, drawn without replacement; None for all.
-        seeds: of the members, for the batches.
+        batch, seeds: as of `SampleObjective`.
         loss_fn: of prediction `[n, o]` and label to a number; None for the mean squared error.
         lamb: weight of the regularisation.
         penalty: the regularisation without that weight.
@@ -47,9 +46,7 @@ class FitObjective(Objective):
         lamb: float,
         penalty: Penalty,
     ) -> None:
-        super().__init__(rows, members)
-        self.samples, self.seeds = samples, [seeds[member] for member in members]
-        self.batch = batch if batch is not None and batch < len(samples.x) else None
+        super().__init__(rows, members, samples, batch, seeds)
         self.loss_fn, self.lamb, self.penalty = loss_fn, lamb, penalty
         self.measures_reg = False
         self.first: DenseBases | None = None
@@ -58,18 +55,6 @@ class FitObjective(Objective):
     @property
     def model(self) -> KAN:
         return as_kan(self.rows.model)
-
-    def inputs(self, step: int) -> Tensor:
-        x, _ = self.batch_of(step)
-        return x if x.dim() > 2 else x.expand(len(self.members), *x.shape)
-
-    def batch_of(self, step: int) -> tuple[Tensor, Tensor]:
-        """Samples of a step: all, `[n, .]`, or each member's batch, `[s, batch, .]`."""
-        if self.batch is None:
-            return self.samples.x, self.samples.y
-        x, y = self.samples.x, self.samples.y
-        chosen = batch_indices(self.seeds, step, len(x), self.batch).to(x.device)
-        return x[chosen], y[chosen]
 
     @torch.no_grad()
     def loss(self, step: int) -> Tensor:
