@@ -1,6 +1,6 @@
 """Which kernel computes a forward pass: numba's, where it is installed, serves the network, and saves time; else torch.
 
-A function of the sizes, not of the time that anything takes or of what is compiled already.
+The choice depends on sizes alone, never on timings or on what is compiled already.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _is_like(layer: KANLayer, first: KANLayer) -> bool:
 
 
 def _is_plain_call(model: KAN, x: Tensor) -> bool:
-    """Whether nothing but numbers is wanted: no transform or mode of torch, no hooks, no other class of layers."""
+    """Whether this is an ordinary call: no transform or mode of torch, no hook, no subclass of a tensor or layer."""
     if is_transformed() or _get_current_dispatch_mode() is not None or module._has_any_global_hook():
         return False
     tensors = [x, *(tensor for layer in model.layers for tensor in layer.parameters(recurse=False))]

@@ -1,4 +1,4 @@
-"""Work in consecutive shares, which some threads take in turn."""
+"""Split a range into consecutive shares, and work through them on several threads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def in_threads(work: Callable[[int, int], None], count: int, least: int = 1) -> 
     Within, torch computes on one thread.
 
     Args:
-        least: up to so many are done at once by the caller: to wake another thread takes longer.
+        least: a count up to this is done by the calling thread alone: to wake another takes longer.
     """
     n_threads = 1 if count <= least else torch.get_num_threads()
     n_shares = min(SHARES_A_THREAD * n_threads, count) if n_threads > 1 else 1

@@ -34,7 +34,7 @@ class Answer:
     call: Call
     value: Any = None
     cause: str | None = None  # why there is no value, in one line
-    lost_pool: bool = False  # the pool broke down, whatever the call did; it may be repeated
+    lost_pool: bool = False  # the pool broke down, perhaps not by this call, which may be repeated
 
 
 class _PoolLostError(Exception):
@@ -65,7 +65,7 @@ def _run_in_pool(queue: deque[Call], count: int) -> Generator[Answer]:
     with process_pool(count) as pool:
         try:
             while queue or pending:
-                while queue and len(pending) <= count:  # one call waits, so that no worker does
+                while queue and len(pending) <= count:  # one call more than workers, so that none idles
                     call = queue[0]
                     pending[pool.schedule(call.function, call.args, timeout=call.timeout)] = queue.popleft()
                 for future in wait(pending, return_when=FIRST_COMPLETED).done:

@@ -29,8 +29,8 @@ def compute(settings: Settings) -> Result:
     """Build the model, sample the inputs, run the forward pass and measure. Reads no file but one of samples, and
     writes none.
 
-    Members are computed in groups, and samples in chunks whose size does not depend on the number of members: a member
-    has the same bits as a run of its own.
+    Members are computed in groups, and samples in chunks whose size does not depend on the number of members: each
+    member equals, bit for bit, a run of its own.
     """
     with deterministic(settings.deterministic):
         watch = Stopwatch()

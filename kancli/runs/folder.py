@@ -282,8 +282,8 @@ class RunFolder:
 
 @contextlib.contextmanager
 def _claims(path: Path) -> Iterator[None]:
-    """Context manager: one process at a time moves a run away and claims the folder, or it could move away the run that
-    another one has just begun."""
+    """Context manager: lock the parent while a run is moved aside and the folder claimed; without the lock, a process
+    could move aside the run that another one has just begun."""
     parent = path.absolute().parent
     with contextlib.ExitStack() as stack:
         if not (parent / "run.json").exists():  # a run at work has locked its folder until it ends

@@ -22,7 +22,7 @@ server_pid: int | None = None  # in the server and in what it forks
 def fork_server(modules: Sequence[str]) -> Iterator[None]:
     """Context manager: the server runs within the block. It starts at once, in the background.
 
-    Nothing happens where one is running, the caller's or that of an outer block.
+    Does nothing if a server is running already, such as that of an outer block.
 
     Args:
         modules: what the server imports. A worker imports what is missing.
@@ -58,8 +58,8 @@ def end_with_parent() -> None:
     """End this process when its parent ends, however that ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # What ended before that call gives no signal. The server ends with the first thread of the caller, whose pipes stay
-    # open until its last thread ends: the caller can still look alive when the server is gone.
+    # A parent that ended before that call sends no signal. The server, which ends with the caller's first thread, is
+    # checked by its pid: the caller's pipes stay open while any of its threads runs, so that it looks alive.
     caller = multiprocessing.parent_process()
     is_orphan = server_pid is not None and os.getppid() != server_pid
     if is_orphan or (caller is not None and not caller.is_alive()):

@@ -17,7 +17,7 @@ from kancli.runs.fork_server import end_with_parent, fork_server
 from kancli.runs.process_limit import ProcessLimit, fit_workers, no_worker_message, process_limit
 
 EXITED_SILENTLY = 255  # exit status of a worker that exited with 0 during a job
-SLEEP_UNIT = 0.02  # seconds between the looks of a pool's threads at its state; pebble's 0.1 delay each end
+SLEEP_UNIT = 0.02  # seconds between a pool's looks at its state; pebble's 0.1 delays every shutdown
 EXPERIMENT = "kancli.runs.experiment"
 
 

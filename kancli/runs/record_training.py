@@ -34,7 +34,7 @@ def train_and_record(
 ) -> tuple[Result, dict[str, float]]:
     """Train a run's network, and write what training leaves.
 
-    A signal ends training after the step that it came in: the curves and a state are written, then it is raised.
+    A signal ends training after the current step: the curves and a state are written, then it is raised.
 
     Args:
         result: of the run at its start; its files are written.

@@ -1,4 +1,4 @@
-"""A run that has ended, or was killed, and gives way to another one under `overwrite=true` until that is complete."""
+"""Move an old run aside for `overwrite=true`, and put it back if the new run does not complete."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Superseded:
 
 
 def put_back_superseded(path: Path) -> None:
-    """Put back the run that a process which was killed had moved aside from this folder."""
+    """Put back the run that a killed process had moved aside from this folder."""
     path = path.resolve() if path.is_symlink() else path
     for hidden in sorted(path.parent.glob(f".{glob.escape(path.name)}.replaced-*{PENDING}")):
         lock = lock_folder(hidden)

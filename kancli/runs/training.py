@@ -1,4 +1,4 @@
-"""Train the network of a run, and say what training came to."""
+"""Train a run's network, and collect the results of training."""
 
 from __future__ import annotations
 

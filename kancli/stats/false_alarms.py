@@ -1,4 +1,4 @@
-"""Shares of seeds for which a verdict fails, and the distances of nodes by which the bounds of one were chosen.
+"""Measured false-alarm rates of the verdicts, and the node distances behind the bounds of `nodes_degenerate`.
 
 Measured by `python -m tests.benchmarks.verdicts`, the latter with `--nodes`.
 """

@@ -18,7 +18,7 @@ MAX_BLOCK = 2**17  # postacts processed at a time: they fit a core's own cache
 
 
 class FirstSamples:
-    """Applies a function to the first samples of one layer, as soon as it has them; then it lets them go.
+    """Applies a function to the first samples of one layer, once they are complete, then frees them.
 
     Args:
         size: maximal number of samples.

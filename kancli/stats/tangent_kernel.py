@@ -55,7 +55,7 @@ def add_to_kernel_(kernel: Array, derivatives: Derivatives, jacobian: Array) -> 
     kernel += by_value
     shares_scale = derivatives.shares_scale
     n_columns = derivatives.scale_sp.shape[0] * (1 if shares_scale else 1 + derivatives.bases.shape[-1])
-    # One product for many outputs, where D is a column for each; for one output's columns and all c otherwise.
+    # With one output of the network, the columns of many of the layer's outputs in one product; else one by one.
     step = max(1, MAX_COLUMNS // n_columns) if n_last == 1 else 1
     for begin in range(0, n_out, step):
         outputs = slice(begin, begin + step)
