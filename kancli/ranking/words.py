@@ -131,7 +131,7 @@ def _friedman(ranking: MetricRanking) -> list[str]:
     test = ranking.friedman
     if test is None:
         return []
-    line = f"Friedman's test of all schemes: p = {number(test.p)}, at the smallest {number(test.smallest_p)}"
+    line = f"Friedman's test of all schemes: p = {number(test.p)} (smallest possible: {number(test.smallest_p)})"
     if test.critical_difference > len(ranking.schemes) - 1:
         return [f"{line}; no two mean ranks can differ on so few tasks (Nemenyi)"]
     return [f"{line}; mean ranks differ where they are {number(test.critical_difference)} apart (Nemenyi)"]

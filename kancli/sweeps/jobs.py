@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MAX_FAULTS = 10  # reported of one sweep
 HydraComposition = Callable[[list[str], int], tuple[dict[str, Any], bool]]
-INIT_OF_MLP = "init does not matter to an MLP: of those that differ by it alone, the first is run"
+INIT_OF_MLP = "init has no effect on an MLP: jobs that differ only in init run once"
 JOB_NUMBER = re.compile(r"\$\\?\{hydra(\\?:|\.)job\.(num|id)\\?\}")  # Hydra escapes the values of a sweep
 PLAIN_SEED = re.compile(r"seed=(0|[1-9]\d*)")
 

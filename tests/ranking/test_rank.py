@@ -103,8 +103,8 @@ def test_the_test_of_all_schemes_says_what_it_can_reach():
     effects = {"baseline": 0.0, "a": -3.0, "b": -6.0}
     few, many = (rank(outcomes_of(draw(effects, n_tasks)), RankOptions()) for n_tasks in (2, 15))
     ends = [next(line for line in one.remarks if line.startswith("Friedman")) for one in (few, many)]
-    assert ends[0].endswith("at the smallest 0.135; no two mean ranks can differ on so few tasks (Nemenyi)")
-    assert ends[1].endswith("at the smallest 3.06e-07; mean ranks differ where they are 0.856 apart (Nemenyi)")
+    assert ends[0].endswith("(smallest possible: 0.135); no two mean ranks can differ on so few tasks (Nemenyi)")
+    assert ends[1].endswith("(smallest possible: 3.06e-07); mean ranks differ where they are 0.856 apart (Nemenyi)")
     assert few.metrics["test_loss"].friedman.p == pytest.approx(np.exp(-2))  # chi-square of 2 (3 - 1) at 2 degrees
     assert many.metrics["test_loss"].friedman.groups == []
 

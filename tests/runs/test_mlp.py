@@ -95,7 +95,7 @@ def test_mlps_of_a_sweep_have_the_bits_of_single_runs_and_init_is_no_matter(kan_
     words = ["-m", "model=kan,mlp", "init=default,glorot", "seed=1,0", *WORDS[1:], "figures=none"]
     done = kan_run(*words, "hydra.sweep.dir=sweep")
     assert done.code == 0, done.err
-    assert "init does not matter to an MLP: of those that differ by it alone, the first is run" in done.err
+    assert "init has no effect on an MLP: jobs that differ only in init run once" in done.err
     records = {path.parent: json.loads(path.read_text()) for path in tmp_path.glob("sweep/*/run.json")}
     mlps = {record["seed"]: folder for folder, record in records.items() if "mlp" in record}
     assert (len(records), len(mlps)) == (6, 2)
