@@ -53,15 +53,15 @@ class LayerTensors:
 class Layout:
     """The tensors of a library's model.
 
-    A tensor's name is `prefix` and its pattern, `{}` standing for the layer's number. Any other prefix is accepted, and
-    that of a single layer lacks the pattern's part up to `{}.`.
+    A tensor's full name is `prefix` and its pattern, with the layer's number for `{}`. Any other prefix is accepted. In
+    the names of a single layer, the pattern's part up to `{}.` is absent.
     """
 
     library: str
     title: str  # for messages
     names: Mapping[str, str]  # patterns by the bridge's own names
     required: frozenset[str]
-    marker: str  # the required one that lies in the layer itself, where a library spreads them over the model
+    marker: str  # a required tensor of the layer's own module; pykan keeps others in the model
     knows: Callable[[LayerTensors], bool]  # whether the shapes of a layer with the required tensors are this layout's
     read: Callable[[LayerTensors], LayerSpec]
     # Tensors for a spec, those of `like` (the tensors of the model to fill), or all of a new model where it is None.

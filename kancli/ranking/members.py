@@ -45,8 +45,8 @@ def read_members(run: RecordedRun, training: Training) -> Iterator[dict[str, Any
 
 
 def diverged_members(run: RecordedRun, count: int, curves: Curves) -> set[int]:
-    """The members that diverged, of which stats.json has the number: those that stopped before the end without
-    reaching train.target, and of the others those whose loss grew most."""
+    """The `count` members that diverged; stats.json has only the number. Those that stopped without reaching
+    train.target come first, then those whose loss grew most."""
     target = run.record.config.get("train", {}).get("target")
     loss, last = curves.errors["train_loss"], curves.last("train_loss")
     is_done = last <= target if isinstance(target, int | float) else np.zeros(len(last), dtype=bool)

@@ -73,7 +73,7 @@ class SchemeRanking:
 
 @dataclass(frozen=True)
 class Friedman:
-    """The Friedman test of all schemes; None of its numbers for two schemes, where the signed-rank test says it."""
+    """Friedman's test; absent for two schemes, where the signed-rank test says the same."""
 
     statistic: float
     p: float

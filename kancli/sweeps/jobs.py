@@ -80,7 +80,7 @@ def expand(product: Product, presets: Presets, compose: HydraComposition) -> Exp
 
 
 def _distinct(words: Sequence[list[str]], typed: Sequence[list[str]]) -> list[list[str]]:
-    """The words of jobs without those that only knobs set apart which their scheme lacks.
+    """The words of jobs, without jobs that differ from an earlier one only in knobs that their scheme lacks.
 
     Jobs that are typed twice stay: a value may depend on the number of the job.
     """

@@ -1,6 +1,6 @@
-"""What a row holds, in a tenth of the memory: numbers in arrays, and names and words once for all rows.
+"""Rows in a tenth of the memory: numbers in arrays, and names and words once for all rows.
 
-Each packed value reads as what it was made of, and makes the objects when they are asked for.
+A packed value behaves like the original, and builds objects on access.
 """
 
 from __future__ import annotations

@@ -83,8 +83,8 @@ def _count(override: Override) -> int:
 
 
 def sweep_overrides(resolved: ResolvedOverrides, presets: Presets) -> list[Override]:
-    """The overrides of a sweep's jobs: an experiment's swept keys, each with the values typed for it if there are any,
-    the other typed ones, and `figures=none` by default.
+    """The overrides of a sweep's jobs: first an experiment's swept keys, with their typed values if there are any, then
+    the other typed ones, then `figures=none` unless figures are named.
 
     Raises:
         ConfigError: an override is not valid.

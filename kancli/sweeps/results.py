@@ -91,7 +91,7 @@ def collect(folders: Sequence[Path], target: Path) -> list[Row]:
 
 
 def _rows_and_head(folder: Path, target: Path, more_keys: Sequence[str]) -> tuple[Iterable[Row], dict[str, Any]]:
-    """The rows of a folder, to be gone through once, and what summary.json repeats. The plan goes with the rows."""
+    """The rows of a folder as a one-pass iterator, which frees the plan at its end, and what summary.json repeats."""
     if not has_plan(folder):
         return read_rows_without_plan(folder, target, more_keys), {}
     plan = read_plan(folder)

@@ -75,8 +75,8 @@ def make_steps(
 
     Args:
         objective, optimiser: of which `steps_at_a_time` is above 1; changed in place.
-        largest: above which a loss is out of bounds, float64 `[s]`; None for any.
-        target: up to which it is; None for any.
+        largest: a loss above this is out of bounds, float64 `[s]`; None for no such bound.
+        target: a loss at or below this is out of bounds; None for no such bound.
         test: samples to compute the errors of after each step.
     """
     tables, train = objective.tables, objective.samples

@@ -153,7 +153,7 @@ class Space:
 class Factors:
     """What a layer's sums over edges need of its inputs `[i, n]`.
 
-    There are rows for bases that do not exist, before and behind the others, so that no index is outside.
+    The table of bases is padded by k + 1 rows on both sides, where samples off the grid have their places.
     """
 
     space: Space

@@ -70,7 +70,7 @@ def fit_(
         run.on_row, run.on_state = on_row, on_state
         try:
             ended = run.run(should_stop or (lambda: False))
-            final = run.state()  # without the last row, which is not one of every so many
+            final = run.state()  # before the last row is added, which need not be at a multiple of `every`
             run.add_last_row(ended)
         finally:
             run.engine.write_to(model)

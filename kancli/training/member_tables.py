@@ -15,7 +15,7 @@ from kancli.training.parameters import NAMES, ParameterRows
 
 
 class MemberTables:
-    """All parameters of the members as the kernels take them, of which some may not train.
+    """All parameters of the members, trained or not, in the kernels' order.
 
     Args:
         narrow: see `tables.Layout.of`; the kernels of equations take other tables only.

@@ -119,7 +119,7 @@ class GradientSteps:
             self._take_out(stops, keep)
             grads = grads[keep]
         if self.members:
-            with one_thread():  # no gain in more, and waiting for each other is slow where cores have other work
+            with one_thread():  # more gain nothing here, and to wait for a busy core is slow
                 self.optimiser.update_(self.objective.rows.values, grads)
         return now.loss
 
