@@ -75,7 +75,7 @@ class NodeValues:
     @property
     def _finite_nodes(self) -> Array:
         """`[s, j]`."""
-        return np.isfinite(self.moments.low) & np.isfinite(self.moments.high)
+        return np.isfinite(np.maximum(-self.moments.low, self.moments.high))
 
     def pooled(self) -> dict[str, Array]:
         """Statistics over all samples and nodes, `[s]` each."""
