@@ -66,16 +66,16 @@ class NodeValues:
     @property
     def finite(self) -> Array:
         """Whether all values are finite, `[s]`."""
-        return self._finite_nodes.all(axis=1)
+        return np.isfinite(self._bounds.max(axis=1))
 
     def first_non_finite(self, member: int) -> int:
         """The first node with a value that is not finite."""
-        return int(np.flatnonzero(~self._finite_nodes[member])[0])
+        return int(np.flatnonzero(~np.isfinite(self._bounds[member]))[0])
 
     @property
-    def _finite_nodes(self) -> Array:
-        """`[s, j]`."""
-        return np.isfinite(np.maximum(-self.moments.low, self.moments.high))
+    def _bounds(self) -> Array:
+        """Of the sizes of a node's values, `[s, j]`; not finite where one of them is not."""
+        return np.maximum(-self.moments.low, self.moments.high)
 
     def pooled(self) -> dict[str, Array]:
         """Statistics over all samples and nodes, `[s]` each."""
