@@ -48,7 +48,9 @@ def differing_overrides(
     ]
 
 
-def differing_keys(overrides: Sequence[Mapping[str, str]], configs: Sequence[Mapping[str, Any]]) -> list[str]:
+def keys_of_differing_overrides(
+    overrides: Sequence[Mapping[str, str]], configs: Sequence[Mapping[str, Any]]
+) -> list[str]:
     """The keys of all `differing_overrides`."""
     return list(dict.fromkeys(key for typed in differing_overrides(overrides, configs) for key in typed))
 

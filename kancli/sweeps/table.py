@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shlex
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kancli.errors import ConfigError, check_utf8, one_line
 from kancli.runs.reader import RecordedRun, RunRecord, parse_override_words, read_run
 from kancli.stats.columns import flat
-from kancli.sweeps.names import differing_keys
+from kancli.sweeps.names import keys_of_differing_overrides
 from kancli.sweeps.packed import PackedProfile, PackedTexts, Profile, pack_numbers, pack_verdicts, share
 from kancli.sweeps.plan import Job, Plan, has_plan, read_head
 
@@ -106,7 +107,7 @@ def read_runs_without_plan(
     all_words = [[] if run is None else run.record.overrides for run, _ in runs]
     overrides = [parse_override_words(words) for words in all_words]
     configs = [run.record.config for run, _ in runs if run is not None]
-    swept = list(dict.fromkeys([*differing_keys(overrides, configs), *more_keys]))
+    swept = list(dict.fromkeys([*keys_of_differing_overrides(overrides, configs), *more_keys]))
     rows = []
     for number, (path, (run, damage), words) in enumerate(zip(folders, runs, all_words, strict=True)):
         folder = os.path.relpath(path, table_folder or sweep)
@@ -119,7 +120,7 @@ def fixed_keys(folders: Sequence[Path]) -> list[str]:
     """The keys that set sweeps, or other folders of runs, apart though each of them has one value throughout.
 
     Raises:
-        ConfigError: a folder holds no runs, or its plan is damaged.
+        ConfigError: a plan is damaged.
     """
     fixed, configs = [], []
     for folder in folders:
@@ -129,11 +130,14 @@ def fixed_keys(folders: Sequence[Path]) -> list[str]:
             fixed.append({key: value for key, value in typed.items() if key not in head["swept"]})
             configs.append(head["base"])
             continue
-        records = [run.record for path in run_folders(folder) if (run := _read_and_verify(path)[0]) is not None]
+        records = []
+        for path in run_folders(folder):
+            with contextlib.suppress(ConfigError):  # damaged: its row says so
+                records.append(read_run(path).record)
         words = [parse_override_words(record.overrides) for record in records]
         fixed.append(dict(set.intersection(*(set(overrides.items()) for overrides in words))) if words else {})
         configs += [record.config for record in records[:1]]
-    return differing_keys(fixed, configs)
+    return keys_of_differing_overrides(fixed, configs)
 
 
 def run_folders(sweep: Path) -> list[Path]:
