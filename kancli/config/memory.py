@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kancli.config.control_groups import MOUNTED, OWN, control_groups
+from kancli.config.processors import usable_processors
 from kancli.spelling import show_bytes
 
 # The largest number of elements in a tensor of one chunk of the forward pass.
@@ -217,7 +218,7 @@ class RunSize:
         samples = group * sample_bytes(self.width, self.samples, self.item)
         yield _Part(f"inputs.n={self.samples}", "the samples need", samples, model + samples, "take fewer")
 
-        back = backward_bytes(self.width, n_basis, self.backward, os.cpu_count() or 1) if full else 0
+        back = backward_bytes(self.width, n_basis, self.backward, usable_processors()) if full else 0
         name = f"the backward pass of {self.backward} samples needs"
         remedy = "take a smaller stats.ntk.n or stats=basic"
         yield _Part("stats=full", name, back, model + samples + back, remedy)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import os
 from typing import TYPE_CHECKING
 
 from kancli.config.memory import fit_bytes
+from kancli.config.processors import usable_processors
 from kancli.training.options import read_refinements
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _step_bytes(settings: Settings, item: int, edges: int, n_parameters: int) ->
         return round(item * members * n * numbers)
     block = max(64, BLOCK_NUMBERS // max(width * size.n_basis for width in size.width[:-1]))
     gradients = -(-n // block) * members * n_parameters
-    return round(item * ((os.cpu_count() or 1) * min(n, block) * numbers + gradients))
+    return round(item * (usable_processors() * min(n, block) * numbers + gradients))
 
 
 def _has_kernel(settings: Settings) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kancli.config.control_groups import MOUNTED, OWN, control_groups
+from kancli.config.processors import usable_processors
 from kancli.errors import ConfigError
 
 LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # read when a library is loaded
@@ -40,9 +42,9 @@ def process_limit(mounted: Path = MOUNTED, own: Path = OWN) -> ProcessLimit | No
 
 
 def _of_user() -> Iterator[ProcessLimit]:
-    """The limit on the processes of a user, which does not hold for the superuser."""
+    """The limit on the processes of a user, which does not hold for the superuser. Only Linux lists those in use."""
     most = resource.getrlimit(resource.RLIMIT_NPROC)[0]
-    if os.geteuid() != 0 and 0 <= most <= MAX_TIGHT_LIMIT:
+    if sys.platform == "linux" and os.geteuid() != 0 and 0 <= most <= MAX_TIGHT_LIMIT:
         yield ProcessLimit("ulimit -u", most, _threads_of_user())
 
 
@@ -79,7 +81,7 @@ def fit_threads() -> None:
 
 def is_near(limit: ProcessLimit | None) -> bool:
     """Whether each process and thread counts."""
-    return limit is not None and limit.free < MIN_FREE_PER_CPU * len(os.sched_getaffinity(0))
+    return limit is not None and limit.free < MIN_FREE_PER_CPU * usable_processors()
 
 
 def fit_workers(count: int, limit: ProcessLimit | None) -> int:

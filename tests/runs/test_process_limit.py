@@ -46,6 +46,13 @@ def test_threads_of_a_user_count_against_its_limit(monkeypatch):
     assert list(process_limit._of_user()) == []
 
 
+def test_a_limit_whose_use_is_unknown_is_none(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (40, 40))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert list(process_limit._of_user()) == []
+
+
 def test_the_threads_of_this_process_are_counted():
     assert process_limit._threads_of_user() >= len(os.listdir("/proc/self/task"))
 
