@@ -65,36 +65,35 @@ class RunFolder:
             ConfigError: the folder is not empty, or cannot be written.
         """
         with _claims(path):
-            return cls._create(path, hydra_record, head, overwrite)
+            target = path.resolve() if path.is_symlink() else path  # a link stays one
+            put_back_superseded(target)
+            superseded = Superseded.set_aside(target) if overwrite else None
+            try:
+                folder = cls._create(path, target, hydra_record, head)
+            except BaseException:
+                if superseded is not None:
+                    superseded.put_back()
+                raise
+            folder.superseded = superseded
+            return folder
 
     @classmethod
-    def _create(
-        cls, path: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any], overwrite: bool
-    ) -> RunFolder:
-        target = path.resolve() if path.is_symlink() else path  # a link stays one
-        put_back_superseded(target)
-        superseded = Superseded.set_aside(target) if overwrite else None
+    def _create(cls, path: Path, target: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any]) -> RunFolder:
         try:
             check_fresh(path)
             target.mkdir(parents=True, exist_ok=True)
             (path / HYDRA_RECORD).mkdir()
         except FileExistsError:
             raise ConfigError([not_empty_message(path)]) from None
-        except ConfigError:
-            _put_back(superseded)
-            raise
         except OSError as error:
-            _put_back(superseded)
             raise ConfigError([unwritable_message(path, error)]) from None
         folder = cls(path, head)
-        folder.superseded = superseded
         folder._lock = lock_folder(path)
         try:
             folder._open(hydra_record)
             folder._write_run("running", {})
         except WriteError:
             folder.discard()
-            _put_back(superseded)
             raise
         return folder
 
@@ -328,11 +327,6 @@ def remove_staged(path: Path) -> None:
     hidden = _staged_path(path)
     if hidden.exists():
         shutil.rmtree(hidden, ignore_errors=True)
-
-
-def _put_back(superseded: Superseded | None) -> None:
-    if superseded is not None:
-        superseded.put_back()
 
 
 def not_empty_message(path: Path, key: str = "hydra.run.dir") -> str:

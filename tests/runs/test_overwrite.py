@@ -13,6 +13,7 @@ from kancli.errors import ConfigError
 from kancli.runs import record as record_module
 from kancli.runs.folder import RunFolder
 from kancli.runs.hashes import seal
+from kancli.runs.signals import Interrupted
 from kancli.runs.superseded import Superseded, lock_folder, put_back_superseded
 from kancli.runs.training_state import STATE
 
@@ -158,16 +159,20 @@ def test_a_new_run_that_can_go_on_or_does_is_left_alone(kan_run, tmp_path):
     assert json.loads((tmp_path / "here/run.json").read_text())["status"] == "complete"
 
 
-def test_a_run_that_cannot_be_replaced_is_put_back(kan_run, tmp_path, monkeypatch):
-    """As where the folder that holds the link cannot be written."""
+@pytest.mark.parametrize(
+    "error",
+    [ConfigError(["cannot be written"]), FileExistsError("taken by another"), PermissionError("denied"), Interrupted()],
+    ids=repr,
+)
+def test_a_run_that_cannot_be_replaced_is_put_back_at_once(kan_run, tmp_path, monkeypatch, error):
     kan_run("hydra.run.dir=there/run", "figures=none")
     before = (tmp_path / "there/run/run.json").read_bytes()
 
     def refuse(*_, **__):
-        raise ConfigError(["cannot be written"])
+        raise error
 
     monkeypatch.setattr("kancli.runs.folder.check_fresh", refuse)
-    with pytest.raises(ConfigError):
+    with pytest.raises(type(error) if isinstance(error, Interrupted) else ConfigError):
         RunFolder.create(tmp_path / "there/run", {}, {}, overwrite=True)
     assert (tmp_path / "there/run/run.json").read_bytes() == before
 
