@@ -23,6 +23,7 @@ from kancli.runs.environment import environment
 from kancli.runs.files import write_named
 from kancli.runs.hashes import hash_of, stage_hashes
 from kancli.runs.input_file import input_files_of, locate
+from kancli.runs.result import parameters_of
 from kancli.runs.training import compute_and_train
 from kancli.seeding import SEMANTICS
 
@@ -165,9 +166,9 @@ def compute_record(settings: Settings, name: str, *, known: Mapping[str, Any] | 
     """
     plain = dataclasses.replace(settings, figures=dataclasses.replace(settings.figures, names=()))
     result = compute_and_train(plain)
-    trained = {} if result.trained is None else result.trained.after.parameters()
+    trained = {} if result.trained is None else parameters_of(result.trained.model)
     trained_hashes = {name: hash_of(tensor) for name, tensor in trained.items()}
-    hashes = {name: hash_of(tensor) for name, tensor in {**result.parameters(), **result.activations}.items()}
+    hashes = {name: hash_of(tensor) for name, tensor in {**parameters_of(result.model), **result.activations}.items()}
     stages = stage_hashes(identity(settings, known=known), hashes, result.stats, trained_hashes)
     return Record(
         name,

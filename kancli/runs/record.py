@@ -27,7 +27,7 @@ from kancli.runs.folder import RunFolder
 from kancli.runs.hashes import stage_hashes
 from kancli.runs.input_file import NO_FILES, InputFiles, input_files_of
 from kancli.runs.print_run import Style, print_run
-from kancli.runs.result import Result
+from kancli.runs.result import Result, metadata_of, parameters_of
 from kancli.seeding import SEMANTICS
 from kancli.stats.verdicts import Verdict
 from kancli.tasks.data import Data
@@ -167,7 +167,7 @@ def record_failure(folder: RunFolder) -> Iterator[None]:
 
 def record(result: Result, folder: RunFolder) -> dict[str, float]:
     """Write all files of a run except the final run.json; return the seconds that each figure took."""
-    folder.write_tensors("params.safetensors", result.parameters(), result.metadata())
+    folder.write_tensors("params.safetensors", parameters_of(result.model), metadata_of(result.model))
     if result.activations:
         folder.write_tensors("activations.safetensors", result.activations)
     folder.write_stats(result.stats)

@@ -18,8 +18,8 @@ from kancli.runs import signals
 from kancli.runs.figure_files import figure_data_of, range_tensors, write_figures
 from kancli.runs.files import csv_of_rows
 from kancli.runs.folder import CURVES, FIT, PARAMETERS, RunFolder
-from kancli.runs.result import Outcome, Result
-from kancli.runs.training import Hooks, seeds_of, train, with_training
+from kancli.runs.result import Outcome, Result, metadata_of, parameters_of
+from kancli.runs.training import Hooks, fit_points, measure_trained, seeds_of, train, with_training
 from kancli.runs.training_state import MARKED, STATE, pack_state
 from kancli.training.result import Row, TrainingState
 
@@ -76,21 +76,23 @@ def record_training(result: Result, folder: RunFolder) -> dict[str, float]:
         if reason is not None:
             log.warning("seed %d %s", settings.seed + member, reason)
     _write_curves(folder, settings, outcome)
-    folder.write_tensors(PARAMETERS, trained.after.parameters(), trained.after.metadata())
+    folder.write_tensors(PARAMETERS, parameters_of(trained.model), metadata_of(trained.model))
     names = settings.figures.drawn(trained=True)
     names = tuple(name for name in names if name not in settings.figures.drawn(trained=False))
     if not names:
         return {}
-    training = TrainingData(settings.task.label, outcome.curves, trained.fit, figure_data_of(trained.after))
+    after = trained.after or measure_trained(settings, trained.model)
+    fit = fit_points(settings, trained.model)
+    training = TrainingData(settings.task.label, outcome.curves, fit, figure_data_of(after))
     data = dataclasses.replace(figure_data_of(result), training=training)
     seconds = write_figures(data, dataclasses.replace(settings.figures, names=names), folder)
-    ranges = range_tensors(trained.after.figure_model, trained.after.ranges)
+    ranges = range_tensors(after.figure_model, after.ranges)
     marked = {
         f"{MARKED}{name}": tensor
-        for name, tensor in trained.after.activations.items()
+        for name, tensor in after.activations.items()
         if name == "inputs" or name.endswith(".preacts")
     }
-    folder.write_tensors(FIT, {**_fit_tensors(trained.fit), **ranges, **marked})
+    folder.write_tensors(FIT, {**_fit_tensors(fit), **ranges, **marked})
     return seconds
 
 

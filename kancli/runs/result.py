@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from kancli.config.settings import Settings
-from kancli.figures.data import MAX_MEMBERS, Fit
+from kancli.figures.data import MAX_MEMBERS
 from kancli.kan.basis_statistics import STANDARDISED, BasisStatistics
 from kancli.kan.mlp import MLP
 from kancli.kan.network import KAN
@@ -49,8 +49,8 @@ class Trained:
     """A run's network after training."""
 
     outcome: Outcome
-    after: Result  # over the run's inputs: with stats.after all of it, else what figures need
-    fit: Fit
+    model: KAN | MLP
+    after: Result | None  # over the run's inputs, with stats.after
 
 
 @dataclass(frozen=True)
@@ -78,20 +78,21 @@ class Result:
             layer.basis_statistics = statistics
         return model
 
-    def parameters(self) -> dict[str, Tensor]:
-        """By the names of params.safetensors; in an ensemble all have the member axis, shared knots too."""
-        tensors = {name: tensor.detach().cpu() for name, tensor in self.model.state_dict().items()}
-        members = self.model.n_members
-        if members is not None and isinstance(self.model, KAN):
-            for number, layer in enumerate(self.model.layers):
-                if not layer.per_input_knots:
-                    tensors[f"layers.{number}.knots"] = layer.knots.cpu().expand(members, -1)
-        return tensors
 
-    def metadata(self) -> dict[str, str] | None:
-        """What the parameters do not show, for their file."""
-        standardises = isinstance(self.model, KAN) and self.model.layers[0].standardise
-        return {STANDARDISED: "true"} if standardises else None
+def parameters_of(model: KAN | MLP) -> dict[str, Tensor]:
+    """By the names of params.safetensors; in an ensemble all have the member axis, shared knots too."""
+    tensors = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    if model.n_members is not None and isinstance(model, KAN):
+        for number, layer in enumerate(model.layers):
+            if not layer.per_input_knots:
+                tensors[f"layers.{number}.knots"] = layer.knots.cpu().expand(model.n_members, -1)
+    return tensors
+
+
+def metadata_of(model: KAN | MLP) -> dict[str, str] | None:
+    """What the parameters do not show, for their file."""
+    standardises = isinstance(model, KAN) and model.layers[0].standardise
+    return {STANDARDISED: "true"} if standardises else None
 
 
 def make_result(settings: Settings, model: KAN | MLP, forward: ForwardResult, watch: Stopwatch) -> Result:

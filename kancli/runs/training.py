@@ -114,17 +114,19 @@ def with_training(result: Result, model: KAN | MLP, outcome: Outcome) -> Result:
     entry = training_statistics(label, outcome.steps, curves, outcome.diverged, ensemble=ensemble, reasons=reasons)
     entry |= {"singular": settings.task.singular, "ended": outcome.ended, "kernel": outcome.kernel, "reasons": reasons}
     verdicts = result.verdicts + judge_training(curves, outcome.diverged, vars(settings.verdicts), ensemble=ensemble)
-    trained = Trained(outcome, _measure(settings, model), fit_points(settings, model))
+    after = measure_trained(settings, model) if settings.stats.after else None
     stats = {**result.stats, "training": entry, "verdicts": [verdict.as_json() for verdict in verdicts]}
-    if settings.stats.after:
-        stats["after"] = {name: trained.after.stats[name] for name in AFTER}
+    if after is not None:
+        stats["after"] = {name: after.stats[name] for name in AFTER}
     non_finite = result.non_finite
     if non_finite is None and outcome.all_diverged:
         non_finite = f"training {outcome.diverged[0]}; no network is left"
-    return dataclasses.replace(result, stats=stats, verdicts=verdicts, non_finite=non_finite, trained=trained)
+    return dataclasses.replace(
+        result, stats=stats, verdicts=verdicts, non_finite=non_finite, trained=Trained(outcome, model, after)
+    )
 
 
-def _measure(settings: Settings, model: KAN | MLP) -> Result:
+def measure_trained(settings: Settings, model: KAN | MLP) -> Result:
     """Measure the trained network over the run's inputs: all of it with stats.after, else what figures need."""
     stats = settings.stats if settings.stats.after else dataclasses.replace(settings.stats, level="none")
     trained = dataclasses.replace(

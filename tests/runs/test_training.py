@@ -257,6 +257,16 @@ def test_the_trained_network_is_measured_on_request(kan_run):
     assert stats["after"]["layers"][0]["coef"]["std"] != stats["layers"][0]["coef"]["std"]
 
 
+def test_nothing_is_measured_after_training_that_nobody_reads(kan_run, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("measured")
+
+    monkeypatch.setattr("kancli.runs.training.measure_trained", refuse)
+    monkeypatch.setattr("kancli.runs.record_training.measure_trained", refuse)
+    monkeypatch.setattr("kancli.runs.record_training.fit_points", refuse)
+    assert kan_run(*WORDS).code == 0
+
+
 @pytest.mark.slow
 def test_compare_draws_a_line_of_losses_for_each_scheme(kan_run, tmp_path):
     words = [word for word in WORDS if not word.startswith("figures")]
