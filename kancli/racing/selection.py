@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from kancli.ranking.blocks import make_blocks
-from kancli.ranking.outcomes import Outcome
+from kancli.ranking.outcomes import TrainedNetwork
 from kancli.ranking.result import Difference, Ratio
 
 Array = np.ndarray
@@ -32,7 +32,7 @@ def log_losses(losses: Array, untrained: float) -> Array:
     """
     names = [str(number) for number in range(len(losses))]
     outcomes = [
-        Outcome(name, "", (str(seed),), {METRIC: value}, is_lost=not math.isfinite(value), first_loss=untrained)
+        TrainedNetwork(name, "", (str(seed),), {METRIC: value}, is_lost=not math.isfinite(value), first_loss=untrained)
         for name, row in zip(names, losses.tolist(), strict=True)
         for seed, value in enumerate(row)
     ]

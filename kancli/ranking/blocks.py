@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kancli.ranking.options import STEPS
-from kancli.ranking.outcomes import Outcome
+from kancli.ranking.outcomes import TrainedNetwork
 
 Array = np.ndarray
 
@@ -50,7 +50,7 @@ class Block:
         return self.logs[:, shared].mean(1) if shared.any() else np.full(len(self.logs), math.nan)
 
 
-def make_blocks(networks: Sequence[Outcome], schemes: Sequence[str], metric: str) -> list[Block]:
+def make_blocks(networks: Sequence[TrainedNetwork], schemes: Sequence[str], metric: str) -> list[Block]:
     """A block for each task on which the metric is defined for a network.
 
     A network is lost where its run failed or diverged, or where it never reaches the loss to which steps are counted.
@@ -58,14 +58,14 @@ def make_blocks(networks: Sequence[Outcome], schemes: Sequence[str], metric: str
     was not trained: its loss is at least the first one, its relative error 1, its steps all steps of training. A metric
     of 0 counts as the smallest positive one of the task.
     """
-    by_task: dict[str, list[Outcome]] = {}
+    by_task: dict[str, list[TrainedNetwork]] = {}
     for network in networks:
         by_task.setdefault(network.task, []).append(network)
     blocks = (_block(task, of_task, schemes, metric) for task, of_task in by_task.items())
     return [block for block in blocks if block is not None]
 
 
-def _block(task: str, networks: Sequence[Outcome], schemes: Sequence[str], metric: str) -> Block | None:
+def _block(task: str, networks: Sequence[TrainedNetwork], schemes: Sequence[str], metric: str) -> Block | None:
     finite = [value for network in networks if (value := _value(network, metric)) is not None]
     if not finite:
         return None
@@ -84,12 +84,12 @@ def _block(task: str, networks: Sequence[Outcome], schemes: Sequence[str], metri
     return Block(task, list(pairs), scores, np.log(np.where(values <= 0, least, values)))
 
 
-def _value(network: Outcome, metric: str) -> float | None:
+def _value(network: TrainedNetwork, metric: str) -> float | None:
     """The metric of a network that is not lost."""
     return None if network.is_lost else network.values.get(metric)
 
 
-def _untrained(networks: Sequence[Outcome], metric: str) -> list[float]:
+def _untrained(networks: Sequence[TrainedNetwork], metric: str) -> list[float]:
     """What the metric is, at least, for a network that learned nothing."""
     if metric in ("train_loss", "test_loss"):
         losses = [network.first_loss for network in networks]

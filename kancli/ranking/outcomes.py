@@ -19,7 +19,7 @@ MLP = "mlp"  # in place of the scheme of an MLP, which is no initialisation but 
 
 
 @dataclass(frozen=True)
-class Network:
+class Architecture:
     """The sizes of a network."""
 
     width: tuple[int, ...]
@@ -31,7 +31,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainedNetwork:
     """One network after training."""
 
     scheme: str  # the init, with its knobs where not all networks share them
@@ -43,14 +43,14 @@ class Outcome:
     steps: int | None = None  # of training
     init: str = ""
     is_preset: bool = False  # the knobs of init are those of its preset
-    network: Network | None = None  # None where the run left no config
+    architecture: Architecture | None = None  # None where the run left no config
 
 
 @dataclass(frozen=True)
 class Outcomes:
     """The networks of some sweeps."""
 
-    networks: Sequence[Outcome]
+    networks: Sequence[TrainedNetwork]
     singular: frozenset[str] = frozenset()  # tasks with a pole, which a few samples decide
     n_incomplete: int = 0  # runs that have not ended or are damaged, which do not count
     study: Mapping[str, Any] = field(default_factory=dict)  # the keys of study in the first sweep
@@ -65,7 +65,7 @@ def read_outcomes(folders: Sequence[Path]) -> Outcomes:
     """
     runs, study = read_runs(folders)
     schemes, pairing = _schemes(runs), _pairing_keys(runs)
-    networks: dict[tuple[str, str, tuple[str, ...]], Outcome] = {}
+    networks: dict[tuple[str, str, tuple[str, ...]], TrainedNetwork] = {}
     singular, n_incomplete = set(), 0
     for run, scheme in zip(runs, schemes, strict=True):
         if run.status not in (COMPLETE, FAILED):
@@ -79,7 +79,7 @@ def read_outcomes(folders: Sequence[Path]) -> Outcomes:
         task = _name(run, TASK)
         if run.training is not None and run.training.singular:
             singular.add(task)
-        described = {"init": _name(run, INIT), "is_preset": _is_preset(run), "network": _network(run)}
+        described = {"init": _name(run, INIT), "is_preset": _is_preset(run), "architecture": _architecture(run)}
         others = [f"{key}={run.overrides[key]}" for key in pairing if key in run.overrides]
         for member, found in enumerate(members):
             pair = (f"{SEED}={run.number(SEED, 0) + member}", *others)
@@ -87,7 +87,7 @@ def read_outcomes(folders: Sequence[Path]) -> Outcomes:
                 of = f"model={MLP}" if scheme == MLP else f"init={scheme}"
                 raise ConfigError([f"rank: two runs of {of} task={task} {' '.join(pair)}; name sweeps that"
                                    " differ in a swept key"])  # fmt: skip
-            networks[scheme, task, pair] = Outcome(scheme, task, pair, **found, **described)
+            networks[scheme, task, pair] = TrainedNetwork(scheme, task, pair, **found, **described)
     if not any(outcome.values for outcome in networks.values()):
         raise ConfigError(
             ["rank: no run trained; sweep over init and task: kan-run -m init=baseline,glorot task=f1,f2"]
@@ -139,9 +139,9 @@ def _is_preset(run: Run) -> bool:
     return given == vars(scheme().with_defaults_for((low, high)))
 
 
-def _network(run: Run) -> Network | None:
+def _architecture(run: Run) -> Architecture | None:
     try:
-        return Network(tuple(run.config["width"]), run.config["grid"]["size"], run.config["k"])
+        return Architecture(tuple(run.config["width"]), run.config["grid"]["size"], run.config["k"])
     except (KeyError, TypeError):  # of a run that failed before it had them
         return None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from kancli.ranking.outcomes import Network, Outcome, Outcomes
+from kancli.ranking.outcomes import Architecture, Outcomes, TrainedNetwork
 from kancli.ranking.result import Median, Medians
 from kancli.runs.json_files import convert
 
@@ -64,9 +64,9 @@ def find_medians(outcomes: Outcomes) -> Medians:
     return Medians(published.source, rows, _remarks(rows, published))
 
 
-def _groups(networks: Sequence[Outcome]) -> dict[tuple[str, str, str], list[Outcome]]:
+def _groups(networks: Sequence[TrainedNetwork]) -> dict[tuple[str, str, str], list[TrainedNetwork]]:
     """The networks of each task, scheme and combination of the other swept keys, but for the network's own sizes."""
-    groups: dict[tuple[str, str, str], list[Outcome]] = {}
+    groups: dict[tuple[str, str, str], list[TrainedNetwork]] = {}
     for network in networks:
         others = " ".join(word for word in network.pair[1:] if not word.startswith(("width=", "grid=", "grid.size=")))
         groups.setdefault((network.task, network.scheme, others), []).append(network)
@@ -74,12 +74,12 @@ def _groups(networks: Sequence[Outcome]) -> dict[tuple[str, str, str], list[Outc
 
 
 def _median(
-    metric: str, task: str, scheme: str, others: str, networks: Sequence[Outcome], published: Published
+    metric: str, task: str, scheme: str, others: str, networks: Sequence[TrainedNetwork], published: Published
 ) -> Median:
-    by_size: dict[Network | None, list[float]] = {}
+    by_size: dict[Architecture | None, list[float]] = {}
     for network in networks:
         value = math.inf if network.is_lost else network.values.get(metric, math.nan)
-        by_size.setdefault(network.network, []).append(value)
+        by_size.setdefault(network.architecture, []).append(value)
     median = statistics.median(statistics.median(values) for values in by_size.values())
     number, is_same = _find(metric, task, networks, published)
     finite = math.isfinite(median)
@@ -97,20 +97,23 @@ def _median(
     )
 
 
-def _find(metric: str, task: str, networks: Sequence[Outcome], published: Published) -> tuple[float | None, bool]:
+def _find(
+    metric: str, task: str, networks: Sequence[TrainedNetwork], published: Published
+) -> tuple[float | None, bool]:
     """The published number of the preset's knobs, and whether it is of the same networks and steps."""
-    if not all(network.is_preset for network in networks if network.network is not None):
+    if not all(network.is_preset for network in networks if network.architecture is not None):
         return None, False
     for numbers in published.sets:
         number = numbers.tasks.get(task, {}).get(networks[0].init, {}).get(metric)
         if number is None:
             continue
-        sizes = {network.network and (network.network.width[1:-1], network.network.grid) for network in networks}
+        architectures = [network.architecture for network in networks]
+        sizes = {architecture and (architecture.width[1:-1], architecture.grid) for architecture in architectures}
         is_same = sizes == numbers.networks() and all(
-            network.network is not None
-            and network.network.k == published.k
+            architecture is not None
+            and architecture.k == published.k
             and network.steps in (None, published.steps)  # None: of a lost one
-            for network in networks
+            for network, architecture in zip(networks, architectures, strict=True)
         )
         return number, is_same
     return None, False

@@ -12,7 +12,7 @@ from kancli.ranking import bootstrap
 from kancli.ranking.blocks import Block, make_blocks
 from kancli.ranking.bootstrap import Estimate
 from kancli.ranking.options import HELD_OUT_FIRST, METRICS, RankOptions
-from kancli.ranking.outcomes import MLP, Outcome, Outcomes
+from kancli.ranking.outcomes import MLP, Outcomes, TrainedNetwork
 from kancli.ranking.over_tasks import exp, rank_over_tasks
 from kancli.ranking.published import find_medians
 from kancli.ranking.reference import clause, networks_beside, with_reference, without_reference
@@ -72,7 +72,7 @@ def rank(outcomes: Outcomes, options: RankOptions) -> Ranking:
 
 def _with_reference(
     ranking: MetricRanking,
-    networks: Sequence[Outcome],
+    networks: Sequence[TrainedNetwork],
     baseline: str,
     metric: str,
     singular: frozenset[str],

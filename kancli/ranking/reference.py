@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from kancli.ranking.outcomes import MLP, Outcome, Outcomes
+from kancli.ranking.outcomes import MLP, Outcomes, TrainedNetwork
 from kancli.ranking.result import MetricRanking, TaskRatio
 from kancli.ranking.words import times
 
 
-def without_reference(outcomes: Outcomes) -> tuple[Outcomes, list[Outcome]]:
+def without_reference(outcomes: Outcomes) -> tuple[Outcomes, list[TrainedNetwork]]:
     """The networks of initialisations, and those of MLPs."""
     inits = [network for network in outcomes.networks if network.scheme != MLP]
     mlps = [network for network in outcomes.networks if network.scheme == MLP]
     return dataclasses.replace(outcomes, networks=inits), mlps
 
 
-def networks_beside(outcomes: Outcomes, mlps: Sequence[Outcome], baseline: str) -> list[Outcome]:
+def networks_beside(outcomes: Outcomes, mlps: Sequence[TrainedNetwork], baseline: str) -> list[TrainedNetwork]:
     """The networks of the baseline and the MLPs."""
     return [*(network for network in outcomes.networks if network.scheme == baseline), *mlps]
 

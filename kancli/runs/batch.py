@@ -19,7 +19,7 @@ from kancli.kan.network import KAN
 from kancli.runs.build import draw_mlp, empty_model, sample_inputs
 from kancli.runs.experiment import compute, declared_laws, deterministic
 from kancli.runs.forward import forward_and_measure
-from kancli.runs.result import Outcome, Result, make_result
+from kancli.runs.result import Result, TrainingOutcome, make_result
 from kancli.runs.stopwatch import Stopwatch
 from kancli.stats.law_distance import Declared
 
@@ -73,7 +73,7 @@ def _compute_alone(settings: Settings) -> Result:
     return compute_and_train(settings)
 
 
-def _train_together(runs: Sequence[Settings], model: KAN | MLP, watch: Stopwatch) -> tuple[KAN | MLP, Outcome]:
+def _train_together(runs: Sequence[Settings], model: KAN | MLP, watch: Stopwatch) -> tuple[KAN | MLP, TrainingOutcome]:
     from kancli.runs.training import Hooks, train
 
     trained, outcome, _ = train(model, runs[0], [run.seed for run in runs], Hooks())
@@ -81,7 +81,7 @@ def _train_together(runs: Sequence[Settings], model: KAN | MLP, watch: Stopwatch
     return trained, outcome
 
 
-def _with_training(result: Result, model: KAN | MLP, outcome: Outcome, number: int) -> Result:
+def _with_training(result: Result, model: KAN | MLP, outcome: TrainingOutcome, number: int) -> Result:
     from kancli.runs.training import with_training
 
     return with_training(result, model.member(number), outcome.member(number))

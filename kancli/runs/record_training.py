@@ -18,7 +18,7 @@ from kancli.runs import signals
 from kancli.runs.figure_files import figure_data_of, range_tensors, write_figures
 from kancli.runs.files import csv_of_rows
 from kancli.runs.folder import CURVES, FIT, PARAMETERS, RunFolder
-from kancli.runs.result import Outcome, Result, metadata_of, parameters_of
+from kancli.runs.result import Result, TrainingOutcome, metadata_of, parameters_of
 from kancli.runs.training import Hooks, fit_points, measure_trained, seeds_of, train, with_training
 from kancli.runs.training_state import MARKED, STATE, pack_state
 from kancli.training.result import Row, TrainingState
@@ -104,7 +104,7 @@ def _fit_tensors(fit: Fit) -> dict[str, Tensor]:
     return {name: torch.from_numpy(array).contiguous() for name, array in arrays.items()}
 
 
-def _write_curves(folder: RunFolder, settings: Settings, outcome: Outcome) -> None:
+def _write_curves(folder: RunFolder, settings: Settings, outcome: TrainingOutcome) -> None:
     folder.write(CURVES, csv_of_rows(outcome.curves.rows(seeds_of(settings))))
 
 

@@ -25,7 +25,7 @@ from kancli.training.curves import Curves
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """How the training of some members ended."""
 
     curves: Curves
@@ -39,7 +39,7 @@ class Outcome:
         """Whether no member has a result."""
         return None not in self.diverged
 
-    def member(self, index: int) -> Outcome:
+    def member(self, index: int) -> TrainingOutcome:
         """The outcome of one member."""
         return dataclasses.replace(self, curves=self.curves.member(index), diverged=self.diverged[index : index + 1])
 
@@ -48,7 +48,7 @@ class Outcome:
 class Trained:
     """A run's network after training."""
 
-    outcome: Outcome
+    outcome: TrainingOutcome
     model: KAN | MLP
     after: Result | None  # over the run's inputs, with stats.after
 

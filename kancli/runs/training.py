@@ -16,7 +16,7 @@ from kancli.kan.mlp import MLP
 from kancli.kan.network import KAN
 from kancli.runs.build import build_model
 from kancli.runs.experiment import compute, forward_of
-from kancli.runs.result import Outcome, Result, Trained, make_result
+from kancli.runs.result import Result, Trained, TrainingOutcome, make_result
 from kancli.runs.stopwatch import Stopwatch
 from kancli.tasks.task import Regression, Samples
 from kancli.training.curves import curves_of
@@ -61,7 +61,7 @@ def grid_eps(settings: Settings) -> float:
 
 def train(
     model: KAN | MLP, settings: Settings, seeds: Sequence[int], hooks: Hooks, state: TrainingState | None = None
-) -> tuple[KAN | MLP, Outcome, TrainingState]:
+) -> tuple[KAN | MLP, TrainingOutcome, TrainingState]:
     """Train a copy of a model.
 
     Args:
@@ -87,7 +87,7 @@ def train(
     diverged = tuple(
         stop.describe() if stop is not None and stop.reason == "diverged" else None for stop in result.stops
     )
-    outcome = Outcome(curves_of(result.rows), diverged, result.state.step, result.ended, result.kernel)
+    outcome = TrainingOutcome(curves_of(result.rows), diverged, result.state.step, result.ended, result.kernel)
     return trained, outcome, result.state
 
 
@@ -101,7 +101,7 @@ def check_resumable(settings: Settings, state: TrainingState) -> None:
     check_state(model, data, settings.training, seeds_of(settings), grid_eps(settings), state)
 
 
-def with_training(result: Result, model: KAN | MLP, outcome: Outcome) -> Result:
+def with_training(result: Result, model: KAN | MLP, outcome: TrainingOutcome) -> Result:
     """The result of a run with what training added.
 
     Args:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kancli.ranking.outcomes import Outcome, Outcomes
+from kancli.ranking.outcomes import Outcomes, TrainedNetwork
 
 
 def networks_of(logs, metric="test_loss", lost=()):
@@ -13,7 +13,7 @@ def networks_of(logs, metric="test_loss", lost=()):
         lost: (scheme, task, seed) of those that diverged.
     """
     return [
-        Outcome(
+        TrainedNetwork(
             scheme,
             f"t{task}",
             (f"seed={seed}",),

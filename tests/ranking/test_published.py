@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from kancli.ranking.options import RankOptions
-from kancli.ranking.outcomes import Network, Outcome, Outcomes
+from kancli.ranking.outcomes import Architecture, Outcomes, TrainedNetwork
 from kancli.ranking.output import format_ranking, medians_csv
 from kancli.ranking.published import find_medians, read_published
 from kancli.ranking.rank import rank
 
-LARGE = Network((2, 32, 32, 32, 1), 20, 3)
+LARGE = Architecture((2, 32, 32, 32, 1), 20, 3)
 HIDDEN = [(nodes,) * depth for nodes in (2, 4, 8, 16, 32, 64) for depth in (1, 2, 3, 4)]
 
 
-def outcome(task, init, seed, loss, network=LARGE, *, others=(), rel_l2=0.5, **options):
+def outcome(task, init, seed, loss, architecture=LARGE, *, others=(), rel_l2=0.5, **options):
     values = {"train_loss": loss, "rel_l2": rel_l2}
-    known = {"steps": 2000, "init": init, "is_preset": True, "network": network} | options
-    return Outcome(init, task, (f"seed={seed}", *others), values, **known)
+    known = {"steps": 2000, "init": init, "is_preset": True, "architecture": architecture} | options
+    return TrainedNetwork(init, task, (f"seed={seed}", *others), values, **known)
 
 
 def medians_of(networks):
@@ -52,7 +52,11 @@ def test_the_median_over_seeds_stands_beside_the_published_one():
 
 @pytest.mark.parametrize(
     "change",
-    [{"network": Network((2, 8, 8, 1), 5, 3)}, {"network": Network((2, 32, 32, 32, 1), 20, 2)}, {"steps": 500}],
+    [
+        {"architecture": Architecture((2, 8, 8, 1), 5, 3)},
+        {"architecture": Architecture((2, 32, 32, 32, 1), 20, 2)},
+        {"steps": 500},
+    ],
 )
 def test_other_networks_have_no_ratio(change):
     medians = find_medians(Outcomes([outcome("feynman_I.12.11", "glorot", 0, 1e-6, **change)]))
@@ -76,13 +80,14 @@ def test_of_96_networks_it_is_the_median_of_medians():
             losses = rng.lognormal(-10, 2, 5)
             medians.append(np.median(losses))
             others = (f"width=in-{'-'.join(map(str, hidden))}-out", f"grid={grid}")
-            networks += [outcome("f1", "baseline", seed, float(loss), Network((2, *hidden, 1), grid, 3), others=others)
+            architecture = Architecture((2, *hidden, 1), grid, 3)
+            networks += [outcome("f1", "baseline", seed, float(loss), architecture, others=others)
                          for seed, loss in enumerate(losses)]  # fmt: skip
     row = medians_of(networks)["f1", "baseline", "", "train_loss"]
     assert (row.networks, row.n, row.published) == ("96 networks", 5, 4.51e-5)
     assert row.median == pytest.approx(np.median(medians))
     assert row.ratio == pytest.approx(np.median(medians) / 4.51e-5)
-    fewer = medians_of([network for network in networks if network.network != Network((2, 2, 1), 5, 3)])
+    fewer = medians_of([network for network in networks if network.architecture != Architecture((2, 2, 1), 5, 3)])
     assert (fewer["f1", "baseline", "", "train_loss"].networks, fewer["f1", "baseline", "", "train_loss"].ratio) == (
         "95 networks",
         None,

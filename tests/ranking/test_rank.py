@@ -9,7 +9,7 @@ import pytest
 
 from kancli.errors import ConfigError
 from kancli.ranking.options import RankOptions, parse_options
-from kancli.ranking.outcomes import Outcome, Outcomes
+from kancli.ranking.outcomes import Outcomes, TrainedNetwork
 from kancli.ranking.output import as_csv, as_json, format_ranking
 from kancli.ranking.rank import rank
 from tests.ranking.networks import networks_of, outcomes_of
@@ -135,8 +135,8 @@ def test_two_lost_networks_tie():
 
 def test_steps_that_are_never_reached_are_lost():
     networks = [
-        Outcome(scheme, "t", (f"seed={seed}",), {"train_loss": 1.0, **({"steps_to_tenth": steps} if steps else {})},
-                steps=100)
+        TrainedNetwork(scheme, "t", (f"seed={seed}",),
+                       {"train_loss": 1.0, **({"steps_to_tenth": steps} if steps else {})}, steps=100)
         for scheme, values in {"baseline": (50, 20, 10), "slow": (None, 40, 20)}.items()
         for seed, steps in enumerate(values)
     ]  # fmt: skip
