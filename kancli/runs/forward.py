@@ -19,7 +19,7 @@ from kancli.kan.mlp import MLP, MLPTrace
 from kancli.kan.network import KAN
 from kancli.runs.stopwatch import Stopwatch
 from kancli.stats.collector import Collector
-from kancli.stats.gradients import measure_gradients
+from kancli.stats.gradients import GradientStats, measure_gradients
 from kancli.stats.law_distance import Declared
 from kancli.stats.mlp_collector import MLPCollector
 from kancli.stats.mlp_gradients import measure_mlp_gradients
@@ -82,14 +82,32 @@ def forward_and_measure(
     """
     n_kept = 0 if keep is None else settings.activations.count(x.shape[-2])
     chunk = memory.chunk_size(settings.network_size.width, settings.network_size.n_basis)
-    if isinstance(model, MLP):
-        return _measure_mlp(settings, model, x, laws, watch, chunk=chunk, keep=keep, n_kept=n_kept)
     adaptations: list[GridAdaptation] | None = None
-    if settings.grid.adapts:
+    if isinstance(model, KAN) and settings.grid.adapts:
         laws, adaptations = _adapt_grid(settings, model, x, laws, chunk)
     options = settings.stats
-    ranges = keep is not None and bool(settings.figures.names)
-    collector = Collector(
+    collector = _collector(settings, model, laws, adaptations, ranges=keep is not None)
+    with model.with_basis_statistics(x, chunk):
+        kept = _collect(model, x, collector, watch, chunk=chunk, keep=keep, n_kept=n_kept)
+        gradients = _gradients(model, x[..., : options.ntk.n, :]) if options.level == "full" else None
+        basis_statistics = [layer.basis_statistics for layer in model.layers]
+        stats, edge_ranges = collector.compute(gradients)
+    watch.lap("stats")
+    return ForwardResult(stats, basis_statistics, edge_ranges, kept)
+
+
+def _collector(
+    settings: Settings,
+    model: KAN | MLP,
+    laws: list[dict[str, Declared]],
+    adaptations: list[GridAdaptation] | None,
+    *,
+    ranges: bool,
+) -> Collector | MLPCollector:
+    options = settings.stats
+    if isinstance(model, MLP):
+        return MLPCollector(model, laws, level=options.level)
+    return Collector(
         model,
         laws,
         adaptations,
@@ -97,36 +115,12 @@ def forward_and_measure(
         n_first=options.first.n,
         n_quantiles=options.n_quantiles,
         flat=options.flat,
-        ranges=ranges,
+        ranges=ranges and bool(settings.figures.names),
     )
-    with model.with_basis_statistics(x, chunk):
-        kept = _collect(model, x, collector, watch, chunk=chunk, keep=keep, n_kept=n_kept)
-        gradients = measure_gradients(model, x[..., : options.ntk.n, :]) if options.level == "full" else None
-        basis_statistics = [layer.basis_statistics for layer in model.layers]
-        stats, edge_ranges = collector.compute(gradients)
-    watch.lap("stats")
-    return ForwardResult(stats, basis_statistics, edge_ranges, kept)
 
 
-def _measure_mlp(
-    settings: Settings,
-    model: MLP,
-    x: Tensor,
-    laws: list[dict[str, Declared]],
-    watch: Stopwatch,
-    *,
-    chunk: int,
-    keep: slice | None,
-    n_kept: int,
-) -> ForwardResult:
-    """As `forward_and_measure`."""
-    collector = MLPCollector(model, laws, level=settings.stats.level)
-    kept = _collect(model, x, collector, watch, chunk=chunk, keep=keep, n_kept=n_kept)
-    options = settings.stats
-    gradients = measure_mlp_gradients(model, x[..., : options.ntk.n, :]) if options.level == "full" else None
-    stats = collector.compute(gradients)
-    watch.lap("stats")
-    return ForwardResult(stats, [None] * len(model.layers), [], kept)
+def _gradients(model: KAN | MLP, x: Tensor) -> GradientStats:
+    return measure_mlp_gradients(model, x) if isinstance(model, MLP) else measure_gradients(model, x)
 
 
 def _collect(

@@ -12,7 +12,7 @@ from kancli.kan.mlp import MLP, MLPTrace
 from kancli.stats.gradients import GradientStats
 from kancli.stats.law_distance import Declared
 from kancli.stats.layer_stats import gain_of, node_moments
-from kancli.stats.network_stats import LayerStats, NetworkStats
+from kancli.stats.network_stats import EdgeRanges, LayerStats, NetworkStats
 from kancli.stats.nodes import NodeValues, node_distance
 from kancli.stats.parameters import parameter_statistics
 from kancli.stats.propagation import propagation_statistics
@@ -39,8 +39,8 @@ class MLPCollector:
             nodes.update((tensor.unsqueeze(0) if is_single else tensor).detach().cpu())
 
     @np.errstate(all="ignore")
-    def compute(self, gradients: GradientStats | None) -> NetworkStats:
-        """Compute the statistics of all samples so far.
+    def compute(self, gradients: GradientStats | None) -> tuple[NetworkStats, list[EdgeRanges]]:
+        """Compute the statistics of all samples so far, as `Collector.compute`; an MLP has no ranges.
 
         Args:
             gradients: statistics of the backward pass, to be included.
@@ -52,7 +52,7 @@ class MLPCollector:
         network = {} if self.level == "none" else {"propagation": propagation_statistics(self.nodes, gradients)}
         if gradients is not None:
             network |= {"jacobian": gradients.jacobian, "ntk": gradients.ntk}
-        return NetworkStats(layers, network)
+        return NetworkStats(layers, network), []
 
     def _layer_stats(
         self, number: int, entering: NodeValues, leaving: NodeValues, gradients: GradientStats | None
