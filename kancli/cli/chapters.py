@@ -89,7 +89,7 @@ SWEEPS
   hydra/sweeper=optuna objective=NAME
                           search instead of trying all; pip install '.[optuna]'
   kan-run resume SWEEP    run the jobs that are missing or failed
-  kan-run rank SWEEP      of a sweep over init and task: which one trains better, how sure
+  kan-run rank SWEEP      of a sweep over init and task: which trains better, how sure
   kan-run race task=data.csv
                           the same for one task, at a fraction of the cost"""
 
@@ -99,8 +99,8 @@ FILES of a run, in outputs/DATE/TIME-ID/ or hydra.run.dir
   figures/                 network.png, and the other figures that figures= names
   stats.json               all statistics and verdicts
   layers.csv, edges.csv    the same as tables; members.csv where n_seeds > 1
-  params.safetensors       coef, scale_base, scale_sp, knots and bias of each layer; of an
-                           MLP weight [out, in] and bias [out], as of torch.nn.Linear
+  params.safetensors       coef, scale_base, scale_sp, knots and bias of each layer; of
+                           an MLP weight [out, in] and bias [out], as torch.nn.Linear
   activations.safetensors  inputs, preacts, splines, postacts and output
   training.csv             with a task: losses by member and step
   trained.safetensors      with a task: the parameters after training
@@ -243,8 +243,9 @@ def _verbs() -> Iterator[str]:
     """One line for each verb of the table."""
     yield "VERBS: kan-run help VERB lists arguments, examples and exit codes"
     yield ""
-    for name, verb in VERBS.items():
-        yield f"  {f'{name} {verb.arguments}':<30}{verb.summary}"
+    calls = {f"{name} {verb.arguments}": verb.summary for name, verb in VERBS.items()}
+    column = max(map(len, calls)) + 2
+    yield from (f"  {call:<{column}}{summary}" for call, summary in calls.items())
 
 
 def key_lines(section: str, options: type, column: int) -> Iterator[str]:

@@ -14,7 +14,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     "ls": Verb("[DIR ...]", "list runs and sweeps, newest first"),
-    "open": Verb("[RUN]", "open a run's page or picture with the desktop's program"),
+    "open": Verb("[RUN]", "open a run's page or picture"),
     "explain": Verb("[KEY=VALUE ...]", "print the law with its numbers, without a run"),
     "draw": Verb("RUN ...", "draw the figures of finished runs"),
     "check": Verb("BASELINE ...", "repeat a recorded run and compare the results"),
@@ -23,7 +23,7 @@ VERBS = {
     "rerun": Verb("RUN [KEY=VALUE ...]", "repeat a recorded run, as it was or with other values"),
     "resume": Verb("SWEEP|RUN|RACE", "finish a sweep's jobs, a run's training, or a race"),
     "collect": Verb("SWEEP ...", "write one table over one or more sweeps"),
-    "compare": Verb("RUN|SWEEP|PRESET|FILE ...", "compare runs side by side in a table and a figure"),
+    "compare": Verb("RUN|SWEEP|PRESET ...", "compare runs side by side in a table and a figure"),
     "rank": Verb("SWEEP ...", "rank initialisations over tasks, with intervals"),
     "race": Verb("task=TASK [KEY=VALUE]", "find the initialisation that trains best on a task"),
     "export": Verb("RUN --to LIBRARY -o FILE", "write a network for pykan or another library"),

@@ -38,8 +38,9 @@ def test_help_of_a_verb_does_not_depend_on_the_terminal(kan_run, monkeypatch):
 
 def test_help_names_every_verb_group_preset_and_key(kan_run, presets):
     text = kan_run("--help").out
-    for verb in VERBS:
-        assert f"\n  {verb} " in text
+    for name, verb in VERBS.items():
+        line = next(line for line in text.splitlines() if line.startswith(f"  {name} "))
+        assert line.endswith(f"  {verb.summary}")
     for group in presets.groups():
         assert f"\n{group.upper()}  [" in text
         assert all(f"\n  {option} " in text for option in presets.options(group))
