@@ -185,7 +185,7 @@ def _run(hydra: Hydra, draft: ComposedConfig, args: argparse.Namespace) -> int:
     from kancli.cli.task import run_job
     from kancli.config.hydra import compose_run, run_single
     from kancli.runs.files import unwritable_message
-    from kancli.runs.folder import check_fresh
+    from kancli.runs.fresh import check_fresh
     from kancli.runs.superseded import put_back_superseded
     from kancli.sweeps.objective import objective_faults
 

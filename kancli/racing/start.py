@@ -36,7 +36,7 @@ from kancli.regular_files import open_regular
 from kancli.runs import signals
 from kancli.runs.build import device_of
 from kancli.runs.files import unwritable_message, write_below, write_whole
-from kancli.runs.folder import check_fresh
+from kancli.runs.fresh import check_fresh
 from kancli.runs.hashes import seal
 from kancli.runs.json_files import pretty
 from kancli.runs.temporaries import remove_abandoned

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from kancli.errors import ConfigError, WriteError
 from kancli.regular_files import open_regular
 from kancli.runs.files import csv_of_edges, csv_of_rows, make_parent, unwritable_message, write_whole
+from kancli.runs.fresh import check_fresh, not_empty_message
 from kancli.runs.hashes import hash_of, hash_of_bytes, hash_of_file, seal
 from kancli.runs.json_files import pretty
 from kancli.runs.reader import RecordedRun, read_run
-from kancli.runs.superseded import Superseded, check_replaceable, lock_folder, put_back_superseded
+from kancli.runs.superseded import Superseded, lock_folder, put_back_superseded
 from kancli.stats.columns import flat
 
 if TYPE_CHECKING:
@@ -293,31 +294,6 @@ def _claims(path: Path) -> Iterator[None]:
         yield
 
 
-def check_fresh(path: Path, key: str = "hydra.run.dir", *, overwrite: bool = False) -> None:
-    """Check, without touching anything, that a run can be written to this folder.
-
-    Args:
-        key: the config key of the folder, for messages.
-        overwrite: accept a run in it that has ended or was killed.
-
-    Raises:
-        ConfigError: it is not empty, is no folder, or cannot be written.
-    """
-    try:
-        if path.is_dir():
-            if any(path.iterdir()) and not overwrite:
-                raise ConfigError([not_empty_message(path, key)])
-            if any(path.iterdir()):
-                check_replaceable(path)
-        elif path.exists():
-            raise ConfigError([f"{key}={path}: is a file; name a folder that is new or empty"])
-    except OSError as error:
-        raise ConfigError([unwritable_message(path, error, key)]) from None
-    parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise ConfigError([f"{key}={path}: {parent} cannot be written; name a folder elsewhere with {key}=DIR"])
-
-
 def _staged_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
@@ -327,9 +303,3 @@ def remove_staged(path: Path) -> None:
     hidden = _staged_path(path)
     if hidden.exists():
         shutil.rmtree(hidden, ignore_errors=True)
-
-
-def not_empty_message(path: Path, key: str = "hydra.run.dir") -> str:
-    """The message for a folder that is not empty."""
-    also = ", or add overwrite=true" if key == "hydra.run.dir" else ""
-    return f"{key}={path}: is not empty; a run writes to a fresh folder: name another, leave {key} out{also}"

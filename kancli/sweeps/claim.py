@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from kancli.errors import ConfigError
 from kancli.runs.files import unwritable_message, write_whole
-from kancli.runs.folder import check_fresh
+from kancli.runs.fresh import check_fresh
 from kancli.sweeps.plan import MULTIRUN, PLAN, Plan, has_plan, lock, read_plan, write_plan
 
 KEY = "hydra.sweep.dir"

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from kancli.errors import ConfigError
-from kancli.runs.folder import RunFolder, check_fresh
+from kancli.runs.folder import RunFolder
+from kancli.runs.fresh import check_fresh
 
 
 def create(path, **head):
