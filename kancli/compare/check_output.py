@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from kancli.compare.check import CheckResult
-from kancli.compare.tolerance import Deviation
+from kancli.compare.deviations import Deviation
 from kancli.runs.terminal import clean
 
 MAX_STATISTICS = 5  # of a run that drifted

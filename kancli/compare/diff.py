@@ -8,14 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kancli.compare.baseline import Record, read
-from kancli.compare.tolerance import (
-    Deviation,
-    Tolerance,
-    compare_statistics,
-    compare_training,
-    other_files,
-    sort_stages,
-)
+from kancli.compare.deviations import Deviation, Tolerance, compare_statistics, compare_training
+from kancli.compare.tolerance import other_files, sort_stages
 from kancli.spelling import show
 
 MAX_STATISTICS, MAX_STAGES = 20, 4  # on the terminal
