@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from kancli.cli.arguments import WIDTH
 from kancli.cli.verbs import VERBS
+from kancli.config.catalogue import LegalKey, catalogue
 from kancli.config.presets import Presets
-from kancli.config.validation import LegalKey, catalogue
 from kancli.figures.options import NAMES
 from kancli.schema import REQUIRED, keys
 from kancli.spelling import show

@@ -109,8 +109,8 @@ def _sweeps_of(words: Words, presets: Presets) -> dict[str, list[str]]:
     Presets beside checkpoints have the sizes and the base function of the first one. Knobs of init are for presets
     alone, keys of model for checkpoints.
     """
+    from kancli.config.catalogue import TOP_LEVEL
     from kancli.config.grammar import literal
-    from kancli.config.validation import TOP_LEVEL
     from kancli.sweeps.knobs import all_knobs
 
     if not words.checkpoints:

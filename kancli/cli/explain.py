@@ -97,7 +97,7 @@ def _definition(name: str, presets: Presets) -> tuple[list[Table | str], dict[st
     from kancli.cli.chapters import describe_keys
     from kancli.cli.glossary import section_tables
     from kancli.cli.verdict_chapter import verdict_chapter
-    from kancli.config.validation import catalogue
+    from kancli.config.catalogue import catalogue
     from kancli.stats.glossary import named, statistics, verdict_notes
 
     if name in (notes := verdict_notes()):

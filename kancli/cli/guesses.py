@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from kancli.cli.verbs import NOT_NEEDED
-from kancli.config.validation import HYDRA_FOLDERS, TOP_LEVEL, catalogue
+from kancli.config.catalogue import HYDRA_FOLDERS, TOP_LEVEL, catalogue
 from kancli.spelling import show
 from kancli.synonyms import suggest
 

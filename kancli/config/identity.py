@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from kancli.config.catalogue import VARIANTS
 from kancli.config.models import CheckpointModel
 from kancli.config.settings import Settings
-from kancli.config.validation import VARIANTS
 from kancli.inits.plugins import TARGET, name_of, source_hash
 from kancli.inputs.samplers import File
 from kancli.seeding import SEMANTICS

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kancli.config.catalogue import TOP_LEVEL
 from kancli.config.grammar import multirun_message, parse
 from kancli.config.hydra_keys import find_faults, find_unsearched, typed_values
 from kancli.config.nested import SWEEP_PARAMS, flatten
 from kancli.config.shorthands import SHORTHANDS, ValueShorthand
-from kancli.config.validation import TOP_LEVEL
 from kancli.spelling import show, spell
 from kancli.synonyms import nearest
 

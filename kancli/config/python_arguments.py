@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kancli.config.catalogue import SECTIONS, VARIANTS
 from kancli.config.presets import Presets, builtin_folder
 from kancli.config.settings import Settings
-from kancli.config.validation import SECTIONS, VARIANTS
 from kancli.errors import ConfigError
 from kancli.figures.options import FigureOptions, name_faults
 from kancli.schema import keys, read

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kancli.config.catalogue import TOP_LEVEL, catalogue
 from kancli.config.grammar import parse
 from kancli.config.nested import flatten
 from kancli.config.overrides import SELECTORS
-from kancli.config.validation import TOP_LEVEL, catalogue
 from kancli.errors import ConfigError
 from kancli.inits.plugins import code_policy
 from kancli.spelling import show

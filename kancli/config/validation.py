@@ -1,4 +1,4 @@
-"""Validate a config against the legal keys of `settings`, schemes, samplers and figures, one by one and together.
+"""Validate a config against the keys of `catalogue`, one by one and together.
 
 Imports neither numpy nor torch.
 """
@@ -9,31 +9,27 @@ import dataclasses
 import importlib.util
 import itertools
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from kancli.config.checkpoint import SCHEME as FROM_CHECKPOINT
+from kancli.config.catalogue import HYDRA_FOLDERS, SECTIONS, SUBSECTIONS, TOP_LEVEL, VARIANTS, catalogue
 from kancli.config.checkpoint import checkpoint_faults, with_checkpoint
 from kancli.config.finite import find_infinite
 from kancli.config.memory import RunSize
-from kancli.config.models import MODELS
-from kancli.config.settings import Activations, Grid, Settings, Study, Sweep
+from kancli.config.settings import Settings
 from kancli.config.task_width import with_task_sizes
 from kancli.config.training_memory import training_bytes
 from kancli.errors import ConfigError, one_line
-from kancli.figures.options import OF_TRAINING, FigureOptions, name_faults
+from kancli.figures.options import OF_TRAINING, name_faults
 from kancli.inits import SCHEMES
 from kancli.inits.checkpoint import FromCheckpoint
 from kancli.inits.plugins import TARGET, NoSchemeError, name_of, scheme_at
 from kancli.inits.scheme import Scheme
 from kancli.inits.scheme_checks import find_faults
-from kancli.inputs.samplers import SAMPLERS
-from kancli.schema import Kind, keys, read
+from kancli.schema import keys, read
 from kancli.seeding import MAX_SEED
 from kancli.spelling import show
-from kancli.stats.options import FirstSamples, Ntk, Quantiles, Stats, Verdicts
 from kancli.synonyms import ABSENT, SYNONYMS, nearest
-from kancli.tasks.kinds import TASKS, TrainingSamples, inputs_with_task
+from kancli.tasks.kinds import inputs_with_task
 from kancli.tasks.task import Task
 from kancli.training.options import Train, read_refinements
 
@@ -41,61 +37,6 @@ ITEM_BYTES = {"float32": 4, "float64": 8}
 MANTISSA = {"float32": 24, "float64": 53}
 MIN_NORMAL = {"float32": 2.0**-126, "float64": 2.0**-1022}  # normal numbers
 MAX_FINITE = {"float32": 2.0**127, "float64": 2.0**1023}
-
-
-SECTIONS: dict[str, type] = {
-    "grid": Grid,
-    "figures": FigureOptions,
-    "stats": Stats,
-    "verdicts": Verdicts,
-    "train": Train,
-    "activations": Activations,
-    "sweep": Sweep,
-    "study": Study,
-}
-SUBSECTIONS: dict[str, dict[str, type]] = {"stats": {"first": FirstSamples, "quantiles": Quantiles, "ntk": Ntk}}
-# Sections whose keys depend on one of them: the selecting key, and the choices.
-VARIANTS: dict[str, tuple[str, Mapping[str, type]]] = {
-    "init": ("scheme", {**SCHEMES, FROM_CHECKPOINT: FromCheckpoint}),
-    "model": ("kind", MODELS),
-    "inputs": ("kind", {**SAMPLERS, "task": TrainingSamples}),
-    "task": ("kind", TASKS),
-}
-TOP_LEVEL = (*keys(Settings), *SECTIONS, *VARIANTS)
-HYDRA_FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")  # of Hydra's own keys, those that people look for
-
-
-@dataclass(frozen=True)
-class LegalKey:
-    """A key as the help and the hints describe it."""
-
-    path: str  # dotted; bare names for a scheme's knobs
-    kind: Kind
-    default: Any
-    unit: str
-    help: str
-    owners: tuple[str, ...]  # the choices that have the key; empty if every run has it
-
-
-def catalogue() -> list[LegalKey]:
-    """All legal keys, without duplicates."""
-    catalogued: dict[str, LegalKey] = {}
-    parts: list[tuple[str, type, tuple[str, ...]]] = [("", Settings, ())]
-    for name, (selector, table) in VARIANTS.items():
-        prefix = "" if name == "init" else f"{name}."
-        parts += [(prefix, variant, (f"{selector}={choice}",)) for choice, variant in table.items()]
-    for name, section in SECTIONS.items():
-        parts.append((f"{name}.", section, ()))
-        parts += [(f"{name}.{inner}.", part, ()) for inner, part in SUBSECTIONS.get(name, {}).items()]
-    for prefix, declared, owners in parts:
-        for name, field in keys(declared).items():
-            path, meta = prefix + name, field.metadata
-            if path in catalogued:
-                legal = catalogued[path]
-                catalogued[path] = dataclasses.replace(legal, owners=legal.owners + owners)
-            else:
-                catalogued[path] = LegalKey(path, meta["kind"], field.default, meta["unit"], meta["help"], owners)
-    return list(catalogued.values())
 
 
 def validate(config: Mapping[str, Any], typed: Collection[str] = ()) -> Settings:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kancli.config.validation import VARIANTS
+from kancli.config.catalogue import VARIANTS
 from kancli.inits.plugins import TARGET, NoSchemeError, scheme_at
 from kancli.schema import keys
 

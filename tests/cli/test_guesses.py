@@ -3,7 +3,7 @@
 import pytest
 
 from kancli.cli.verbs import VERBS
-from kancli.config.validation import HYDRA_FOLDERS, TOP_LEVEL, catalogue
+from kancli.config.catalogue import HYDRA_FOLDERS, TOP_LEVEL, catalogue
 from kancli.schema import Choice
 from kancli.synonyms import SYNONYMS, suggest
 

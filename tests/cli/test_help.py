@@ -5,7 +5,7 @@ import pytest
 from kancli.cli.arguments import WIDTH
 from kancli.cli.chapters import chapter, chapters
 from kancli.cli.verbs import VERBS
-from kancli.config.validation import TOP_LEVEL, catalogue
+from kancli.config.catalogue import TOP_LEVEL, catalogue
 
 
 def test_help_is_the_golden_file(kan_run, check_golden):

@@ -5,9 +5,10 @@ import math
 import pytest
 
 from kancli.config import memory
+from kancli.config.catalogue import catalogue
 from kancli.config.identity import config_of, identity
 from kancli.config.settings import Settings
-from kancli.config.validation import catalogue, validate
+from kancli.config.validation import validate
 from kancli.errors import ConfigError
 from kancli.inits.reference import Reference
 from kancli.inputs.samplers import Uniform

@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from kancli.cli.dispatch import main
+from kancli.config.catalogue import catalogue
 from kancli.config.presets import Presets, builtin_folder
-from kancli.config.validation import catalogue
 from kancli.inits import SCHEMES
 
 PRESETS = Presets([builtin_folder()])
