@@ -141,11 +141,13 @@ class BasisMoments:
         sums = np.zeros((*self.powers.shape[:2], self.n_basis, self.k + 1))
         for one in range(self.k + 1):
             for other in range(one, self.k + 1):
-                product = _multiplied(self.intervals.values[..., one, :], self.intervals.values[..., other, :])
-                by_interval = _weigh(product, self.powers[..., : 2 * self.k + 1])  # [s, i, Q]
                 # In interval q these are the bases q - k + one and q - k + other, if both exist.
-                begin, end = self.k - one, self.k - one + self.n_basis - (other - one)
-                sums[..., : end - begin, other - one] += by_interval[..., begin:end]
+                n_pairs = max(0, self.n_basis - (other - one))
+                both_exist = slice(self.k - one, self.k - one + n_pairs)
+                values = self.intervals.values[..., both_exist, :, :]
+                product = _multiplied(values[..., one, :], values[..., other, :])
+                powers = self.powers[..., both_exist, : 2 * self.k + 1]
+                sums[..., :n_pairs, other - one] += _weigh(product, powers)
         return sums
 
     @cached_property
@@ -156,10 +158,10 @@ class BasisMoments:
         x = (centre - self.shift[..., 1, None, None]) * ones + half * self.powers[..., 1 : self.k + 2]
         sums = np.zeros((*self.powers.shape[:2], self.n_basis, 3))
         for local in range(self.k + 1):
-            values = self.intervals.values[..., local, :]
+            exists = slice(self.k - local, self.k - local + self.n_basis)
+            values = self.intervals.values[..., exists, local, :]
             for number, moments in enumerate((self.powers_b, x, ones)):
-                by_interval = _weigh(values, moments)
-                sums[..., number] += by_interval[..., self.k - local : self.k - local + self.n_basis]
+                sums[..., number] += _weigh(values, moments[..., exists, :])
         return sums
 
     def means(self) -> BasisMeans:
@@ -231,7 +233,7 @@ class _Intervals:
 
     centre: Array  # [Q], or [s, i, Q] where each input has its own knots
     half: Array  # [Q], or [s, i, Q]: half the length
-    values: Array  # [..., k + 1, p]: coefficients of the bases that are not 0, as polynomials of v
+    values: Array  # [..., Q, k + 1, p]: coefficients of the bases that are not 0, as polynomials of v
 
     @classmethod
     def of(cls, layer: KANLayer) -> _Intervals:
@@ -253,7 +255,7 @@ class _Intervals:
         else:
             places = torch.from_numpy((nodes + 1) / 2)
             local = splines.local_basis(places, (0.0, 1.0), 1, layer.k)
-            values = torch.stack(list(local.values), dim=-1).numpy()  # [node, k + 1]
+            values = torch.stack(list(local.values), dim=-1).expand(len(centre), -1, -1).numpy()  # [Q, node, k + 1]
         return cls(centre, half, np.swapaxes(to_coefficients @ values, -1, -2))
 
     @property
