@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from kancli.inits.draws import fill_compiled, use_compiled
-from kancli.inits.laws import Constant, Masked, RowInvariant
+from kancli.inits.laws import Constant, Masked, RowInvariant, Uniform
 from kancli.inits.normal_scores import score_sums
 from kancli.inits.scheme import LayerSize, Scheme
 from kancli.seeding import stream, streams
@@ -154,11 +154,20 @@ def _sample_(law: Law, values: np.ndarray, seeds: Sequence[int], purpose: str, *
     A large tensor is sampled in blocks of rows, each with its own stream, on several threads. The blocks depend on the
     tensor's shape alone, so the values do not depend on the number of threads.
     """
+    import numpy as np
+
     n_rows = max(1, BLOCK_NUMBERS // math.prod(values.shape[2:]))
     blocks = [slice(start, start + n_rows) for start in range(0, values.shape[1], n_rows)]
     if len(blocks) == 1:
-        for member, generator in enumerate(streams(seeds, purpose)):
-            values[member] = law.sample(values.shape[1:], generator=generator)
+        shape, generators = values.shape[1:], streams(seeds, purpose)
+        if type(law) is Uniform:  # to spread each member's few numbers would take longer than to draw them
+            units = np.empty(values.shape)
+            for member, generator in enumerate(generators):
+                generator.random(out=units[member])
+            values[...] = law.spread(units)
+            return
+        for member, generator in enumerate(generators):
+            values[member] = law.sample(shape, generator=generator)
         return
 
     from kancli.kan.threads import thread_pool

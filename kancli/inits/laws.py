@@ -186,7 +186,13 @@ class Uniform(Independent):
         return 9 / 5
 
     def sample(self, shape: tuple[int, ...], *, generator: Generator) -> np.ndarray:
-        return self.low + (self.high - self.low) * generator.random(shape)
+        return self.spread(generator.random(shape))
+
+    def spread(self, units: np.ndarray) -> np.ndarray:
+        """Turn numbers U[0, 1) into the law's, in place."""
+        units *= self.high - self.low
+        units += self.low
+        return units
 
     def normal_scores(self, values: np.ndarray, eps: float) -> np.ndarray:
         if self.low == self.high:
