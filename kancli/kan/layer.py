@@ -28,6 +28,7 @@ from kancli.kan.basis_statistics import STANDARDISED, BasisStatistics
 from kancli.kan.edge_sums import EdgeTerms, apply_elementwise
 from kancli.kan.layered import Layer
 from kancli.kan.splines import LocalBasis
+from kancli.kan.tracing import is_transformed
 
 LOAD_HINT = "load a run's folder as it is with kancli.KAN.load(RUN)"
 
@@ -302,10 +303,19 @@ class KANLayer(Layer):
 
     def _edge_terms(self, x: Tensor) -> tuple[EdgeTerms, Tensor, Tensor | None]:
         """Factors of every edge at x: the bases, 1 if there is a constant, and b(x); and `_coef_and_constant`."""
-        base, local = apply_elementwise(self.base_fun, x), self.local_basis(x)
+        once = x[:1] if self._serves_members_alike(x) else x
+        base, local = apply_elementwise(self.base_fun, once), self.local_basis(once)
+        if once is not x:
+            base, local = base.expand(x.shape), local.expand(len(x))
         coef, constant = self._coef_and_constant(local)
         further = [base] if constant is None else [torch.ones_like(base), base]
         return EdgeTerms(local.first, self.n_basis, len(further), [*local.values, *further]), coef, constant
+
+    def _serves_members_alike(self, x: Tensor) -> bool:
+        """Whether x `[(s,) n, i]` is that of one member, expanded, and the factors are the same for all."""
+        if is_transformed() or x.dim() < 3 or x.stride(0) or self.per_input_knots:
+            return False
+        return not (x.requires_grad and torch.is_grad_enabled())  # the gradient by x is a sum over the members
 
     def _phi_table(self, coef: Tensor, constant: Tensor | None) -> Tensor:
         """Weights of `_edge_terms` that give phi, `[(s,) rows, o]`."""

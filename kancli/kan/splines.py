@@ -75,6 +75,11 @@ class LocalBasis:
         clamped = indices.clamp(0, self.n_basis - 1)
         return clamped.long(), (indices == clamped).to(self.values[0].dtype)
 
+    def expand(self, n_members: int) -> LocalBasis:
+        """The same for each of several members, from `[1, ..., i]`."""
+        first, *values = (tensor.expand(n_members, *tensor.shape[1:]) for tensor in (self.first, *self.values))
+        return LocalBasis(values, first, self.n_basis)
+
     def take(self, dense: Tensor) -> tuple[Tensor, ...]:
         """Select from `[..., i, K]` the entries of the non-zero bases, k + 1 of `[..., i]`; 0 where none exists."""
         indices, exists = self.indices

@@ -254,6 +254,7 @@ def test_one_model_serves_single_and_ensemble():
     y = model(x)
     assert y.shape == (4, 9, 1)
     assert torch.equal(model.member(2)(x), y[2])
+    assert torch.equal(model(x.repeat(4, 1, 1)), y)
     assert torch.equal(model.member(slice(1, 3))(x), y[1:3])
     assert model.member(2).layers[0].coef.data_ptr() == model.layers[0].coef[2].data_ptr()
     y.sum().backward()
