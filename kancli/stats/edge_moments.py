@@ -24,7 +24,7 @@ from torch import Tensor
 from kancli.kan import splines
 from kancli.kan.layer import KANLayer
 from kancli.stats import kernels
-from kancli.stats.running_moments import Array, blocks, total
+from kancli.stats.running_moments import Array, blocks, distinct, total
 
 MAX_WEIGHTS = 2**18  # weights of edges processed at a time
 MAX_POSITIONS = 2**15  # samples of inputs processed at a time: they fit a core's own cache
@@ -60,12 +60,13 @@ class BasisMeans(NamedTuple):
 
 
 class BasisMoments:
-    """Sums over samples of products of bases, b(x) and x."""
+    """Sums over samples of products of bases, b(x) and x; s = 1 as long as all members share their samples."""
 
     def __init__(self, layer: KANLayer) -> None:
         self.k, self.n_basis = layer.k, layer.n_basis
         self.intervals = _Intervals.of(layer)
-        self.n = 0
+        self.n, self.n_members = 0, layer.n_members or 1
+        self.shared = True  # the samples by all members
         self.shift: Array = np.zeros(())  # [s, i, 2], near the means of b(x) and x
         self.powers: Array = np.zeros(())  # [s, i, Q, p], sums of v^p, v the position in the interval, -1 .. 1
         self.powers_b: Array = np.zeros(())  # [s, i, Q, p], sums of v^p b(x)
@@ -73,6 +74,9 @@ class BasisMoments:
 
     def update(self, first_basis: Array, b: Array, x: Array) -> None:
         """Accumulate one chunk: index of the first basis that is not 0 at x, b(x) and x, `[s, n, i]` each."""
+        self.shared &= all(len(distinct(values)) == 1 for values in (first_basis, b, x))
+        if self.shared:
+            first_basis, b, x = first_basis[:1], b[:1], x[:1]
         s, n, i = x.shape
         if self.n == 0:
             n_intervals, k = self.n_basis + self.k, self.k
@@ -81,6 +85,9 @@ class BasisMoments:
                 np.zeros((s, i, n_intervals, k + 1)),
             )
             self.shift, self.products = np.zeros((s, i, 2)), np.zeros((s, i, 3, 3))
+        elif len(self.powers) < s:
+            sums = self.shift, self.powers, self.powers_b, self.products
+            self.shift, self.powers, self.powers_b, self.products = (each.repeat(s, axis=0) for each in sums)
         if (compiled := kernels.loaded(x)) is not None:
             self._update_compiled(compiled, *map(np.ascontiguousarray, (first_basis, b, x)))
         else:
@@ -133,7 +140,7 @@ class BasisMoments:
     @property
     def visits(self) -> Array:
         """Number of samples in each interval of the grid, its right end included, `[s, i, G]`."""
-        return self.powers[..., self.k : self.n_basis, 0]
+        return self._of_members(self.powers[..., self.k : self.n_basis, 0])
 
     @cached_property
     def bases(self) -> Array:
@@ -168,7 +175,12 @@ class BasisMoments:
         """The means of the squares of b(x), of the bases and of their products."""
         products, shift = self.products / self.n, self.shift[..., 0]
         base_square = products[..., 0, 0] + shift * (2 * products[..., 0, 2] + shift)
-        return BasisMeans(base_square, self.cross[..., 2] / self.n, self.bases / self.n)
+        means = base_square, self.cross[..., 2] / self.n, self.bases / self.n
+        return BasisMeans(*map(self._of_members, means))
+
+    def _of_members(self, values: Array) -> Array:
+        """With all members, from `[s, ...]` or `[1, ...]`."""
+        return np.broadcast_to(values, (self.n_members, *values.shape[1:]))
 
     def edges(self, coef: Tensor, offset: Tensor, scale_base: Tensor) -> EdgeMoments:
         """Moments of phi = sum_m coef_m B_m + offset + scale_base b(x).

@@ -54,6 +54,11 @@ def total(values: Array) -> Array:
     return values.sum(axis=0, dtype=np.float64)
 
 
+def distinct(values: Array) -> Array:
+    """Values `[s, ...]` of members, or those of the first, `[1, ...]`, where all members are views of the same."""
+    return values if values.strides[0] else values[:1]
+
+
 def blocks(members: int, inputs: int, numbers: int, max_numbers: int) -> Iterator[tuple[slice, slice]]:
     """Split members and inputs into blocks of at most `max_numbers` numbers.
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kancli.stats import kernels
-from kancli.stats.running_moments import Array, blocks, total
+from kancli.stats.running_moments import Array, blocks, distinct, total
 from kancli.stats.summary import quantiles_of
 
 MAX_BLOCK = 2**17  # postacts processed at a time: they fit a core's own cache
@@ -67,7 +67,8 @@ def along_x(x: Array, y: Array) -> dict[str, Array]:
     `monotone`: 1 where phi rises or falls all the way, but for rounding, else 0.
     Both are NaN for an edge that is flat or not finite.
     """
-    path, low, high = _paths(np.argsort(x, axis=1), y)
+    order = np.broadcast_to(np.argsort(distinct(x), axis=1), x.shape)
+    path, low, high = _paths(np.ascontiguousarray(order), y)
     low, high = low.astype(np.float64), high.astype(np.float64)
     span, rounding = high - low, 4 * np.finfo(y.dtype).eps * np.maximum(-low, high)
     flat = ~(np.isfinite(span) & (span > rounding))

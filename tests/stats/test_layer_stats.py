@@ -16,7 +16,7 @@ from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
 from kancli.stats.propagation import growth_slope
 from kancli.stats.running_moments import Moments
-from kancli.stats.stats_json import plain
+from kancli.stats.stats_json import as_json, plain
 from tests.stats.measuring import edges, measured, model_of, reported
 
 
@@ -171,6 +171,20 @@ def test_edge_ranges_are_the_sampled_range_and_the_strength(x):
     np.testing.assert_array_equal(edge_ranges.high, x.numpy().max(0))
     np.testing.assert_allclose(edge_ranges.mean_abs, np.abs(post).mean(0), rtol=1e-12)
     np.testing.assert_allclose(edge_ranges.std, post.std(0), rtol=1e-10)
+
+
+@pytest.mark.parametrize("shared", [(True, True), (True, False), (False, True)])
+def test_samples_that_members_share_count_for_each(x, shared):
+    model = KAN([2, 3, 1], grid=5, k=3, base_fun=base_function("silu"), n_members=3, dtype=torch.float64)
+    init_(model, Reference(), seed=0)
+
+    def statistics(*shared):
+        collector = Collector(model, level="full")
+        for chunk, is_shared in zip(x.split(400), shared, strict=True):
+            collector.update(model.trace(chunk if is_shared else chunk.repeat(3, 1, 1)))
+        return as_json(collector.compute()[0], [], epsilon=torch.finfo(torch.float64).eps, ensemble=True)
+
+    assert statistics(*shared) == statistics(False, False)
 
 
 @pytest.mark.parametrize("level", ["none", "basic", "full"])
