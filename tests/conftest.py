@@ -22,6 +22,11 @@ from kancli.config.presets import Presets, builtin_folder
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Where the environment forbids bytecode, each process that a test starts would compile kancli again, and each worker
+# would compile the tests again, ten seconds for their rewritten asserts.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Those of other launchers need what the README's test command does not install: .ci/run runs them.
 collect_ignore = [] if importlib.util.find_spec("submitit") else ["sweeps/launchers"]
 
