@@ -28,8 +28,9 @@ from kancli.sweeps.names import NamedBy, run_names
 from kancli.sweeps.reader import read_folder
 from kancli.sweeps.representatives import median_job
 from kancli.sweeps.results import encode_csv
+from kancli.sweeps.row import Row
 from kancli.sweeps.summary import group_by_keys, values_of
-from kancli.sweeps.table import SEED, Row
+from kancli.sweeps.table import SEED
 
 if TYPE_CHECKING:
     from kancli.config.presets import Presets
@@ -63,8 +64,7 @@ class Column:
 
     def verdict(self, name: str) -> str | None:
         """The worst verdict of this name among the runs."""
-        verdicts = {verdict.verdict for row in self.rows for verdict in row.verdicts if verdict.name == name}
-        return worst(verdicts)
+        return worst({row.words[name] for row in self.rows if name in row.words})
 
 
 def read_columns(folders: Sequence[Path]) -> list[Column]:
@@ -123,7 +123,7 @@ def as_document(columns: Sequence[Column]) -> list[dict[str, Any]]:
 
     A statistic is summarised over the column's runs; null is an undefined value.
     """
-    names = dict.fromkeys(verdict.name for column in columns for row in column.rows for verdict in row.verdicts)
+    names = dict.fromkeys(name for column in columns for row in column.rows for name in row.words)
     summaries = summarise_columns(columns)
     return [
         {

@@ -22,7 +22,7 @@ from kancli.sweeps.representatives import MAX_SHOWN, job_title, select_groups, s
 from kancli.sweeps.results import encode_profiles
 from kancli.sweeps.summary import group_by_keys
 from kancli.sweeps.training_curves import joined_curves
-from kancli.sweeps.verdict_tables import Run, shared_bounds, verdict_tables
+from kancli.sweeps.verdict_tables import Judged, Run, shared_bounds, verdict_tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,8 +98,8 @@ def place(
     return chosen, {**(others or {}), **{f"{prefix}{name}": content for name, content in figures.items()}}
 
 
-def _runs_of_sweep(sweep: Path) -> tuple[list[NamedRun], list[Run], Sequence[str], Profiles]:
-    """The representative jobs of a sweep; keys and verdicts of all of its jobs; which jobs these are; and its profiles.
+def _runs_of_sweep(sweep: Path) -> tuple[list[NamedRun], Sequence[Judged], Sequence[str], Profiles]:
+    """The representative jobs of a sweep; the rows of all of its jobs; which jobs these are; and its profiles.
 
     Raises:
         ConfigError: no job is complete.
@@ -109,21 +109,21 @@ def _runs_of_sweep(sweep: Path) -> tuple[list[NamedRun], list[Run], Sequence[str
         if row.cause:
             log.warning("%s; left out", row.cause if str(sweep) in row.cause else f"{sweep / row.folder}: {row.cause}")
     runs = {row.number: run for row, run in folder.runs}
-    judged = [row for row in folder.rows if row.verdicts and row.status == "complete"]
+    judged = [row for row in folder.rows if row.words and row.status == "complete"]
     if not judged:
         raise ConfigError([f"{sweep}: a sweep without a finished run"])
     selection = select_representatives(judged)
     if selection.subset:
         log.warning("compare: shows %s", selection.subset)
     compared = [(title, runs[row.number]) for title, row in selection.jobs]
-    return compared, [(row.keys, row.verdicts) for row in judged], selection.remarks, depth_profiles(judged)
+    return compared, judged, selection.remarks, depth_profiles(judged)
 
 
-def _named_runs(folders: Sequence[Path]) -> tuple[list[NamedRun], list[Run], Sequence[str], Profiles]:
+def _named_runs(folders: Sequence[Path]) -> tuple[list[NamedRun], Sequence[Judged], Sequence[str], Profiles]:
     """The same for the runs in these folders, named by what differs."""
     runs = [_read(folder) for folder in folders]
     names = run_names([NamedBy(run.folder.name, run.overrides, run.record.config) for run in runs])
-    return list(zip(names, runs, strict=True)), [(run.overrides, run.verdicts) for run in runs], [], ([], [])
+    return list(zip(names, runs, strict=True)), [Run(run.overrides, run.verdicts) for run in runs], [], ([], [])
 
 
 def encode_comparison(
@@ -207,7 +207,7 @@ def _plot_compare(
     return compare.plot(runs, options, remarks)
 
 
-def _plot_sweep(runs: Sequence[Run], bounds: Mapping[str, Any], options: FigureOptions) -> Figure:
+def _plot_sweep(runs: Sequence[Judged], bounds: Mapping[str, Any], options: FigureOptions) -> Figure:
     from kancli.figures import sweep
 
     return sweep.plot(verdict_tables(runs), options, meanings(), bounds)

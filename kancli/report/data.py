@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from kancli.stats.options import BAD, WORST_FIRST, statement
 from kancli.sweeps import summary
-from kancli.sweeps.table import SEED, Row
+from kancli.sweeps.row import Row
+from kancli.sweeps.table import SEED
 from kancli.training.curves import ERRORS
 
 SLOPES = ("propagation_signal", "propagation_gradient")
@@ -30,7 +31,7 @@ def page_data(rows: Sequence[Row], base: str) -> dict[str, Any]:
     """
     keys = list(dict.fromkeys(key for row in rows for key in row.keys))
     statistics = list(dict.fromkeys(name for row in rows for name in row.statistics))
-    judged = list(dict.fromkeys(verdict.name for row in rows for verdict in row.verdicts))
+    judged = list(dict.fromkeys(name for row in rows for name in row.words))
     fixed = [key for key in keys if key != SEED]
     groups = summary.group_by_keys(rows).values()
     return {
@@ -55,12 +56,12 @@ def statistics_of_interest(rows: Sequence[Row], statistics: Sequence[str], judge
     errors = [name for name in ERRORS if any(row.statistics.get(name) is not None for row in rows)]
     outputs = [name for name in statistics if name.endswith("_output_std")][-1:]
     slopes = [name for name in SLOPES if any(row.statistics.get(name) is not None for row in rows)]
-    bad = {verdict.name for row in rows for verdict in row.verdicts if verdict.verdict in BAD}
+    bad = {name for row in rows for name, word in row.words.items() if word in BAD}
     return [*errors, *outputs, *slopes, *(name for name in judged if name in bad)]
 
 
 def _job(row: Row, base: str, keys: Sequence[str], statistics: Sequence[str], judged: Sequence[str]) -> dict[str, Any]:
-    verdicts = {verdict.name: verdict.verdict for verdict in row.verdicts}
+    words = row.words
     return {
         "job": row.number,
         "folder": row.folder,
@@ -71,7 +72,7 @@ def _job(row: Row, base: str, keys: Sequence[str], statistics: Sequence[str], ju
         "seconds": finite_or_none(row.seconds),
         "keys": [row.keys.get(key) for key in keys],
         "values": [finite_or_none(row.statistics.get(name)) for name in statistics],
-        "words": [verdicts.get(name) for name in judged],
+        "words": [words.get(name) for name in judged],
     }
 
 
@@ -79,7 +80,7 @@ def _cell(
     cell: Mapping[str, Any], rows: Sequence[Row], keys: Sequence[str], statistics: Sequence[str], judged: Sequence[str]
 ) -> dict[str, Any]:
     summaries = cell["statistics"]
-    counts = Counter((verdict.name, verdict.verdict) for row in rows for verdict in row.verdicts)
+    counts = Counter(named for row in rows for named in row.words.items())
     return {
         "jobs": cell["jobs"],
         "complete": sum(row.status == "complete" for row in rows),

@@ -7,7 +7,7 @@ from typing import Any
 
 from kancli.runs.reader import RunRecord
 from kancli.stats.columns import flat
-from kancli.sweeps.table import Row
+from kancli.sweeps.row import Row
 
 RECORD_KEYS = ("versions", "git", "platform", "cpu", "threads", "semantics")
 MAX_JOBS = 12  # listed for each different value

@@ -13,7 +13,7 @@ from kancli.report.data import relative_url
 from kancli.runs.reader import RecordedRun
 from kancli.sweeps.reader import RunsFolder
 from kancli.sweeps.representatives import select_representatives
-from kancli.sweeps.table import Row
+from kancli.sweeps.row import Row
 
 FIRST = ("ranking", "race", "sweep", "compare", "network")  # the others follow by name
 MAX_BYTES = 16 << 20  # of one figure

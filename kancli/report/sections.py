@@ -12,7 +12,7 @@ from kancli.runs.reader import ENDED, parse_override_words
 from kancli.spelling import shorten
 from kancli.sweeps import summary, table
 from kancli.sweeps.reader import RunsFolder
-from kancli.sweeps.table import Row
+from kancli.sweeps.row import Row
 
 STATUS_SYMBOLS = {"complete": "✓", "failed": "✗", "damaged": "✗", "running": "…", "interrupted": "◐", "missing": "○"}
 MAX_VALUES = 12  # of a swept key

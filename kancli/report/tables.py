@@ -13,8 +13,9 @@ from kancli.runs.json_files import pretty
 from kancli.stats.columns import flat
 from kancli.stats.glossary import meanings
 from kancli.stats.options import WORST_FIRST, answer, statement
+from kancli.sweeps.row import Row
 from kancli.sweeps.summary import main_effects
-from kancli.sweeps.table import LAYER_COLUMNS, MISSING, Row
+from kancli.sweeps.table import LAYER_COLUMNS, MISSING
 
 if TYPE_CHECKING:
     from kancli.stats.verdicts import Verdict
@@ -123,8 +124,8 @@ def verdict_summary(rows: Sequence[Row], config: Mapping[str, Any] | None) -> di
     """Return each verdict's meaning, bounds and number of jobs by outcome; None if there are no verdicts."""
     counts: dict[str, Counter[str | None]] = {}
     for row in rows:
-        for verdict in row.verdicts:
-            counts.setdefault(verdict.name, Counter())[verdict.verdict] += 1
+        for name, word in row.words.items():
+            counts.setdefault(name, Counter())[word] += 1
     if not counts:
         return None
     descriptions, bounds = meanings(), (config or {}).get("verdicts")

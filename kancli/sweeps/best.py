@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kancli.sweeps.table import Row
+from kancli.sweeps.row import Row
 
 MAX_BEST = 10  # on the terminal
 MAXIMIZE = "maximize"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 
 from kancli.figures.data import Array, DepthProfile
 from kancli.sweeps.representatives import select_groups
+from kancli.sweeps.row import Row
 from kancli.sweeps.summary import group_by_keys
-from kancli.sweeps.table import SEED, Row
+from kancli.sweeps.table import SEED
 
 MIN_LAYERS = 3  # of a network whose profile is worth a figure
 QUANTILES = {"low": 0.05, "middle": 0.5, "high": 0.95}
@@ -19,38 +21,37 @@ QUANTILES = {"low": 0.05, "middle": 0.5, "high": 0.95}
 def depth_profiles(rows: Sequence[Row]) -> tuple[list[DepthProfile], list[str]]:
     """The profile of each combination of swept keys, up to sixteen and then the extremes, and which these are; empty if
     no network has `MIN_LAYERS` layers."""
-    measured = [row for row in rows if row.profile is not None]
-    if not any(_depth(row) > MIN_LAYERS for row in measured):
+    measured = [row for row in rows if row.depth]
+    if not any(row.depth > MIN_LAYERS for row in measured):
         return [], []
     by_depth: dict[tuple[Any, int], list[Row]] = {}  # a table of several folders may hold networks of one name
     for keys, rows_of_keys in group_by_keys(measured).items():
         for row in rows_of_keys:
-            by_depth.setdefault((keys, _depth(row)), []).append(row)
+            by_depth.setdefault((keys, row.depth), []).append(row)
     groups, subset = select_groups(list(by_depth.values()))
     return [_together(group) for group in groups], [subset] if subset else []
-
-
-def _depth(row: Row) -> int:
-    return 0 if row.profile is None else len(row.profile.values["signal"]["middle"])
 
 
 def _together(rows: Sequence[Row]) -> DepthProfile:
     """The profile of jobs that differ only in their seed: median, and 5 to 95 % of the seeds."""
     name = " ".join(f"{key}={value}" for key, value in rows[0].keys.items() if key != SEED)
-    profiles = [row.profile for row in rows if row.profile is not None]
-    values = {quantity: _over_seeds([profile.values[quantity] for profile in profiles if quantity in profile.values])
-              for quantity in profiles[0].values}  # fmt: skip
+    first = rows[0].profile
+    values: dict[str, Mapping[str, Array]] = {} if first is None else dict(first.values)
     slopes: dict[str, float | None] = {}
     for quantity in values:
-        found = [slope for profile in profiles if (slope := profile.slopes.get(quantity)) is not None]
+        middles, found = array("d"), array("d")  # a profile is an object of many, and rows may be a million
+        for row in rows:
+            if (profile := row.profile) is not None and quantity in profile.values:
+                middles.extend(profile.values[quantity]["middle"])
+                found.extend(slope for slope in [profile.slopes.get(quantity)] if slope is not None)
+        if len(middles) > rows[0].depth:
+            values[quantity] = _over_seeds(np.reshape(middles, (-1, rows[0].depth)))
         slopes[quantity] = float(np.mean(found)) if found else None
     return DepthProfile(name, values, slopes)
 
 
-def _over_seeds(values: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    if len(values) == 1:
-        return dict(values[0])
-    middles = np.stack([value["middle"] for value in values])
+def _over_seeds(middles: Array) -> dict[str, Array]:
+    """Quantiles over the first axis; NaN where a seed has no value."""
     is_measured = np.isfinite(middles).all(axis=0)
     quantiles = np.quantile(np.where(is_measured, middles, 0), list(QUANTILES.values()), axis=0)
     return {name: np.where(is_measured, row, np.nan) for name, row in zip(QUANTILES, quantiles, strict=True)}

@@ -17,7 +17,7 @@ from kancli.sweeps.objective import objective_names
 from kancli.sweeps.plan import Plan
 
 if TYPE_CHECKING:
-    from kancli.sweeps.table import Row
+    from kancli.sweeps.row import Row
 
 MAX_FAILURES = 10  # printed; summary.json has all
 

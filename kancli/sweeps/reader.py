@@ -12,7 +12,7 @@ from kancli.runs.reader import RecordedRun, RunRecord, read_run
 from kancli.sweeps import table
 from kancli.sweeps.history import RACE
 from kancli.sweeps.plan import MULTIRUN, has_plan, read_plan
-from kancli.sweeps.table import Row
+from kancli.sweeps.row import Row
 
 
 @dataclass(frozen=True)

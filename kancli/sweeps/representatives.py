@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from kancli.sweeps.row import Row
 from kancli.sweeps.summary import group_by_keys
-from kancli.sweeps.table import SEED, Row
+from kancli.sweeps.table import SEED
 
 MAX_SHOWN = 16
 
@@ -79,8 +80,7 @@ def job_title(rows: Sequence[Row]) -> str:
 
 def score(row: Row) -> float:
     """The std of the outputs; NaN for a job without it."""
-    value = row.statistics.get(output_std_name([row]))
-    return math.nan if value is None else value
+    return row.statistic(output_std_name([row]))
 
 
 def output_std_name(rows: Sequence[Row]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import dataclasses
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,10 +29,10 @@ from kancli.sweeps.depth_profiles import depth_profiles
 from kancli.sweeps.parquet import write_parquet
 from kancli.sweeps.plan import Plan, has_plan, read_plan
 from kancli.sweeps.representatives import output_std_name
+from kancli.sweeps.row import Row
 from kancli.sweeps.summary import group_by_keys, summarise, values_of
 from kancli.sweeps.table import (
     SEED,
-    Row,
     as_columns,
     column_names,
     fixed_keys,
@@ -80,8 +79,8 @@ def collect(folders: Sequence[Path], target: Path) -> list[Row]:
     heads = {}
     between = fixed_keys(folders) if len(folders) > 1 else []
     for folder in folders:
-        found, heads[os.path.relpath(folder, target)] = _rows_and_head(folder, target, between)
-        rows += _numbered(found, len(rows))
+        found, heads[os.path.relpath(folder, target)] = _rows_and_head(folder, target, between, len(rows))
+        rows += found
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -90,16 +89,14 @@ def collect(folders: Sequence[Path], target: Path) -> list[Row]:
     return rows
 
 
-def _rows_and_head(folder: Path, target: Path, more_keys: Sequence[str]) -> tuple[Iterable[Row], dict[str, Any]]:
+def _rows_and_head(
+    folder: Path, target: Path, more_keys: Sequence[str], start: int
+) -> tuple[Iterable[Row], dict[str, Any]]:
     """The rows of a folder as a one-pass iterator, which frees the plan at its end, and what summary.json repeats."""
     if not has_plan(folder):
-        return read_rows_without_plan(folder, target, more_keys), {}
+        return read_rows_without_plan(folder, target, more_keys, start), {}
     plan = read_plan(folder)
-    return read_rows(plan, target, more_keys), _summary_head(plan)
-
-
-def _numbered(rows: Iterable[Row], start: int) -> Iterator[Row]:
-    return (dataclasses.replace(row, number=number) for number, row in enumerate(rows, start))
+    return read_rows(plan, target, more_keys, start), _summary_head(plan)
 
 
 def _summary_head(plan: Plan) -> dict[str, Any]:
@@ -172,7 +169,7 @@ def _encode_figures(rows: Sequence[Row], folder: Path, options: FigureOptions) -
     tables: Mapping[str, VerdictTable] = {}
     if is_table:
         with contextlib.suppress(NothingToDrawError):
-            tables = verdict_tables([(row.keys, row.verdicts) for row in rows])
+            tables = verdict_tables(rows)
     with figures.matplotlib_cache(folder):
         encoded = encode_sweep(tables, bounds, options) | encode_profiles(profiles, remarks, bounds, options)
     return {f"figures/{name}": content for name, content in encoded.items()}
@@ -307,8 +304,8 @@ def _bad_verdicts(rows: Sequence[Row]) -> list[str]:
     """The verdicts that fail in a job, in capitals, and then those that warn in one."""
     names = {"fail": dict[str, None](), "warn": dict[str, None]()}
     for row in rows:
-        for verdict in row.verdicts:
-            if verdict.verdict in names:
-                names[verdict.verdict][verdict.name] = None
+        for name, word in row.words.items():
+            if word in names:
+                names[word][name] = None
     warned = (name for name in names["warn"] if name not in names["fail"])
     return [*(statement(name).upper() for name in names["fail"]), *map(statement, warned)]

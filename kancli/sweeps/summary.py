@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,7 +11,8 @@ import numpy as np
 from kancli.stats.options import WORST_FIRST, worst
 from kancli.stats.scales import Scale
 from kancli.stats.summary import scale_of, summary_statistics
-from kancli.sweeps.table import MISSING, SEED, Row
+from kancli.sweeps.row import Row
+from kancli.sweeps.table import MISSING, SEED
 
 Array = np.ndarray
 
@@ -30,8 +30,7 @@ def group_by_keys(rows: Sequence[Row]) -> dict[tuple[tuple[str, str], ...], list
 
 def values_of(rows: Sequence[Row], name: str) -> Array:
     """Return a statistic of each job; NaN for a job that lacks it."""
-    values = (row.statistics.get(name) for row in rows)
-    return np.array([math.nan if value is None else value for value in values], dtype=float)
+    return np.array([row.statistic(name) for row in rows], dtype=float)
 
 
 def average_over_seeds(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
@@ -100,8 +99,7 @@ def count_statuses(rows: Sequence[Row]) -> dict[str, int]:
 
 def count_verdicts(rows: Sequence[Row]) -> dict[str, int]:
     """Count the jobs by their worst verdict, the worst first."""
-    found = [{verdict.verdict for verdict in row.verdicts} for row in rows]
-    counts = Counter(worst(names) for names in found)
+    counts = Counter(worst(set(row.words.values())) for row in rows)
     return {word: counts[word] for word in WORST_FIRST if counts[word]}
 
 

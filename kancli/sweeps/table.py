@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,8 +14,8 @@ from kancli.errors import ConfigError, check_utf8, one_line
 from kancli.runs.reader import RecordedRun, RunRecord, parse_override_words, read_run
 from kancli.stats.columns import flat
 from kancli.sweeps.names import keys_of_differing_overrides
-from kancli.sweeps.packed import PackedProfile, PackedTexts, Profile, pack_numbers, pack_verdicts, share
 from kancli.sweeps.plan import Job, Plan, has_plan, read_head
+from kancli.sweeps.row import Row
 
 if TYPE_CHECKING:
     from kancli.figures.data import DepthProfile
@@ -37,34 +36,21 @@ NO_RECORD, DAMAGED = "missing", "damaged"  # statuses of jobs without a readable
 MISSING = "–"  # in place of a swept key's value, where a job has none
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One job of a sweep."""
-
-    number: int
-    folder: str  # relative to the folder of the table
-    status: str  # as in run.json, or "missing" or "damaged"
-    cause: str | None  # of the failure
-    replay: str  # the command that runs this job alone
-    keys: Mapping[str, str]  # the swept keys, as typed
-    verdicts: Sequence[Verdict]
-    statistics: Mapping[str, float | None]
-    seconds: float | None
-    profile: Profile | None = None  # signal and gradient by layer, where they were measured
-
-
-def read_rows(plan: Plan, table_folder: Path | None = None, more_keys: Iterable[str] = ()) -> Iterator[Row]:
+def read_rows(
+    plan: Plan, table_folder: Path | None = None, more_keys: Iterable[str] = (), start: int = 0
+) -> Iterator[Row]:
     """Read the jobs of a sweep, in the order of its plan.
 
     Args:
         table_folder: the folder of the table; None for the folder of the sweep.
         more_keys: of the table, besides those swept here.
+        start: the number of rows of the table before these.
     """
-    return (row for row, _ in read_jobs(plan, table_folder, more_keys))
+    return (row for row, _ in read_jobs(plan, table_folder, more_keys, start))
 
 
 def read_jobs(
-    plan: Plan, table_folder: Path | None = None, more_keys: Iterable[str] = ()
+    plan: Plan, table_folder: Path | None = None, more_keys: Iterable[str] = (), start: int = 0
 ) -> Iterator[tuple[Row, RunRecord | None]]:
     """Read the jobs of a sweep as `read_rows` does, each with its record; None if that is missing or damaged."""
     swept = list(dict.fromkeys([*plan.head["swept"], *more_keys]))
@@ -72,32 +58,37 @@ def read_jobs(
         folder = job.folder if table_folder is None else os.path.relpath(plan.path(job), table_folder)
         replay = shlex.join(["kan-run", *plan.head["options"], *job.words])
         run, damage = _read_planned(plan, job)
-        yield _row(job.number, folder, run, damage, job.words, swept, replay), _record_of(run)
+        yield _row(start + job.number, folder, run, damage, job.words, swept, replay), _record_of(run)
 
 
 def with_causes(rows: Iterable[Row], causes: Mapping[int, str]) -> list[Row]:
     """Rows with the causes of failures that the folders of their jobs do not record."""
     return [
-        dataclasses.replace(row, cause=causes[row.number]) if row.status == NO_RECORD and row.number in causes else row
+        Row(row.number, row.folder, NO_RECORD, causes[row.number], row.replay, row.keys, [], {}, None)
+        if row.status == NO_RECORD and row.number in causes
+        else row
         for row in rows
     ]
 
 
-def read_rows_without_plan(sweep: Path, table_folder: Path | None = None, more_keys: Iterable[str] = ()) -> list[Row]:
+def read_rows_without_plan(
+    sweep: Path, table_folder: Path | None = None, more_keys: Iterable[str] = (), start: int = 0
+) -> list[Row]:
     """Read the runs in a folder that has no plan. The keys whose overrides differ count as swept.
 
     Args:
         table_folder: the folder of the table; None for `sweep`.
         more_keys: of the table, besides those.
+        start: the number of rows of the table before these.
 
     Raises:
         ConfigError: the folder holds no runs.
     """
-    return [row for row, _ in read_runs_without_plan(sweep, table_folder, more_keys)]
+    return [row for row, _ in read_runs_without_plan(sweep, table_folder, more_keys, start)]
 
 
 def read_runs_without_plan(
-    sweep: Path, table_folder: Path | None = None, more_keys: Iterable[str] = ()
+    sweep: Path, table_folder: Path | None = None, more_keys: Iterable[str] = (), start: int = 0
 ) -> list[tuple[Row, RunRecord | None]]:
     """Read runs as `read_rows_without_plan` does, each with its record; None if that is damaged."""
     folders = run_folders(sweep)
@@ -109,7 +100,7 @@ def read_runs_without_plan(
     configs = [run.record.config for run, _ in runs if run is not None]
     swept = list(dict.fromkeys([*keys_of_differing_overrides(overrides, configs), *more_keys]))
     rows = []
-    for number, (path, (run, damage), words) in enumerate(zip(folders, runs, all_words, strict=True)):
+    for number, (path, (run, damage), words) in enumerate(zip(folders, runs, all_words, strict=True), start):
         folder = os.path.relpath(path, table_folder or sweep)
         row = _row(number, folder, run, damage, words, swept, shlex.join(["kan-run", *words]))
         rows.append((row, _record_of(run)))
@@ -196,7 +187,7 @@ def _row(
     replay: str,
 ) -> Row:
     overrides = parse_override_words(words)
-    keys = PackedTexts({key: overrides[key] for key in swept if key in overrides})
+    keys = {key: overrides[key] for key in swept if key in overrides}
     verdicts: Sequence[Verdict] = []
     statistics: dict[str, float | None] = {}
     profile = None
@@ -209,11 +200,9 @@ def _row(
         return Row(number, folder, DAMAGED, damage, replay, keys, [], {}, None)
     if run is None:
         return Row(number, folder, NO_RECORD, None, replay, keys, [], {}, None)
-    seconds = run.record.seconds.get("total")
-    status, cause = share(run.record.status), run.record.error
-    packed = None if profile is None else PackedProfile(profile)
-    row = number, folder, status, cause, replay, keys, pack_verdicts(verdicts), pack_numbers(statistics)
-    return Row(*row, seconds, packed)
+    record = run.record
+    state = record.status, record.error, replay
+    return Row(number, folder, *state, keys, verdicts, statistics, record.seconds.get("total"), profile)
 
 
 def _read_statistics(
@@ -279,7 +268,7 @@ def column_names(rows: Sequence[Row]) -> ColumnNames:
     return ColumnNames(
         list(dict.fromkeys(key for row in rows for key in row.keys)),
         list(dict.fromkeys(name for row in rows for name in row.statistics)),
-        list(dict.fromkeys(verdict.name for row in rows for verdict in row.verdicts)),
+        list(dict.fromkeys(name for row in rows for name in row.words)),
     )
 
 
@@ -291,13 +280,15 @@ def as_columns(rows: Sequence[Row], names: ColumnNames) -> dict[str, list[Any]]:
         rows: of the table, or some of them.
         names: of the whole table.
     """
-    verdicts = [{verdict.name: verdict.verdict for verdict in row.verdicts} for row in rows]
+    keys = [row.keys for row in rows]
+    statistics = [row.statistics for row in rows]
+    words = [row.words for row in rows]
     return {
         "job": [row.number for row in rows],
-        **{key: [row.keys.get(key) for row in rows] for key in names.swept},
+        **{key: [by_key.get(key) for by_key in keys] for key in names.swept},
         "status": [row.status for row in rows],
-        **{name: [row.statistics.get(name) for row in rows] for name in names.statistics},
-        **{f"{name}_verdict": [by_name.get(name) for by_name in verdicts] for name in names.judged},
+        **{name: [by_name.get(name) for by_name in statistics] for name in names.statistics},
+        **{f"{name}_verdict": [by_name.get(name) for by_name in words] for name in names.judged},
         "seconds": [row.seconds for row in rows],
         "cause": [row.cause for row in rows],
         "folder": [row.folder for row in rows],

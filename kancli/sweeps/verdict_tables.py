@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,26 +17,43 @@ if TYPE_CHECKING:
     from kancli.stats.verdicts import Verdict
 
 Array = np.ndarray
-Run = tuple[Mapping[str, str], Sequence["Verdict"]]  # the swept keys as typed, and the verdicts
 
 
-def verdict_tables(runs: Sequence[Run]) -> dict[str, VerdictTable]:
+class Judged(Protocol):
+    """Anything with the swept keys, as typed, and the verdicts: a run, or a row of a table."""
+
+    @property
+    def keys(self) -> Mapping[str, str]: ...
+
+    @property
+    def verdicts(self) -> Sequence[Verdict]: ...
+
+
+class Run(NamedTuple):
+    """A `Judged`."""
+
+    keys: Mapping[str, str]
+    verdicts: Sequence[Verdict]
+
+
+def verdict_tables(runs: Sequence[Judged]) -> dict[str, VerdictTable]:
     """Return the table of each verdict that has numbers.
 
     Raises:
         NothingToDrawError: no key is swept besides the seed, or more than two are.
     """
-    names = dict.fromkeys(name for keys, _ in runs for name in keys)
-    values = {name: list(dict.fromkeys(keys.get(name, MISSING) for keys, _ in runs)) for name in names}
+    names = dict.fromkeys(name for run in runs for name in run.keys)
+    values = {name: list(dict.fromkeys(run.keys.get(name, MISSING) for run in runs)) for name in names}
     axes = {name: ticks for name, ticks in values.items() if len(ticks) > 1 and name != SEED}
     if not 1 <= len(axes) <= 2:
         swept = ", ".join(axes) or "nothing besides the seed"
         raise NothingToDrawError(f"sweep: {swept} differs; a figure is drawn over one key or two")
     places = {name: {tick: place for place, tick in enumerate(ticks)} for name, ticks in axes.items()}
     tables: dict[str, dict[tuple[int, ...], _Cell]] = {}
-    for keys, verdicts in runs:
+    for run in runs:
+        keys = run.keys
         place = tuple(by_tick[keys.get(name, MISSING)] for name, by_tick in places.items())
-        for verdict in verdicts:
+        for verdict in run.verdicts:
             if verdict.value is not None:
                 tables.setdefault(verdict.name, {}).setdefault(place, _Cell()).add(verdict)
     shape = tuple(map(len, axes.values()))

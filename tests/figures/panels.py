@@ -12,7 +12,7 @@ from kancli.runs import experiment
 from kancli.runs.build import laws_of
 from kancli.stats.glossary import meanings
 from kancli.stats.verdicts import Verdict
-from kancli.sweeps.verdict_tables import verdict_tables
+from kancli.sweeps.verdict_tables import Run, verdict_tables
 
 OPTIONS = FigureOptions()
 
@@ -42,7 +42,7 @@ def sweep_runs(name="rough", **swept):
     """The runs of a sweep whose number of a verdict is noise + 10 grid + seed / 10."""
     runs = [dict(zip(swept, values)) for values in itertools.product(*swept.values())]
     return [
-        (
+        Run(
             {name: str(value) for name, value in run.items()},
             [
                 verdict(name, run.get("noise_scale", 0) + 10 * run.get("grid", 0) + run.get("seed", 0) / 10),

@@ -14,7 +14,7 @@ from kancli.figures.options import NAMES, FigureOptions
 from kancli.runs import experiment
 from kancli.runs.build import laws_of
 from kancli.stats.verdicts import Verdict
-from kancli.sweeps.verdict_tables import verdict_tables
+from kancli.sweeps.verdict_tables import Run, verdict_tables
 from kancli.training.curves import Curves
 from tests.figures.drawing import differences, differences_from_golden, drawn_data
 
@@ -64,7 +64,7 @@ def test_runs_side_by_side_equal_their_golden_record(data, rewrite):
 @pytest.mark.parametrize("swept", [("noise_scale", "seed"), ("grid", "noise_scale")])
 def test_a_sweep_equals_its_golden_record(swept, rewrite):
     runs = [
-        (dict(zip(swept, values)), [verdict("rough", float(values[0]) + float(values[1]) / 8)])
+        Run(dict(zip(swept, values)), [verdict("rough", float(values[0]) + float(values[1]) / 8)])
         for values in itertools.product(("1", "2", "4"), ("1", "3"))
     ]
     name = f"sweep over {' and '.join(swept)}"

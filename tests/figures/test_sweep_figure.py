@@ -11,7 +11,7 @@ from kancli.figures import sweep
 from kancli.figures.data import NothingToDrawError
 from kancli.figures.style import PALETTES
 from kancli.stats.glossary import meanings
-from kancli.sweeps.verdict_tables import verdict_tables
+from kancli.sweeps.verdict_tables import Run, verdict_tables
 from tests.figures.panels import OPTIONS, drawn, plot_sweep, sweep_runs, verdict
 
 
@@ -34,7 +34,7 @@ BOUNDS = {"rough": (2.0, 2.5), "signal_vanishes": (0.1, 0.001)}
 
 
 def test_the_bounds_of_a_verdict_are_lines_where_they_lie_near_its_numbers():
-    runs = [({"noise_scale": str(n)}, [verdict("rough", n), verdict("signal_vanishes", 1 / n)]) for n in (1, 2, 3)]
+    runs = [Run({"noise_scale": str(n)}, [verdict("rough", n), verdict("signal_vanishes", 1 / n)]) for n in (1, 2, 3)]
     rough, signal = sweep.plot(verdict_tables(runs), OPTIONS, meanings(), BOUNDS).axes
     _, warn, fail = drawn(rough)
     assert (warn[:, 1].tolist(), fail[:, 1].tolist()) == ([2, 2], [2.5, 2.5])
@@ -48,7 +48,7 @@ def test_the_bounds_of_a_verdict_are_lines_where_they_lie_near_its_numbers():
 
 
 def test_cells_that_reach_a_bound_are_outlined():
-    runs = [({"a": a, "b": b}, [verdict("rough", 1.0 + int(a) + int(b) / 4)]) for a in "01" for b in "012"]
+    runs = [Run({"a": a, "b": b}, [verdict("rough", 1.0 + int(a) + int(b) / 4)]) for a in "01" for b in "012"]
     figure = sweep.plot(verdict_tables(runs), OPTIONS, meanings(), BOUNDS)
     outlines = {
         (patch.get_center()[1], patch.get_center()[0]): patch.get_edgecolor() for patch in figure.axes[0].patches
@@ -68,7 +68,7 @@ def test_a_statistic_over_two_keys_is_a_heat_map():
 
 
 def test_values_that_are_not_numbers_keep_their_order():
-    runs = [({"init": name}, [verdict("rough", value)]) for name, value in (("b", 2.0), ("a", 1.0))]
+    runs = [Run({"init": name}, [verdict("rough", value)]) for name, value in (("b", 2.0), ("a", 1.0))]
     (axes,) = plot_sweep(runs).axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["b", "a"]
     np.testing.assert_array_equal(drawn(axes)[0], [[0, 2], [1, 1]])

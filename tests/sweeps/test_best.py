@@ -3,7 +3,7 @@
 import pytest
 
 from kancli.sweeps.best import MAX_BEST, best_rows
-from kancli.sweeps.table import Row
+from kancli.sweeps.row import Row
 
 
 def row(number, status="complete", **statistics):

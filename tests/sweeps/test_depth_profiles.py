@@ -7,7 +7,7 @@ import pytest
 
 from kancli.figures.data import DepthProfile, depth_profile
 from kancli.sweeps.depth_profiles import depth_profiles
-from kancli.sweeps.table import Row
+from kancli.sweeps.row import Row
 
 DEEP = [1.0, 0.5, 0.25, 0.125]
 

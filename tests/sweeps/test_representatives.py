@@ -8,7 +8,7 @@ import pytest
 from kancli.compare.figures import _runs_of_sweep
 from kancli.runs.reader import read_run
 from kancli.sweeps.representatives import select_representatives
-from kancli.sweeps.table import Row
+from kancli.sweeps.row import Row
 
 
 def rows(std, **swept):

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import math
-import tracemalloc
 
 import pytest
 from pyarrow import parquet
@@ -13,10 +12,9 @@ from kancli.figures.options import FigureOptions
 from kancli.runs.json_files import pretty
 from kancli.stats.verdicts import Verdict
 from kancli.sweeps import results
-from kancli.sweeps.packed import PackedTexts, pack_numbers, pack_verdicts
 from kancli.sweeps.parquet import write_parquet
+from kancli.sweeps.row import Row
 from kancli.sweeps.summary import summarise
-from kancli.sweeps.table import Row
 
 FILES = ("sweep.csv", "summary.json", "sweep.parquet")
 
@@ -32,8 +30,8 @@ def row(number):
     verdicts += [Verdict("late", number, 1, "fail", "")] if number > 8 else []
     statistics = {"rough": value, "count": number if number < 6 else number / 2, "none": None, "only": 7}
     statistics |= {"late": number} if number > 8 else {}
-    packed = PackedTexts(keys), pack_verdicts(verdicts), pack_numbers(statistics)
-    return Row(number, str(number), "complete", None, f"kan-run {number}", *packed, 0.5 * number)
+    state = "complete", None, f"kan-run {number}"
+    return Row(number, str(number), *state, keys, verdicts, statistics, 0.5 * number)
 
 
 def written(folder, n_rows):
@@ -90,31 +88,6 @@ def test_an_empty_summary_has_empty_lists(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "_encode_figures", lambda *args: {})
     assert json.loads(written(tmp_path / "table", 0)["summary.json"])["cells"] == []
     assert b'"failures": []' in (tmp_path / "table/summary.json").read_bytes()
-
-
-def test_a_row_takes_little_memory():
-    def rows(count):
-        for number in range(count):
-            statistics = {
-                f"layer{layer}_{name}": math.sin(number + layer)
-                for layer in range(2)
-                for name in "abcdefghijklmnopqrst"
-            }
-            verdicts = [
-                Verdict(f"verdict {name}", math.cos(number), 1.0, "pass", "layer 0") for name in "abcdefghijklm"
-            ]
-            packed = PackedTexts({"init": "a", "seed": str(number)}), pack_verdicts(verdicts), pack_numbers(statistics)
-            yield Row(number, str(number), "complete", None, "", *packed, 0.5)
-
-    list(rows(10))
-    tracemalloc.start()
-    try:
-        before, _ = tracemalloc.get_traced_memory()
-        kept = list(rows(500))
-        after, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert (after - before) / len(kept) < 1400
 
 
 def test_a_type_that_no_stretch_shows_alone():

@@ -13,8 +13,9 @@ from pyarrow import parquet
 
 from kancli.sweeps.plan import read_plan
 from kancli.sweeps.results import encode_csv
+from kancli.sweeps.row import Row
 from kancli.sweeps.summary import main_effects
-from kancli.sweeps.table import Row, read_rows
+from kancli.sweeps.table import read_rows
 
 
 @pytest.mark.slow
