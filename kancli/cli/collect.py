@@ -40,5 +40,6 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     from kancli.sweeps.finish import collect
 
     code = collect(list(map(Path, args.words)), args.output)
-    args.document = document_of_sweep(args.output or Path(args.words[0]))
+    if args.json:
+        args.document = document_of_sweep(args.output or Path(args.words[0]))
     return code

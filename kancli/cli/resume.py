@@ -61,7 +61,8 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
     gc.enable()
     code = resume(Path(folders[0]), args.only, overrides, presets, task)
     rank_study(Path(folders[0]))
-    args.document = document_of_sweep(Path(folders[0]))
+    if args.json:
+        args.document = document_of_sweep(Path(folders[0]))
     return code
 
 

@@ -82,7 +82,8 @@ def run(args: argparse.Namespace, presets: Presets) -> int:
             code, folder = sweep(presets, args.overrides, task, dry_run=args.dry_run)
         if not args.dry_run:
             rank_study(folder)
-        args.document = document_of_sweep(folder)
+        if args.json:
+            args.document = document_of_sweep(folder)
         return code
     if args.dry_run:
         raise ConfigError(["--dry-run: prints the plan of a sweep; add -m"])

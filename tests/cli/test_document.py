@@ -65,6 +65,14 @@ def test_document_of_a_sweep_is_its_summary(kan_run, tmp_path):
     assert summary["verdicts"] == {"pass": 2}
 
 
+def test_a_summary_is_read_again_for_the_document_alone(kan_run, monkeypatch):
+    """That of a large sweep takes gigabytes."""
+    monkeypatch.setattr("kancli.cli.document.document_of_sweep", lambda folder: pytest.fail("it is read"))
+    assert kan_run("-m", "seed=1,2", "stats=none", "hydra.sweep.dir=m").code == 0
+    assert kan_run("resume", "m").code == 0
+    assert kan_run("collect", "m").code == 0
+
+
 def test_an_error_is_in_the_document(kan_run):
     outcome = kan_run("init=glorot", "gain=1e37", "figures=none", "hydra.run.dir=a", "--json")
     assert outcome.code == 3
