@@ -93,7 +93,7 @@ class RunFolder:
         try:
             folder._open(hydra_record)
             folder._write_run("running", {})
-        except WriteError:
+        except BaseException:  # a full disk, or a signal
             folder.discard()
             raise
         return folder

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kancli.errors import ConfigError
+from kancli.errors import ConfigError, WriteError
 from kancli.runs import record as record_module
 from kancli.runs.folder import RunFolder
 from kancli.runs.hashes import seal
@@ -175,6 +175,21 @@ def test_a_run_that_cannot_be_replaced_is_put_back_at_once(kan_run, tmp_path, mo
     with pytest.raises(type(error) if isinstance(error, Interrupted) else ConfigError):
         RunFolder.create(tmp_path / "there/run", {}, {}, overwrite=True)
     assert (tmp_path / "there/run/run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("error", [WriteError(Path("run.json"), OSError("full")), Interrupted()], ids=repr)
+def test_a_run_is_back_at_once_if_the_new_one_does_not_begin(kan_run, tmp_path, monkeypatch, error):
+    kan_run("hydra.run.dir=here", "figures=none")
+    before = (tmp_path / "here/run.json").read_bytes()
+
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr(RunFolder, "_write_run", refuse)
+    with pytest.raises(type(error)):
+        RunFolder.create(tmp_path / "here", {"config.yaml": "seed: 0\n"}, {}, overwrite=True)
+    assert (tmp_path / "here/run.json").read_bytes() == before
+    assert names(tmp_path) == ["here"]
 
 
 def test_a_link_is_followed_by_what_removes_its_folder(tmp_path):
