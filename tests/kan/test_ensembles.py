@@ -18,6 +18,7 @@ from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
 from kancli.runs import experiment
 from kancli.runs.build import build_model
+from kancli.runs.result import parameters_of
 from kancli.stats.columns import flat
 from kancli.stats.scales import Scale
 from kancli.stats.summary import scale_of, summary_statistics
@@ -101,7 +102,7 @@ def test_a_member_has_the_bits_of_its_own_run(case, group, monkeypatch):
     ensemble = computed(n_seeds=3, **config)
     for member in range(3):
         single = computed(seed=5 + member, **config)
-        alone, together = single.parameters(), ensemble.parameters()
+        alone, together = parameters_of(single.model), parameters_of(ensemble.model)
         assert set(alone) == set(together)
         for name, tensor in alone.items():
             assert torch.equal(together[name][member], tensor), name
