@@ -16,12 +16,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from kancli.kan.cached import cached_property
 from kancli.kan.splines import LocalBasis
 from kancli.kan.threads import one_thread
 from kancli.kan.tracing import is_transformed

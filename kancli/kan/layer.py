@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -25,6 +24,7 @@ from kancli.kan import splines
 from kancli.kan.allocation import empty
 from kancli.kan.base_functions import derivative_of
 from kancli.kan.basis_statistics import STANDARDISED, BasisStatistics
+from kancli.kan.cached import cached_property
 from kancli.kan.edge_sums import EdgeTerms, apply_elementwise
 from kancli.kan.layered import Layer
 from kancli.kan.splines import LocalBasis

@@ -13,7 +13,6 @@ between knots, those beyond the grid included.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from types import ModuleType
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor
 
 from kancli.kan import splines
+from kancli.kan.cached import cached_property
 from kancli.kan.layer import KANLayer
 from kancli.stats import kernels
 from kancli.stats.running_moments import Array, blocks, distinct, total

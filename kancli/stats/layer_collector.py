@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from kancli.kan.cached import cached_property
 from kancli.kan.layer import KANLayer, LayerTrace
 from kancli.stats import kernels
 from kancli.stats.curvature import edge_curvature

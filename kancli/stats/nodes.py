@@ -5,11 +5,10 @@ Shapes: n samples, s members (1 for a single model), j nodes.
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 from torch import Tensor
 
+from kancli.kan.cached import cached_property
 from kancli.kan.threads import one_blas_thread
 from kancli.stats import kernels
 from kancli.stats.running_moments import Array, Moments, total

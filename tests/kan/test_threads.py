@@ -5,6 +5,7 @@ import threading
 import numpy.linalg  # noqa: F401 - the library whose threads are counted
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from kancli.kan.cached import cached_property
 from kancli.kan.threads import one_blas_thread
 
 
@@ -30,3 +31,20 @@ def test_one_blas_thread_holds_in_threads_within_it():
             limits.append(blas_threads())
         assert limits == [1] * 9
         assert blas_threads() == before
+
+
+def test_cached_properties_of_two_instances_are_computed_at_a_time():
+    barrier = threading.Barrier(2)
+
+    class Cached:
+        @cached_property
+        def value(self):
+            barrier.wait(60)  # breaks unless there are two threads
+            return object()
+
+    one, other = Cached(), Cached()
+    thread = threading.Thread(target=lambda: other.value)
+    thread.start()
+    value = one.value
+    thread.join()
+    assert one.value is value is not other.value
