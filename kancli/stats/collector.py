@@ -7,13 +7,15 @@ not by numpy's warnings.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from kancli.kan.layer import LayerTrace
 from kancli.kan.network import KAN
+from kancli.kan.shares import in_threads
 from kancli.kan.threads import one_blas_thread
 from kancli.stats import kernels
 from kancli.stats.gradients import GradientStats
@@ -24,6 +26,10 @@ from kancli.stats.network_stats import EdgeRanges, LayerStats, NetworkStats
 from kancli.stats.nodes import NodeValues
 from kancli.stats.parameters import GridAdaptation, edge_parameters, parameter_statistics
 from kancli.stats.propagation import propagation_statistics
+
+# Postacts of a chunk, or coefficients, for which several layers are measured at a time: to wake a thread takes as long
+# as to measure fewer, and the layers take memory together.
+MIN_NUMBERS, MAX_NUMBERS = 2**15, 2**22
 
 
 class Collector:
@@ -73,8 +79,8 @@ class Collector:
         with one_blas_thread():
             for nodes, tensor in zip(self.nodes, values, strict=True):
                 nodes.update(tensor)
-            for layer, trace in zip(self.layers, traces, strict=True):
-                layer.update(trace)
+            n_postacts = sum(trace.preacts.numel() * trace.output.shape[-1] for trace in traces)
+            self._for_layers(lambda number: self.layers[number].update(traces[number]), n_postacts)
 
     @np.errstate(all="ignore")
     def compute(self, gradients: GradientStats | None = None) -> tuple[NetworkStats, list[EdgeRanges]]:
@@ -87,13 +93,33 @@ class Collector:
             The statistics of all members, and per layer the ranges of the first one; no ranges unless they were asked
             for.
         """
-        layers = [self._layer_stats(number, gradients) for number in range(len(self.layers))]
+        n_coefs = sum(layer.coef.numel() for layer in self.model.layers)
+        layers = self._for_layers(lambda number: self._layer_stats(number, gradients), n_coefs)
         network = {}
         if self.level != "none":
             network["propagation"] = propagation_statistics(self.nodes, gradients)
             if gradients is not None:
                 network |= {"jacobian": gradients.jacobian, "ntk": gradients.ntk}
         return NetworkStats(layers, network), [layer.ranges() for layer in self.layers if self.has_ranges]
+
+    def _for_layers(self, work: Callable[[int], Any], n_numbers: int) -> list[Any]:
+        """Call `work` with the number of each layer, on several threads if that pays; return what it returns.
+
+        Args:
+            n_numbers: of all layers, which several threads hold at a time.
+        """
+        found: dict[int, Any] = {}
+
+        def some_layers(first: int, last: int) -> None:
+            with torch.no_grad(), np.errstate(all="ignore"):  # each thread has modes of its own
+                for number in range(first, last):
+                    found[number] = work(number)
+
+        if MIN_NUMBERS <= n_numbers <= MAX_NUMBERS:
+            in_threads(some_layers, len(self.layers))
+        else:
+            some_layers(0, len(self.layers))
+        return [found[number] for number in range(len(self.layers))]
 
     def _layer_stats(self, number: int, gradients: GradientStats | None) -> LayerStats:
         samples = self.layers[number]

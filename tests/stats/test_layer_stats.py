@@ -1,6 +1,7 @@
 """The statistics against plain numpy over whole arrays, against known answers, and in chunks."""
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -14,10 +15,13 @@ from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
+from kancli.stats.layer_collector import LayerCollector
 from kancli.stats.propagation import growth_slope
 from kancli.stats.running_moments import Moments
 from kancli.stats.stats_json import as_json, plain
 from tests.stats.measuring import edges, measured, model_of, reported
+
+LAYER_UPDATE = LayerCollector.update
 
 
 @pytest.fixture
@@ -185,6 +189,25 @@ def test_samples_that_members_share_count_for_each(x, shared):
         return as_json(collector.compute()[0], [], epsilon=torch.finfo(torch.float64).eps, ensemble=True)
 
     assert statistics(*shared) == statistics(False, False)
+
+
+@pytest.mark.parametrize("first", [0.5, math.nan])
+def test_layers_on_threads_of_their_own_have_the_same_bits(x, first, monkeypatch):
+    x[0, 0] = first
+    model, threads, barrier = model_of([2, 4, 3]), torch.get_num_threads(), threading.Barrier(2)
+    found = reported(model, x, chunks=3, level="full")
+
+    def update(*args):
+        barrier.wait(60)  # breaks unless there are two threads
+        LAYER_UPDATE(*args)
+
+    monkeypatch.setattr(LayerCollector, "update", update)
+    monkeypatch.setattr("kancli.stats.collector.MIN_NUMBERS", 0)
+    torch.set_num_threads(2)
+    try:
+        assert reported(model, x, chunks=3, level="full") == found
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("level", ["none", "basic", "full"])
