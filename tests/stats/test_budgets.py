@@ -18,7 +18,9 @@ from kancli.inits.scheme import Scheme
 from kancli.kan.base_functions import base_function
 from kancli.kan.network import KAN
 from kancli.runs.batch import compute_together
-from kancli.runs.experiment import compute, declared_laws
+from kancli.runs.build import build_model
+from kancli.runs.experiment import compute, declared_laws, forward_of
+from kancli.runs.stopwatch import Stopwatch
 from kancli.stats.collector import Collector
 from kancli.stats.gradients import measure_gradients
 from kancli.stats.stats_json import NO_BUDGET, as_json
@@ -30,7 +32,10 @@ SCHEMES = [name for name in PRESETS.options("init") if name != ADAPTED]
 
 
 def stats_of(*words):
-    return compute(validate(compose([*words, "figures=none"], PRESETS).config)).network_stats
+    """The statistics of a run, without the contents of its files: they take a fifth of the time of 2000 seeds."""
+    settings = validate(compose([*words, "figures=none"], PRESETS).config)
+    model = build_model(settings)
+    return forward_of(settings, model, declared_laws(model, settings.init), Stopwatch()).stats
 
 
 def agree(layer, name, members):
