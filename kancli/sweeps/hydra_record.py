@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import json
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from kancli.sweeps.plan import Job, Plan
-from kancli.sweeps.planning import job_section
 
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's is eight times as fast
 
@@ -49,6 +48,19 @@ class HydraRecord:
             "hydra.yaml": "hydra:\n" + "".join(sections.values()),
             "overrides.yaml": _format_json(json.dumps(job.words)),
         }
+
+
+def job_section(hydra: Mapping[str, Any], number: int, words: Sequence[str]) -> dict[str, Any]:
+    """The section `hydra.job` of a job."""
+    naming = hydra["job"]["config"]["override_dirname"]
+    split = (word.partition("=")[::2] for word in words)
+    named = (f"{key}{naming['kv_sep']}{value}" for key, value in split if key not in naming["exclude_keys"])
+    return {
+        **hydra["job"],
+        "override_dirname": naming["item_sep"].join(sorted(named)),
+        "id": str(number),
+        "num": number,
+    }
 
 
 def _format_indented(sections: Mapping[str, Any]) -> str:

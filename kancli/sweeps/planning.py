@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from kancli.config.identity import identity
 from kancli.errors import ConfigError
 from kancli.seeding import SEMANTICS
+from kancli.sweeps.hydra_record import job_section
 from kancli.sweeps.plan import Job, Plan, is_below
 
 if TYPE_CHECKING:
@@ -94,16 +95,3 @@ def _folder_name(number: int, job: ComposedJob, hydra: Mapping[str, Any]) -> str
         "runtime": {**hydra["runtime"], "choices": {**hydra["runtime"]["choices"], **job.choices}},
     }
     return str(OmegaConf.create({**job.config, "hydra": {**hydra, **own}}).hydra.sweep.subdir)
-
-
-def job_section(hydra: Mapping[str, Any], number: int, words: Sequence[str]) -> dict[str, Any]:
-    """The section `hydra.job` of a job."""
-    naming = hydra["job"]["config"]["override_dirname"]
-    split = (word.partition("=")[::2] for word in words)
-    named = (f"{key}{naming['kv_sep']}{value}" for key, value in split if key not in naming["exclude_keys"])
-    return {
-        **hydra["job"],
-        "override_dirname": naming["item_sep"].join(sorted(named)),
-        "id": str(number),
-        "num": number,
-    }
