@@ -215,11 +215,11 @@ class RunFolder:
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
         """Write a safetensors file, and keep the hash of each tensor for run.json."""
-        from safetensors.torch import save
+        from safetensors.numpy import save  # a quarter of the time of safetensors.torch, for small tensors
 
         for key, tensor in tensors.items():
             self.tensors[f"{name}:{key}"] = hash_of(tensor)
-        self.write(name, save({key: tensor.contiguous() for key, tensor in tensors.items()}, metadata))
+        self.write(name, save({key: tensor.contiguous().numpy() for key, tensor in tensors.items()}, metadata))
 
     def tensor_hashes(self) -> dict[str, str]:
         """The hashes of parameters and activations, by name."""
