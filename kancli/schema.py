@@ -6,6 +6,7 @@ The keys themselves are declared in other rooms. This module imports neither num
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import numbers
 from collections.abc import Mapping, Sequence
@@ -256,7 +257,8 @@ def section(declared: type, *, identity: bool = True, omit_default: bool = False
     return dataclasses.field(default_factory=declared, metadata=metadata)
 
 
-def keys(declared: type) -> dict[str, dataclasses.Field[Any]]:
+@functools.cache
+def keys(declared: type) -> Mapping[str, dataclasses.Field[Any]]:
     """The legal keys that a dataclass declares with `key`, in order."""
     return {field.name: field for field in dataclasses.fields(declared) if "kind" in field.metadata}
 

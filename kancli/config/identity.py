@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -35,13 +36,19 @@ def config_of(settings: Settings, *, identity_only: bool = False) -> dict[str, A
 
 def _as_dict(section: Any, identity_only: bool) -> dict[str, Any]:
     """`dataclasses.asdict` of nested sections of plain values, but five times as fast."""
-    fields = [field for field in dataclasses.fields(section) if "derived" not in field.metadata]
+    fields = _fields(type(section))
     if identity_only:
         fields = [field for field in fields if _in_identity(field) and not _is_omitted(field, section)]
     values = ((field.name, getattr(section, field.name)) for field in fields)
     return {
         name: _as_dict(value, identity_only) if dataclasses.is_dataclass(value) else value for name, value in values
     }
+
+
+@functools.cache
+def _fields(section: type) -> list[dataclasses.Field[Any]]:
+    """The fields that a config holds."""
+    return [field for field in dataclasses.fields(section) if "derived" not in field.metadata]
 
 
 def _in_identity(field: dataclasses.Field[Any]) -> bool:

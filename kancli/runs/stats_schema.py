@@ -125,6 +125,6 @@ def _check_lengths(number: int, size: Size) -> None:
 
 def _lengths(content: Any) -> set[int]:
     """The lengths of all lists below some names; a number in place of one has none."""
-    if isinstance(content, Mapping):
+    if isinstance(content, dict):
         return set().union(*map(_lengths, content.values()))
     return {len(content)} if isinstance(content, list) else set()

@@ -6,7 +6,7 @@ Shapes: s members (1 for a single model); `...` the axes of a tensor.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -101,7 +101,7 @@ def chance_probabilities(layers: Sequence[LayerStats]) -> dict[str, float]:
 def _deviates(layers: Sequence[LayerStats]) -> Iterator[tuple[str, Array]]:
     for number, layer in enumerate(layers):
         for name, entry in layer.layer.items():
-            if isinstance(entry, Mapping) and "z" in entry:
+            if isinstance(entry, dict) and "z" in entry:
                 yield f"mean of layer {number}'s {name}", entry["z"]
                 yield f"std of layer {number}'s {name}", entry["z_std"]
 

@@ -99,7 +99,7 @@ def _over_members(values: Mapping[str, Any], ensemble: bool, prefix: str, *, qua
     reduced: dict[str, Any] = {}
     for name, value in values.items():
         column = f"{prefix}{name}"
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             reduced[name] = _over_members(value, ensemble, f"{column}_", quantiles=quantiles)
         elif not isinstance(value, np.ndarray):
             reduced[name] = value

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,9 +46,16 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """The entry in stats.json, with its statement: `low`, `high` and `n` only for the mean of an ensemble."""
-        entry = {"name": self.name, "statement": statement(self.name), **asdict(self)}
-        if self.n is None:
-            del entry["low"], entry["high"], entry["n"]
+        entry = {
+            "name": self.name,
+            "statement": statement(self.name),
+            "value": self.value,
+            "threshold": self.threshold,
+            "verdict": self.verdict,
+            "detail": self.detail,
+        }
+        if self.n is not None:
+            entry |= {"low": self.low, "high": self.high, "n": self.n}
         return entry
 
 
