@@ -22,9 +22,11 @@ def control_groups(controller: str, mounted: Path = MOUNTED, own: Path = OWN) ->
         return
     mounts = {controller: (1, controller), "": (2, "unified")}
     for _, controllers, path in (line for line in lines if len(line) == 3):
-        if controllers not in mounts:
+        listed = controllers.split(",")  # version 1 may join some, as in "cpu,cpuacct"
+        name = controller if controller in listed else controllers
+        if name not in mounts:
             continue
-        version, mount = mounts[controllers]
+        version, mount = mounts[name]
         for base in (mounted / mount, mounted):
             group = base / path.lstrip("/")
             for folder in (group, *group.parents):
