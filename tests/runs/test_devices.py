@@ -69,9 +69,8 @@ def values_of(tensor):
     return tensor.on_cpu if isinstance(tensor, card.CardTensor) else tensor.detach().cpu()
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "adam" else pytest.param(name, marks=pytest.mark.slow) for name in RUNS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
 def test_a_run_draws_the_same_bits_and_finds_the_same_numbers(kan_run, there, name):
     context, _ = there
     here = kan_run(*RUNS[name], "hydra.run.dir=here")
