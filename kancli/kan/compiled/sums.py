@@ -34,18 +34,19 @@ from kancli.kan.compiled.vectors import (
 
 # Inputs at a time, whose tables, or tables and gradients, fit into the first cache.
 TILE, GRADIENT_TILE = 4, 2
+NO_BIAS, ADD = -1, -2  # in the place of a bias
 
 
 @kernel
 def sums(
     factors: Any, first: Any, table: Any, rows: int, n_in: int, n_out: int, start: int, bias: int, n: int, out: Any
 ) -> None:
-    """Sum over inputs and terms, plus the bias if there is a place for it.
+    """Sum over inputs and terms, plus the bias if there is one.
 
     Args:
         factors: `[t, N]`; first: `[N]`.
         table: all tables of a member; this one at `start`, `rows` of `[o]` for each input.
-        bias: place of the bias in it; -1 for none.
+        bias: place of the bias in it; `NO_BIAS`, or `ADD` to add to the numbers of `out` (of more than one output).
         out: `[S o]`.
     """
     if n_out == 1:
@@ -80,7 +81,7 @@ def sums_of_many(
     lanes = length(zero)
     while done + lanes <= n_out:
         value = load_as(table, bias + done, zero) if bias >= 0 else zero
-        for s in range(n):
+        for s in range(n if bias != ADD else 0):
             store(out, s * n_out + done, value)
         for tile in range(0, n_in, TILE):
             for s in range(n):
@@ -123,6 +124,9 @@ def sums_of_few(
         value = load_as(table, bias + done, zero) if bias >= 0 else zero
         for s in range(0, n, 4):
             value0, value1, value2, value3 = value, value, value, value
+            if bias == ADD:
+                value0, value1 = load_as(out, s * n_out + done, zero), load_as(out, (s + 1) * n_out + done, zero)
+                value2, value3 = load_as(out, (s + 2) * n_out + done, zero), load_as(out, (s + 3) * n_out + done, zero)
             for i in range(n_in):
                 own, s_i = start + i * rows * n_out + done, i * BLOCK + s
                 weight = load_as(table, own, zero)
@@ -199,7 +203,13 @@ def add_gradients_of_one(
 
 @kernel
 def add_bias_gradients(bias: int, n_out: int, n: int, out_grads: Any, table_grads: Any) -> None:
-    """Add the gradients by the outputs, `[S o]`, over n samples to those by the biases; outputs are padded."""
+    """Add the gradients by the outputs, `[S o]`, over n samples to those by the biases; outputs are padded.
+
+    Args:
+        bias: place of the biases; `NO_BIAS` for none.
+    """
+    if bias == NO_BIAS:
+        return
     one = splat(table_grads.dtype.type(1))
     for j in range(0, n_out, LANES):
         value = load(table_grads, bias + j)

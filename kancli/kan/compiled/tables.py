@@ -14,7 +14,7 @@ import numpy as np
 
 from kancli.kan.compiled.compile import kernel
 from kancli.kan.compiled.kernels import BASE_FUNCTIONS, n_rows, n_terms
-from kancli.kan.compiled.vectors import LANES
+from kancli.kan.compiled.vectors import LANES, load, load_apart, multiply, store
 from kancli.kan.network import KAN
 from kancli.kan.shares import in_threads
 
@@ -135,15 +135,20 @@ def _fold_inputs(first: int, last: int, layers: Any, grid: Any, values: Any, mas
         begin, end = max(first - before, 0), min(last - before, n_in)
         for i in range(begin, end):
             own = place + i * rows * padded
-            table[own : own + rows * padded] = 0
-            for j in range(n_out):
-                edge = i * n_out + j
-                if mask.size > 0 and not mask[edges + edge]:
-                    continue
-                table[own + j] = values[base + edge]
-                scale, column = values[spline + edge], own + (1 + k) * padded + j
-                for m in range(n_basis):
-                    table[column + m * padded] = scale * values[start + edge * n_basis + m]
+            edge = i * n_out
+            for cell in range(own, own + rows * padded):  # an assignment to a slice takes longer
+                table[cell] = 0
+            fold_edges(
+                values[start + edge * n_basis :],
+                values[base + edge :],
+                values[spline + edge :],
+                mask[edges + edge :],
+                n_out,
+                n_basis,
+                k,
+                padded,
+                table[own : own + rows * padded],
+            )
         if begin < end == n_in:
             after = spline + n_in * n_out
             table[bias : bias + padded] = 0
@@ -167,21 +172,20 @@ def _unfold_inputs(
             own = place + i * rows * padded
             for part in range(1, parts.shape[0]):
                 table_grads[own : own + rows * padded] += parts[part, own : own + rows * padded]
-            for j in range(n_out):
-                edge = i * n_out + j
-                coef = start + edge * n_basis
-                scale_grad = table_grads.dtype.type(0)
-                if mask.size > 0 and not mask[edges + edge]:
-                    grads[base + edge] = 0
-                    grads[coef : coef + n_basis] = 0
-                else:
-                    grads[base + edge] = table_grads[own + j]
-                    scale, column = values[spline + edge], own + (1 + k) * padded + j
-                    for m in range(n_basis):
-                        grad = table_grads[column + m * padded]
-                        grads[coef + m] = scale * grad
-                        scale_grad += values[coef + m] * grad
-                grads[spline + edge] = scale_grad
+            edge = i * n_out
+            unfold_edges(
+                table_grads[own : own + rows * padded],
+                values[start + edge * n_basis :],
+                values[spline + edge :],
+                mask[edges + edge :],
+                n_out,
+                n_basis,
+                k,
+                padded,
+                grads[start + edge * n_basis :],
+                grads[base + edge :],
+                grads[spline + edge :],
+            )
         if begin < end == n_in:
             after = spline + n_in * n_out
             for part in range(1, parts.shape[0]):
@@ -189,3 +193,60 @@ def _unfold_inputs(
             for j in range(layers[number + 1, 5] - after):
                 grads[after + j] = table_grads[bias + j]
         before += n_in
+
+
+@kernel
+def fold_edges(
+    coef: Any, scale_base: Any, scale_sp: Any, mask: Any, count: int, n_basis: int, k: int, padded: int, table: Any
+) -> None:
+    """Set an input's rows `[rows, padded]` by the parameters of its edges to `count` outputs, one after the other; rows
+    of bases that do not exist stay.
+
+    Args:
+        mask: of no numbers for none.
+    """
+    done, first, zero = 0, (1 + k) * padded, table.dtype.type(0)
+    while mask.size == 0 and done + LANES <= count:
+        store(table, done, load(scale_base, done))
+        scale, row = load(scale_sp, done), first + done
+        for m in range(n_basis):
+            store(table, row, multiply(scale, load_apart(coef, done * n_basis + m, n_basis)))
+            row += padded
+        done += LANES
+    for j in range(done, count):
+        is_on, scale, column = mask.size == 0 or mask[j], scale_sp[j], first + j
+        table[j] = scale_base[j] if is_on else zero
+        for m in range(n_basis):
+            table[column + m * padded] = scale * coef[j * n_basis + m] if is_on else zero
+
+
+@kernel
+def unfold_edges(
+    table_grads: Any,
+    coef: Any,
+    scale_sp: Any,
+    mask: Any,
+    count: int,
+    n_basis: int,
+    k: int,
+    padded: int,
+    coef_grads: Any,
+    base_grads: Any,
+    scale_grads: Any,
+) -> None:
+    """Set the gradients by the parameters that `fold_edges` takes from those by the rows."""
+    for j in range(count):
+        own = j * n_basis
+        scale_grad = table_grads.dtype.type(0)
+        if mask.size > 0 and not mask[j]:
+            base_grads[j] = 0
+            for m in range(n_basis):
+                coef_grads[own + m] = 0
+        else:
+            base_grads[j] = table_grads[j]
+            scale, column = scale_sp[j], (1 + k) * padded + j
+            for m in range(n_basis):
+                grad = table_grads[column + m * padded]
+                coef_grads[own + m] = scale * grad
+                scale_grad += coef[own + m] * grad
+        scale_grads[j] = scale_grad

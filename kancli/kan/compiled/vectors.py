@@ -77,6 +77,23 @@ def store(typingctx: Any, array: Any, index: Any, vector: Any) -> Any:
     return types.none(array, types.intp, vector), codegen
 
 
+@intrinsic
+def load_apart(typingctx: Any, array: Any, index: Any, step: Any) -> Any:
+    """The vector of numbers of a contiguous one-dimensional array that lie so many places apart, from a place on."""
+    vector = Vector(array.dtype, LANES)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        result, place = ir.Constant(context.get_value_type(vector), ir.Undefined), args[1]
+        for lane in range(LANES):
+            number = builder.load(cgutils.gep_inbounds(builder, data, place), align=array.dtype.bitwidth // 8)
+            result = builder.insert_element(result, number, ir.Constant(_INDEX, lane))
+            place = builder.add(place, args[2])
+        return result
+
+    return vector(array, types.intp, types.intp), codegen
+
+
 def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any) -> Any:
     """The place of an array as that of a vector's first number."""
     data = context.make_array(kind)(context, builder, array).data
