@@ -2,7 +2,7 @@
 
 import sys
 
-from kancli.cli import main
+from kancli.cli.dispatch import main
 
 if __name__ == "__main__":
     sys.exit(main())

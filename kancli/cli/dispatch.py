@@ -33,9 +33,9 @@ LONG_WORD = re.compile(r"(?!/)\S*=\S{200,}")  # an echo of what was typed
 SIMILAR = 0.8  # ratio of difflib: `chek` is like check; the preset `coarse` is not like compare
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    argv = list(argv)
+    argv = sys.argv[1:] if argv is None else list(argv)
     os.environ["MPLBACKEND"] = "agg"  # a notebook that calls kan-run may use another one
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the caller closed it

@@ -230,22 +230,6 @@ def test_a_run_in_a_folder_that_is_not_utf8_is_refused(kan_run, tmp_path, words)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("words", "code", "is_taken_apart"),
-    [("", 0, False), ("", 2, False), ("['--version']", 0, True)],
-)
-def test_a_process_of_kan_run_ends_with_its_code_and_is_not_taken_apart(words, code, is_taken_apart):
-    program = "import atexit, os, sys; from kancli.cli import main\n"
-    program += "class Kept:\n    def __del__(self, write=os.write): write(2, b'taken apart')\n"
-    program += f"sys.kept = Kept(); atexit.register(print, 'at exit'); sys.exit(main({words}))"
-    typed = "--version" if code == 0 else "chek"
-    done = subprocess.run([sys.executable, "-c", program, typed], capture_output=True, text=True)
-    assert done.returncode == code
-    assert done.stdout.endswith("at exit\n")
-    assert ("taken apart" in done.stderr) == is_taken_apart
-
-
-@pytest.mark.slow
 def test_the_collector_has_nothing_to_look_through_as_python_ends():
     code = "import atexit, gc; from kancli.cli import main; main(['--version'])\n"
     code += "atexit._run_exitfuncs(); print(gc.get_freeze_count())"
