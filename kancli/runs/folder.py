@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kancli.errors import ConfigError, WriteError
 from kancli.regular_files import open_regular
+from kancli.runs import signals
 from kancli.runs.files import csv_of_edges, csv_of_rows, make_parent, unwritable_message, write_whole
 from kancli.runs.fresh import check_fresh, not_empty_message
 from kancli.runs.hashes import hash_of, hash_of_bytes, hash_of_file, seal
@@ -65,11 +66,13 @@ class RunFolder:
         Raises:
             ConfigError: the folder is not empty, or cannot be written.
         """
-        with _claims(path):
-            target = path.resolve() if path.is_symlink() else path  # a link stays one
+        target = path.resolve() if path.is_symlink() else path  # a link stays one
+        with _claims(target):
             put_back_superseded(target)
-            superseded = Superseded.set_aside(target) if overwrite else None
+            superseded = None
             try:
+                with signals.deferred_signals():  # a signal comes once it is known what to put back
+                    superseded = Superseded.set_aside(target) if overwrite else None
                 folder = cls._create(path, target, hydra_record, head)
             except BaseException:
                 if superseded is not None:
@@ -80,6 +83,7 @@ class RunFolder:
 
     @classmethod
     def _create(cls, path: Path, target: Path, hydra_record: Mapping[str, str], head: Mapping[str, Any]) -> RunFolder:
+        folder = cls(path, head)
         try:
             check_fresh(path)
             target.mkdir(parents=True, exist_ok=True)
@@ -88,9 +92,8 @@ class RunFolder:
             raise ConfigError([not_empty_message(path)]) from None
         except OSError as error:
             raise ConfigError([unwritable_message(path, error)]) from None
-        folder = cls(path, head)
-        folder._lock = lock_folder(path)
         try:
+            folder._lock = lock_folder(path)
             folder._open(hydra_record)
             folder._write_run("running", {})
         except BaseException:  # a full disk, or a signal
@@ -267,7 +270,7 @@ class RunFolder:
         if self.superseded is not None and status == "complete":
             self.superseded.remove()
         elif self.superseded is not None:
-            log.warning("overwrite=true: the run that was there is kept in %s", self.superseded.keep())
+            self.superseded.keep()
 
     def _write_run(self, status: str, fields: Mapping[str, Any]) -> None:
         hashes = {"files": dict(self.files), "sizes": dict(self.sizes), "tensors": self.tensors}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import glob
+import logging
 import os
 import shutil
 import uuid
@@ -14,6 +15,8 @@ from kancli.errors import ConfigError
 from kancli.runs.files import unwritable_message
 from kancli.runs.reader import read_run
 from kancli.runs.training_state import STATE
+
+log = logging.getLogger("kancli")
 
 PENDING = ".pending"  # ends the name of a run that is set aside by a process that may still put it back
 OWN_BEGINNINGS = (".hydra", "run.log")  # of a run before it has its run.json
@@ -57,17 +60,19 @@ class Superseded:
         shutil.rmtree(self.hidden, ignore_errors=True)
         os.close(self._lock)
 
-    def keep(self) -> Path:
-        """Keep the run under a hidden name, and return the name."""
-        kept = _keep(self.hidden)
+    def keep(self) -> None:
+        """Keep the run under a hidden name, and say which."""
+        log.warning("overwrite=true: the run that was there is kept in %s", _keep(self.hidden))
         os.close(self._lock)
-        return kept
 
     def put_back(self) -> None:
-        """Give the run its own name again, if nothing has that."""
-        with contextlib.suppress(OSError):
+        """Give the run its own name again; keep it under a hidden one where another run has that."""
+        try:
             self.hidden.rename(self.path)
-        os.close(self._lock)
+        except OSError:
+            self.keep()
+        else:
+            os.close(self._lock)
 
 
 def put_back_superseded(path: Path) -> None:

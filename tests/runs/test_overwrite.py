@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from kancli.errors import ConfigError, WriteError
 from kancli.runs import record as record_module
+from kancli.runs import signals
 from kancli.runs.folder import RunFolder
 from kancli.runs.hashes import seal
 from kancli.runs.signals import Interrupted
@@ -161,7 +163,7 @@ def test_a_new_run_that_can_go_on_or_does_is_left_alone(kan_run, tmp_path):
 
 @pytest.mark.parametrize(
     "error",
-    [ConfigError(["cannot be written"]), FileExistsError("taken by another"), PermissionError("denied"), Interrupted()],
+    [ConfigError(["cannot be written"]), PermissionError("denied"), Interrupted()],
     ids=repr,
 )
 def test_a_run_that_cannot_be_replaced_is_put_back_at_once(kan_run, tmp_path, monkeypatch, error):
@@ -175,6 +177,44 @@ def test_a_run_that_cannot_be_replaced_is_put_back_at_once(kan_run, tmp_path, mo
     with pytest.raises(type(error) if isinstance(error, Interrupted) else ConfigError):
         RunFolder.create(tmp_path / "there/run", {}, {}, overwrite=True)
     assert (tmp_path / "there/run/run.json").read_bytes() == before
+
+
+def test_a_run_whose_folder_another_one_takes_is_kept_beside_it(kan_run, tmp_path, monkeypatch, caplog):
+    kan_run("hydra.run.dir=there/run", "figures=none")
+    before = (tmp_path / "there/run/run.json").read_bytes()
+    taken = tmp_path / "there/run/.hydra"
+    monkeypatch.setattr("kancli.runs.folder.check_fresh", lambda _: taken.mkdir(parents=True))
+    with pytest.raises(ConfigError, match="is not empty"):
+        RunFolder.create(tmp_path / "there/run", {}, {}, overwrite=True)
+    (kept,) = (path for path in (tmp_path / "there").iterdir() if path.name != "run")
+    assert kept.name.startswith(".run.replaced-")
+    assert kept.suffix != ".pending"
+    assert (kept / "run.json").read_bytes() == before
+    assert str(kept) in caplog.text
+    put_back_superseded(tmp_path / "there/run")
+    assert (kept / "run.json").read_bytes() == before
+
+
+def test_a_signal_while_a_run_is_moved_aside_comes_once_it_can_be_put_back(kan_run, tmp_path, monkeypatch):
+    kan_run("hydra.run.dir=here", "figures=none")
+    before, set_aside = (tmp_path / "here/run.json").read_bytes(), Superseded.set_aside
+
+    def interrupted(path):
+        superseded = set_aside(path)
+        signal.raise_signal(signal.SIGTERM)
+        return superseded
+
+    monkeypatch.setattr(Superseded, "set_aside", interrupted)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with signals.signal_handlers(), pytest.raises(Interrupted):
+            RunFolder.create(tmp_path / "here", {}, {}, overwrite=True)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signals._pending.clear()
+    assert (tmp_path / "here/run.json").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
 @pytest.mark.parametrize("error", [WriteError(Path("run.json"), OSError("full")), Interrupted()], ids=repr)
