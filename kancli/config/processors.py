@@ -20,7 +20,7 @@ def usable_processors() -> int:
     return os.cpu_count() or 1
 
 
-def paid_processors(mounted: Path = MOUNTED, own: Path = OWN) -> int:
+def processors_within_quota(mounted: Path = MOUNTED, own: Path = OWN) -> int:
     """Number of processors whose time this process gets: the usable ones, or fewer where its control groups have a
     quota, as in a container. A part of a processor counts as one.
     """

@@ -58,7 +58,9 @@ class Sweep:
     """How the jobs of a sweep run; single runs ignore it."""
 
     workers: int | None = key(
-        None, Optional(Integer(0, 1024)), "worker processes; null: one per processor; 0: none, for a debugger"
+        None,
+        Optional(Integer(0, 1024)),
+        "worker processes; null: one per processor, within a CPU quota; 0: none, for a debugger",
     )
     timeout: float | None = key(
         None, Optional(Real(low=0)), "stop a job that takes longer, and continue with the others", unit="s"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from kancli.config import memory
-from kancli.config.processors import paid_processors
+from kancli.config.processors import processors_within_quota
 from kancli.config.settings import Settings
 from kancli.config.validation import ITEM_BYTES
 from kancli.spelling import show_bytes
@@ -42,7 +42,7 @@ JOB_BYTES, EDGE_BYTES, FIGURE_BYTES = 25_000, 900, 60_000
 
 def count_workers(workers: int | None) -> int:
     """Number of worker processes for a value of `sweep.workers`."""
-    return paid_processors() if workers is None else workers
+    return processors_within_quota() if workers is None else workers
 
 
 def total_seconds(runs: Sequence[Settings]) -> float:

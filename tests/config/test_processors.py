@@ -5,7 +5,7 @@ import os
 import pytest
 
 from kancli.config import processors
-from kancli.config.processors import paid_processors, usable_processors
+from kancli.config.processors import processors_within_quota, usable_processors
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinity of processes")
@@ -53,8 +53,8 @@ def make_group(top, version, quotas):
 )
 def test_the_smallest_quota_of_the_groups_limits(tmp_path, monkeypatch, version, quotas, expected):
     monkeypatch.setattr(processors, "usable_processors", lambda: 64)
-    assert paid_processors(*make_group(tmp_path, version, quotas)) == expected
+    assert processors_within_quota(*make_group(tmp_path, version, quotas)) == expected
 
 
 def test_without_groups_all_usable_processors_count(tmp_path):
-    assert paid_processors(tmp_path / "none", tmp_path / "neither") == usable_processors()
+    assert processors_within_quota(tmp_path / "none", tmp_path / "neither") == usable_processors()
