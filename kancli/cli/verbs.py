@@ -20,15 +20,15 @@ VERBS = {
     "check": Verb("BASELINE ...", "repeat a recorded run and compare the results"),
     "bless": Verb("RUN -o FILE", "save a run's record as a baseline for check"),
     "diff": Verb("A B", "print the differences between two runs"),
-    "rerun": Verb("RUN [KEY=VALUE ...]", "repeat a recorded run, as it was or with other values"),
+    "rerun": Verb("RUN [KEY=VALUE ...]", "repeat a recorded run, as it was or changed"),
     "resume": Verb("SWEEP|RUN|RACE", "finish a sweep's jobs, a run's training, or a race"),
     "collect": Verb("SWEEP ...", "write one table over one or more sweeps"),
-    "compare": Verb("RUN|SWEEP|PRESET ...", "compare runs side by side in a table and a figure"),
+    "compare": Verb("RUN|SWEEP|PRESET|FILE ...", "compare runs side by side in a table and a figure"),
     "rank": Verb("SWEEP ...", "rank initialisations over tasks, with intervals"),
     "race": Verb("task=TASK [KEY=VALUE]", "find the initialisation that trains best on a task"),
     "export": Verb("RUN --to LIBRARY -o FILE", "write a network for pykan or another library"),
     "report": Verb("DIR", "write a sweep or a run as one HTML page"),
-    "help": Verb("[CHAPTER|VERB]", "one screen of help, a chapter, or a verb's arguments"),
+    "help": Verb("[CHAPTER|VERB]", "one screen of help, a chapter or a verb's arguments"),
 }
 
 # Words that people type for what has no verb.
