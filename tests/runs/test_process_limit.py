@@ -38,6 +38,7 @@ def test_the_group_with_the_least_room_limits(tmp_path, version):
 
 
 def test_threads_of_a_user_count_against_its_limit(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (40, 40))
     monkeypatch.setattr(process_limit, "_threads_of_user", lambda: 30)
@@ -53,6 +54,7 @@ def test_a_limit_whose_use_is_unknown_is_none(monkeypatch):
     assert list(process_limit._of_user()) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
 def test_the_threads_of_this_process_are_counted():
     assert process_limit._threads_of_user() >= len(os.listdir("/proc/self/task"))
 
