@@ -36,18 +36,21 @@ def _together(rows: Sequence[Row]) -> DepthProfile:
     """The profile of jobs that differ only in their seed: median, and 5 to 95 % of the seeds."""
     name = " ".join(f"{key}={value}" for key, value in rows[0].keys.items() if key != SEED)
     first = rows[0].profile
-    values: dict[str, Mapping[str, Array]] = {} if first is None else dict(first.values)
-    slopes: dict[str, float | None] = {}
-    for quantity in values:
-        middles, found = array("d"), array("d")  # a profile is an object of many, and rows may be a million
-        for row in rows:
-            if (profile := row.profile) is not None and quantity in profile.values:
-                middles.extend(profile.values[quantity]["middle"])
-                found.extend(slope for slope in [profile.slopes.get(quantity)] if slope is not None)
-        if len(middles) > rows[0].depth:
-            values[quantity] = _over_seeds(np.reshape(middles, (-1, rows[0].depth)))
-        slopes[quantity] = float(np.mean(found)) if found else None
-    return DepthProfile(name, values, slopes)
+    assert first is not None  # all rows have a depth
+    values: dict[str, Mapping[str, Array]] = dict(first.values)
+    middles, slopes = ({quantity: array("d") for quantity in values} for _ in range(2))
+    for row in rows:  # numbers go into arrays, as rows may be a million
+        profile = row.profile
+        assert profile is not None
+        for quantity in values.keys() & profile.values.keys():
+            middles[quantity].extend(profile.values[quantity]["middle"])
+            if (slope := profile.slopes.get(quantity)) is not None:
+                slopes[quantity].append(slope)
+    for quantity, numbers in middles.items():
+        if len(numbers) > rows[0].depth:
+            values[quantity] = _over_seeds(np.reshape(numbers, (-1, rows[0].depth)))
+    means = {quantity: float(np.mean(found)) if found else None for quantity, found in slopes.items()}
+    return DepthProfile(name, values, means)
 
 
 def _over_seeds(middles: Array) -> dict[str, Array]:
