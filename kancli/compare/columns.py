@@ -64,7 +64,7 @@ class Column:
 
     def verdict(self, name: str) -> str | None:
         """The worst verdict of this name among the runs."""
-        return worst({row.words[name] for row in self.rows if name in row.words})
+        return worst({row.verdict_words[name] for row in self.rows if name in row.verdict_words})
 
 
 def read_columns(folders: Sequence[Path]) -> list[Column]:
@@ -123,7 +123,7 @@ def as_document(columns: Sequence[Column]) -> list[dict[str, Any]]:
 
     A statistic is summarised over the column's runs; null is an undefined value.
     """
-    names = dict.fromkeys(name for column in columns for row in column.rows for name in row.words)
+    names = dict.fromkeys(name for column in columns for row in column.rows for name in row.verdict_words)
     summaries = summarise_columns(columns)
     return [
         {

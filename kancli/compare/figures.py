@@ -109,7 +109,7 @@ def _runs_of_sweep(sweep: Path) -> tuple[list[NamedRun], Sequence[Judged], Seque
         if row.cause:
             log.warning("%s; left out", row.cause if str(sweep) in row.cause else f"{sweep / row.folder}: {row.cause}")
     runs = {row.number: run for row, run in folder.runs}
-    judged = [row for row in folder.rows if row.words and row.status == "complete"]
+    judged = [row for row in folder.rows if row.verdict_words and row.status == "complete"]
     if not judged:
         raise ConfigError([f"{sweep}: a sweep without a finished run"])
     selection = select_representatives(judged)

@@ -31,7 +31,7 @@ def page_data(rows: Sequence[Row], base: str) -> dict[str, Any]:
     """
     keys = list(dict.fromkeys(key for row in rows for key in row.keys))
     statistics = list(dict.fromkeys(name for row in rows for name in row.statistics))
-    judged = list(dict.fromkeys(name for row in rows for name in row.words))
+    judged = list(dict.fromkeys(name for row in rows for name in row.verdict_words))
     fixed = [key for key in keys if key != SEED]
     groups = summary.group_by_keys(rows).values()
     return {
@@ -56,12 +56,12 @@ def statistics_of_interest(rows: Sequence[Row], statistics: Sequence[str], judge
     errors = [name for name in ERRORS if any(row.statistics.get(name) is not None for row in rows)]
     outputs = [name for name in statistics if name.endswith("_output_std")][-1:]
     slopes = [name for name in SLOPES if any(row.statistics.get(name) is not None for row in rows)]
-    bad = {name for row in rows for name, word in row.words.items() if word in BAD}
+    bad = {name for row in rows for name, word in row.verdict_words.items() if word in BAD}
     return [*errors, *outputs, *slopes, *(name for name in judged if name in bad)]
 
 
 def _job(row: Row, base: str, keys: Sequence[str], statistics: Sequence[str], judged: Sequence[str]) -> dict[str, Any]:
-    words = row.words
+    words = row.verdict_words
     return {
         "job": row.number,
         "folder": row.folder,
@@ -80,7 +80,7 @@ def _cell(
     cell: Mapping[str, Any], rows: Sequence[Row], keys: Sequence[str], statistics: Sequence[str], judged: Sequence[str]
 ) -> dict[str, Any]:
     summaries = cell["statistics"]
-    counts = Counter(named for row in rows for named in row.words.items())
+    counts = Counter(named for row in rows for named in row.verdict_words.items())
     return {
         "jobs": cell["jobs"],
         "complete": sum(row.status == "complete" for row in rows),

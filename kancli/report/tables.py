@@ -124,7 +124,7 @@ def verdict_summary(rows: Sequence[Row], config: Mapping[str, Any] | None) -> di
     """Return each verdict's meaning, bounds and number of jobs by outcome; None if there are no verdicts."""
     counts: dict[str, Counter[str | None]] = {}
     for row in rows:
-        for name, word in row.words.items():
+        for name, word in row.verdict_words.items():
             counts.setdefault(name, Counter())[word] += 1
     if not counts:
         return None

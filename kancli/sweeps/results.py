@@ -304,7 +304,7 @@ def _bad_verdicts(rows: Sequence[Row]) -> list[str]:
     """The verdicts that fail in a job, in capitals, and then those that warn in one."""
     names = {"fail": dict[str, None](), "warn": dict[str, None]()}
     for row in rows:
-        for name, word in row.words.items():
+        for name, word in row.verdict_words.items():
             if word in names:
                 names[word][name] = None
     warned = (name for name in names["warn"] if name not in names["fail"])

@@ -1,6 +1,7 @@
 """One job of a sweep. A million fit into memory: numbers lie in one array, names and words are kept once for all rows.
 
-The array has the number of the job, its seconds, the statistics, the profile, and what else the verdicts have.
+The array has the number of the job, its seconds, the statistics, the profile, and those numbers of verdicts that are
+none of these.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Row:
         seconds: float | None,
         profile: DepthProfile | None = None,
     ) -> None:
-        """Pack what a job has, see the properties."""
+        """The arguments are those of the properties."""
         whole = frozenset(name for name, value in statistics.items() if type(value) is int)
         curves = [] if profile is None else [
             (name, end, curve.tolist()) for name, by_end in profile.values.items() for end, curve in by_end.items()
@@ -49,11 +50,11 @@ class Row:
         slopes = {} if profile is None else profile.slopes
         lengths = tuple((name, end, len(curve)) for name, end, curve in curves)
         self._layout = _layout(tuple(keys), tuple(statistics), whole, lengths, tuple(slopes))
-        self._texts = (folder, share(status), cause, replay, *map(share, keys.values()))
+        self._texts = (folder, _share(status), cause, replay, *map(_share, keys.values()))
         numbers = [number, seconds, *statistics.values()]
         numbers += [value for *_, curve in curves for value in curve]
         numbers += slopes.values()
-        self._judgements = share(tuple(share(_judge(verdict, self._layout, numbers)) for verdict in verdicts))
+        self._judgements = _share(tuple(_share(_judge(verdict, self._layout, numbers)) for verdict in verdicts))
         self._numbers = _pack(numbers)
 
     @property
@@ -98,13 +99,13 @@ class Row:
         return math.nan if value is None else value
 
     @property
-    def words(self) -> dict[str, str | None]:
+    def verdict_words(self) -> dict[str, str | None]:
         """The word of each verdict, such as "pass"."""
         return {judgement.name: judgement.verdict for judgement in self._judgements}
 
     @property
     def verdicts(self) -> list[Verdict]:
-        """The verdicts; tables of many rows take `words`, which are there already."""
+        """The verdicts; tables of many rows take `verdict_words`, which are there already."""
         from kancli.stats.verdicts import Verdict
 
         verdicts = []
@@ -187,7 +188,7 @@ class _Statistics(Mapping[str, float | None]):
         return len(self._layout.places)
 
 
-def share(value: T) -> T:
+def _share(value: T) -> T:
     """An equal value that was shared before, or else this one."""
     return _shared.setdefault(value, value)
 

@@ -99,7 +99,7 @@ def count_statuses(rows: Sequence[Row]) -> dict[str, int]:
 
 def count_verdicts(rows: Sequence[Row]) -> dict[str, int]:
     """Count the jobs by their worst verdict, the worst first."""
-    counts = Counter(worst(set(row.words.values())) for row in rows)
+    counts = Counter(worst(set(row.verdict_words.values())) for row in rows)
     return {word: counts[word] for word in WORST_FIRST if counts[word]}
 
 

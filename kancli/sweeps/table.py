@@ -268,7 +268,7 @@ def column_names(rows: Sequence[Row]) -> ColumnNames:
     return ColumnNames(
         list(dict.fromkeys(key for row in rows for key in row.keys)),
         list(dict.fromkeys(name for row in rows for name in row.statistics)),
-        list(dict.fromkeys(name for row in rows for name in row.words)),
+        list(dict.fromkeys(name for row in rows for name in row.verdict_words)),
     )
 
 
@@ -282,13 +282,13 @@ def as_columns(rows: Sequence[Row], names: ColumnNames) -> dict[str, list[Any]]:
     """
     keys = [row.keys for row in rows]
     statistics = [row.statistics for row in rows]
-    words = [row.words for row in rows]
+    verdict_words = [row.verdict_words for row in rows]
     return {
         "job": [row.number for row in rows],
         **{key: [by_key.get(key) for by_key in keys] for key in names.swept},
         "status": [row.status for row in rows],
         **{name: [by_name.get(name) for by_name in statistics] for name in names.statistics},
-        **{f"{name}_verdict": [by_name.get(name) for by_name in words] for name in names.judged},
+        **{f"{name}_verdict": [by_name.get(name) for by_name in verdict_words] for name in names.judged},
         "seconds": [row.seconds for row in rows],
         "cause": [row.cause for row in rows],
         "folder": [row.folder for row in rows],

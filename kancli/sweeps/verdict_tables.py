@@ -30,7 +30,7 @@ class Judged(Protocol):
 
 
 class Run(NamedTuple):
-    """A `Judged`."""
+    """The keys and verdicts of one run."""
 
     keys: Mapping[str, str]
     verdicts: Sequence[Verdict]

@@ -42,7 +42,7 @@ def test_verdicts_are_what_they_were():
     for statistics in ({}, {verdict.name: verdict.value for verdict in VERDICTS}, {"rough": 3.0, "linear": None}):
         row = make(statistics, VERDICTS)
         assert list(map(repr, row.verdicts)) == list(map(repr, VERDICTS))
-        assert row.words == {"non_finite": "pass", "rough": "warn", "off_law": None, "linear": "fail"}
+        assert row.verdict_words == {"non_finite": "pass", "rough": "warn", "off_law": None, "linear": "fail"}
         assert dict(row.statistics) == statistics
     assert not make().verdicts
 
