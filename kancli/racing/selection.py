@@ -31,12 +31,12 @@ def log_losses(losses: Array, untrained: float) -> Array:
         `[k, s]`, finite unless all networks are lost.
     """
     names = [str(number) for number in range(len(losses))]
-    outcomes = [
+    networks = [
         TrainedNetwork(name, "", (str(seed),), {METRIC: value}, is_lost=not math.isfinite(value), first_loss=untrained)
         for name, row in zip(names, losses.tolist(), strict=True)
         for seed, value in enumerate(row)
     ]
-    blocks = make_blocks(outcomes, names, METRIC)
+    blocks = make_blocks(networks, names, METRIC)
     return blocks[0].logs if blocks else np.full(losses.shape, math.nan)
 
 

@@ -1,4 +1,4 @@
-"""What each network of some sweeps came to: one outcome for each member of each run."""
+"""The trained networks of some sweeps: one for each member of each run."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def read_outcomes(folders: Sequence[Path]) -> Outcomes:
                 raise ConfigError([f"rank: two runs of {of} task={task} {' '.join(pair)}; name sweeps that"
                                    " differ in a swept key"])  # fmt: skip
             networks[scheme, task, pair] = TrainedNetwork(scheme, task, pair, **found, **described)
-    if not any(outcome.values for outcome in networks.values()):
+    if not any(network.values for network in networks.values()):
         raise ConfigError(
             ["rank: no run trained; sweep over init and task: kan-run -m init=baseline,glorot task=f1,f2"]
         )

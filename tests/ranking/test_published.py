@@ -15,7 +15,7 @@ LARGE = Architecture((2, 32, 32, 32, 1), 20, 3)
 HIDDEN = [(nodes,) * depth for nodes in (2, 4, 8, 16, 32, 64) for depth in (1, 2, 3, 4)]
 
 
-def outcome(task, init, seed, loss, architecture=LARGE, *, others=(), rel_l2=0.5, **options):
+def trained_network(task, init, seed, loss, architecture=LARGE, *, others=(), rel_l2=0.5, **options):
     values = {"train_loss": loss, "rel_l2": rel_l2}
     known = {"steps": 2000, "init": init, "is_preset": True, "architecture": architecture} | options
     return TrainedNetwork(init, task, (f"seed={seed}", *others), values, **known)
@@ -43,7 +43,7 @@ def test_the_numbers_are_those_of_six_functions_and_of_96_networks():
 
 def test_the_median_over_seeds_stands_beside_the_published_one():
     losses = [1e-6, 9e-6, 4e-6, 2e-6, 100.0]
-    rows = medians_of([outcome("feynman_I.12.11", "glorot", seed, loss) for seed, loss in enumerate(losses)])
+    rows = medians_of([trained_network("feynman_I.12.11", "glorot", seed, loss) for seed, loss in enumerate(losses)])
     row = rows["feynman_I.12.11", "glorot", "", "train_loss"]
     assert (row.n, row.median, row.published, row.networks) == (5, 4e-6, 3.07e-6, "2-32-32-32-1, grid 20")
     assert row.ratio == pytest.approx(4 / 3.07)
@@ -59,7 +59,7 @@ def test_the_median_over_seeds_stands_beside_the_published_one():
     ],
 )
 def test_other_networks_have_no_ratio(change):
-    medians = find_medians(Outcomes([outcome("feynman_I.12.11", "glorot", 0, 1e-6, **change)]))
+    medians = find_medians(Outcomes([trained_network("feynman_I.12.11", "glorot", 0, 1e-6, **change)]))
     assert [(row.published, row.ratio) for row in medians.rows] == [(3.07e-6, None), (1.47e-3, None)]
     assert "no ratio where the networks or their steps differ" in medians.remarks[0]
     assert "[d,32,32,32,1], grid 20, 2000 steps" in medians.remarks[0]
@@ -67,7 +67,9 @@ def test_other_networks_have_no_ratio(change):
 
 def test_other_knobs_and_tasks_have_no_published_number():
     medians = find_medians(
-        Outcomes([outcome("f1", "power_law", 0, 1e-6), outcome("f1", "glorot", 0, 1.0, is_preset=False)])
+        Outcomes(
+            [trained_network("f1", "power_law", 0, 1e-6), trained_network("f1", "glorot", 0, 1.0, is_preset=False)]
+        )
     )
     assert [row.published for row in medians.rows] == [None] * 4
     assert medians.remarks == ["no published numbers are known of these tasks and schemes"]
@@ -81,7 +83,7 @@ def test_of_96_networks_it_is_the_median_of_medians():
             medians.append(np.median(losses))
             others = (f"width=in-{'-'.join(map(str, hidden))}-out", f"grid={grid}")
             architecture = Architecture((2, *hidden, 1), grid, 3)
-            networks += [outcome("f1", "baseline", seed, float(loss), architecture, others=others)
+            networks += [trained_network("f1", "baseline", seed, float(loss), architecture, others=others)
                          for seed, loss in enumerate(losses)]  # fmt: skip
     row = medians_of(networks)["f1", "baseline", "", "train_loss"]
     assert (row.networks, row.n, row.published) == ("96 networks", 5, 4.51e-5)
@@ -96,7 +98,7 @@ def test_of_96_networks_it_is_the_median_of_medians():
 
 def test_other_swept_keys_have_lines_of_their_own_and_lost_networks_count_as_infinite():
     networks = [
-        outcome("burgers", "glorot", seed, loss, others=(f"task.rba={rba}",), is_lost=lost)
+        trained_network("burgers", "glorot", seed, loss, others=(f"task.rba={rba}",), is_lost=lost)
         for rba, losses in {"published": (1.0, 2.0, 3.0), "detached": (1.0, 2.0, 3.0)}.items()
         for seed, (loss, lost) in enumerate(zip(losses, (False, rba == "detached", rba == "detached"), strict=True))
     ]
@@ -106,7 +108,7 @@ def test_other_swept_keys_have_lines_of_their_own_and_lost_networks_count_as_inf
 
 
 def test_they_are_in_the_ranking_where_the_sweep_or_a_word_asks_for_them():
-    networks = [outcome("feynman_I.12.11", init, seed, loss * (1 + seed / 10))
+    networks = [trained_network("feynman_I.12.11", init, seed, loss * (1 + seed / 10))
                 for init, loss in {"baseline": 2e-4, "glorot": 3e-6}.items() for seed in range(5)]  # fmt: skip
     asked = Outcomes(networks, study={"published": True})
     assert rank(asked, RankOptions(published=False)).medians is None
