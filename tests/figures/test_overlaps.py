@@ -8,6 +8,7 @@ import pytest
 from kancli.figures import propagation, render
 from kancli.figures.data import DepthProfile, NothingToDrawError
 from kancli.figures.options import NAMES, FigureOptions
+from kancli.sweeps.verdict_tables import Run
 from tests.alike import slow_but
 from tests.figures.panels import OPTIONS, make_data, plot_sweep, sweep_runs, verdict
 
@@ -66,7 +67,7 @@ def test_panels_of_a_sweep_do_not_overlap():
     for swept in ({"width": long}, {"width": long, "grid": [3, 5]}, {"grid": [3, 5], "width": long}):
         data = sweep_runs(**{name: values if name == "grid" else range(len(values)) for name, values in swept.items()})
         named = [
-            ({**keys, "width": long[int(keys["width"])]}, [
+            Run({**keys, "width": long[int(keys["width"])]}, [
                 verdict(name, (verdicts[0].value or 0) + 3.7 * int(keys["width"]))
                 for name in ("rough", "nodes_degenerate", "spline_inert", "off_law")
             ])
