@@ -29,7 +29,7 @@ from kancli.stats.propagation import propagation_statistics
 
 # Postacts of a chunk, or coefficients, for which several layers are measured at a time: to wake a thread takes as long
 # as to measure fewer, and the layers take memory together.
-MIN_NUMBERS, MAX_NUMBERS = 2**15, 2**22
+MIN_NUMBERS, MAX_NUMBERS = 2**15, 2**20
 
 
 class Collector:
@@ -79,7 +79,8 @@ class Collector:
         with one_blas_thread():
             for nodes, tensor in zip(self.nodes, values, strict=True):
                 nodes.update(tensor)
-            n_postacts = sum(trace.preacts.numel() * trace.output.shape[-1] for trace in traces)
+            reads_postacts = self.level != "none" or self.has_ranges
+            n_postacts = sum(trace.preacts.numel() * trace.output.shape[-1] for trace in traces) * reads_postacts
             self._for_layers(lambda number: self.layers[number].update(traces[number]), n_postacts)
 
     @np.errstate(all="ignore")
