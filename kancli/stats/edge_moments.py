@@ -149,7 +149,7 @@ class BasisMoments:
         for one in range(self.k + 1):
             for other in range(one, self.k + 1):
                 # In interval q these are the bases q - k + one and q - k + other, if both exist.
-                n_pairs = max(0, self.n_basis - (other - one))
+                n_pairs = self.n_basis - (other - one)
                 both_exist = slice(self.k - one, self.k - one + n_pairs)
                 values = self.intervals.values[..., both_exist, :, :]
                 product = _multiplied(values[..., one, :], values[..., other, :])

@@ -67,8 +67,10 @@ def along_x(x: Array, y: Array) -> dict[str, Array]:
     `monotone`: 1 where phi rises or falls all the way, but for rounding, else 0.
     Both are NaN for an edge that is flat or not finite.
     """
-    order = np.broadcast_to(np.argsort(distinct(x), axis=1), x.shape)
-    path, low, high = _paths(np.ascontiguousarray(order), y)
+    order = np.argsort(distinct(x), axis=1)
+    if len(order) < len(x):  # a copy: for a view, which is read-only, numba would compile another kernel
+        order = order.repeat(len(x), axis=0)
+    path, low, high = _paths(order, y)
     low, high = low.astype(np.float64), high.astype(np.float64)
     span, rounding = high - low, 4 * np.finfo(y.dtype).eps * np.maximum(-low, high)
     flat = ~(np.isfinite(span) & (span > rounding))
