@@ -1,6 +1,6 @@
 """`cached_property` as Python 3.12 has it.
 
-Before, it takes a lock for each class, not for each instance: threads at work on different layers wait for one another.
+Before, one lock of a property serves all instances: threads at work on different layers wait for one another.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ def test_samples_of_any_strides():
     assert torch.equal(kernels.outputs(model, torch.complex(x, -x).conj().imag, "numba"), y)
     assert kernels.outputs(model, x[:0], "numba").shape == (0, 9)
     y, grads = evaluate(model, x[:0], "numba")
-    assert not any(grad[grad.isfinite()].any() for grad in grads)
+    assert not any(grad.any() for grad in grads)
 
 
 @compiles

@@ -131,7 +131,11 @@ class _Layer:
             wide_layers.set_outputs(begin, end, grid, factors, first, self.n_in, *weights, n_parts, out)
 
         in_threads(some_tiles, self.n_tiles, self._least_share(len(x) * TILE * SLAB))
-        in_threads(some_slabs, n_groups * n_parts, self._least_share(len(x) * self.n_in * SLAB // n_parts))
+        in_threads(
+            some_slabs,
+            n_groups * n_parts,
+            self._least_share(len(x) * self.n_in * min(self.n_out, GROUP * SLAB) // n_parts),
+        )
         memory.give_back(factors)
         memory.give_back(first)
 
@@ -145,7 +149,8 @@ class _Layer:
         wide_layers.arrange(out_grads, arranged)
         *grads, bias_grads = grads
         if bias_grads.size > 0:
-            bias_grads[:] = out_grads.sum(0, dtype=np.float64)
+            with np.errstate(over="ignore", invalid="ignore"):  # infinite or NaN, as by tables
+                bias_grads[:] = out_grads.sum(0, dtype=np.float64)
         at = (grid, ends, x, arranged, self.n_out, *self._weights(member), *grads, in_grads)
         least = self._least_share(len(x) * TILE * self.n_out)
         in_threads(lambda begin, end: wide_layers.set_gradients(begin, end, *at), self.n_tiles, least)
@@ -158,7 +163,11 @@ class _Layer:
         return self.coef[member], self.scale_base[member], self.scale_sp[member], self.mask[member]
 
     def _least_share(self, n_sums: int) -> int:
-        """Number of items whose work takes about as long as to wake a thread, each of so many edges and samples."""
+        """Number of items whose work takes about as long as to wake a thread.
+
+        Args:
+            n_sums: of an item: its edges times its samples.
+        """
         return MIN_FACTORS // max(1, n_sums * (self.layout.grid[1] + 2))
 
 
