@@ -180,12 +180,9 @@ def test_samples_of_any_strides():
     assert not any(grad.any() for grad in grads)
 
 
-@compiles
-@needs_numba
-def test_bits_do_not_depend_on_threads(monkeypatch):
-    model = random_model([8, 64, 8])
-    x, threads = samples(model, 3000), torch.get_num_threads()
-    found = []
+def evaluate_with_threads(model, x):
+    """Outputs and gradients by numba, with one thread and with three."""
+    threads, found = torch.get_num_threads(), []
     try:
         for n_threads in (1, 3):
             torch.set_num_threads(n_threads)
@@ -193,7 +190,14 @@ def test_bits_do_not_depend_on_threads(monkeypatch):
             found.append([y, *grads])
     finally:
         torch.set_num_threads(threads)
-    for one, three in zip(*found, strict=True):
+    return found
+
+
+@compiles
+@needs_numba
+def test_bits_do_not_depend_on_threads():
+    model = random_model([8, 64, 8])
+    for one, three in zip(*evaluate_with_threads(model, samples(model, 3000)), strict=True):
         assert torch.equal(one, three)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from kancli.kan import kernels
 from tests.compiled import needs_numba
-from tests.kan.test_kernels import assert_alike, evaluate, random_model, samples
+from tests.kan.test_kernels import assert_alike, evaluate, evaluate_with_threads, random_model, samples
 
 pytestmark = needs_numba
 compiles = pytest.mark.slow  # a kernel takes some seconds of compilation
@@ -64,15 +64,8 @@ def test_outputs_have_the_bits_of_the_pass_by_tables(make_wide, options):
 def test_bits_depend_neither_on_threads_nor_on_other_samples_or_members(make_wide):
     make_wide(True)
     model = random_model([40, 300, 130, 3], n_members=2)
-    x, threads = samples(model, 1100), torch.get_num_threads()
-    found = []
-    try:
-        for n_threads in (1, 3):
-            torch.set_num_threads(n_threads)
-            y, grads = evaluate(model, x, "numba")
-            found.append([y, *grads])
-    finally:
-        torch.set_num_threads(threads)
+    x = samples(model, 1100)
+    found = evaluate_with_threads(model, x)
     assert all(map(torch.equal, *found))
     y = found[0][0]
     assert torch.equal(kernels.outputs(model, x[5:105], "numba"), y[:, 5:105])
