@@ -57,7 +57,7 @@ class Layout:
 
     def least_share(self, n: int) -> int:
         """Number of items of n samples each whose work takes about as long as to wake a thread."""
-        return MIN_FACTORS // max(1, n * self.n_factors)
+        return least_share(n * self.n_factors)
 
     @property
     def n_factors(self) -> int:
@@ -79,6 +79,11 @@ class Layout:
     def table_size(self) -> int:
         """Q."""
         return int(self.layers[-1, 3])
+
+
+def least_share(n_factors: int) -> int:
+    """Number of items of so many factors each whose work takes about as long as to wake a thread."""
+    return MIN_FACTORS // max(1, n_factors)
 
 
 def fold_members(layout: Layout, values: np.ndarray, mask: np.ndarray, tables: np.ndarray) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from kancli.kan.compiled import memory, wide_layers
 from kancli.kan.compiled.kernels import BLOCK, CHUNK
 from kancli.kan.compiled.sums import TILE
-from kancli.kan.compiled.tables import MIN_FACTORS, Layout
+from kancli.kan.compiled.tables import Layout, least_share
 from kancli.kan.compiled.wide_layers import GROUP, N_NUMBERS, SLAB
 from kancli.kan.layer import KANLayer
 from kancli.kan.network import KAN
@@ -40,7 +40,7 @@ class WidePass:
     def __init__(self, model: KAN, x: np.ndarray, *, keeps_nodes: bool) -> None:
         self.x, self.n_members, self.keeps_nodes = x, model.n_members or 1, keeps_nodes
         layout = Layout.of(model)
-        self.layers = [_Layer.of(layer, self.n_members, layout) for layer in model.layers]
+        self.layers = [_Layer.of(layer, self.n_members, layout.grid, layout.ends) for layer in model.layers]
         kept = (self.n_members, x.shape[1]) if keeps_nodes else (0, 0)
         self.nodes = [np.empty((*kept, layer.n_out), x.dtype) for layer in self.layers[:-1]]
 
@@ -93,7 +93,8 @@ class _Layer:
 
     n_in: int
     n_out: int
-    layout: Layout
+    grid: tuple[int, int, int, int, int]  # as `Layout` has it
+    ends: tuple[float, float]
     coef: np.ndarray  # [s, E K]
     scale_base: np.ndarray  # [s, E]
     scale_sp: np.ndarray  # [s, E]
@@ -101,11 +102,13 @@ class _Layer:
     mask: np.ndarray  # [s, E], or [s, 0] for none
 
     @classmethod
-    def of(cls, layer: KANLayer, n_members: int, layout: Layout) -> _Layer:
+    def of(
+        cls, layer: KANLayer, n_members: int, grid: tuple[int, int, int, int, int], ends: tuple[float, float]
+    ) -> _Layer:
         tensors = (layer.coef, layer.scale_base, layer.scale_sp, layer.bias, layer.mask)
         dtypes = (*[layer.coef.dtype] * 4, torch.bool)
         rows = (_rows(tensor, n_members, dtype) for tensor, dtype in zip(tensors, dtypes, strict=True))
-        return cls(layer.n_in, layer.n_out, layout, *rows)
+        return cls(layer.n_in, layer.n_out, grid, ends, *rows)
 
     @property
     def n_tiles(self) -> int:
@@ -117,7 +120,7 @@ class _Layer:
 
     def set_outputs(self, member: int, x: np.ndarray, out: np.ndarray) -> None:
         """Set `out` `[n, o]` at x `[n, i]`."""
-        n_blocks, grid, ends = -(-len(x) // BLOCK), self.layout.grid, self.layout.ends
+        n_blocks, grid, ends = -(-len(x) // BLOCK), self.grid, self.ends
         factors = memory.take((self.n_tiles, n_blocks, 1, grid[4], N_NUMBERS), x.dtype)
         first = memory.take((self.n_tiles, n_blocks, N_NUMBERS), np.int32)
         n_groups = -(-self.n_slabs // GROUP)
@@ -144,7 +147,7 @@ class _Layer:
     ) -> None:
         """Set the gradients by a member's parameters, as `empty_grads` has them, and by x, `[n, i]` or `[0, i]` where
         they are not wanted, from those by the outputs, `[n, o]`."""
-        n_blocks, grid, ends = -(-len(x) // BLOCK), self.layout.grid, self.layout.ends
+        n_blocks, grid, ends = -(-len(x) // BLOCK), self.grid, self.ends
         arranged = np.zeros((self.n_slabs, n_blocks, BLOCK * SLAB), x.dtype)
         wide_layers.arrange(out_grads, arranged)
         *grads, bias_grads = grads
@@ -168,7 +171,7 @@ class _Layer:
         Args:
             n_sums: of an item: its edges times its samples.
         """
-        return MIN_FACTORS // max(1, n_sums * (self.layout.grid[1] + 2))
+        return least_share(n_sums * (self.grid[1] + 2))
 
 
 def _rows(tensor: Tensor | None, n_members: int, dtype: torch.dtype) -> np.ndarray:
